@@ -1,0 +1,112 @@
+"""Every setting of every service, read once from the environment.
+
+A setting is an upper-case variable with the prefix ``SHIXIAN_``. What is not set has the default below; what is set
+wrongly is refused at start with the variable's name and what was expected (:class:`SettingError`).
+"""
+
+import os
+from collections.abc import Mapping
+from dataclasses import dataclass, field, fields
+from datetime import datetime
+from pathlib import Path
+from typing import Literal
+
+import platformdirs
+
+
+class SettingError(ValueError):
+    """An environment variable holds something that its setting can't be."""
+
+
+def default_home() -> Path:
+    """The folder for the local stack's data: the XDG data folder's ``shixian``."""
+    return Path(platformdirs.user_data_dir("shixian"))
+
+
+@dataclass(frozen=True, slots=True)
+class Settings:
+    """Settings shared by the services; durations in seconds, ports are TCP ports."""
+
+    home: Path = field(default_factory=default_home)
+    kafka: str = ""
+    """Bootstrap servers, ``host:port`` with commas between; empty: the embedded broker."""
+    postgres: str = ""
+    """A PostgreSQL URI; empty: the embedded server."""
+    host: str = "127.0.0.1"
+    """The address that the HTTP servers listen on."""
+    intake_port: int = 8701
+    tracker_port: int = 8702
+    stats_port: int = 8703
+    kafka_port: int = 19092
+    """The embedded broker's port (its controller takes the next one); 0: any free pair."""
+    topic_prefix: str = "shixian."
+    partitions: int = 12
+    replication: int = 1
+    log: Literal["auto", "json", "console"] = "auto"
+    log_level: Literal["debug", "info", "warning", "error"] = "info"
+    now: datetime | None = None
+    """The instant that the services take for now when they start; their clock runs on from there."""
+    sweep_seconds: float = 5.0
+    settle_seconds: float = 10.0
+    """How long a case must have been quiet before the sweep acts on an instant already past when its facts came."""
+    shutdown_seconds: float = 8.0
+    """A service that has not ended this long after SIGTERM ends itself the hard way."""
+
+    @property
+    def facts_topic(self) -> str:
+        return f"{self.topic_prefix}facts"
+
+    @property
+    def cases_topic(self) -> str:
+        return f"{self.topic_prefix}cases"
+
+    @property
+    def reference_topic(self) -> str:
+        return f"{self.topic_prefix}reference"
+
+    @property
+    def dead_letters_topic(self) -> str:
+        return f"{self.topic_prefix}dead-letters"
+
+
+_CHOICES = {"log": ("auto", "json", "console"), "log_level": ("debug", "info", "warning", "error")}
+
+
+def _parse(name: str, text: str, default: object) -> object:
+    variable = f"SHIXIAN_{name.upper()}"
+    if name == "now":
+        try:
+            instant = datetime.fromisoformat(text)
+        except ValueError:
+            raise SettingError(f"{variable}: expected an RFC 3339 instant, got {text!r}") from None
+        if instant.tzinfo is None:
+            raise SettingError(f"{variable}: expected an instant with a time zone, got {text!r}")
+        return instant
+    if name in _CHOICES and text not in _CHOICES[name]:
+        raise SettingError(f"{variable}: expected one of {', '.join(_CHOICES[name])}, got {text!r}")
+    if isinstance(default, Path):
+        return Path(text).expanduser()
+    if isinstance(default, int | float):
+        try:
+            number = type(default)(text)
+        except ValueError:
+            raise SettingError(f"{variable}: expected a number, got {text!r}") from None
+        if not 0 <= number < 1e9:
+            raise SettingError(f"{variable}: expected a number from 0 up, got {text!r}")
+        return number
+    return text
+
+
+def load(environ: Mapping[str, str] | None = None) -> Settings:
+    """Read the settings from ``environ`` (the process's own by default).
+
+    Raises :class:`SettingError` that names the variable.
+    """
+    env = os.environ if environ is None else environ
+    base = Settings()
+    given = {
+        f.name: _parse(f.name, env[f"SHIXIAN_{f.name.upper()}"], getattr(base, f.name))
+        for f in fields(Settings)
+        if env.get(f"SHIXIAN_{f.name.upper()}", "") != ""
+    }
+    return Settings(**given)  # type: ignore[arg-type]  # each value was parsed to its field's type above
