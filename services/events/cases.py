@@ -1,0 +1,229 @@
+"""Case events: what the tracker decided, each with its ``sequence`` within the request (or the organ).
+
+Each carries ``request``, the request as it stands after the event, so that a reader needs no law to count it; and the
+first event of a decision carries ``fact``, the fact that led to it, so that cases can be folded from this topic alone.
+"""
+
+from datetime import date
+from typing import Annotated, Literal
+
+from msgspec import Meta, Struct
+
+from services.events.envelope import Event, type_of
+from services.events.facts import Data, RequestFact, ReviewDecidedData, ReviewFiledData, TallyData
+from services.events.vocabulary import Applicant, Channel, Code, Outcome, Ref, State, Text, Timeliness
+
+Limit = Literal[
+    "answer",
+    "clarification-notice",
+    "clarification-reply",
+    "consultation",
+    "fee-payment",
+    "volume-deferral",
+    "reconsideration",
+    "litigation",
+]
+"""Which time limit a due date belongs to."""
+
+
+class RequestSummary(Struct, frozen=True, kw_only=True, forbid_unknown_fields=True, omit_defaults=True):
+    """One request after an event: its dimensions and its dates (local dates in the organ's zone)."""
+
+    organ: Code
+    channel: Channel
+    applicant: Applicant
+    statute: Code
+    """The statute's version, e.g. ``CN-2008``."""
+    submitted_on: date
+    state: State
+    received_on: date | None = None
+    due_on: date | None = None
+    """The last day for the answer as it stands; none while the clock is stopped without a known end."""
+    provisional: bool = False
+    extended: bool = False
+    answered_on: date | None = None
+    closed_on: date | None = None
+    """The day of the answer or of the closing, whichever ended the request."""
+    outcome: Outcome | None = None
+    timeliness: Timeliness | None = None
+    working_days: int | None = None
+    """Days of the limit's unit used until the end, suspended ones left out."""
+    overdue_from: date | None = None
+    """The first day after the limit, if the limit was missed."""
+
+
+class CaseData(Data, frozen=True, kw_only=True):
+    """What every case event's ``data`` has."""
+
+    cause: Ref | None = None
+    """The fact that led to this; none where the clock alone did."""
+    fact: RequestFact | None = None
+    request: RequestSummary | None = None
+    """None for what concerns an organ and no request, and before the request itself is known."""
+
+
+class OpenedData(CaseData, frozen=True, kw_only=True):
+    received_on: date
+    article: Text
+
+
+class DueDateData(CaseData, frozen=True, kw_only=True):
+    limit: Limit
+    old_due_on: date | None = None
+    due_on: date
+    article: Text
+    provisional: bool = False
+    calendar: Text
+    """The calendar's version that the date was computed with."""
+
+
+class ClockStoppedData(CaseData, frozen=True, kw_only=True):
+    limit: Limit
+    since: date
+    reason: Text
+    article: Text
+
+
+class ClockResumedData(CaseData, frozen=True, kw_only=True):
+    limit: Limit
+    on: date
+    due_on: date
+    article: Text
+
+
+class ApproachingData(CaseData, frozen=True, kw_only=True):
+    limit: Limit
+    due_on: date
+    days_left: Annotated[int, Meta(ge=0)]
+    """Days of the limit's unit from the event's instant to the due date; 0 on the day itself."""
+
+
+class OverdueData(CaseData, frozen=True, kw_only=True):
+    limit: Limit
+    due_on: date
+    overdue_from: date
+
+
+class AnsweredData(CaseData, frozen=True, kw_only=True):
+    outcome: Outcome
+    due_on: date
+    answered_on: date
+    timeliness: Timeliness
+    working_days: int
+    article: Text
+
+
+class ClosedData(CaseData, frozen=True, kw_only=True):
+    closed_on: date
+    reason: Literal["withdrawn", "abandoned", "transferred", "retracted"]
+    outcome: Outcome | None = None
+
+
+class ReopenedData(CaseData, frozen=True, kw_only=True):
+    reason: Text
+
+
+class ReviewOpenedData(CaseData, frozen=True, kw_only=True):
+    filed: ReviewFiledData
+
+
+class ReviewClosedData(CaseData, frozen=True, kw_only=True):
+    filed: ReviewFiledData
+    decided: ReviewDecidedData | None = None
+    """None where the filing itself was taken back."""
+
+
+class TallyCountedData(CaseData, frozen=True, kw_only=True):
+    tally: Ref
+    """The tally fact that this is the value of."""
+    counted: TallyData | None = None
+    """None where the tally was retracted."""
+
+
+class RecordedData(CaseData, frozen=True, kw_only=True):
+    waiting_for: Text | None = None
+    """What the fact waits for before it can take effect, if anything."""
+    flags: tuple[Text, ...] = ()
+    """What the law says against it, if anything."""
+
+
+class RejectedData(CaseData, frozen=True, kw_only=True):
+    reason: Text
+
+
+class RequestOpened(Event, frozen=True, kw_only=True, tag=type_of("request-opened")):
+    data: OpenedData
+
+
+class DueDateSet(Event, frozen=True, kw_only=True, tag=type_of("due-date-set")):
+    data: DueDateData
+
+
+class ClockStopped(Event, frozen=True, kw_only=True, tag=type_of("clock-stopped")):
+    data: ClockStoppedData
+
+
+class ClockResumed(Event, frozen=True, kw_only=True, tag=type_of("clock-resumed")):
+    data: ClockResumedData
+
+
+class DeadlineApproaching(Event, frozen=True, kw_only=True, tag=type_of("deadline-approaching")):
+    data: ApproachingData
+
+
+class RequestOverdue(Event, frozen=True, kw_only=True, tag=type_of("request-overdue")):
+    data: OverdueData
+
+
+class RequestAnswered(Event, frozen=True, kw_only=True, tag=type_of("request-answered")):
+    data: AnsweredData
+
+
+class RequestClosed(Event, frozen=True, kw_only=True, tag=type_of("request-closed")):
+    data: ClosedData
+
+
+class RequestReopened(Event, frozen=True, kw_only=True, tag=type_of("request-reopened")):
+    data: ReopenedData
+
+
+class ReviewOpened(Event, frozen=True, kw_only=True, tag=type_of("review-opened")):
+    data: ReviewOpenedData
+
+
+class ReviewClosed(Event, frozen=True, kw_only=True, tag=type_of("review-closed")):
+    data: ReviewClosedData
+
+
+class TallyCounted(Event, frozen=True, kw_only=True, tag=type_of("tally-recorded")):
+    """The case topic's ``tally-recorded``: a tally as it counts now."""
+
+    data: TallyCountedData
+
+
+class FactRecorded(Event, frozen=True, kw_only=True, tag=type_of("fact-recorded")):
+    """A fact was kept with the case and changed no date and no state."""
+
+    data: RecordedData
+
+
+class FactRejected(Event, frozen=True, kw_only=True, tag=type_of("fact-rejected")):
+    data: RejectedData
+
+
+CaseEvent = (
+    RequestOpened
+    | DueDateSet
+    | ClockStopped
+    | ClockResumed
+    | DeadlineApproaching
+    | RequestOverdue
+    | RequestAnswered
+    | RequestClosed
+    | RequestReopened
+    | ReviewOpened
+    | ReviewClosed
+    | TallyCounted
+    | FactRecorded
+    | FactRejected
+)

@@ -1,0 +1,142 @@
+"""Events to bytes and back, with every refusal naming the field and what was expected."""
+
+from datetime import date
+from decimal import Decimal
+from functools import cache
+from typing import Any, get_args
+
+import msgspec
+
+from services.events import facts as f
+from services.events.cases import CaseEvent
+from services.events.envelope import Event
+from services.events.facts import Data, Fact, RequestFact
+from services.events.refusals import FieldError, Refused, explain
+from services.events.vocabulary import DECIMAL_MEASURES, DECIMALS, FIRST_DAY, LAST_DAY, MOST
+
+_encoder = msgspec.json.Encoder(decimal_format="number")
+_facts: msgspec.json.Decoder[Fact] = msgspec.json.Decoder(Fact)
+_case_events: msgspec.json.Decoder[CaseEvent] = msgspec.json.Decoder(CaseEvent)
+
+FACT_TYPES: dict[str, type[Event]] = {str(c.__struct_config__.tag): c for c in get_args(Fact)}
+CASE_TYPES: dict[str, type[Event]] = {str(c.__struct_config__.tag): c for c in get_args(CaseEvent)}
+
+
+def type_name(event: type[Event] | Event) -> str:
+    """The CloudEvents ``type`` of an event or of its class."""
+    return str(event.__struct_config__.tag)
+
+
+def encode(event: Event) -> bytes:
+    """An event as CloudEvents structured JSON; decimals as exact JSON numbers."""
+    return _encoder.encode(event)
+
+
+def decode_fact(raw: bytes | msgspec.Raw) -> Fact:
+    """A fact from structured JSON, whole and checked. Raises :class:`Refused`."""
+    try:
+        fact = _facts.decode(raw)
+    except (msgspec.MsgspecError, UnicodeDecodeError, RecursionError) as error:
+        raise Refused(explain(error, raw, FACT_TYPES)) from None
+    check(fact)
+    return fact
+
+
+def decode_case_event(raw: bytes | msgspec.Raw) -> CaseEvent:
+    """A case event from the log. Raises :class:`Refused`."""
+    try:
+        return _case_events.decode(raw)
+    except (msgspec.MsgspecError, UnicodeDecodeError, RecursionError) as error:
+        raise Refused(explain(error, raw, CASE_TYPES)) from None
+
+
+def replace_data(fact: RequestFact, data: dict[str, Any]) -> RequestFact:
+    """``fact`` with the whole of its data replaced, as a correction asks. Raises :class:`Refused`."""
+    shape = fact.__class__.__annotations__["data"]
+    try:
+        new = msgspec.convert(data, shape)
+    except msgspec.ValidationError as error:
+        found = explain(error, b"", {}, shape)
+        raise Refused(FieldError(found.field.replace("$", "$.data.data", 1), found.problem, found.expected)) from None
+    corrected = msgspec.structs.replace(fact, data=new)
+    check(corrected)
+    return corrected
+
+
+@cache
+def _date_fields(shape: type[Data]) -> tuple[str, ...]:
+    return tuple(
+        i.name
+        for i in msgspec.structs.fields(shape)
+        if "date" in str(i.type) and "datetime.datetime" not in str(i.type)
+    )
+
+
+def _subject(fact: Fact) -> str | None:
+    """What the subject must be, where the data say it."""
+    match fact:
+        case f.OrganRegistered():
+            return fact.data.code
+        case f.CalendarPublished():
+            return fact.data.calendar
+        case f.TallyRecorded():
+            return fact.data.organ
+        case _:
+            return None
+
+
+def check(fact: Fact) -> None:
+    """What types can't say: dates within reason, subjects that fit, exact amounts. Raises :class:`Refused`."""
+    subject = _subject(fact)
+    if subject is not None and fact.subject != subject:
+        raise Refused(FieldError("$.subject", f"is {fact.subject!r}", f"{subject!r}, as in the data"))
+    for name in _date_fields(fact.data.__class__):
+        value = getattr(fact.data, name)
+        for day in value if isinstance(value, tuple) else (value,):
+            if isinstance(day, date) and not FIRST_DAY <= day <= LAST_DAY:
+                raise Refused(FieldError(f"$.data.{name}", f"is {day}", f"a date from {FIRST_DAY} to {LAST_DAY}"))
+    match fact:
+        case f.TallyRecorded():
+            _check_amount("count", fact.data.count, whole=fact.data.measure not in DECIMAL_MEASURES)
+        case f.FeeNotified():
+            _check_amount("amount", fact.data.amount, whole=False)
+        case f.CalendarPublished():
+            both = set(fact.data.days_off) & set(fact.data.working_days)
+            if both:
+                raise Refused(
+                    FieldError("$.data.working_days", f"{min(both)} is in both lists", "each day in one list")
+                )
+        case f.FactCorrected() | f.FactRetracted():
+            if fact.data.amends == fact.ref:
+                raise Refused(FieldError("$.data.amends", "is the event itself", "another event's source and id"))
+            _check_text(fact.data, "$.data")
+        case _:
+            pass
+
+
+def _check_text(value: object, path: str, depth: int = 0) -> None:
+    """No NUL inside free data: the database can't store it."""
+    if depth > 8:
+        raise Refused(FieldError(path, "is nested too deeply", "at most 8 levels"))
+    if isinstance(value, str) and "\x00" in value:
+        raise Refused(FieldError(path, "holds a NUL character", "plain text"))
+    if isinstance(value, f.CorrectedData):
+        _check_text(value.data, f"{path}.data", depth)
+    elif isinstance(value, dict):
+        for key, item in value.items():
+            _check_text(key, path, depth + 1)
+            _check_text(item, f"{path}.{key}", depth + 1)
+    elif isinstance(value, list):
+        for item in value:
+            _check_text(item, path, depth + 1)
+
+
+def _check_amount(name: str, amount: Decimal, *, whole: bool) -> None:
+    places = 0 if whole else DECIMALS
+    wanted = (
+        f"a number from 0 to {MOST:f} with at most {places} decimals"
+        if places
+        else f"a whole number from 0 to {MOST:f}"
+    )
+    if not (amount.is_finite() and 0 <= amount <= MOST) or -int(amount.normalize().as_tuple().exponent) > places:
+        raise Refused(FieldError(f"$.data.{name}", f"is {amount}", wanted))
