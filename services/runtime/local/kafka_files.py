@@ -1,0 +1,112 @@
+"""What a broker is told: its properties, its logging, its command line, and how it is asked whether it is ready."""
+
+import hashlib
+import socket
+from collections.abc import Mapping, Sequence
+from io import BytesIO
+from pathlib import Path
+
+from aiokafka.protocol.api import RequestHeader_v1
+from aiokafka.protocol.metadata import MetadataRequest_v1, MetadataResponse_v1
+
+HEAP = ("-Xms128m", "-Xmx384m", "-XX:+UseSerialGC", "-XX:TieredStopAtLevel=1", "-XX:+ExitOnOutOfMemoryError")
+QUIET = ("--enable-native-access=ALL-UNNAMED", "--sun-misc-unsafe-memory-access=allow")
+"""What its libraries do of old; Java 25 would warn of it at each start."""
+
+_LOG4J = """\
+status=warn
+shutdownHook=disable
+appender.file.type=RollingFile
+appender.file.name=file
+appender.file.fileName={folder}/kafka.log
+appender.file.filePattern={folder}/kafka.log.%i
+appender.file.layout.type=PatternLayout
+appender.file.layout.pattern=%d{{yyyy-MM-dd'T'HH:mm:ss.SSSXXX}} %-5p %c{{1}} %m%n
+appender.file.policies.type=Policies
+appender.file.policies.size.type=SizeBasedTriggeringPolicy
+appender.file.policies.size.size=10MB
+appender.file.strategy.type=DefaultRolloverStrategy
+appender.file.strategy.max=2
+rootLogger.level=info
+rootLogger.appenderRef.file.ref=file
+"""
+
+
+def server_properties(
+    *, node_id: int, port: int, controller_port: int, voters: Mapping[int, str], data: Path, replication: int
+) -> str:
+    """``server.properties`` of a node that is broker and controller, listening on 127.0.0.1 only."""
+    values = {
+        "process.roles": "broker,controller",
+        "node.id": node_id,
+        "controller.quorum.voters": ",".join(f"{voter}@{address}" for voter, address in sorted(voters.items())),
+        "listeners": f"PLAINTEXT://127.0.0.1:{port},CONTROLLER://127.0.0.1:{controller_port}",
+        "advertised.listeners": f"PLAINTEXT://127.0.0.1:{port}",
+        "controller.listener.names": "CONTROLLER",
+        "listener.security.protocol.map": "CONTROLLER:PLAINTEXT,PLAINTEXT:PLAINTEXT",
+        "inter.broker.listener.name": "PLAINTEXT",
+        "log.dirs": data,
+        "auto.create.topics.enable": "false",
+        "default.replication.factor": replication,
+        "min.insync.replicas": max(1, replication - 1),
+        "offsets.topic.replication.factor": replication,
+        "offsets.topic.num.partitions": 1,
+        "transaction.state.log.replication.factor": replication,
+        "transaction.state.log.min.isr": max(1, replication - 1),
+        "transaction.state.log.num.partitions": 1,
+        "share.coordinator.state.topic.replication.factor": replication,
+        "share.coordinator.state.topic.min.isr": max(1, replication - 1),
+        "share.coordinator.state.topic.num.partitions": 1,
+        # After a kill -9 the controller takes no new registration before the old one's session is over: by default
+        # that is nine seconds in which a restarted broker waits.
+        "broker.session.timeout.ms": 3000 if len(voters) == 1 else 6000,
+        "broker.heartbeat.interval.ms": 500,
+        "group.initial.rebalance.delay.ms": 0,
+        # The log is kept for ever unless a topic says otherwise.
+        "log.retention.ms": -1,
+        "log.cleaner.dedupe.buffer.size": 2097152,
+        # A killed broker loses nothing: what it wrote is the kernel's. A power cut loses what was not flushed, so one
+        # node by itself flushes each second.
+        "log.flush.interval.ms": 1000,
+        "log.flush.scheduler.interval.ms": 1000,
+        "num.network.threads": 2,
+        "num.io.threads": 4,
+    }
+    return "".join(f"{key}={value}\n" for key, value in values.items())
+
+
+def log4j_properties(folder: Path) -> str:
+    """Log4j's configuration: ``kafka.log`` in ``folder``, 30 MB at most."""
+    return _LOG4J.format(folder=folder)
+
+
+def java_command(java: Path, classpath: Sequence[Path], options: Sequence[str], main: str, *rest: str) -> list[str]:
+    return [str(java), *HEAP, *QUIET, *options, "-cp", ":".join(map(str, classpath)), main, *rest]
+
+
+def aot_key(java: Path, classpath: Sequence[Path]) -> str:
+    """Names the AOT cache for this JVM, class path and options: Java refuses one made for others."""
+    digest = hashlib.sha256(repr((HEAP, QUIET)).encode())
+    for path in (java.parent.parent / "release", *classpath):
+        stat = path.stat()
+        digest.update(f"{path}\0{stat.st_size}\0{stat.st_mtime_ns}\n".encode())
+    return digest.hexdigest()[:16]
+
+
+def brokers(port: int, timeout: float = 2.0) -> set[int]:
+    """The ids of the brokers that the one on ``port`` knows as alive, by a Metadata request.
+
+    Raises OSError when nothing answers, ValueError when what answers isn't Kafka.
+    """
+    request = MetadataRequest_v1([])
+    payload = RequestHeader_v1(request, correlation_id=1, client_id="shixian-ready").encode() + request.encode()
+    with (
+        socket.create_connection(("127.0.0.1", port), timeout=timeout) as connection,
+        connection.makefile("rb") as file,
+    ):
+        connection.sendall(len(payload).to_bytes(4, "big") + payload)
+        answer = file.read(int.from_bytes(file.read(4), "big"))
+    if len(answer) < 8:
+        raise ConnectionError(f"port {port} closed the connection")
+    response = MetadataResponse_v1.decode(BytesIO(answer[4:]))
+    return {broker[0] for broker in response.brokers}

@@ -1,0 +1,77 @@
+"""Fixtures for every test: one real broker and one real PostgreSQL server a session, a fresh database a test.
+
+They cost nothing to tests that don't ask for them. Nothing outlives the session: the kernel ends both servers with
+pytest's process, however that ends.
+"""
+
+import shutil
+import tempfile
+import uuid
+from collections.abc import AsyncIterator, Iterator
+from pathlib import Path
+
+import asyncpg
+import pytest
+
+from services.runtime.local.jars import kafka_classpath
+from services.runtime.local.kafka import KafkaNode
+from services.runtime.local.postgres import PostgresServer
+
+
+@pytest.fixture(scope="session")
+def session_folder() -> Iterator[Path]:
+    """A short path of our own: pytest's folders are too long for a socket, and closed to PostgreSQL's user."""
+    folder = Path(tempfile.mkdtemp(prefix="shixian-test-"))
+    yield folder
+    shutil.rmtree(folder, ignore_errors=True)
+
+
+@pytest.fixture
+def folder() -> Iterator[Path]:
+    """The same for one test: a short path for the folders of servers that the test starts itself."""
+    path = Path(tempfile.mkdtemp(prefix="shixian-test-"))
+    yield path
+    shutil.rmtree(path, ignore_errors=True)
+
+
+@pytest.fixture(scope="session")
+def classpath() -> list[Path]:
+    """The broker's jars, fetched if this machine has none yet."""
+    return kafka_classpath()
+
+
+@pytest.fixture(scope="session")
+def kafka_node(session_folder: Path, classpath: list[Path]) -> Iterator[KafkaNode]:
+    """The session's broker. A test that stops or kills a broker starts its own instead."""
+    node = KafkaNode(session_folder / "kafka", classpath)
+    node.start()
+    yield node
+    node.stop(30)
+
+
+@pytest.fixture(scope="session")
+def kafka(kafka_node: KafkaNode) -> str:
+    """The session's broker as bootstrap servers; tests keep apart by topic and group names."""
+    return kafka_node.bootstrap
+
+
+@pytest.fixture(scope="session")
+def postgres_server(session_folder: Path) -> Iterator[PostgresServer]:
+    """The session's server. A test that stops or kills a server starts its own instead."""
+    server = PostgresServer(session_folder / "postgres")
+    server.start()
+    yield server
+    server.stop()
+
+
+@pytest.fixture
+async def postgres(postgres_server: PostgresServer) -> AsyncIterator[str]:
+    """The URI of a fresh, empty database, dropped after the test."""
+    name = f"test_{uuid.uuid4().hex}"
+    admin = await asyncpg.connect(postgres_server.dsn)
+    try:
+        await admin.execute(f'CREATE DATABASE "{name}"')
+        yield postgres_server.database_dsn(name)
+        await admin.execute(f'DROP DATABASE "{name}" WITH (FORCE)')
+    finally:
+        await admin.close()
