@@ -1,0 +1,63 @@
+"""What a service says about itself: is each of its parts able to work, and if not, since when and why."""
+
+from dataclasses import dataclass, field
+from datetime import UTC, datetime
+from typing import Literal
+
+State = Literal["ok", "waiting", "away"]
+
+
+def _now() -> datetime:
+    return datetime.now(UTC)
+
+
+@dataclass(slots=True)
+class Part:
+    """One thing that a service needs, told by the code that uses it.
+
+    ``waiting``: it can't be used yet (starting, or a call is being repeated); ``away``: it can't be reached.
+    """
+
+    name: str
+    state: State = "waiting"
+    reason: str = "starting"
+    since: datetime = field(default_factory=_now)
+    """When the state was entered; real time, not the service's clock."""
+
+    @property
+    def is_ok(self) -> bool:
+        return self.state == "ok"
+
+    def ok(self) -> None:
+        self._enter("ok", "")
+
+    def waiting(self, reason: str) -> None:
+        self._enter("waiting", reason)
+
+    def away(self, reason: str) -> None:
+        self._enter("away", reason)
+
+    def _enter(self, state: State, reason: str) -> None:
+        if state != self.state:
+            self.since = _now()
+        self.state, self.reason = state, reason
+
+
+class Health:
+    """The parts of one process by name; ready when all are ok and it is not shutting down."""
+
+    def __init__(self) -> None:
+        self.parts: dict[str, Part] = {}
+        self.stopping = False
+
+    def part(self, name: str) -> Part:
+        """Register the part ``name`` (waiting until told otherwise), or return the one registered before."""
+        return self.parts.setdefault(name, Part(name))
+
+    def ready(self) -> tuple[bool, dict[str, dict[str, str]]]:
+        """Whether the service can do its work, and each part's state, reason and since (RFC 3339)."""
+        told = {
+            name: {"state": p.state, "reason": p.reason, "since": p.since.isoformat(timespec="seconds")}
+            for name, p in self.parts.items()
+        }
+        return not self.stopping and all(p.is_ok for p in self.parts.values()), told

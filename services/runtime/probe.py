@@ -1,0 +1,87 @@
+"""A look at the log from outside the consumer group: is a broker there, and how far do the partitions reach?
+
+A consumer that is stuck doesn't notice that records arrive; so the lag is measured against what the broker says, over a
+connection of its own.
+"""
+
+import asyncio
+from collections.abc import Collection
+
+import structlog
+from aiokafka import AIOKafkaConsumer, TopicPartition
+from aiokafka.errors import KafkaError
+
+from services.runtime.health import Part
+from services.runtime.retry import reason_of
+
+REQUEST_SECONDS = 5.0
+PAUSE_SECONDS = 1.0
+
+log = structlog.get_logger(__name__)
+
+
+class LogProbe:
+    """Asks the broker; tells ``part`` whether it answers."""
+
+    def __init__(self, bootstrap: str, part: Part) -> None:
+        self.part = part
+        self.ends: dict[TopicPartition, int] = {}
+        """The end of each partition last asked for (the offset after its last record)."""
+        self._bootstrap = bootstrap
+        self._consumer: AIOKafkaConsumer | None = None
+
+    async def look(self, partitions: Collection[TopicPartition] = ()) -> set[str] | None:
+        """Ask for the ends of ``partitions``; return the topics that exist, or None if the broker doesn't answer."""
+        try:
+            async with asyncio.timeout(2 * REQUEST_SECONDS):
+                topics = await self._ask(partitions)
+        except (KafkaError, OSError) as error:  # a TimeoutError is an OSError
+            if self.part.state != "away":
+                log.warning("kafka_away", bootstrap=self._bootstrap, reason=reason_of(error))
+            self.part.away(reason_of(error))
+            await self.close()
+            return None
+        if self.part.state == "away":
+            log.info("kafka_back", bootstrap=self._bootstrap)
+        self.part.ok()
+        return topics
+
+    async def _ask(self, partitions: Collection[TopicPartition]) -> set[str]:
+        if self._consumer is None:
+            consumer = AIOKafkaConsumer(
+                bootstrap_servers=self._bootstrap,
+                group_id=None,
+                enable_auto_commit=False,
+                request_timeout_ms=int(REQUEST_SECONDS * 1000),
+            )
+            try:
+                await consumer.start()
+            except BaseException:
+                await consumer.stop()
+                raise
+            self._consumer = consumer
+        topics: set[str] = await self._consumer.topics()
+        if partitions:
+            self.ends = dict(await self._consumer.end_offsets(list(partitions)))
+        return topics
+
+    async def wait_for_topic(self, topic: str, stopping: asyncio.Event) -> None:
+        """Return when ``topic`` exists, or when ``stopping`` is set; the part says what is waited for."""
+        while not stopping.is_set():
+            topics = await self.look()
+            if topics is not None:
+                if topic in topics:
+                    return
+                self.part.waiting(f"the topic {topic} does not exist yet")
+            await asyncio.sleep(PAUSE_SECONDS)
+
+    async def watch(self, partitions: "Collection[TopicPartition] | None" = None, seconds: float = 5.0) -> None:
+        """Look every ``seconds`` until cancelled; for a service without a worker."""
+        while True:
+            await self.look(partitions or ())
+            await asyncio.sleep(seconds)
+
+    async def close(self) -> None:
+        consumer, self._consumer = self._consumer, None
+        if consumer is not None:
+            await consumer.stop()

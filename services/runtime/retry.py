@@ -1,0 +1,112 @@
+"""Repeating a call in place while what it needs is away.
+
+A worker that gives up a batch would lose its place in the log's order, so a transient error is waited out where it
+happened: the same call, the same arguments, a growing pause. Everything else is raised at once.
+"""
+
+import asyncio
+import random
+from collections.abc import Awaitable, Callable
+from typing import ParamSpec, TypeVar
+
+import asyncpg
+import structlog
+from aiokafka.errors import KafkaConnectionError, KafkaTimeoutError
+
+from services.runtime.health import Part
+
+P = ParamSpec("P")
+R = TypeVar("R")
+
+FIRST_SECONDS = 0.1
+CAP_SECONDS = 10.0
+
+log = structlog.get_logger(__name__)
+
+# Serialization failure, deadlock, shutdowns and start-up, too many connections, read-only after a failover.
+_TRANSIENT_SQLSTATES = ("40001", "40P01", "57P01", "57P02", "57P03", "53300", "25006")
+
+
+class LogUnavailable(Exception):
+    """The log (Kafka) could not be reached, or did not acknowledge, within the time given."""
+
+
+class Interrupted(Exception):
+    """The service stops; the call that was being repeated has had no effect."""
+
+
+def is_transient(error: BaseException) -> bool:
+    """Whether repeating the same call later can help: a network or database outage, a deadlock, a busy server."""
+    if isinstance(error, asyncpg.PostgresError):
+        state = error.sqlstate or ""
+        return state.startswith("08") or state in _TRANSIENT_SQLSTATES
+    if isinstance(error, asyncpg.InterfaceError):
+        # asyncpg has one class for a connection that is gone and for wrong use; only the text tells them apart.
+        return "closed" in str(error) or "closing" in str(error)
+    return isinstance(error, OSError | LogUnavailable | KafkaConnectionError | KafkaTimeoutError)
+
+
+def reason_of(error: BaseException) -> str:
+    """One line that says what is wrong, for the health page and the log."""
+    text = " ".join(str(error).split())
+    return f"{type(error).__name__}: {text}" if text else type(error).__name__
+
+
+def report_to(part: Part) -> Callable[[Exception | None], None]:
+    """An ``on_retry`` that tells ``part``: waiting, and why, while a call is repeated; ok when it went through."""
+
+    def report(error: Exception | None) -> None:
+        if error is None:
+            part.ok()
+        else:
+            part.waiting(reason_of(error))
+
+    return report
+
+
+def retry_in_place(
+    call: Callable[P, Awaitable[R]],
+    is_transient: Callable[[BaseException], bool] = is_transient,
+    on_retry: Callable[[Exception | None], None] | None = None,
+    *,
+    stopping: asyncio.Event | None = None,
+    first_seconds: float = FIRST_SECONDS,
+    cap_seconds: float = CAP_SECONDS,
+) -> Callable[P, Awaitable[R]]:
+    """Wrap ``call`` so that it is repeated until it succeeds or fails with an error that is not transient.
+
+    The pause doubles from ``first_seconds`` to ``cap_seconds``, each shortened at random by up to half so that many
+    workers do not come back at once. ``on_retry`` gets each transient error, and None when the call succeeds after one.
+    Raises what ``call`` raises if not transient; :class:`Interrupted` if ``stopping`` is set while it waits.
+    """
+    stop = stopping or asyncio.Event()
+
+    async def repeated(*args: P.args, **kwargs: P.kwargs) -> R:
+        attempt = 0
+        while True:
+            try:
+                result = await call(*args, **kwargs)
+            except Exception as error:
+                if not is_transient(error):
+                    raise
+                attempt += 1
+                if on_retry is not None:
+                    on_retry(error)
+                pause = min(cap_seconds, first_seconds * 2 ** min(attempt - 1, 30)) * random.uniform(0.5, 1.0)
+                log.warning("waiting_to_retry", attempt=attempt, seconds=round(pause, 2), reason=reason_of(error))
+                if await _stopped(stop, pause):
+                    raise Interrupted(reason_of(error)) from error
+            else:
+                if attempt and on_retry is not None:
+                    on_retry(None)
+                return result
+
+    return repeated
+
+
+async def _stopped(stop: asyncio.Event, seconds: float) -> bool:
+    try:
+        await asyncio.wait_for(stop.wait(), seconds)
+    except TimeoutError:
+        return False
+    return True

@@ -1,0 +1,280 @@
+"""Faust at the client's speed, and from our own positions.
+
+Faust spends its time per event, so here one Faust event is a whole :class:`Batch`: what one fetch brought of one
+partition. And it starts from positions that the service stores with its own rows, not from those that Kafka keeps for
+the group: those are still committed, but only as a figure for dashboards.
+
+The transport promises that the batches of a partition follow one another without a gap. Where that can't be (the log
+has lost its beginning, or is shorter than the stored position) it raises, and nothing is skipped or reset.
+"""
+
+import asyncio
+from collections.abc import Awaitable, Callable, Collection, Iterable, Mapping
+from dataclasses import dataclass
+from typing import Any, ClassVar
+
+import structlog
+from aiokafka import ConsumerRecord, TopicPartition
+from aiokafka.errors import IllegalStateError, KafkaError, NoOffsetForPartitionError, OffsetOutOfRangeError
+from aiokafka.structs import OffsetAndMetadata
+from faust.transport.drivers import aiokafka as driver
+
+log = structlog.get_logger(__name__)
+
+Partitions = frozenset[TopicPartition]
+Positions = Callable[[Collection[TopicPartition]], Awaitable[Mapping[TopicPartition, int]]]
+"""Reads the stored next offset of each partition given; one never stored is left out and starts at 0."""
+
+COMMIT_SECONDS = 5.0
+
+
+class PositionRefused(Exception):
+    """The log can't be read on from the stored position without skipping or repeating what is not ours to decide."""
+
+    def __init__(self, tp: TopicPartition, expected: int, found: int, why: str) -> None:
+        super().__init__(f"{tp.topic} partition {tp.partition}: expected offset {expected}, found {found}: {why}")
+        self.topic, self.partition, self.expected, self.found = tp.topic, tp.partition, expected, found
+
+
+class LogHole(PositionRefused):
+    """Records between the expected and the found offset are missing."""
+
+
+class LogTooShort(PositionRefused):
+    """The stored position lies beyond the end of the log: the topic was made anew, or has lost its end."""
+
+
+@dataclass(frozen=True, slots=True)
+class Batch:
+    """Consecutive records of one partition, at least one."""
+
+    topic: str
+    partition: int
+    records: tuple[ConsumerRecord, ...]
+    start: int
+    """Where the fetch began: the position before this batch; below ``first_offset`` if the log has none between."""
+    highwater: int
+    """The offset after the last record that the log held when this batch was fetched."""
+
+    @property
+    def tp(self) -> TopicPartition:
+        return TopicPartition(self.topic, self.partition)
+
+    @property
+    def first_offset(self) -> int:
+        return int(self.records[0].offset)
+
+    @property
+    def last_offset(self) -> int:
+        return int(self.records[-1].offset)
+
+    @property
+    def next_offset(self) -> int:
+        """The position to store once this batch is applied."""
+        return self.last_offset + 1
+
+
+@dataclass(frozen=True, slots=True)
+class _Envelope:
+    """What Faust takes for one record: a batch, under the offset of its last record."""
+
+    topic: str
+    partition: int
+    offset: int
+    timestamp: int
+    timestamp_type: int
+    value: Batch
+    headers: tuple[()] = ()
+    key: bytes | None = None
+    checksum: int | None = None
+    serialized_key_size: int = -1
+    serialized_value_size: int = -1
+
+
+@dataclass(frozen=True, slots=True)
+class Hooks:
+    """What the transport asks of the worker around it."""
+
+    positions: Positions
+    on_assigned: Callable[[Partitions], Awaitable[None]]
+    on_revoked: Callable[[Partitions], Awaitable[None]]
+    wait_for_log: Callable[[Callable[[], Awaitable[Any]]], Awaitable[Any]]
+    """Runs a call to the broker, repeating it in place while the broker is away."""
+
+
+class _ConsumerThread(driver.AIOKafkaConsumerThread):  # type: ignore[misc]  # Faust is untyped here
+    async def _commit(self, offsets: Mapping[TopicPartition, int]) -> bool:
+        # Faust crashes when a commit fails. Ours is a figure for dashboards: a broker that is away must not end us,
+        # nor may a commit that waits for it hold up a rebalance or a shutdown.
+        ours = {tp: OffsetAndMetadata(offset, "") for tp, offset in offsets.items() if tp in self.assignment()}
+        if not ours:
+            return False
+        try:
+            await asyncio.wait_for(self._ensure_consumer().commit(ours), COMMIT_SECONDS)
+        except (KafkaError, TimeoutError) as error:
+            log.warning("group_offset_not_committed", reason=repr(error))
+            return False
+        return True
+
+
+class BatchConsumer(driver.Consumer):  # type: ignore[misc]  # Faust is untyped here
+    """Faust's consumer with a batch for a record and with our positions.
+
+    All seeking happens in the one task that also fetches (``_getmany``), so no fetch can cross a seek. What Faust calls
+    a seek only marks the positions as unknown; the next fetch then reads them again, however long that must wait:
+    meanwhile the heartbeats go on, which they would not inside Kafka's assignment callback, and Faust's own wait there
+    gives up silently after its timeout.
+    """
+
+    def __init__(self, *args: Any, **kwargs: Any) -> None:
+        super().__init__(*args, **kwargs)
+        self._next: dict[TopicPartition, int] = {}
+        self._epoch = 0
+        self._sought = False
+
+    @property
+    def hooks(self) -> Hooks:
+        hooks: Hooks = self.transport.hooks
+        return hooks
+
+    def _new_consumer_thread(self) -> _ConsumerThread:
+        return _ConsumerThread(self, loop=self.loop, beacon=self.beacon)
+
+    async def seek_to_committed(self) -> Mapping[TopicPartition, int]:
+        self._epoch += 1
+        self._sought = False
+        return {}
+
+    async def _getmany(
+        self, active_partitions: set[TopicPartition] | None, timeout: float
+    ) -> dict[TopicPartition, list[_Envelope]]:
+        if not self._sought and not await self._seek_to_stored():
+            return {}
+        epoch = self._epoch
+        try:
+            fetched = await super()._getmany(active_partitions, timeout)
+        except NoOffsetForPartitionError:
+            # aiokafka looked for a position of the group's before we had set ours; the next fetch has it.
+            return {}
+        except OffsetOutOfRangeError as error:
+            await self._explain_out_of_range(error.args[0])
+            return {}
+        if epoch != self._epoch:
+            # A rebalance came between: these were read from the old positions, and will be read again from the new.
+            return {}
+        return {tp: [self._envelope(tp, records)] for tp, records in fetched.items() if records}
+
+    def _envelope(self, tp: TopicPartition, records: list[ConsumerRecord]) -> _Envelope:
+        last = records[-1]
+        batch = Batch(tp.topic, tp.partition, tuple(records), self._next[tp], self.highwater(tp) or last.offset + 1)
+        self._next[tp] = batch.next_offset
+        return _Envelope(tp.topic, tp.partition, last.offset, last.timestamp, last.timestamp_type, batch)
+
+    async def _seek_to_stored(self) -> bool:
+        """Go to the stored positions of what is assigned; False if the assignment changed meanwhile.
+
+        Raises :class:`LogHole` or :class:`LogTooShort` if the log doesn't reach to a stored position.
+        """
+        epoch = self._epoch
+        assigned = self.assignment()
+        stored = await self.hooks.positions(assigned)
+        starts = {tp: stored.get(tp, 0) for tp in assigned}
+        first, end = await self._bounds(assigned)
+        for tp, start in starts.items():
+            check_position(tp, start, first[tp], end[tp])
+        if epoch != self._epoch:
+            return False
+        try:
+            await self.seek_wait(starts)
+        except IllegalStateError:  # aiokafka: a partition was taken from us just now; a rebalance is under way
+            await asyncio.sleep(0.05)
+            return False
+        if epoch != self._epoch:
+            return False
+        for tp, start in starts.items():
+            self._committed_offset[tp] = start or None
+        self._next = dict(starts)
+        self._sought = True
+        log.info("reading_from", positions={f"{tp.topic}-{tp.partition}": n for tp, n in sorted(starts.items())})
+        return True
+
+    async def _bounds(self, tps: Iterable[TopicPartition]) -> tuple[Mapping[TopicPartition, int], ...]:
+        async def ask() -> tuple[Mapping[TopicPartition, int], ...]:
+            return await self.earliest_offsets(*tps), await self.highwaters(*tps)
+
+        bounds: tuple[Mapping[TopicPartition, int], ...] = await self.hooks.wait_for_log(ask)
+        return bounds
+
+    async def _explain_out_of_range(self, offsets: Mapping[TopicPartition, int]) -> None:
+        first, end = await self._bounds(offsets)
+        for tp, offset in offsets.items():
+            # An offset that is not ours comes from a fetch that aiokafka began before our seek: nothing to do with us.
+            if offset == self._next.get(tp):
+                check_position(tp, offset, first[tp], end[tp])
+        await asyncio.sleep(0.1)
+
+    # What follows keeps Faust's own bookkeeping out of the way.
+
+    async def _add_gap(self, tp: TopicPartition, offset_from: int, offset_to: int) -> None:
+        """Nothing: a batch stands for every offset up to its last."""
+
+    def _new_offset(self, tp: TopicPartition) -> int | None:
+        """The offset after the highest acknowledged; batches of a partition are acknowledged in order."""
+        acked = self._acked[tp]
+        if not acked:
+            return None
+        offset: int = max(acked) + 1
+        acked.clear()
+        self._acked_index[tp].clear()
+        return offset
+
+    def highwater(self, tp: TopicPartition) -> int | None:
+        try:
+            highwater: int | None = super().highwater(tp)
+        except (AssertionError, AttributeError):
+            # aiokafka asserts that the partition is assigned; its thread may have lost it since we were called.
+            return None
+        return highwater
+
+    def on_buffer_full(self, tp: TopicPartition) -> None:
+        """Nothing: a full queue blocks the fetching task until there is room. Faust would pause the partition instead,
+        and then look again only after a second, which is far longer than four batches last."""
+
+    def verify_event_path(self, now: float, tp: TopicPartition) -> None:
+        """Nothing: known for false alarms; the service's own watchdog compares positions with the log."""
+
+    async def on_partitions_assigned(self, assigned: set[TopicPartition], generation_id: int = 0) -> None:
+        await self.seek_to_committed()
+        await super().on_partitions_assigned(assigned, generation_id)
+        await self._guard(self.hooks.on_assigned(frozenset(TopicPartition(*tp) for tp in assigned)))
+
+    async def on_partitions_revoked(self, revoked: set[TopicPartition]) -> None:
+        # First the hook: Faust now waits for the batch in hand, and nothing else should go on meanwhile.
+        await self._guard(self.hooks.on_revoked(frozenset(TopicPartition(*tp) for tp in revoked)))
+        await super().on_partitions_revoked(revoked)
+
+    async def _guard(self, hook: Awaitable[None]) -> None:
+        try:
+            await hook
+        except Exception as error:
+            # aiokafka would log and go on: a service that doesn't know its partitions must not.
+            await self.crash(error)
+            raise
+
+
+class BatchTransport(driver.Transport):  # type: ignore[misc]  # Faust is untyped here
+    """Set as ``app.transport`` before the app starts."""
+
+    Consumer: ClassVar[type[BatchConsumer]] = BatchConsumer
+
+    def __init__(self, url: Any, app: Any, hooks: Hooks) -> None:
+        super().__init__(url, app)
+        self.hooks = hooks
+
+
+def check_position(tp: TopicPartition, position: int, first: int, end: int) -> None:
+    """Raise :class:`LogHole` or :class:`LogTooShort` unless ``position`` lies in the log (``first`` up to ``end``)."""
+    if position < first:
+        raise LogHole(tp, position, first, "the log no longer holds the records between")
+    if position > end:
+        raise LogTooShort(tp, position, end, "the log ends before the stored position; was the topic made anew?")

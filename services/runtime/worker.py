@@ -1,0 +1,205 @@
+"""A worker: one Faust app that hands a service the batches of one topic, in order, until told to stop.
+
+The contract with the handler is small. It gets each :class:`Batch` once its predecessors of that partition are done,
+stores the effects and ``batch.next_offset`` together, and returns. If it raises something that repeating can't help,
+the process ends, and the next start begins at the stored position: nothing was acknowledged.
+"""
+
+import asyncio
+import time
+from collections.abc import Awaitable, Callable, Collection, Mapping
+from typing import Any
+
+import faust
+import structlog
+from aiokafka import TopicPartition
+from mode.supervisors import CrashingSupervisor
+from yarl import URL
+
+from services.runtime.health import Health
+from services.runtime.probe import LogProbe
+from services.runtime.retry import is_transient as default_is_transient
+from services.runtime.retry import report_to, retry_in_place
+from services.runtime.settings import Settings
+from services.runtime.transport import Batch, BatchTransport, Hooks, LogHole, Partitions, Positions
+
+Handle = Callable[[Batch], Awaitable[None]]
+PartitionHook = Callable[[Partitions], Awaitable[None]]
+
+POLL_RECORDS = 2000
+BUFFERED_BATCHES = 4
+YEAR_SECONDS = 365 * 86_400.0
+
+log = structlog.get_logger(__name__)
+
+
+async def _ignore(partitions: Partitions) -> None:
+    """A service that need not know which partitions it owns."""
+
+
+class _App(faust.App):  # type: ignore[misc]  # Faust is untyped here
+    def _create_directories(self) -> None:
+        """No tables, so no folders in the working directory."""
+
+
+class BatchWorker:
+    """One Faust app with one agent; made by :func:`batch_app`, run by the service's main."""
+
+    def __init__(
+        self,
+        app: Any,
+        topic: str,
+        probe: LogProbe,
+        health: Health,
+        handle: Handle,
+        on_assigned: PartitionHook,
+        on_revoked: PartitionHook,
+        stopping: asyncio.Event,
+    ) -> None:
+        self.app = app
+        self.topic = topic
+        self.probe = probe
+        self.part = health.part("worker")
+        self.owned: Partitions = frozenset()
+        """The partitions that this process may work on now: a sweep takes only what belongs to them."""
+        self.handled: dict[TopicPartition, int] = {}
+        """The next offset of each owned partition: what lies below is applied."""
+        self.batches = 0
+        self.progressed_at = time.monotonic()
+        self._handle = handle
+        self._on_assigned, self._on_revoked = on_assigned, on_revoked
+        self._stopping = stopping
+
+    async def run(self) -> None:
+        """Wait for the broker and the topic, then work until :meth:`stop`. Raises what ended the agent."""
+        await self.probe.wait_for_topic(self.topic, self._stopping)
+        if self._stopping.is_set():
+            return
+        self.app.finalize()
+        await self.app.start()
+        self.part.ok()
+        log.info("worker_started", topic=self.topic, group=self.app.conf.id)
+        await self.app.wait_until_stopped()
+        if self.app.crash_reason is not None and not self._stopping.is_set():
+            raise self.app.crash_reason
+
+    async def stop(self) -> None:
+        """Let the batch in hand finish, drop what is only fetched, leave the group."""
+        self._stopping.set()
+        if self.app.started:
+            await self.app.stop()
+        if self.owned:
+            await self.revoked(self.owned)
+
+    def lag(self) -> dict[TopicPartition, int]:
+        """How many records of each owned partition are not applied yet, by the last look at the log's ends."""
+        return {tp: max(0, self.probe.ends.get(tp, 0) - self.handled.get(tp, 0)) for tp in self.owned}
+
+    async def assigned(self, partitions: Partitions) -> None:
+        self.owned = partitions
+        log.info("partitions_assigned", topic=self.topic, partitions=sorted(tp.partition for tp in partitions))
+        await self._on_assigned(partitions)
+
+    async def revoked(self, partitions: Partitions) -> None:
+        self.owned -= partitions
+        log.info("partitions_revoked", topic=self.topic, partitions=sorted(tp.partition for tp in partitions))
+        await self._on_revoked(partitions)
+
+    async def consume(self, stream: Any) -> None:
+        async for event in stream.noack().events():
+            batch: Batch = event.value
+            await self._apply(batch)
+            await stream.ack(event)
+
+    async def _apply(self, batch: Batch) -> None:
+        expected = self.handled.get(batch.tp)
+        if expected is None:
+            log.info("batch_of_lost_partition", topic=batch.topic, partition=batch.partition)
+            return
+        if batch.start > expected:
+            raise LogHole(batch.tp, expected, batch.start, "a fetched batch was lost on its way to the handler")
+        try:
+            await self._handle(batch)
+        except Exception:
+            log.exception(
+                "batch_failed",
+                topic=batch.topic,
+                partition=batch.partition,
+                first_offset=batch.first_offset,
+                last_offset=batch.last_offset,
+            )
+            raise
+        self.handled[batch.tp] = max(batch.next_offset, self.handled.get(batch.tp, 0))
+        self.batches += 1
+        self.progressed_at = time.monotonic()
+
+
+def batch_app(
+    name: str,
+    settings: Settings,
+    topic: str,
+    positions: Positions,
+    handle: Handle,
+    *,
+    health: Health,
+    is_transient: Callable[[BaseException], bool] = default_is_transient,
+    on_assigned: PartitionHook = _ignore,
+    on_revoked: PartitionHook = _ignore,
+) -> BatchWorker:
+    """Build the worker of the consumer group ``name`` on ``topic``; call it inside the running loop.
+
+    ``positions`` reads the stored next offsets; ``handle`` applies one batch. Both are repeated in place while they
+    raise what ``is_transient`` calls so, and the health part ``worker`` then says what they wait for.
+    ``on_assigned`` is told the partitions now owned, ``on_revoked`` those just lost, before others can own them.
+    """
+    stopping = asyncio.Event()
+    part = health.part("worker")
+    patiently = {"is_transient": is_transient, "on_retry": report_to(part), "stopping": stopping}
+    app = _App(
+        name,
+        broker=[URL(f"aiokafka://{server.strip()}") for server in settings.kafka.split(",")],
+        store="memory://",
+        agent_supervisor=CrashingSupervisor,
+        topic_allow_declare=False,
+        topic_disable_leader=True,
+        table_standby_replicas=0,
+        # Never move a position by itself: an offset that the log doesn't have is an error that we explain.
+        consumer_auto_offset_reset="none",
+        # A worker that waits for its database, or has no partition, must stay in the group however long that lasts.
+        broker_max_poll_interval=YEAR_SECONDS,
+        broker_session_timeout=10.0,
+        broker_heartbeat_interval=2.0,
+        broker_max_poll_records=POLL_RECORDS,
+        stream_buffer_maxsize=BUFFERED_BATCHES,
+        stream_wait_empty=True,
+        web_enabled=False,
+    )
+    probe = LogProbe(settings.kafka, health.part("kafka"))
+    stored = retry_in_place(positions, **patiently)  # type: ignore[arg-type]  # the three keywords above
+    worker = BatchWorker(
+        app,
+        topic,
+        probe,
+        health,
+        retry_in_place(handle, **patiently),  # type: ignore[arg-type]  # the three keywords above
+        on_assigned,
+        on_revoked,
+        stopping,
+    )
+
+    async def starts(tps: Collection[TopicPartition]) -> Mapping[TopicPartition, int]:
+        found = await stored(tps)
+        worker.handled = {tp: found.get(tp, 0) for tp in tps}
+        return found
+
+    async def patient(call: Callable[[], Awaitable[Any]]) -> Any:
+        return await retry_in_place(call, **patiently)()  # type: ignore[arg-type]  # the three keywords above
+
+    app.transport = BatchTransport(
+        app.conf.broker_consumer, app, Hooks(starts, worker.assigned, worker.revoked, patient)
+    )
+    channel = app.topic(
+        topic, key_type=bytes, value_type=bytes, key_serializer="raw", value_serializer="raw", internal=False
+    )
+    app.agent(channel, name=f"{name}-{topic}", concurrency=1)(worker.consume)
+    return worker
