@@ -1,9 +1,10 @@
 """Events to bytes and back, with every refusal naming the field and what was expected."""
 
 from datetime import date
-from decimal import Decimal
+from decimal import Decimal, InvalidOperation
 from functools import cache
 from typing import Any, get_args
+from zoneinfo import available_timezones
 
 import msgspec
 
@@ -15,8 +16,21 @@ from services.events.refusals import FieldError, Refused, explain
 from services.events.vocabulary import DECIMAL_MEASURES, DECIMALS, FIRST_DAY, LAST_DAY, MOST
 
 _encoder = msgspec.json.Encoder(decimal_format="number")
-_facts: msgspec.json.Decoder[Fact] = msgspec.json.Decoder(Fact)
-_case_events: msgspec.json.Decoder[CaseEvent] = msgspec.json.Decoder(CaseEvent)
+
+
+def _exact(text: str) -> Decimal:
+    """A number with decimals in a correction's free data, kept as it was written."""
+    try:
+        number = Decimal(text)
+    except InvalidOperation:
+        raise ValueError("number out of range") from None
+    if abs(number.adjusted()) > 30:
+        raise ValueError("number out of range")
+    return number
+
+
+_facts: msgspec.json.Decoder[Fact] = msgspec.json.Decoder(Fact, float_hook=_exact)
+_case_events: msgspec.json.Decoder[CaseEvent] = msgspec.json.Decoder(CaseEvent, float_hook=_exact)
 
 FACT_TYPES: dict[str, type[Event]] = {str(c.__struct_config__.tag): c for c in get_args(Fact)}
 CASE_TYPES: dict[str, type[Event]] = {str(c.__struct_config__.tag): c for c in get_args(CaseEvent)}
@@ -64,6 +78,11 @@ def replace_data(fact: RequestFact, data: dict[str, Any]) -> RequestFact:
 
 
 @cache
+def _zones() -> frozenset[str]:
+    return frozenset(available_timezones())
+
+
+@cache
 def _date_fields(shape: type[Data]) -> tuple[str, ...]:
     return tuple(
         i.name
@@ -86,10 +105,15 @@ def _subject(fact: Fact) -> str | None:
 
 
 def check(fact: Fact) -> None:
-    """What types can't say: dates within reason, subjects that fit, exact amounts. Raises :class:`Refused`."""
+    """What types can't say: dates within reason, real time zones, subjects that fit, exact amounts.
+
+    Raises :class:`Refused`.
+    """
     subject = _subject(fact)
     if subject is not None and fact.subject != subject:
         raise Refused(FieldError("$.subject", f"is {fact.subject!r}", f"{subject!r}, as in the data"))
+    if fact.time is not None and not FIRST_DAY.year < fact.time.year < LAST_DAY.year:
+        raise Refused(FieldError("$.time", f"is {fact.time}", f"an instant between {FIRST_DAY} and {LAST_DAY}"))
     for name in _date_fields(fact.data.__class__):
         value = getattr(fact.data, name)
         for day in value if isinstance(value, tuple) else (value,):
@@ -100,6 +124,10 @@ def check(fact: Fact) -> None:
             _check_amount("count", fact.data.count, whole=fact.data.measure not in DECIMAL_MEASURES)
         case f.FeeNotified():
             _check_amount("amount", fact.data.amount, whole=False)
+        case f.OrganRegistered() if fact.data.timezone not in _zones():
+            raise Refused(
+                FieldError("$.data.timezone", f"is {fact.data.timezone!r}", "an IANA time zone, e.g. Asia/Shanghai")
+            )
         case f.CalendarPublished():
             both = set(fact.data.days_off) & set(fact.data.working_days)
             if both:
@@ -139,4 +167,4 @@ def _check_amount(name: str, amount: Decimal, *, whole: bool) -> None:
         else f"a whole number from 0 to {MOST:f}"
     )
     if not (amount.is_finite() and 0 <= amount <= MOST) or -int(amount.normalize().as_tuple().exponent) > places:
-        raise Refused(FieldError(f"$.data.{name}", f"is {amount}", wanted))
+        raise Refused(FieldError(f"$.data.{name}", f"is {str(amount)[:60]}", wanted))

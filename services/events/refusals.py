@@ -52,7 +52,7 @@ def explain(
 def _shape_of(raw: bytes | msgspec.Raw, types: Mapping[str, type[msgspec.Struct]]) -> type[msgspec.Struct] | None:
     try:
         return types.get(msgspec.json.decode(raw, type=_OnlyType).type)
-    except msgspec.MsgspecError:
+    except (msgspec.MsgspecError, UnicodeDecodeError, RecursionError):
         return None
 
 
@@ -95,4 +95,6 @@ def describe(shape: Any, path: str) -> str:
         return f"one of {', '.join(map(str, at['enum']))}"
     if at.get("format") in _FORMATS:
         return _FORMATS[at["format"]]
+    if "..." in path:  # inside a correction's free data
+        return "a JSON value with numbers that the amended fact can hold"
     return str(at.get("description") or (f"a JSON {at['type']}" if "type" in at else "a known field"))

@@ -11,7 +11,8 @@ from typing import Annotated, Literal, get_args
 from msgspec import Meta, Struct
 
 # No control character: PostgreSQL can't store NUL in text, and a line break in a code is a mistake everywhere.
-_PLAIN = r"^[^\x00-\x1f\x7f]+$"
+# ``\Z``, since Python's ``$`` would let a last line break through.
+_PLAIN = r"^[^\x00-\x1f\x7f]+\Z"
 
 Text = Annotated[
     str, Meta(min_length=1, max_length=500, pattern=_PLAIN, description="plain text without control characters")
