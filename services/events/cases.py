@@ -60,6 +60,10 @@ class CaseData(Data, frozen=True, kw_only=True):
     fact: RequestFact | None = None
     request: RequestSummary | None = None
     """None for what concerns an organ and no request, and before the request itself is known."""
+    as_of: date | None = None
+    """The local date that the decision was made for."""
+    reference: Annotated[int, Meta(ge=0)] | None = None
+    """How many records of the reference topic were known."""
 
 
 class OpenedData(CaseData, frozen=True, kw_only=True):

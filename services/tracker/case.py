@@ -1,0 +1,136 @@
+"""One request's case: its facts, and the view that the law derives from them. Pure.
+
+:func:`decide` answers what a new fact leads to, :func:`tick` what the mere passing of time does, :func:`evolve` is the
+case after an event. The facts are what counts; the view is derived from them, so their order of arrival can't matter.
+"""
+
+from collections.abc import Mapping
+from dataclasses import replace as changed
+from datetime import date
+
+from msgspec import Struct
+from msgspec.structs import replace
+
+from services.events.cases import CaseEvent
+from services.events.envelope import PREFIX, VERSION
+from services.events.facts import FactCorrected, FactRetracted, RequestFact, RequestReceived, TallyRecorded
+from services.events.vocabulary import Ref
+from services.statute import lifecycle
+from services.statute.errors import StatuteError
+from services.statute.profile import Profile, profile_for
+from services.statute.view import Fact, View
+from services.tracker.amend import Amended, amend
+from services.tracker.world import World
+
+
+class Case(Struct, frozen=True, kw_only=True):
+    """All that the tracker keeps of a request (or of an organ's own facts)."""
+
+    subject: str
+    facts: tuple[RequestFact, ...] = ()
+    """In the order of their arrival, without duplicates; tallies are kept apart."""
+    sequence: int = 0
+    """The number of the last case event."""
+    as_of: date = date.min
+    """The latest day that a decision was made for; a case never goes back before it."""
+    reference: int = 0
+    """How many reference records were known at the last decision."""
+    view: View = View()
+
+
+def name_of(fact: RequestFact) -> str:
+    """The contract's name of the fact, e.g. ``answer-issued``."""
+    return str(fact.__struct_config__.tag).removeprefix(PREFIX).removesuffix(VERSION)
+
+
+def is_amendment(fact: RequestFact) -> bool:
+    return isinstance(fact, FactCorrected | FactRetracted)
+
+
+def lawful(fact: RequestFact) -> Fact:
+    """The fact as the law reads it."""
+    return Fact(name_of(fact), fact.source, fact.id, fact.data)
+
+
+def evolve(case: Case, event: CaseEvent) -> Case:
+    """The case after ``event``; its view still has to be derived (:func:`look`) when the last event is in."""
+    data = event.data
+    facts = case.facts
+    if data.fact is not None and not isinstance(data.fact, TallyRecorded):
+        facts = (*facts, data.fact)
+    return replace(
+        case,
+        facts=facts,
+        sequence=event.sequence or case.sequence,
+        as_of=max(case.as_of, data.as_of or case.as_of),
+        reference=data.reference or case.reference,
+    )
+
+
+def look(case: Case, world: World, today: date) -> tuple[View, Profile | None]:
+    """The case's view at ``today``, and the version of the statute that it was derived with, if any."""
+    amended = amend(case.facts)
+    draft = lifecycle.read(lawful(f) for f in amended.facts)
+    bare = View(reviews=lifecycle.reviews(draft), rejected=amended.rejected, flags=tuple(draft.flags))
+    if draft.received is None:
+        return _without_request(case, bare, amended, world), None
+    data = draft.received.data
+    organ = world.organs.get(data.organ)
+    if organ is None:
+        return changed(bare, waiting_for=f"organ-registered {data.organ}"), None
+    statute = data.statute or organ.statute
+    try:
+        profile = profile_for(statute, data.submitted_on)
+        received_on = lifecycle.receipt(draft, profile)
+        if received_on is not None:
+            # The version is the one in force on the day of receipt; which day that is, an older version may say.
+            profile = profile_for(statute, received_on)
+        view = lifecycle.derive(draft, profile, world.calendar(organ.calendar), today)
+    except StatuteError as error:
+        return changed(bare, waiting_for=str(error)), None
+    return changed(view, rejected=amended.rejected, waiting_for=_awaited(amended)), profile
+
+
+def _awaited(amended: Amended) -> str:
+    return f"fact {amended.waiting[0].source} {amended.waiting[0].id}" if amended.waiting else ""
+
+
+def _without_request(case: Case, bare: View, amended: Amended, world: World) -> View:
+    gone = [f for f in amended.taken_back if isinstance(f, RequestReceived)]
+    if gone:
+        data = min(gone, key=lambda f: f.ref).data
+        organ = world.organs.get(data.organ)
+        return changed(
+            bare,
+            state="retracted",
+            organ=data.organ,
+            channel=data.channel,
+            applicant=data.applicant,
+            submitted_on=data.submitted_on,
+            statute=data.statute or (organ.statute if organ else "unknown"),
+        )
+    if case.subject in world.organs:
+        return changed(bare, state="organ", waiting_for=_awaited(amended))
+    return changed(bare, waiting_for="request-received")
+
+
+def tally_value(fact: TallyRecorded, case: Case) -> TallyRecorded | None:
+    """A tally with the case's amendments of it applied; None where it was taken back."""
+    kept = amend((fact, *(f for f in case.facts if is_amendment(f)))).facts
+    return next((f for f in kept if isinstance(f, TallyRecorded)), None)
+
+
+def amended_root(fact: FactCorrected | FactRetracted, case: Case) -> Ref:
+    """What an amendment amends in the end, through amendments of amendments."""
+    by_ref = {f.ref: f for f in case.facts}
+    target, seen = fact.data.amends, {fact.ref}
+    while (found := by_ref.get(target)) is not None and target not in seen:
+        if not isinstance(found, FactCorrected | FactRetracted):
+            break
+        seen.add(target)
+        target = found.data.amends
+    return target
+
+
+Tallies = Mapping[Ref, TallyRecorded]
+"""The tallies that a decision may concern, by what names them."""

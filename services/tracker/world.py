@@ -1,0 +1,54 @@
+"""What the tracker knows besides the facts of a request: organs and calendars, as of a point in the reference topic."""
+
+from collections import defaultdict
+from collections.abc import Iterable
+from zoneinfo import ZoneInfo
+
+from services.events.facts import CalendarPublished, OrganData, OrganRegistered, ReferenceFact
+from services.statute.calendar import Calendar, Notice
+from services.statute.calendars import shipped
+
+
+class World:
+    """Organs and calendars after ``known`` records of the reference topic; grows, and never forgets a version."""
+
+    def __init__(self, facts: Iterable[ReferenceFact] = ()) -> None:
+        self.known = 0
+        self.organs: dict[str, OrganData] = {}
+        self._notices: dict[str, list[Notice]] = defaultdict(list)
+        self._calendars: dict[str, Calendar] = {}
+        for fact in facts:
+            self.learn(fact)
+
+    def learn(self, fact: ReferenceFact, offset: int | None = None) -> None:
+        """Take in one reference fact; ``offset`` is its place in the topic (the next one, where left out)."""
+        order = self.known if offset is None else offset
+        match fact:
+            case OrganRegistered():
+                self.organs[fact.data.code] = fact.data
+            case CalendarPublished(data=data):
+                self._notices[data.calendar].append(
+                    Notice(
+                        data.year,
+                        frozenset(data.days_off),
+                        frozenset(data.working_days),
+                        data.notice,
+                        data.published_on,
+                        order,
+                    )
+                )
+                self._calendars.pop(data.calendar, None)
+        self.known = order + 1
+
+    def calendar(self, calendar_id: str) -> Calendar:
+        """The calendar with everything published so far laid over it. Raises ``UnknownCalendar``."""
+        found = self._calendars.get(calendar_id)
+        if found is None:
+            base, notices = shipped(calendar_id), self._notices[calendar_id]
+            found = base.with_notices(notices, f"{base.version} + reference {self.known}") if notices else base
+            self._calendars[calendar_id] = found
+        return found
+
+    def zone(self, organ: str) -> ZoneInfo:
+        """The time zone of an organ that is known."""
+        return ZoneInfo(self.organs[organ].timezone)
