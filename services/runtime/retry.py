@@ -49,7 +49,10 @@ def is_transient(error: BaseException) -> bool:
 def reason_of(error: BaseException) -> str:
     """One line that says what is wrong, for the health page and the log."""
     text = " ".join(str(error).split())
-    return f"{type(error).__name__}: {text}" if text else type(error).__name__
+    name = type(error).__name__
+    if not text:
+        return name
+    return text if text.startswith(name) else f"{name}: {text}"
 
 
 def report_to(part: Part) -> Callable[[Exception | None], None]:

@@ -1,0 +1,119 @@
+"""Logging of a service: structlog and the libraries' own loggers through one pipe to stderr.
+
+One JSON object a line for machines, readable lines on a terminal. Two guards: the client libraries, which write
+hundreds of lines a second while the broker is away, are held to a few a second each; and no password of a connection
+string gets out, whatever text it stands in.
+"""
+
+import logging
+import re
+import sys
+import threading
+import time
+from collections.abc import Callable, MutableMapping
+from typing import Any
+
+import structlog
+
+from services.runtime.settings import Settings
+
+LINES_PER_SECOND = 3
+NOISY = ("aiokafka", "faust", "mode", "asyncio")
+CHATTY = ("aiokafka", "faust", "mode", "uvicorn")
+"""Libraries whose informative lines tell an operator nothing: shown only at the level ``debug``."""
+
+_URL_PASSWORD = re.compile(r"""(\w+://[^\s:/@'"]*):[^\s/'"]*@""")
+_NAMED_PASSWORD = re.compile(
+    r"""(\b(?:sasl_plain_)?password["']?\s*[=:]\s*)("[^"]*"|'[^']*'|[^\s,;&)]+)""", re.IGNORECASE
+)
+
+
+def without_secrets(text: str) -> str:
+    """``text`` with the passwords of connection strings replaced by ``***``."""
+    return _NAMED_PASSWORD.sub(r"\1***", _URL_PASSWORD.sub(r"\1:***@", text))
+
+
+class RateLimit(logging.Filter):
+    """Lets through ``per_second`` lines a second of each noisy logger; the next line says how many were held back."""
+
+    def __init__(self, per_second: int = LINES_PER_SECOND, now: Callable[[], float] = time.monotonic) -> None:
+        super().__init__()
+        self._per_second = per_second
+        self._now = now
+        self._lock = threading.Lock()
+        self._windows: dict[str, tuple[float, int, int]] = {}  # logger: window's start, lines in it, suppressed since
+
+    def filter(self, record: logging.LogRecord) -> bool:
+        if record.name.split(".", 1)[0] not in NOISY:
+            return True
+        with self._lock:
+            began, lines, suppressed = self._windows.get(record.name, (float("-inf"), 0, 0))
+            if self._now() - began >= 1.0:
+                began, lines = self._now(), 0
+            if lines >= self._per_second:
+                self._windows[record.name] = (began, lines, suppressed + 1)
+                return False
+            self._windows[record.name] = (began, lines + 1, 0)
+        if suppressed:
+            record.suppressed = suppressed
+        return True
+
+
+class _Formatter(structlog.stdlib.ProcessorFormatter):
+    def format(self, record: logging.LogRecord) -> str:
+        return without_secrets(super().format(record))
+
+
+def _add_suppressed(
+    logger: Any, method: str, event: MutableMapping[str, Any]
+) -> MutableMapping[str, Any]:  # structlog's signature of a processor
+    record = event.get("_record")
+    if record is not None and hasattr(record, "suppressed"):
+        event["suppressed"] = record.suppressed
+    return event
+
+
+def configure(settings: Settings, service: str = "") -> None:
+    """Set up logging for the process; ``service`` is added to every line. May be called again."""
+    as_json = settings.log == "json" or (settings.log == "auto" and not sys.stderr.isatty())
+    level = getattr(logging, settings.log_level.upper())
+    shared: list[Any] = [
+        structlog.contextvars.merge_contextvars,
+        structlog.stdlib.add_log_level,
+        structlog.stdlib.add_logger_name,
+        structlog.processors.TimeStamper(fmt="iso", utc=as_json),
+        structlog.processors.StackInfoRenderer(),
+    ]
+    if service:
+        shared.insert(0, _constant("service", service))
+    structlog.configure(
+        processors=[structlog.stdlib.filter_by_level, *shared, structlog.stdlib.ProcessorFormatter.wrap_for_formatter],
+        logger_factory=structlog.stdlib.LoggerFactory(),
+        wrapper_class=structlog.stdlib.BoundLogger,
+        cache_logger_on_first_use=False,
+    )
+    last: list[Any] = (
+        [structlog.processors.format_exc_info, structlog.processors.JSONRenderer(ensure_ascii=False, default=str)]
+        if as_json
+        else [structlog.dev.ConsoleRenderer(colors=sys.stderr.isatty())]
+    )
+    handler = logging.StreamHandler(sys.stderr)
+    handler.setFormatter(
+        _Formatter(
+            foreign_pre_chain=[*shared, structlog.stdlib.ExtraAdder(allow=())],
+            processors=[_add_suppressed, structlog.stdlib.ProcessorFormatter.remove_processors_meta, *last],
+        )
+    )
+    handler.addFilter(RateLimit())
+    logging.basicConfig(handlers=[handler], level=level, force=True)
+    for name in CHATTY:
+        logging.getLogger(name).setLevel(level if level <= logging.DEBUG else max(level, logging.WARNING))
+    logging.captureWarnings(True)
+
+
+def _constant(key: str, value: str) -> Callable[..., MutableMapping[str, Any]]:
+    def add(logger: Any, method: str, event: MutableMapping[str, Any]) -> MutableMapping[str, Any]:
+        event[key] = value
+        return event
+
+    return add
