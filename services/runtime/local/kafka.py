@@ -52,6 +52,9 @@ class KafkaNode:
     and :meth:`launch` all before the first :meth:`wait_ready`. ``aot_dir`` is where the JVM's start-up cache is
     shared between nodes (beside the jars if not given). The caller owns ``folder``: a broker found running on it is
     taken for a crash's leftover and ended.
+
+    It listens on 127.0.0.1 without authentication: whoever may log in to the machine may read and write the log. For
+    machines that are shared with people who must not, run a cluster with access control and name it to the services.
     """
 
     def __init__(
@@ -91,6 +94,11 @@ class KafkaNode:
         return None if self._process is None else self._process.pid
 
     @property
+    def returncode(self) -> int | None:
+        """The status of a process that ended by itself; None while it runs, and after it was stopped."""
+        return None if self._process is None else self._process.poll()
+
+    @property
     def alive(self) -> bool:
         return self._process is not None and self._process.poll() is None
 
@@ -120,6 +128,7 @@ class KafkaNode:
         if self.alive:
             return
         self.folder.mkdir(parents=True, exist_ok=True)
+        self.folder.chmod(0o700)
         self.end_leftover()
         self._take_ports()
         properties = self.folder / "server.properties"
@@ -133,8 +142,8 @@ class KafkaNode:
             data=data,
             replication=self._replication,
         )
-        properties.write_text(text, encoding="utf-8")
-        (self.folder / "log4j2.properties").write_text(files.log4j_properties(self.folder), encoding="utf-8")
+        properties.write_text(text, encoding="ascii")
+        (self.folder / "log4j2.properties").write_text(files.log4j_properties(self.folder), encoding="ascii")
         if not (data / "meta.properties").exists():
             self._format(properties)
         command = files.java_command(
@@ -152,7 +161,7 @@ class KafkaNode:
                     log.debug("kafka_ready", port=self.port, pid=self.pid, seconds=round(time.monotonic() - began, 2))
                     return
             time.sleep(0.05)
-        why = "not ready in time" if self.alive else f"ended with status {self._process and self._process.returncode}"
+        why = "not ready in time" if self.alive else f"ended with status {self.returncode}"
         self.kill()
         raise BrokerFailed(f"Kafka: {why}\n{tail(self.folder / 'console.log')}\n{tail(self.folder / 'kafka.log')}")
 
@@ -188,10 +197,16 @@ class KafkaNode:
 
     def _env(self) -> dict[str, str]:
         # Not the user's JAVA_TOOL_OPTIONS and the like: they would change the JVM that the AOT cache was made for.
-        return {key: value for key, value in os.environ.items() if not key.startswith(("JAVA", "JDK_", "CLASSPATH"))}
+        kept = {
+            key: value
+            for key, value in os.environ.items()
+            if not key.startswith(("JAVA", "_JAVA", "JDK_", "CLASSPATH"))
+        }
+        # The JVM takes its encoding of file names from the locale; a home may well have a Chinese name.
+        return {**kept, "LC_ALL": "C.UTF-8"}
 
     def _log_option(self) -> list[str]:
-        return [f"-Dlog4j2.configurationFile=file:{self.folder / 'log4j2.properties'}"]
+        return [f"-Dlog4j2.configurationFile={self.folder / 'log4j2.properties'}"]
 
     def _format(self, properties: Path) -> None:
         cluster = self._cluster_id or new_cluster_id()
@@ -206,9 +221,16 @@ class KafkaNode:
         cache = self.aot_cache
         self._recording = None
         if cache.exists():
-            cache.touch()
+            with contextlib.suppress(OSError):  # only says that it is in use; the folder may be read-only
+                cache.touch()
             return [f"-XX:AOTCache={cache}"]
-        cache.parent.mkdir(parents=True, exist_ok=True)
+        try:
+            cache.parent.mkdir(parents=True, exist_ok=True)
+        except OSError as error:
+            log.info("kafka_without_start_cache", reason=str(error))
+            return []
+        if not os.access(cache.parent, os.W_OK):
+            return []
         # Under a name of its own first: the JVM writes it as it ends, and others must not see half of it.
         self._recording = cache.with_name(f"{cache.name}.{os.getpid()}-{self.port}")
         return [f"-XX:AOTCacheOutput={self._recording}"]

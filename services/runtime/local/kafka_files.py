@@ -72,12 +72,19 @@ def server_properties(
         "num.network.threads": 2,
         "num.io.threads": 4,
     }
-    return "".join(f"{key}={value}\n" for key, value in values.items())
+    return "".join(f"{key}={_escaped(str(value))}\n" for key, value in values.items())
 
 
 def log4j_properties(folder: Path) -> str:
     """Log4j's configuration: ``kafka.log`` in ``folder``, 30 MB at most."""
-    return _LOG4J.format(folder=folder)
+    return _LOG4J.format(folder=_escaped(str(folder)))
+
+
+def _escaped(value: str) -> str:
+    """As Java's properties files want it: ASCII, with ``\\uXXXX`` for each UTF-16 unit of the rest."""
+    units = value.replace("\\", "\\\\").encode("utf-16-be")
+    codes = [int.from_bytes(units[at : at + 2], "big") for at in range(0, len(units), 2)]
+    return "".join(chr(code) if code < 127 else f"\\u{code:04x}" for code in codes)
 
 
 def java_command(java: Path, classpath: Sequence[Path], options: Sequence[str], main: str, *rest: str) -> list[str]:

@@ -65,6 +65,11 @@ class PostgresServer:
         return None if self._process is None else self._process.pid
 
     @property
+    def returncode(self) -> int | None:
+        """The status of a process that ended by itself; None while it runs, and after it was stopped."""
+        return None if self._process is None else self._process.poll()
+
+    @property
     def alive(self) -> bool:
         return self._process is not None and self._process.poll() is None
 
@@ -129,7 +134,7 @@ class PostgresServer:
                     log.debug("postgres_ready", pid=self.pid, seconds=round(time.monotonic() - began, 2))
                     return
             time.sleep(0.02)
-        why = "not ready in time" if self.alive else f"ended with status {self._process and self._process.returncode}"
+        why = "not ready in time" if self.alive else f"ended with status {self.returncode}"
         self.kill()
         raise PostgresFailed(f"PostgreSQL: {why}\n{tail(self.folder / 'postgres.log')}")
 
