@@ -1,0 +1,108 @@
+"""Hypothesis strategies for every event type, built from the types themselves."""
+
+import string
+from collections.abc import Callable
+from datetime import datetime, timedelta, timezone
+from decimal import Decimal
+from typing import Any, cast
+from zoneinfo import available_timezones
+
+import msgspec
+from hypothesis import strategies as st
+from msgspec import inspect
+
+from services.events import facts as f
+from services.events.codec import CASE_TYPES, FACT_TYPES
+from services.events.envelope import Event
+from services.events.vocabulary import DECIMAL_MEASURES, DECIMALS, FIRST_DAY, LAST_DAY, MOST
+
+Strategy = st.SearchStrategy[Any]
+
+_LINES = {*map(chr, range(0x20)), "\x7f"}
+plain = st.characters(codec="utf-8", exclude_characters=_LINES)
+days = st.dates(FIRST_DAY, LAST_DAY)
+zones = st.integers(-14 * 60, 14 * 60).map(lambda minutes: timezone(timedelta(minutes=minutes)))
+instants = st.datetimes(datetime(1951, 1, 1), datetime(2198, 12, 31), timezones=zones)  # noqa: DTZ001  # zones are added
+whole = st.integers(0, int(MOST)).map(Decimal)
+exact = st.tuples(st.integers(0, int(MOST) * 10**DECIMALS), st.integers(0, DECIMALS)).map(
+    lambda pair: min(Decimal(pair[0]).scaleb(-pair[1]), MOST)
+)
+json_values: Strategy = st.recursive(
+    st.none() | st.booleans() | st.integers() | st.text(plain) | exact,
+    lambda inner: st.lists(inner, max_size=3) | st.dictionaries(st.text(plain), inner, max_size=3),
+    max_leaves=8,
+).filter(lambda value: _depth(value) < 7)
+
+
+def _depth(value: object) -> int:
+    if isinstance(value, dict):
+        return 1 + max(map(_depth, value.values()), default=0)
+    return 1 + max(map(_depth, value), default=0) if isinstance(value, list) else 0
+
+
+def values(of: inspect.Type) -> Strategy:
+    """Values of a type as msgspec describes it. Raises ``TypeError`` for one that no event has used so far."""
+    match of:
+        case inspect.Metadata():
+            return values(of.type)
+        case inspect.LiteralType():
+            return st.sampled_from(of.values)
+        case inspect.NoneType():
+            return st.none()
+        case inspect.BoolType():
+            return st.booleans()
+        case inspect.IntType():
+            return st.integers(of.ge, of.le)
+        case inspect.StrType():
+            if of.pattern and "{32}" in of.pattern:
+                return st.from_regex(of.pattern, fullmatch=True, alphabet=string.hexdigits.lower() + "-")
+            return st.text(plain, min_size=of.min_length or 0, max_size=of.max_length)
+        case inspect.DateType():
+            return days
+        case inspect.DateTimeType():
+            return instants
+        case inspect.DecimalType():
+            return exact
+        case inspect.VarTupleType():
+            return st.lists(values(of.item_type), max_size=4).map(tuple)
+        case inspect.DictType():
+            return st.dictionaries(st.text(plain), json_values, max_size=3)
+        case inspect.UnionType():
+            return st.one_of([values(item) for item in of.types])
+        case inspect.StructType():
+            fields = {field.name: values(field.type) for field in of.fields}
+            return st.builds(cast(Callable[..., Any], of.cls), **fields)
+    raise TypeError(f"no strategy for {of}")
+
+
+def _made_valid(fact: Event, zone: str, count: Decimal) -> Event:
+    """What a fact must keep to beyond its types (``codec.check``)."""
+    put = msgspec.structs.replace
+    match fact:
+        case f.OrganRegistered():
+            return put(fact, subject=fact.data.code, data=put(fact.data, timezone=zone))
+        case f.CalendarPublished():
+            free = tuple(day for day in fact.data.working_days if day not in fact.data.days_off)
+            return put(fact, subject=fact.data.calendar, data=put(fact.data, working_days=free))
+        case f.TallyRecorded():
+            kept = fact.data.count if fact.data.measure in DECIMAL_MEASURES else count
+            return put(fact, subject=fact.data.organ, data=put(fact.data, count=kept))
+        case f.FactCorrected() | f.FactRetracted() if fact.data.amends == fact.ref:
+            return put(fact, id=f"not-{fact.id}"[:200])
+        case _:
+            return fact
+
+
+def facts_of(cls: type[Event]) -> Strategy:
+    """Valid facts of one class."""
+    zone = st.sampled_from(sorted(available_timezones()))
+    return st.builds(_made_valid, values(inspect.type_info(cls)), zone, whole)
+
+
+def case_events_of(cls: type[Event]) -> Strategy:
+    """Valid case events of one class."""
+    return values(inspect.type_info(cls))
+
+
+facts = st.sampled_from(list(FACT_TYPES.values())).flatmap(facts_of)
+case_events = st.sampled_from(list(CASE_TYPES.values())).flatmap(case_events_of)
