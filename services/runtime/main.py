@@ -29,7 +29,7 @@ from services.runtime.settings import load as load_settings
 from services.runtime.watchdog import EXIT_FAILED, STALL_SECONDS, Watchdog, deadline, end_process
 from services.runtime.worker import BatchWorker
 
-LOOK_SECONDS = 5.0
+LOOK_SECONDS = 3.0
 
 log = structlog.get_logger(__name__)
 
@@ -223,8 +223,8 @@ async def _look(worker: BatchWorker) -> None:
     """Keep the worker's knowledge of the log's ends, and of the broker, fresh."""
     try:
         while True:
+            await asyncio.sleep(LOOK_SECONDS)
             if worker.app.started:  # before that the worker itself asks, for its topic
                 await worker.probe.look(worker.owned)
-            await asyncio.sleep(LOOK_SECONDS)
     finally:
         await worker.probe.close()

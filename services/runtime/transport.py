@@ -215,6 +215,21 @@ class BatchConsumer(driver.Consumer):  # type: ignore[misc]  # Faust is untyped 
 
     # What follows keeps Faust's own bookkeeping out of the way.
 
+    async def _commit(self, offsets: Mapping[TopicPartition, int]) -> bool:
+        # After a crash the consumer's thread ends by itself, and then cancels what was asked of it or never answers.
+        if self._thread.should_stop:
+            return False
+        try:
+            done: bool = await asyncio.wait_for(super()._commit(offsets), COMMIT_SECONDS + 1.0)
+        except TimeoutError:
+            return False
+        except asyncio.CancelledError:
+            task = asyncio.current_task()
+            if task is None or task.cancelling():
+                raise
+            return False
+        return done
+
     async def _add_gap(self, tp: TopicPartition, offset_from: int, offset_to: int) -> None:
         """Nothing: a batch stands for every offset up to its last."""
 
