@@ -1,0 +1,58 @@
+"""How far a service has applied each partition: rows ``<schema>.progress``, written with the rows they speak of."""
+
+from __future__ import annotations  # asyncpg's classes take no parameters at run time
+
+from collections.abc import Collection
+from typing import Any
+
+import asyncpg
+from aiokafka import TopicPartition
+from asyncpg import Connection
+
+
+class ProgressWentBack(RuntimeError):
+    """A position was to be stored below the one that is; positions only grow."""
+
+
+async def positions(
+    pool: asyncpg.Pool[Any], schema: str, partitions: Collection[TopicPartition]
+) -> dict[TopicPartition, int]:
+    """The stored next offsets of ``partitions``; one never stored is left out."""
+    rows = await pool.fetch(
+        f"SELECT p.topic, p.partition, p.next_offset FROM {schema}.progress p "
+        "JOIN unnest($1::text[], $2::int[]) AS w(topic, partition) USING (topic, partition)",
+        [tp.topic for tp in partitions],
+        [tp.partition for tp in partitions],
+    )
+    return {TopicPartition(r["topic"], r["partition"]): r["next_offset"] for r in rows}
+
+
+async def lock(conn: Connection[Any], schema: str, topic: str, partition: int) -> int:
+    """The next offset of a partition, its row created at 0 if need be and locked until the transaction ends.
+
+    The lock fences a worker that lost the partition and does not know it yet: it waits here, then finds its records
+    applied. Call it inside a transaction.
+    """
+    select = f"SELECT next_offset FROM {schema}.progress WHERE topic = $1 AND partition = $2 FOR UPDATE"
+    found: int | None = await conn.fetchval(select, topic, partition)
+    if found is None:
+        await conn.execute(
+            f"INSERT INTO {schema}.progress (topic, partition, next_offset) VALUES ($1, $2, 0) ON CONFLICT DO NOTHING",
+            topic,
+            partition,
+        )
+        found = await conn.fetchval(select, topic, partition)
+        assert found is not None
+    return found
+
+
+async def advance(conn: Connection[Any], schema: str, topic: str, partition: int, next_offset: int) -> None:
+    """Store the next offset of a partition whose row is locked. Raises :class:`ProgressWentBack`."""
+    done = await conn.execute(
+        f"UPDATE {schema}.progress SET next_offset = $3 WHERE topic = $1 AND partition = $2 AND next_offset <= $3",
+        topic,
+        partition,
+        next_offset,
+    )
+    if done != "UPDATE 1":
+        raise ProgressWentBack(f"{schema}: {topic} partition {partition} is not locked or already beyond {next_offset}")
