@@ -26,9 +26,11 @@ EVERY = [(family, short_name(type_)) for family, (_, types, _) in FAMILIES.items
 formats = jsonschema.FormatChecker(["date"])
 
 
-@formats.checks("date-time", raises=ValueError)
 def is_instant(value: object) -> bool:
     return not isinstance(value, str) or datetime.fromisoformat(value).tzinfo is not None
+
+
+formats.checks("date-time", raises=ValueError)(is_instant)
 
 
 @cache

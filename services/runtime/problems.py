@@ -1,0 +1,116 @@
+"""Errors as RFC 9457 problem details: the one shape in which every service says what went wrong."""
+
+from collections.abc import Mapping, Sequence
+from http import HTTPStatus
+from typing import Any
+
+import msgspec
+import structlog
+from litestar import Request, Response
+from litestar.exceptions import HTTPException, MethodNotAllowedException, NotFoundException
+from litestar.openapi import ResponseSpec
+
+MEDIA_TYPE = "application/problem+json"
+
+log = structlog.get_logger(__name__)
+
+
+class FieldProblem(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=True):
+    """One thing wrong with a request: where, what, and what would have been right."""
+
+    field: str
+    problem: str
+    expected: str
+    index: int | None = None
+    """The position, from 0, of the event that it is about, where several were sent."""
+
+
+class Problem(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=True):
+    """Problem details (RFC 9457)."""
+
+    type: str
+    title: str
+    status: int
+    detail: str
+    instance: str
+    errors: list[FieldProblem] = []
+    parts: dict[str, dict[str, str]] = {}
+    """What a service that is not ready waits for, by the part's name."""
+
+
+class ProblemError(Exception):
+    """Raise it from a handler to answer with a problem.
+
+    ``kind`` is the last part of the problem's ``type`` (``urn:shixian:problem:<kind>``); none where the status alone
+    says what is meant (``about:blank``).
+    """
+
+    def __init__(
+        self,
+        status: int,
+        detail: str,
+        *,
+        title: str = "",
+        kind: str = "",
+        errors: Sequence[FieldProblem] = (),
+        parts: Mapping[str, dict[str, str]] | None = None,
+        headers: Mapping[str, str] | None = None,
+    ) -> None:
+        super().__init__(detail)
+        self.status = status
+        self.detail = detail
+        self.title = title or HTTPStatus(status).phrase
+        self.kind = kind
+        self.errors = list(errors)
+        self.parts = dict(parts or {})
+        self.headers = dict(headers or {})
+
+
+def answer(request: Request[Any, Any, Any], error: Exception) -> Response[bytes]:
+    """The exception handler of every application: any error to its problem, nothing internal to the client."""
+    found = _problem_of(request, error)
+    if found.status >= 500 and found.status != HTTPStatus.SERVICE_UNAVAILABLE:
+        log.error("request_failed", method=request.method, path=request.url.path, exc_info=error)
+    problem = Problem(
+        type=f"urn:shixian:problem:{found.kind}" if found.kind else "about:blank",
+        title=found.title,
+        status=found.status,
+        detail=found.detail,
+        instance=request.url.path,
+        errors=found.errors,
+        parts=found.parts,
+    )
+    return Response(
+        msgspec.json.encode(problem), status_code=found.status, media_type=MEDIA_TYPE, headers=found.headers
+    )
+
+
+def _problem_of(request: Request[Any, Any, Any], error: Exception) -> ProblemError:
+    if isinstance(error, ProblemError):
+        return error
+    if isinstance(error, NotFoundException) and error.detail == HTTPStatus(404).phrase:
+        return ProblemError(404, f"there is nothing at {request.url.path}; see /schema")
+    if isinstance(error, MethodNotAllowedException):
+        allowed = (error.headers or {}).get("allow", "")
+        return ProblemError(405, f"{request.method} is not possible here; allowed: {allowed}", headers=error.headers)
+    if isinstance(error, HTTPException) and error.status_code < 500:
+        return ProblemError(error.status_code, error.detail, errors=_parameters(error.extra), headers=error.headers)
+    return ProblemError(500, "the service failed at this request; its log says how")
+
+
+def _parameters(extra: object) -> list[FieldProblem]:
+    """The framework's complaints about parameters: ``[{"message": ..., "key": ..., "source": ...}]``."""
+    return [
+        FieldProblem(
+            field=f"{getattr(item.get('source'), 'value', 'query')}.{item.get('key', '')}".rstrip("."),
+            problem=str(item.get("message", "not valid")),
+            expected="what /schema says of this parameter",
+        )
+        for item in (extra if isinstance(extra, list) else ())
+        if isinstance(item, dict)
+    ]
+
+
+def described(description: str) -> ResponseSpec:
+    """A problem as it stands in the ``responses`` of a handler, for OpenAPI."""
+    return ResponseSpec(Problem, generate_examples=False, description=description, media_type=MEDIA_TYPE)

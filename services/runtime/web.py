@@ -1,0 +1,189 @@
+"""The web shell that all services share: errors as problems, probes, metrics, OpenAPI, limits and security headers.
+
+A service gives its handlers; everything here works without a network beyond the server's own. There is no access log:
+rate, errors and duration are metrics, and failures are logged where they happen.
+"""
+
+import time
+from collections.abc import Mapping, Sequence
+from typing import Any
+
+from litestar import Litestar, Request, Response, get, route
+from litestar.enums import ScopeType
+from litestar.openapi import OpenAPIConfig
+from litestar.openapi.plugins import JsonRenderPlugin, YamlRenderPlugin
+from litestar.router import Router
+from litestar.types import ASGIApp, ControllerRouterHandler, Message, Receive, Scope, Send
+from prometheus_client import (
+    CollectorRegistry,
+    Counter,
+    GCCollector,
+    Histogram,
+    PlatformCollector,
+    ProcessCollector,
+    disable_created_metrics,
+)
+from prometheus_client.exposition import choose_encoder
+
+from services.runtime import problems
+from services.runtime.health import Health
+
+API_VERSION = "1"
+"""Of all that is under ``/v1``."""
+MAX_BODY = 16 * 1024 * 1024
+"""The default limit of a request's body, in bytes."""
+RETRY_AFTER = "5"
+"""What a 503 tells the client to wait, in seconds."""
+
+_METHODS = frozenset({"GET", "HEAD", "POST", "PUT", "PATCH", "DELETE", "OPTIONS"})
+_HEADERS = [
+    (b"x-content-type-options", b"nosniff"),
+    (b"x-frame-options", b"DENY"),
+    (b"referrer-policy", b"same-origin"),
+    (
+        b"content-security-policy",
+        b"default-src 'self'; object-src 'none'; base-uri 'none'; form-action 'self'; frame-ancestors 'none'",
+    ),
+]
+
+
+def new_registry() -> CollectorRegistry:
+    """A registry with the process's own metrics, for one service."""
+    disable_created_metrics()  # type: ignore[no-untyped-call]
+    registry = CollectorRegistry()
+    ProcessCollector(registry=registry)
+    PlatformCollector(registry=registry)
+    GCCollector(registry=registry)
+    return registry
+
+
+def create_app(
+    name: str,
+    handlers: Sequence[ControllerRouterHandler],
+    health: Health,
+    registry: CollectorRegistry,
+    *,
+    description: str = "",
+    schemas: Mapping[str, Any] | None = None,
+    max_body: int = MAX_BODY,
+    **more: Any,
+) -> Litestar:
+    """The application of the service ``name``: its handlers and what every service has.
+
+    ``schemas`` (JSON Schema by name) are added to OpenAPI's components; ``max_body`` is in bytes, more is answered with
+    413; ``more`` goes to Litestar (dependencies, template engine...).
+    """
+    app = Litestar(
+        [*handlers, *_common(health, registry)],
+        exception_handlers={Exception: problems.answer},
+        openapi_config=OpenAPIConfig(
+            title=f"Shixian {name}",
+            version=API_VERSION,
+            description=description or None,
+            path="/schema",
+            render_plugins=[_Json(schemas or {}), _Yaml(schemas or {})],
+            use_handler_docstrings=True,
+        ),
+        request_max_body_size=max_body,
+        logging_config=None,
+        debug=False,
+        **more,
+    )
+    app.asgi_handler = _observed(app.asgi_handler, registry)
+    return app
+
+
+def _common(health: Health, registry: CollectorRegistry) -> list[ControllerRouterHandler]:
+    @route("/healthz", http_method=["GET", "HEAD"], include_in_schema=False)
+    async def healthz() -> dict[str, str]:
+        """The process lives."""
+        return {"status": "ok"}
+
+    @route("/readyz", http_method=["GET", "HEAD"], include_in_schema=False)
+    async def readyz() -> dict[str, Any]:
+        """The service can do its work; 503 says which part can't, and why."""
+        ready, parts = health.ready()
+        if not ready:
+            away = {part: told for part, told in parts.items() if told["state"] != "ok"}
+            reasons = [f"{part} is {told['state']}: {told['reason']}" for part, told in away.items()]
+            detail = "; ".join(reasons) or "the service is stopping"
+            raise problems.ProblemError(503, detail, kind="not-ready", parts=away, headers={"Retry-After": RETRY_AFTER})
+        return {"status": "ok", "parts": parts}
+
+    @get("/metrics", include_in_schema=False)
+    async def metrics(request: Request[Any, Any, Any]) -> Response[bytes]:
+        """The registry as Prometheus reads it."""
+        encode, content_type = choose_encoder(request.headers.get("accept", ""))
+        return Response(encode(registry), media_type=content_type)
+
+    return [healthz, readyz, metrics]
+
+
+def _observed(app: ASGIApp, registry: CollectorRegistry) -> ASGIApp:
+    """``app`` with its requests measured and the security headers on each answer, the framework's own included."""
+    requests = Counter(
+        "shixian_http_requests",
+        "HTTP requests by route template, method and class of status.",
+        ["route", "method", "status"],
+        registry=registry,
+    )
+    duration = Histogram(
+        "shixian_http_request_duration_seconds",
+        "Time from a request's arrival to the end of its answer.",
+        ["route", "method"],
+        buckets=(0.002, 0.005, 0.01, 0.025, 0.05, 0.1, 0.25, 0.5, 1, 2.5, 5, 10, 30),
+        registry=registry,
+    )
+
+    async def observed(scope: Scope, receive: Receive, send: Send) -> None:
+        if scope["type"] != ScopeType.HTTP:
+            await app(scope, receive, send)
+            return
+        status = "none"
+
+        async def sending(message: Message) -> None:
+            nonlocal status
+            if message["type"] == "http.response.start":
+                status = f"{message['status'] // 100}xx"
+                headers = list(message.get("headers", ()))
+                there = {key.lower() for key, _ in headers}
+                message["headers"] = headers + [(key, value) for key, value in _HEADERS if key not in there]
+            await send(message)
+
+        started = time.perf_counter()
+        try:
+            await app(scope, receive, sending)
+        finally:
+            # The router leaves the template behind; what matched no route has none, and its path is not a label.
+            template = str(scope.get("path_template") or "unmatched")
+            method = scope["method"] if scope["method"] in _METHODS else "other"
+            requests.labels(template, method, status).inc()
+            duration.labels(template, method).observe(time.perf_counter() - started)
+
+    return observed
+
+
+class _Schemas:
+    """What both forms of the OpenAPI document share: the added schemas, and no page for what is not there."""
+
+    def __init__(self, schemas: Mapping[str, Any], **more: Any) -> None:
+        super().__init__(**more)
+        self._schemas = schemas
+
+    def render(self, request: Request[Any, Any, Any], openapi_schema: dict[str, Any]) -> bytes:
+        components = openapi_schema.get("components", {})
+        merged = {**components, "schemas": {**components.get("schemas", {}), **self._schemas}}
+        rendered: bytes = super().render(request, {**openapi_schema, "components": merged})  # type: ignore[misc]
+        return rendered
+
+    def receive_router(self, router: Router) -> None:
+        # Litestar puts an HTML page there; without it, its own 404 comes, which is answered as a problem.
+        router.routes = [r for r in router.routes if "{path:str}" not in r.path]
+
+
+class _Json(_Schemas, JsonRenderPlugin):
+    pass
+
+
+class _Yaml(_Schemas, YamlRenderPlugin):
+    pass
