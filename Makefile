@@ -1,0 +1,62 @@
+# Two commands do all the set-up: `make run` (the whole system with the 2013 sample) and `make test`.
+SHELL := /bin/bash
+.SHELLFLAGS := -eu -o pipefail -c
+.DEFAULT_GOAL := help
+PYTHON ?= $(shell command -v python3.11 || command -v python3)
+BIN := .venv/bin
+PIP := $(BIN)/python -m pip --disable-pip-version-check --quiet
+
+.PHONY: help install run test check format docs lock clean
+
+help: ## this list
+	@grep -hE '^[a-z-]+:.*##' $(MAKEFILE_LIST) | sed -E 's/:[^#]*##/\t/' | expand -t 12
+
+.venv/pyvenv.cfg:
+	@$(PYTHON) -c 'import sys; sys.exit(sys.version_info < (3, 11))' \
+	  || { echo "Python 3.11 or newer is needed; set PYTHON=/path/to/python3.11"; exit 2; }
+	@$(PYTHON) -m venv .venv || { echo "the venv module is needed (Debian: apt-get install python3-venv)"; exit 2; }
+
+.venv/installed: .venv/pyvenv.cfg requirements.lock pyproject.toml
+	@echo "Installing the packages of requirements.lock (the first time takes about a minute) ..."
+	@$(PIP) install --require-hashes -r requirements.lock
+	@$(PIP) install --no-deps --editable .
+	@touch $@
+
+.venv/installed-dev: .venv/installed requirements-dev.lock
+	@echo "Installing the packages of requirements-dev.lock ..."
+	@$(PIP) install --require-hashes -r requirements-dev.lock
+	@touch $@
+
+install: .venv/installed ## the command .venv/bin/shixian, with locked and hash-checked packages
+
+run: install ## the whole system on this machine with the 2013 sample in it, until Ctrl-C
+	@exec $(BIN)/shixian up --demo
+
+test: .venv/installed-dev ## checks and all tests, against a real Kafka and a real PostgreSQL
+	@exec scripts/test.sh
+
+check: .venv/installed-dev ## format, lint, types, import rules
+	$(BIN)/ruff format --check .
+	$(BIN)/ruff check .
+	$(BIN)/mypy
+	$(BIN)/lint-imports
+
+format: .venv/installed-dev ## put the code into the format that `check` wants
+	$(BIN)/ruff format .
+	$(BIN)/ruff check --fix .
+
+docs: .venv/installed-dev ## write the generated pages anew
+	$(BIN)/python -m services.events.schema
+
+lock: .venv/installed-dev ## resolve the locks anew (the only target that needs uv)
+	$(BIN)/python -m pip install --quiet uv
+	for extra in dev ""; do \
+	  $(BIN)/uv pip compile --quiet --universal --generate-hashes --no-emit-index-url --no-emit-find-links --no-annotate \
+	    --python-version 3.11 --custom-compile-command "make lock" $${extra:+--extra $$extra} \
+	    $$([ -n "$$extra" ] || echo "-c requirements-dev.lock") pyproject.toml \
+	    -o requirements$${extra:+-$$extra}.lock; \
+	done
+
+clean: ## remove what the targets above made in this folder (not the data of `make run`)
+	rm -rf .venv .mypy_cache .ruff_cache .pytest_cache .hypothesis .import_linter_cache
+	find . -name __pycache__ -type d -prune -exec rm -rf {} +
