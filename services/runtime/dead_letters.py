@@ -6,7 +6,8 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Any
 
-from asyncpg import Connection
+import asyncpg
+from asyncpg.pool import PoolConnectionProxy
 
 
 @dataclass(frozen=True, slots=True)
@@ -20,7 +21,9 @@ class DeadLetter:
     reason: str
 
 
-async def record(conn: Connection[Any], schema: str, letters: Sequence[DeadLetter]) -> None:
+async def record(
+    conn: asyncpg.Connection[Any] | PoolConnectionProxy[Any], schema: str, letters: Sequence[DeadLetter]
+) -> None:
     """Write ``letters`` to ``<schema>.dead_letter``; one already there stays as it is."""
     if letters:
         await conn.execute(

@@ -7,7 +7,7 @@ from typing import Any
 
 import asyncpg
 from aiokafka import TopicPartition
-from asyncpg import Connection
+from asyncpg.pool import PoolConnectionProxy
 
 
 class ProgressWentBack(RuntimeError):
@@ -27,7 +27,9 @@ async def positions(
     return {TopicPartition(r["topic"], r["partition"]): r["next_offset"] for r in rows}
 
 
-async def lock(conn: Connection[Any], schema: str, topic: str, partition: int) -> int:
+async def lock(
+    conn: asyncpg.Connection[Any] | PoolConnectionProxy[Any], schema: str, topic: str, partition: int
+) -> int:
     """The next offset of a partition, its row created at 0 if need be and locked until the transaction ends.
 
     The lock fences a worker that lost the partition and does not know it yet: it waits here, then finds its records
@@ -46,7 +48,9 @@ async def lock(conn: Connection[Any], schema: str, topic: str, partition: int) -
     return found
 
 
-async def advance(conn: Connection[Any], schema: str, topic: str, partition: int, next_offset: int) -> None:
+async def advance(
+    conn: asyncpg.Connection[Any] | PoolConnectionProxy[Any], schema: str, topic: str, partition: int, next_offset: int
+) -> None:
     """Store the next offset of a partition whose row is locked. Raises :class:`ProgressWentBack`."""
     done = await conn.execute(
         f"UPDATE {schema}.progress SET next_offset = $3 WHERE topic = $1 AND partition = $2 AND next_offset <= $3",

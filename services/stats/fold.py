@@ -1,0 +1,110 @@
+"""The fold: case events into rows, and into changes of the cells. Pure; the database and the offline report share it.
+
+An event carries the request as it stands after it, so folding is replacing a row, and the cells change by what the new
+row contributes less what the old one did. Events of a subject are numbered: one that is not beyond the last number
+folded is a repetition and changes nothing.
+"""
+
+from collections.abc import Iterable
+from datetime import UTC, datetime
+from typing import NamedTuple
+
+import structlog
+
+from services.events.cases import CaseEvent, ReviewClosed, ReviewOpened, TallyCounted
+from services.stats.cells import Cell, Number, RequestRow, ReviewRow, Row, TallyRow, add, contributions
+
+log = structlog.get_logger(__name__)
+
+ReviewKey = tuple[str, str]
+"""Subject and review."""
+TallyKey = tuple[str, str, str]
+"""Subject, and the tally's source and id."""
+_NO_TIME = datetime(1970, 1, 1, tzinfo=UTC)
+
+
+class Change(NamedTuple):
+    """A cell changed by ``delta``, because of which event, and when that event was written."""
+
+    cell: Cell
+    delta: Number
+    subject: str
+    sequence: int
+    recorded_at: datetime
+
+
+class Fold:
+    """Rows and cells. Made empty it folds a whole log; made with a batch's rows it collects what the batch changes."""
+
+    def __init__(
+        self,
+        requests: Iterable[RequestRow] = (),
+        reviews: Iterable[ReviewRow] = (),
+        tallies: Iterable[TallyRow] = (),
+    ) -> None:
+        self.requests: dict[str, RequestRow] = {r.subject: r for r in requests}
+        self.reviews: dict[ReviewKey, ReviewRow | None] = {(r.subject, r.filed.review): r for r in reviews}
+        """None: taken back."""
+        self.tallies: dict[TallyKey, TallyRow | None] = {(t.subject, t.source, t.id): t for t in tallies}
+        """None: taken back."""
+        self.cells: dict[Cell, Number] = {}
+        """By how much each cell differs from what the rows given at the start contribute (0 is left out)."""
+        self.changes: list[Change] = []
+        """Each change of a cell, in order."""
+        self.repeated = 0
+        """How many events had been folded before."""
+
+    def apply(self, event: CaseEvent) -> bool:
+        """Fold one event; False if it is a repetition."""
+        before = self.requests.get(event.subject)
+        last, number = before.sequence if before else 0, event.sequence or 0
+        if number <= last:
+            self.repeated += 1
+            return False
+        if number > last + 1:
+            log.warning("case_events_missing", subject=event.subject, expected=last + 1, found=number)
+        after = RequestRow(event.subject, number, event.data.request)
+        self.requests[event.subject] = after
+        if before is None or before.request != after.request:
+            self._count(event, before, after)
+        match event:
+            case ReviewOpened(data=data):
+                self._review(event, ReviewRow(event.subject, data.filed))
+            case ReviewClosed(data=data) if data.decided is not None:
+                self._review(event, ReviewRow(event.subject, data.filed, data.decided))
+            case ReviewClosed(data=data):
+                self._review(event, None, data.filed.review)
+            case TallyCounted(data=data):
+                key = (event.subject, data.tally.source, data.tally.id)
+                row = None if data.counted is None else TallyRow(*key, data.counted)
+                self._count(event, self.tallies.get(key), row)
+                self.tallies[key] = row
+            case _:
+                pass
+        return True
+
+    def _review(self, event: CaseEvent, row: ReviewRow | None, review: str = "") -> None:
+        key = (event.subject, row.filed.review if row else review)
+        self._count(event, self.reviews.get(key), row)
+        self.reviews[key] = row
+
+    def _count(self, event: CaseEvent, before: Row | None, after: Row | None) -> None:
+        delta: dict[Cell, Number] = {}
+        add(delta, contributions(before), -1)
+        add(delta, contributions(after))
+        add(self.cells, delta)
+        recorded_at = event.recordedtime or event.time or _NO_TIME
+        self.changes += [
+            Change(cell, number, event.subject, event.sequence or 0, recorded_at) for cell, number in delta.items()
+        ]
+
+    def rows(self) -> list[Row]:
+        """All rows that there are."""
+        found: list[Row] = list(self.requests.values())
+        found += [r for r in self.reviews.values() if r is not None]
+        found += [t for t in self.tallies.values() if t is not None]
+        return found
+
+    def cells_of(self, organ: str, year: int) -> dict[Cell, Number]:
+        """The cells of one organ's year."""
+        return {cell: number for cell, number in self.cells.items() if cell.organ == organ and cell.year == year}

@@ -1,0 +1,1 @@
+"""Forms of annual reports, one TOML file each; see :mod:`services.stats.form`."""
