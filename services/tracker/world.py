@@ -15,6 +15,7 @@ class World:
     def __init__(self, facts: Iterable[ReferenceFact] = ()) -> None:
         self.known = 0
         self.organs: dict[str, OrganData] = {}
+        self._facts: list[tuple[int, ReferenceFact]] = []
         self._notices: dict[str, list[Notice]] = defaultdict(list)
         self._calendars: dict[str, Calendar] = {}
         for fact in facts:
@@ -38,7 +39,14 @@ class World:
                     )
                 )
                 self._calendars.pop(data.calendar, None)
+        self._facts.append((order, fact))
         self.known = order + 1
+
+    def since(self, offset: int) -> tuple[list[str], list[str]]:
+        """The organs and the calendars that records from ``offset`` on are about."""
+        new = [fact for order, fact in self._facts if order >= offset]
+        organs = [f.data.code for f in new if isinstance(f, OrganRegistered)]
+        return organs, [f.data.calendar for f in new if isinstance(f, CalendarPublished)]
 
     def calendar(self, calendar_id: str) -> Calendar:
         """The calendar with everything published so far laid over it. Raises ``UnknownCalendar``."""

@@ -1,0 +1,74 @@
+"""The tracker over HTTP: requests with their due dates, one request whole, its history, and what was rejected."""
+
+from dataclasses import dataclass
+from datetime import date
+from typing import Annotated, Any
+
+import asyncpg
+from litestar import Response, get
+from litestar.params import Parameter
+from litestar.types import ControllerRouterHandler
+
+from services.runtime.clock import Clock
+from services.runtime.problems import FieldProblem, ProblemError, described
+from services.tracker import board
+from services.tracker.board import Detail, Page, Query, Status
+from services.tracker.world import World
+
+MOST = 1000
+
+
+@dataclass(frozen=True, slots=True)
+class Deps:
+    """What the handlers read from."""
+
+    pool: "asyncpg.Pool[Any]"
+    world: World
+    clock: Clock
+
+
+def handlers(deps: Deps) -> list[ControllerRouterHandler]:
+    """The routes under ``/v1``."""
+
+    @get("/", include_in_schema=False)
+    async def root() -> Response[bytes]:
+        """Where to look next."""
+        return Response(b"", status_code=303, headers={"location": "/v1/requests"})
+
+    @get("/v1/requests", responses={400: described("A parameter is not what it should be.")})
+    async def requests(
+        status: Status | None = None,
+        organ: str | None = None,
+        due_from: date | None = None,
+        due_through: date | None = None,
+        limit: Annotated[int, Parameter(ge=1, le=MOST)] = 100,
+        cursor: str | None = None,
+    ) -> Page:
+        """Requests, the soonest due first; the status is as of now, in the organ's time zone."""
+        query = Query(status, organ, due_from, due_through, limit, cursor)
+        try:
+            return await board.requests(deps.pool, query, deps.world, deps.clock.now())
+        except board.BadCursor as error:
+            wrong = FieldProblem(field="query.cursor", problem="is no cursor", expected=str(error))
+            raise ProblemError(400, f"cursor: {error}", errors=[wrong]) from None
+
+    # Request ids are the authorities' own and may hold slashes, so the id is a path.
+    @get("/v1/requests/{subject:path}", responses={404: described("No fact of such a request has come.")})
+    async def request(subject: str) -> Detail | list[dict[str, Any]]:
+        """One request with its facts and dates; with ``/history`` behind the id: its case events in order."""
+        subject = subject.removeprefix("/")
+        if subject.endswith("/history"):
+            events = await board.history(deps.pool, subject.removesuffix("/history"))
+            if events:
+                return events
+        found = await board.request(deps.pool, subject, deps.world, deps.clock.now())
+        if found is None:
+            raise ProblemError(404, f"no fact about {subject!r} has come")
+        return found
+
+    @get("/v1/rejections")
+    async def rejections(limit: Annotated[int, Parameter(ge=1, le=MOST)] = 100) -> dict[str, list[dict[str, Any]]]:
+        """The latest facts that were rejected, and records that could not be read, each with the reason."""
+        return await board.rejections(deps.pool, limit)
+
+    return [root, requests, request, rejections]

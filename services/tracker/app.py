@@ -1,0 +1,78 @@
+"""The tracker put together; the only place where its parts are wired."""
+
+import asyncio
+from collections.abc import AsyncIterator, Collection, Mapping
+from contextlib import asynccontextmanager
+from importlib.resources import files
+
+from aiokafka import TopicPartition
+
+from services.events.topics import topics
+from services.runtime import database, progress
+from services.runtime.clock import SystemClock
+from services.runtime.health import Health
+from services.runtime.main import Parts
+from services.runtime.producer import LogProducer
+from services.runtime.reference import Reference
+from services.runtime.retry import report_to, retry_in_place
+from services.runtime.settings import Settings
+from services.runtime.topics import ensure
+from services.runtime.web import create_app, new_registry
+from services.runtime.worker import batch_app
+from services.tracker import api
+from services.tracker.metrics import metrics
+from services.tracker.store import SCHEMA
+from services.tracker.worker import SWEEP_CASES, Tracker
+from services.tracker.world import World
+
+GROUP = "shixian-tracker"
+
+
+@asynccontextmanager
+async def build(settings: Settings, health: Health) -> AsyncIterator[Parts]:
+    """The parts of a tracker process, closed in the end."""
+    registry = new_registry()
+    clock = SystemClock(settings.now)
+    world = World()
+    reference = Reference(settings.kafka, settings.reference_topic, health.part("reference"), registry)
+    reference.subscribe(world.learn)
+    pool = database.pool(settings.postgres)
+    producer = LogProducer(settings.kafka, health.part("producer"), client_id="shixian-tracker")
+    own = metrics(registry)
+    tracker = Tracker(pool, producer, world, reference.catch_up, clock, settings, own)
+
+    async def positions(partitions: Collection[TopicPartition]) -> Mapping[TopicPartition, int]:
+        # Organs and calendars first: facts are judged with all that was known when they are read.
+        await reference.catch_up()
+        return await progress.positions(pool, SCHEMA, partitions)
+
+    worker = batch_app(GROUP, settings, settings.facts_topic, positions, tracker.handle, health=health)
+
+    async def prepare() -> None:
+        await database.ready(pool, SCHEMA, files("services.tracker") / "migrations", health.part("database"))
+        await ensure(settings.kafka, topics(settings.topic_prefix, settings.partitions, settings.replication), health)
+        health.part("producer").ok()
+
+    async def sweeping() -> None:
+        part = health.part("sweep")
+        sweep = retry_in_place(tracker.sweep, on_retry=report_to(part))
+        while True:
+            for owned in sorted(worker.owned):
+                while owned in worker.owned and await sweep(owned.partition) == SWEEP_CASES:
+                    pass
+            part.ok()
+            own.sweep_timestamp.set_to_current_time()
+            await asyncio.sleep(settings.sweep_seconds)
+
+    app = create_app("tracker", api.handlers(api.Deps(pool, world, clock)), health, registry)
+    try:
+        yield Parts(
+            app,
+            settings.tracker_port,
+            worker,
+            {"reference": reference.run, "sweep": sweeping},
+            prepare,
+        )
+    finally:
+        await producer.close()
+        await asyncio.wait_for(pool.close(), 2)

@@ -1,0 +1,215 @@
+"""What the tracker shows: requests with their status as of today, read from the rows. Read-only.
+
+A status is never stored: it is worked out from the dates whenever it is asked for, so that no missed job can make it
+wrong. The statuses part the time of a request without gap or overlap.
+"""
+
+from base64 import urlsafe_b64decode, urlsafe_b64encode
+from dataclasses import dataclass
+from datetime import date, datetime, timedelta
+from typing import Any, Literal, get_args
+
+import asyncpg
+import msgspec
+from msgspec import Struct
+
+from services.events.codec import decode_case_event
+from services.statute.view import View
+from services.tracker.case import Case
+from services.tracker.store import SCHEMA, decode_case
+from services.tracker.world import World
+
+Status = Literal["waiting", "unconfirmed", "open", "due-today", "overdue", "stopped", "answered", "closed", "retracted"]
+STATUSES: tuple[str, ...] = get_args(Status)
+_ORDER = "coalesce(due_on, DATE '9999-12-31'), subject"
+
+
+class Item(Struct, frozen=True, kw_only=True):
+    """A request in a list."""
+
+    id: str
+    status: Status
+    organ: str
+    channel: str = ""
+    applicant: str = ""
+    statute: str = ""
+    submitted_on: date | None = None
+    received_on: date | None = None
+    due_on: date | None = None
+    provisional: bool = False
+    extended: int = 0
+    stopped_for: str = ""
+    overdue_from: date | None = None
+    answered_on: date | None = None
+    closed_on: date | None = None
+    closing: str = ""
+    outcome: str = ""
+    timeliness: str = ""
+    working_days: int | None = None
+    waiting_for: str = ""
+    flags: tuple[str, ...] = ()
+
+
+class Page(Struct, frozen=True, kw_only=True):
+    """A page of requests; ``next`` is the cursor of the page after it, if there is one."""
+
+    as_of: datetime
+    requests: list[Item]
+    next: str | None = None
+
+
+class Detail(Item, frozen=True, kw_only=True):
+    """One request, whole: the facts known of it and how often it was decided."""
+
+    as_of: datetime
+    calendar: str = ""
+    sequence: int = 0
+    reviews: list[dict[str, Any]] = []
+    rejected: list[dict[str, str]] = []
+    facts: list[dict[str, Any]] = []
+
+
+@dataclass(frozen=True, slots=True)
+class Query:
+    """Which requests to list; dates are local dates of the organ."""
+
+    status: Status | None = None
+    organ: str | None = None
+    due_from: date | None = None
+    due_through: date | None = None
+    limit: int = 100
+    cursor: str | None = None
+
+
+class BadCursor(ValueError):
+    """A cursor that no page gave."""
+
+
+def status(view: View, today: date) -> Status:
+    """The status at ``today`` of the organ's zone; a request without an end is overdue from the day after its limit."""
+    match view.state:
+        case "open" if view.due_on is not None and today > view.due_on:
+            return "overdue"
+        case "open" if view.due_on == today:
+            return "due-today"
+        case "waiting" | "unconfirmed" | "open" | "stopped" | "answered" | "closed" | "retracted":
+            return view.state
+        case _:
+            return "waiting"
+
+
+def _fields(case: Case, world: World, now: datetime) -> dict[str, Any]:
+    view = case.view
+    today = now.astimezone(world.zone(view.organ)).date() if view.organ in world.organs else now.date()
+    same = {f.name: getattr(view, f.name) for f in msgspec.structs.fields(Item) if hasattr(view, f.name)}
+    overdue = view.overdue_from
+    if overdue is None and status(view, today) == "overdue" and view.due_on is not None:
+        overdue = date.fromordinal(view.due_on.toordinal() + 1)
+    return same | {"id": case.subject, "status": status(view, today), "overdue_from": overdue}
+
+
+def detail(case: Case, world: World, now: datetime) -> Detail:
+    """One request as the API gives it."""
+    return Detail(
+        **_fields(case, world, now),
+        as_of=now,
+        calendar=case.view.calendar,
+        sequence=case.sequence,
+        reviews=[msgspec.to_builtins(r) for r in case.view.reviews],
+        rejected=[{"source": s, "id": i, "reason": why} for s, i, why in case.view.rejected],
+        facts=[msgspec.to_builtins(f) for f in case.facts],
+    )
+
+
+def _where(query: Query, now: datetime) -> tuple[list[str], list[Any]]:
+    """Conditions that narrow the rows; the exact status is settled after, in the organ's zone."""
+    conditions, values = ["state <> 'organ'"], []
+
+    def also(condition: str, value: Any) -> None:
+        values.append(value)
+        conditions.append(condition.format(f"${len(values)}"))
+
+    if query.organ is not None:
+        also("organ = {}", query.organ)
+    if query.due_from is not None:
+        also("due_on >= {}", query.due_from)
+    if query.due_through is not None:
+        also("due_on <= {}", query.due_through)
+    if query.status in ("overdue", "due-today"):
+        conditions.append("state = 'open'")
+        also("due_on <= {}", (now + timedelta(days=1)).date())
+    elif query.status is not None:
+        also("state = {}", query.status)
+    if query.cursor is not None:
+        due, subject = _read_cursor(query.cursor)
+        values += [due, subject]
+        conditions.append(f"({_ORDER}) > (${len(values) - 1}::date, ${len(values)})")
+    return conditions, values
+
+
+def _read_cursor(cursor: str) -> tuple[date, str]:
+    try:
+        day, subject = msgspec.json.decode(urlsafe_b64decode(cursor), type=tuple[date, str])
+    except (ValueError, msgspec.MsgspecError):
+        raise BadCursor("expected a cursor that an earlier page gave as next") from None
+    return day, subject
+
+
+def _cursor(due_on: date | None, subject: str) -> str:
+    return urlsafe_b64encode(msgspec.json.encode((due_on or date.max, subject))).decode()
+
+
+async def requests(pool: asyncpg.Pool[Any], query: Query, world: World, now: datetime) -> Page:
+    """A page of requests, the soonest due first. Raises :class:`BadCursor`."""
+    found: list[Item] = []
+    cursor: str | None = query.cursor
+    while len(found) < query.limit:
+        conditions, values = _where(_at(query, cursor), now)
+        rows = await pool.fetch(
+            f"SELECT subject, due_on, body FROM {SCHEMA}.cases WHERE {' AND '.join(conditions)} "
+            f"ORDER BY {_ORDER} LIMIT {query.limit + 1}",
+            *values,
+        )
+        for row in rows[: query.limit]:
+            item = Item(**_fields(decode_case(row["body"]), world, now))
+            if query.status in (None, item.status):
+                found.append(item)
+            cursor = _cursor(row["due_on"], row["subject"])
+            if len(found) == query.limit:
+                break
+        if len(rows) <= query.limit:
+            last = rows[-1] if rows else None
+            done = last is None or cursor == _cursor(last["due_on"], last["subject"])
+            return Page(as_of=now, requests=found, next=None if done else cursor)
+    return Page(as_of=now, requests=found, next=cursor)
+
+
+def _at(query: Query, cursor: str | None) -> Query:
+    return Query(query.status, query.organ, query.due_from, query.due_through, query.limit, cursor)
+
+
+async def request(pool: asyncpg.Pool[Any], subject: str, world: World, now: datetime) -> Detail | None:
+    """One request, or None."""
+    row = await pool.fetchrow(f"SELECT body FROM {SCHEMA}.cases WHERE subject = $1", subject)
+    return detail(decode_case(row["body"]), world, now) if row else None
+
+
+async def history(pool: asyncpg.Pool[Any], subject: str) -> list[dict[str, Any]]:
+    """The case events of a request as they were written, in order."""
+    rows = await pool.fetch(f"SELECT body FROM {SCHEMA}.events WHERE subject = $1 ORDER BY sequence", subject)
+    return [msgspec.to_builtins(decode_case_event(row["body"])) for row in rows]
+
+
+async def rejections(pool: asyncpg.Pool[Any], limit: int) -> dict[str, list[dict[str, Any]]]:
+    """The latest facts that were rejected, and the latest records that could not be read at all."""
+    rejected = await pool.fetch(
+        f"SELECT body FROM {SCHEMA}.events WHERE name = 'fact-rejected' ORDER BY number DESC LIMIT $1", limit
+    )
+    letters = await pool.fetch(
+        f'SELECT topic, partition, "offset", reason FROM {SCHEMA}.dead_letter ORDER BY recorded_at DESC LIMIT $1',
+        limit,
+    )
+    return {
+        "rejected": [msgspec.to_builtins(decode_case_event(row["body"])) for row in rejected],
+        "dead_letters": [dict(row) for row in letters],
+    }
