@@ -1,0 +1,40 @@
+"""Facts to the log: reference facts to their topic, all others to the fact topic, both keyed by subject."""
+
+from collections.abc import Sequence
+
+import msgspec
+
+from services.events.codec import encode
+from services.events.facts import Fact, ReferenceFact
+from services.runtime.clock import Clock
+from services.runtime.producer import LogProducer, Record
+
+_HEADERS = (("content-type", b"application/cloudevents+json"),)
+
+
+class Writer:
+    """Puts the time of recording on facts and writes them."""
+
+    def __init__(self, producer: LogProducer, clock: Clock, facts_topic: str, reference_topic: str) -> None:
+        self._producer = producer
+        self._clock = clock
+        self._facts_topic = facts_topic
+        self._reference_topic = reference_topic
+
+    async def write(self, facts: Sequence[Fact]) -> None:
+        """Return when the log has all of ``facts``, those of one subject in their order.
+
+        Reference facts are written first, so that the organ of a call's requests is there before them. Raises
+        ``LogUnavailable``; some of the facts may then be in the log, which a repetition of the call does not double,
+        since a fact's source and id name it for ever.
+        """
+        now = self._clock.now()
+        reference: list[Record] = []
+        others: list[Record] = []
+        for fact in facts:
+            value = encode(msgspec.structs.replace(fact, recordedtime=now))
+            record = (fact.subject.encode(), value, _HEADERS)
+            (reference if isinstance(fact, ReferenceFact) else others).append(record)
+        for topic, records in ((self._reference_topic, reference), (self._facts_topic, others)):
+            if records:
+                await self._producer.send_all(topic, records)

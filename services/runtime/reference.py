@@ -1,0 +1,189 @@
+"""The reference topic, followed in memory: which organs there are, and which calendars were published.
+
+The topic has one partition and is small, so every service reads it from its beginning at start and follows it from
+then on, without a consumer group. A broker that is away is waited for; a record that can't be read is logged, counted
+and passed over; a topic that no longer holds what was read ends the process, since nothing known is certain then.
+"""
+
+import asyncio
+from collections.abc import Callable
+from typing import Any, NamedTuple, get_args
+
+import structlog
+from aiokafka import AIOKafkaConsumer, TopicPartition
+from aiokafka.errors import KafkaError, OffsetOutOfRangeError
+from prometheus_client import CollectorRegistry, Counter, Gauge
+
+from services.events.codec import decode_fact
+from services.events.facts import CalendarData, CalendarPublished, OrganData, OrganRegistered, ReferenceFact
+from services.events.refusals import Refused
+from services.runtime.health import Part
+from services.runtime.retry import reason_of
+
+POLL_SECONDS = 0.5
+LOOK_SECONDS = 5.0
+"""How often the broker is asked for the topic's end when nothing comes, to know whether it is there."""
+ANSWER_SECONDS = 10.0
+FIRST_PAUSE, LAST_PAUSE = 0.25, 5.0
+
+Learn = Callable[[ReferenceFact, int], None]
+
+log = structlog.get_logger(__name__)
+
+
+class ReferenceRewritten(RuntimeError):
+    """The reference topic does not hold what was read from it before, or has lost its beginning."""
+
+
+class KnownOrgan(NamedTuple):
+    """An organ as last registered, and the offset of that record."""
+
+    data: OrganData
+    offset: int
+
+
+class KnownCalendar(NamedTuple):
+    """A year of a calendar as last published, and the offset of that record."""
+
+    data: CalendarData
+    offset: int
+
+
+class Reference:
+    """Follows the topic while :meth:`run` runs; all of it belongs to one event loop."""
+
+    def __init__(self, bootstrap: str, topic: str, part: Part, registry: CollectorRegistry) -> None:
+        self.part = part
+        self.organs: dict[str, KnownOrgan] = {}
+        self.calendars: dict[tuple[str, int], KnownCalendar] = {}
+        self.next_offset = 0
+        """The offset after the last record read."""
+        self._facts: list[tuple[ReferenceFact, int]] = []
+        self._learners: list[Learn] = []
+        self._bootstrap = bootstrap
+        self._tp = TopicPartition(topic, 0)
+        self._consumer: AIOKafkaConsumer | None = None
+        self._moved = asyncio.Condition()
+        self._caught_up = False
+        self._unreadable = Counter(
+            "shixian_reference_unreadable", "Records of the reference topic that could not be read.", registry=registry
+        )
+        known = Gauge("shixian_reference_next_offset", "The offset up to which it was read.", registry=registry)
+        known.set_function(lambda: self.next_offset)
+
+    def subscribe(self, learn: Learn) -> None:
+        """Call ``learn`` with each reference fact and its offset: at once with those known, later with each new one."""
+        self._learners.append(learn)
+        for fact, offset in self._facts:
+            learn(fact, offset)
+
+    async def catch_up(self) -> None:
+        """Return when all that the topic held at the time of the call has been read; waits for a broker that is away.
+
+        :meth:`run` must be running.
+        """
+        end = await self._end()
+        async with self._moved:
+            await self._moved.wait_for(lambda: self.next_offset >= end)
+
+    async def _end(self) -> int:
+        while True:
+            if self._consumer is not None:
+                try:
+                    return await self._ask_end(self._consumer)
+                except (KafkaError, OSError) as error:
+                    self._away(error)
+            await asyncio.sleep(FIRST_PAUSE)
+
+    async def _ask_end(self, consumer: AIOKafkaConsumer) -> int:
+        async with asyncio.timeout(ANSWER_SECONDS):
+            ends: dict[TopicPartition, int] = await consumer.end_offsets([self._tp])
+        return ends[self._tp]
+
+    async def run(self) -> None:
+        """Follow the topic until cancelled. Raises :class:`ReferenceRewritten`."""
+        pause = FIRST_PAUSE
+        while True:
+            before = self.next_offset
+            try:
+                await self._follow()
+            except OffsetOutOfRangeError as error:
+                raise ReferenceRewritten(f"{self._tp.topic} has no record {self.next_offset} any more") from error
+            except (KafkaError, OSError) as error:  # a TimeoutError is an OSError
+                self._away(error)
+            pause = FIRST_PAUSE if self.next_offset > before else min(LAST_PAUSE, pause * 2)
+            await asyncio.sleep(pause)
+
+    async def _follow(self) -> None:
+        consumer = AIOKafkaConsumer(
+            bootstrap_servers=self._bootstrap,
+            group_id=None,
+            enable_auto_commit=False,
+            auto_offset_reset="none",
+            request_timeout_ms=int(ANSWER_SECONDS * 1000),
+        )
+        try:
+            async with asyncio.timeout(ANSWER_SECONDS):
+                await consumer.start()
+            consumer.assign([self._tp])
+            consumer.seek(self._tp, self.next_offset)
+            self._consumer = consumer
+            loop = asyncio.get_running_loop()
+            looked = float("-inf")
+            while True:
+                found = await consumer.getmany(self._tp, timeout_ms=int(POLL_SECONDS * 1000))
+                await self._take(found.get(self._tp, ()))
+                if not self._caught_up or self.part.state != "ok" or loop.time() - looked >= LOOK_SECONDS:
+                    end = await self._ask_end(consumer)
+                    looked = loop.time()
+                    self._look(end)
+        finally:
+            self._consumer = None
+            await consumer.stop()
+
+    def _look(self, end: int) -> None:
+        if end < self.next_offset:
+            raise ReferenceRewritten(f"{self._tp.topic} ends at {end}, but was read up to {self.next_offset}")
+        if self.next_offset < end and not self._caught_up:
+            self.part.waiting(f"read {self.next_offset} of {end} records")
+            return
+        if not self._caught_up:
+            log.info("reference_read", organs=len(self.organs), calendars=len(self.calendars), records=end)
+        self._caught_up = True
+        self.part.ok()
+
+    async def _take(self, records: Any) -> None:
+        for record in records:
+            self._learn(record)
+            self.next_offset = record.offset + 1
+        if records:
+            async with self._moved:
+                self._moved.notify_all()
+
+    def _learn(self, record: Any) -> None:
+        try:
+            fact = decode_fact(record.value or b"")
+        except Refused as refused:
+            self._pass_over(record, str(refused))
+            return
+        match fact:
+            case OrganRegistered():
+                self.organs[fact.data.code] = KnownOrgan(fact.data, record.offset)
+            case CalendarPublished():
+                self.calendars[fact.data.calendar, fact.data.year] = KnownCalendar(fact.data, record.offset)
+            case _:
+                names = " or ".join(cls.__name__ for cls in get_args(ReferenceFact))
+                self._pass_over(record, f"is a {type(fact).__name__}; expected {names}")
+                return
+        self._facts.append((fact, record.offset))
+        for learn in self._learners:
+            learn(fact, record.offset)
+
+    def _pass_over(self, record: Any, reason: str) -> None:
+        self._unreadable.inc()
+        log.warning("reference_record_unreadable", topic=self._tp.topic, offset=record.offset, reason=reason)
+
+    def _away(self, error: BaseException) -> None:
+        if self.part.state != "away":
+            log.warning("reference_away", bootstrap=self._bootstrap, reason=reason_of(error))
+        self.part.away(reason_of(error))
