@@ -13,18 +13,20 @@ from services.runtime.retry import report_to, retry_in_place
 Conn: TypeAlias = "asyncpg.Connection[Any] | asyncpg.pool.PoolConnectionProxy[Any]"
 """A connection, of one's own or lent by a pool."""
 
+Pool: TypeAlias = "asyncpg.Pool[Any]"
+
 POOL_SIZE = 8
 COMMAND_SECONDS = 60.0
 
 log = structlog.get_logger(__name__)
 
 
-def pool(dsn: str) -> "asyncpg.Pool[Any]":
+def pool(dsn: str) -> Pool:
     """A pool that is not connected yet; ``await`` it, or use :func:`ready`."""
     return asyncpg.create_pool(dsn, min_size=1, max_size=POOL_SIZE, command_timeout=COMMAND_SECONDS)
 
 
-async def ready(target: "asyncpg.Pool[Any]", schema: str, folder: Traversable, part: Part) -> None:
+async def ready(target: Pool, schema: str, folder: Traversable, part: Part) -> None:
     """Connect ``target`` and bring ``schema`` up to date, waiting for the server as long as it takes.
 
     Raises what repeating can't help: a refused login, a refused migration.

@@ -1,13 +1,9 @@
 """Records that could not be read: kept whole, with the reason, in the transaction that passes over them."""
 
-from __future__ import annotations  # asyncpg's classes take no parameters at run time
-
 from collections.abc import Sequence
 from dataclasses import dataclass
-from typing import Any
 
-import asyncpg
-from asyncpg.pool import PoolConnectionProxy
+from services.runtime.database import Conn
 
 
 @dataclass(frozen=True, slots=True)
@@ -21,9 +17,7 @@ class DeadLetter:
     reason: str
 
 
-async def record(
-    conn: asyncpg.Connection[Any] | PoolConnectionProxy[Any], schema: str, letters: Sequence[DeadLetter]
-) -> None:
+async def record(conn: Conn, schema: str, letters: Sequence[DeadLetter]) -> None:
     """Write ``letters`` to ``<schema>.dead_letter``; one already there stays as it is."""
     if letters:
         await conn.execute(

@@ -1,22 +1,17 @@
 """How far a service has applied each partition: rows ``<schema>.progress``, written with the rows they speak of."""
 
-from __future__ import annotations  # asyncpg's classes take no parameters at run time
-
 from collections.abc import Collection
-from typing import Any
 
-import asyncpg
 from aiokafka import TopicPartition
-from asyncpg.pool import PoolConnectionProxy
+
+from services.runtime.database import Conn, Pool
 
 
 class ProgressWentBack(RuntimeError):
     """A position was to be stored below the one that is; positions only grow."""
 
 
-async def positions(
-    pool: asyncpg.Pool[Any], schema: str, partitions: Collection[TopicPartition]
-) -> dict[TopicPartition, int]:
+async def positions(pool: Pool, schema: str, partitions: Collection[TopicPartition]) -> dict[TopicPartition, int]:
     """The stored next offsets of ``partitions``; one never stored is left out."""
     rows = await pool.fetch(
         f"SELECT p.topic, p.partition, p.next_offset FROM {schema}.progress p "
@@ -27,9 +22,7 @@ async def positions(
     return {TopicPartition(r["topic"], r["partition"]): r["next_offset"] for r in rows}
 
 
-async def lock(
-    conn: asyncpg.Connection[Any] | PoolConnectionProxy[Any], schema: str, topic: str, partition: int
-) -> int:
+async def lock(conn: Conn, schema: str, topic: str, partition: int) -> int:
     """The next offset of a partition, its row created at 0 if need be and locked until the transaction ends.
 
     The lock fences a worker that lost the partition and does not know it yet: it waits here, then finds its records
@@ -48,9 +41,7 @@ async def lock(
     return found
 
 
-async def advance(
-    conn: asyncpg.Connection[Any] | PoolConnectionProxy[Any], schema: str, topic: str, partition: int, next_offset: int
-) -> None:
+async def advance(conn: Conn, schema: str, topic: str, partition: int, next_offset: int) -> None:
     """Store the next offset of a partition whose row is locked. Raises :class:`ProgressWentBack`."""
     done = await conn.execute(
         f"UPDATE {schema}.progress SET next_offset = $3 WHERE topic = $1 AND partition = $2 AND next_offset <= $3",

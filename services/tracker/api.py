@@ -4,12 +4,12 @@ from dataclasses import dataclass
 from datetime import date
 from typing import Annotated, Any
 
-import asyncpg
 from litestar import Response, get
 from litestar.params import Parameter
 from litestar.types import ControllerRouterHandler
 
 from services.runtime.clock import Clock
+from services.runtime.database import Pool
 from services.runtime.problems import FieldProblem, ProblemError, described
 from services.tracker import board
 from services.tracker.board import Detail, Page, Query, Status
@@ -22,7 +22,7 @@ MOST = 1000
 class Deps:
     """What the handlers read from."""
 
-    pool: "asyncpg.Pool[Any]"
+    pool: Pool
     world: World
     clock: Clock
 

@@ -25,8 +25,6 @@ from services.tracker.store import SCHEMA
 from services.tracker.worker import SWEEP_CASES, Tracker
 from services.tracker.world import World
 
-GROUP = "shixian-tracker"
-
 
 @asynccontextmanager
 async def build(settings: Settings, health: Health) -> AsyncIterator[Parts]:
@@ -46,7 +44,9 @@ async def build(settings: Settings, health: Health) -> AsyncIterator[Parts]:
         await reference.catch_up()
         return await progress.positions(pool, SCHEMA, partitions)
 
-    worker = batch_app(GROUP, settings, settings.facts_topic, positions, tracker.handle, health=health)
+    worker = batch_app(
+        f"{settings.topic_prefix}tracker", settings, settings.facts_topic, positions, tracker.handle, health=health
+    )
 
     async def prepare() -> None:
         await database.ready(pool, SCHEMA, files("services.tracker") / "migrations", health.part("database"))

@@ -9,11 +9,11 @@ from dataclasses import dataclass
 from datetime import date, datetime, timedelta
 from typing import Any, Literal, get_args
 
-import asyncpg
 import msgspec
 from msgspec import Struct
 
 from services.events.codec import decode_case_event
+from services.runtime.database import Pool
 from services.statute.view import View
 from services.tracker.case import Case
 from services.tracker.store import SCHEMA, decode_case
@@ -159,7 +159,7 @@ def _cursor(due_on: date | None, subject: str) -> str:
     return urlsafe_b64encode(msgspec.json.encode((due_on or date.max, subject))).decode()
 
 
-async def requests(pool: asyncpg.Pool[Any], query: Query, world: World, now: datetime) -> Page:
+async def requests(pool: Pool, query: Query, world: World, now: datetime) -> Page:
     """A page of requests, the soonest due first. Raises :class:`BadCursor`."""
     found: list[Item] = []
     cursor: str | None = query.cursor
@@ -188,19 +188,19 @@ def _at(query: Query, cursor: str | None) -> Query:
     return Query(query.status, query.organ, query.due_from, query.due_through, query.limit, cursor)
 
 
-async def request(pool: asyncpg.Pool[Any], subject: str, world: World, now: datetime) -> Detail | None:
+async def request(pool: Pool, subject: str, world: World, now: datetime) -> Detail | None:
     """One request, or None."""
     row = await pool.fetchrow(f"SELECT body FROM {SCHEMA}.cases WHERE subject = $1", subject)
     return detail(decode_case(row["body"]), world, now) if row else None
 
 
-async def history(pool: asyncpg.Pool[Any], subject: str) -> list[dict[str, Any]]:
+async def history(pool: Pool, subject: str) -> list[dict[str, Any]]:
     """The case events of a request as they were written, in order."""
     rows = await pool.fetch(f"SELECT body FROM {SCHEMA}.events WHERE subject = $1 ORDER BY sequence", subject)
     return [msgspec.to_builtins(decode_case_event(row["body"])) for row in rows]
 
 
-async def rejections(pool: asyncpg.Pool[Any], limit: int) -> dict[str, list[dict[str, Any]]]:
+async def rejections(pool: Pool, limit: int) -> dict[str, list[dict[str, Any]]]:
     """The latest facts that were rejected, and the latest records that could not be read at all."""
     rejected = await pool.fetch(
         f"SELECT body FROM {SCHEMA}.events WHERE name = 'fact-rejected' ORDER BY number DESC LIMIT $1", limit

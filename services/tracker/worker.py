@@ -18,11 +18,11 @@ from collections.abc import Awaitable, Callable, Sequence
 from datetime import timedelta
 from typing import Any
 
-import asyncpg
 import structlog
 
 from services.runtime import dead_letters, progress
 from services.runtime.clock import Clock
+from services.runtime.database import Pool
 from services.runtime.dead_letters import DeadLetter
 from services.runtime.producer import LogProducer
 from services.runtime.settings import Settings
@@ -44,7 +44,7 @@ class Tracker:
 
     def __init__(
         self,
-        pool: asyncpg.Pool[Any],
+        pool: Pool,
         producer: LogProducer,
         world: World,
         catch_up: Callable[[], Awaitable[None]],

@@ -1,0 +1,132 @@
+"""What several tests use: facts written briefly, services as processes, and waiting for what must come."""
+
+import os
+import signal
+import subprocess
+import sys
+import time
+from collections.abc import Callable, Iterator, Mapping
+from contextlib import contextmanager
+from datetime import date
+from itertools import count
+from typing import Any
+
+import httpx
+
+from services.events.codec import decode_fact
+from services.events.envelope import type_of
+from services.events.facts import Fact
+from services.runtime.local.process import free_port, tie_to_parent
+
+ORGAN = {
+    "code": "gz-psb",
+    "name": {"zh": "广州市公安局", "en": "Guangzhou Public Security Bureau"},
+    "timezone": "Asia/Shanghai",
+    "calendar": "CN",
+    "statute": "CN",
+}
+_numbers = count(1)
+
+
+def raw(name: str, subject: str, data: Mapping[str, Any], *, id: str = "", **more: Any) -> dict[str, Any]:
+    """A fact as an intake system would post it."""
+    return {
+        "specversion": "1.0",
+        "type": type_of(name),
+        "source": "urn:shixian:test",
+        "id": id or f"t{next(_numbers)}",
+        "subject": subject,
+        "data": {k: v.isoformat() if isinstance(v, date) else v for k, v in data.items()},
+        **more,
+    }
+
+
+def fact(name: str, subject: str, data: Mapping[str, Any], *, id: str = "", **more: Any) -> Any:
+    """The same, decoded."""
+    import msgspec
+
+    decoded: Fact = decode_fact(msgspec.json.encode(raw(name, subject, data, id=id, **more)))
+    return decoded
+
+
+def received(subject: str, day: str, channel: str = "online", organ: str = "gz-psb") -> dict[str, Any]:
+    """A request submitted and received on one day."""
+    data = {"organ": organ, "channel": channel, "applicant": "natural-person", "submitted_on": day}
+    return raw("request-received", subject, data)
+
+
+def answered(subject: str, day: str, outcome: str = "granted") -> dict[str, Any]:
+    """The answer to a request, posted that day."""
+    return raw("answer-issued", subject, {"outcome": outcome, "answered_on": day, "service": "posted"})
+
+
+class ServiceProcess:
+    """A service of ours as a process, with its HTTP address."""
+
+    def __init__(self, process: "subprocess.Popen[bytes]", url: str) -> None:
+        self.process, self.url = process, url
+        self.http = httpx.Client(base_url=url, timeout=20, trust_env=False)
+
+    def get(self, path: str) -> Any:
+        """The JSON at ``path``."""
+        return self.http.get(path).raise_for_status().json()
+
+    def wait_ready(self, seconds: float = 60) -> None:
+        """Return when the service says that it can work."""
+        eventually(lambda: self._ready() or None, seconds)
+
+    def _ready(self) -> bool:
+        if self.process.poll() is not None:
+            raise RuntimeError(f"the service ended with {self.process.returncode}")
+        try:
+            return self.http.get("/readyz").status_code == 200
+        except httpx.TransportError:
+            return False
+
+    def stop(self, seconds: float = 15) -> int:
+        """SIGTERM; the exit code."""
+        self.process.send_signal(signal.SIGTERM)
+        return self.process.wait(seconds)
+
+    def kill(self) -> None:
+        """SIGKILL."""
+        self.process.kill()
+        self.process.wait(10)
+
+
+@contextmanager
+def service(name: str, env: Mapping[str, str]) -> Iterator[ServiceProcess]:
+    """Run a service until the block ends, on a free port."""
+    port = free_port()
+    settings = {"SHIXIAN_LOG": "json", "SHIXIAN_SWEEP_SECONDS": "0.2", "SHIXIAN_SETTLE_SECONDS": "0.5", **env}
+    process = subprocess.Popen(
+        [sys.executable, "-m", f"services.{name}"],
+        env={**os.environ, **settings, f"SHIXIAN_{name.upper()}_PORT": str(port)},
+        preexec_fn=tie_to_parent(signal.SIGKILL),
+    )
+    running = ServiceProcess(process, f"http://127.0.0.1:{port}")
+    try:
+        yield running
+    finally:
+        running.http.close()
+        if process.poll() is None:
+            process.terminate()
+            try:
+                process.wait(15)
+            except subprocess.TimeoutExpired:
+                process.kill()
+
+
+def eventually(look: Callable[[], Any], seconds: float = 30) -> Any:
+    """What ``look`` returns once it is not None; fails after ``seconds`` with its last error, if it raised any."""
+    limit = time.monotonic() + seconds
+    error: Exception | None = None
+    while time.monotonic() < limit:
+        try:
+            if (found := look()) is not None:
+                return found
+            error = None
+        except (AssertionError, httpx.HTTPError, KeyError, IndexError) as failed:
+            error = failed
+        time.sleep(0.05)
+    raise AssertionError(f"did not come in {seconds} s") from error
