@@ -160,6 +160,8 @@ def parse(file: str, text: str) -> Form:
         _check_unique(file, f"{at}.columns", [c.id for c in table.columns])
         _check_unique(file, f"{at}.rows", [r.id for r in table.rows])
         for row in table.rows:
+            if row.counts.kind == "tally" and not row.counts.measure:
+                raise BadForm(file, f"{at}.rows.{row.id}.counts.measure", "a tally needs its measures")
             _check_filter(file, f"{at}.rows.{row.id}.counts", row.counts.kind, row.counts)
             _check_filter(file, f"{at}.rows.{row.id}.counts.except", row.counts.kind, row.counts.except_)
             for column in table.columns:
