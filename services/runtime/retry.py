@@ -6,8 +6,8 @@ happened: the same call, the same arguments, a growing pause. Everything else is
 
 import asyncio
 import random
-from collections.abc import Awaitable, Callable
-from typing import ParamSpec, TypeVar
+from collections.abc import Awaitable, Callable, Coroutine
+from typing import Any, ParamSpec, TypeVar
 
 import asyncpg
 import structlog
@@ -75,7 +75,7 @@ def retry_in_place(
     stopping: asyncio.Event | None = None,
     first_seconds: float = FIRST_SECONDS,
     cap_seconds: float = CAP_SECONDS,
-) -> Callable[P, Awaitable[R]]:
+) -> Callable[P, Coroutine[Any, Any, R]]:
     """Wrap ``call`` so that it is repeated until it succeeds or fails with an error that is not transient.
 
     The pause doubles from ``first_seconds`` to ``cap_seconds``, each shortened at random by up to half so that many

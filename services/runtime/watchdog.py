@@ -26,11 +26,23 @@ def stacks(loop: asyncio.AbstractEventLoop) -> str:
     """Where every task of ``loop`` and every thread of the process stands."""
     out = io.StringIO()
     for task in asyncio.all_tasks(loop):
-        task.print_stack(file=out)
+        out.write(f"Task {task.get_name()}:\n{''.join(traceback.format_list(_suspended_at(task.get_coro())))}")
     names = {thread.ident: thread.name for thread in threading.enumerate()}
     for ident, frame in sys._current_frames().items():
         out.write(f"Thread {names.get(ident, ident)}:\n{''.join(traceback.format_stack(frame))}")
     return out.getvalue()
+
+
+def _suspended_at(waiting: object) -> traceback.StackSummary:
+    """The frames from a task's outermost coroutine to the one that waits; Task.get_stack() knows the first only."""
+    frames = []
+    while waiting is not None:
+        kind = next((k for k in ("cr", "ag", "gi") if hasattr(waiting, f"{k}_frame")), None)
+        if kind is None or (frame := getattr(waiting, f"{kind}_frame")) is None:
+            break
+        frames.append((frame, frame.f_lineno))
+        waiting = getattr(waiting, "gi_yieldfrom" if kind == "gi" else f"{kind}_await")
+    return traceback.StackSummary.extract(iter(frames))
 
 
 def end_process(event: str, code: int = EXIT_FAILED, **facts: object) -> None:

@@ -73,8 +73,11 @@ async def build(settings: Settings, health: Health) -> AsyncIterator[Parts]:
     if TOPIC != "-":
         worker = batch_app(GROUP, settings, TOPIC, positions, handle, health=health)
     tasks = {"crash": crash} if CRASH_TASK else {}
-    yield Parts(asgi, 0, worker, tasks, stall_seconds=float(os.environ.get("STALL_SECONDS", "120")))
-    sys.stderr.write("closed in order\n")
+    port, stall_seconds = int(os.environ.get("PORT", "0")), float(os.environ.get("STALL_SECONDS", "120"))
+    try:
+        yield Parts(asgi, port, worker, tasks, stall_seconds=stall_seconds)
+    finally:
+        sys.stderr.write("closed in order\n")
 
 
 if __name__ == "__main__":
