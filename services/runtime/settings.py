@@ -53,6 +53,17 @@ class Settings:
     """A service that has not ended this long after SIGTERM ends itself the hard way."""
 
     @property
+    def bootstrap(self) -> str:
+        """Kafka's bootstrap servers: those set, or the embedded broker's."""
+        return self.kafka or f"127.0.0.1:{self.kafka_port}"
+
+    def require_postgres(self) -> str:
+        """The PostgreSQL URI for a service that runs by itself. Raises :class:`SettingError`."""
+        if not self.postgres:
+            raise SettingError("SHIXIAN_POSTGRES: expected a PostgreSQL URI (`shixian up` brings its own server)")
+        return self.postgres
+
+    @property
     def facts_topic(self) -> str:
         return f"{self.topic_prefix}facts"
 

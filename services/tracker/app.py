@@ -32,10 +32,10 @@ async def build(settings: Settings, health: Health) -> AsyncIterator[Parts]:
     registry = new_registry()
     clock = SystemClock(settings.now)
     world = World()
-    reference = Reference(settings.kafka, settings.reference_topic, health.part("reference"), registry)
+    reference = Reference(settings.bootstrap, settings.reference_topic, health.part("reference"), registry)
     reference.subscribe(world.learn)
-    pool = database.pool(settings.postgres)
-    producer = LogProducer(settings.kafka, health.part("producer"), client_id="shixian-tracker")
+    pool = database.pool(settings.require_postgres())
+    producer = LogProducer(settings.bootstrap, health.part("producer"), client_id="shixian-tracker")
     own = metrics(registry)
     tracker = Tracker(pool, producer, world, reference.catch_up, clock, settings, own)
 
@@ -50,7 +50,9 @@ async def build(settings: Settings, health: Health) -> AsyncIterator[Parts]:
 
     async def prepare() -> None:
         await database.ready(pool, SCHEMA, files("services.tracker") / "migrations", health.part("database"))
-        await ensure(settings.kafka, topics(settings.topic_prefix, settings.partitions, settings.replication), health)
+        await ensure(
+            settings.bootstrap, topics(settings.topic_prefix, settings.partitions, settings.replication), health
+        )
         health.part("producer").ok()
 
     async def sweeping() -> None:

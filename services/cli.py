@@ -1,0 +1,185 @@
+"""The command ``shixian``. Each subcommand imports what it needs when it runs, so that ``--help`` is quick."""
+
+import json
+import sys
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+from datetime import UTC, datetime
+from pathlib import Path
+from typing import Annotated, Any, NoReturn
+
+import typer
+
+app = typer.Typer(
+    name="shixian",
+    help="Time limits of requests to public authorities, tracked and counted. 依申请公开的时限跟踪与年度统计。",
+    no_args_is_help=True,
+    add_completion=False,
+    pretty_exceptions_enable=False,
+)
+
+Url = Annotated[str, typer.Option(help="Address of the service; by default this machine's.")]
+
+
+def fail(message: str) -> NoReturn:
+    """One line on stderr and exit code 2."""
+    typer.echo(f"shixian: {' '.join(message.split())}", err=True)
+    raise typer.Exit(2)
+
+
+def _settings() -> Any:
+    from services.runtime.settings import SettingError, load
+
+    try:
+        return load()
+    except SettingError as error:
+        fail(str(error))
+
+
+def _url(port: int, given: str = "") -> str:
+    return given or f"http://127.0.0.1:{port}"
+
+
+@contextmanager
+def _progress(total: int, what: str) -> Iterator[Callable[[int], None]]:
+    """A progress bar on stderr."""
+    from rich.console import Console
+    from rich.progress import Progress
+
+    with Progress(console=Console(stderr=True), transient=True) as bars:
+        task = bars.add_task(what, total=total)
+        yield lambda n: bars.advance(task, n)
+
+
+@app.command()
+def up(
+    demo: Annotated[bool, typer.Option("--demo", help="Also post the 2013 sample and print its report.")] = False,
+) -> None:
+    """Run the whole system on this machine: Kafka, PostgreSQL and the three services, until Ctrl-C."""
+    from services.commands.up import Failed, run
+
+    try:
+        run(_settings(), demo=demo)
+    except Failed as error:
+        fail(str(error))
+
+
+def _serve(name: str) -> None:
+    from importlib import import_module
+
+    _settings()
+    import_module(f"services.{name}.__main__").main()
+
+
+@app.command()
+def intake() -> None:
+    """Run the intake service: HTTP to facts."""
+    _serve("intake")
+
+
+@app.command()
+def tracker() -> None:
+    """Run the tracker: facts to due dates and what follows from them."""
+    _serve("tracker")
+
+
+@app.command()
+def stats() -> None:
+    """Run the stats service: counts, reports and metrics."""
+    _serve("stats")
+
+
+@app.command()
+def post(
+    file: Annotated[Path, typer.Argument(help="JSON lines, a fact each; - for standard input.")], url: Url = ""
+) -> None:
+    """Post facts to intake, in their order; safe to repeat."""
+    from services.intake import client
+
+    try:
+        lines = sys.stdin.buffer.readlines() if str(file) == "-" else file.read_bytes().splitlines()
+    except OSError as error:
+        fail(f"{file}: {error.strerror}")
+    with _progress(len(lines), "posting") as advance:
+        try:
+            accepted = client.post(_url(_settings().intake_port, url), lines, advance)
+        except (client.Refused, client.Unavailable) as error:
+            fail(f"{file}: {error}")
+    typer.echo(f"{accepted} facts accepted")
+
+
+@app.command()
+def sample() -> None:
+    """Print the 2013 sample's facts as JSON lines (organ code gz-psb; the dates of single requests are invented)."""
+    from services import samples
+
+    for line in samples.sample():
+        sys.stdout.buffer.write(line + b"\n")
+
+
+@app.command()
+def report(
+    form: Annotated[str, typer.Option(help="The form, e.g. cn-gz-2013.")],
+    organ: Annotated[str, typer.Option(help="The organ's code.")],
+    year: Annotated[int, typer.Option(min=1950, max=2199)],
+    facts: Annotated[
+        Path | None, typer.Option(help="Fold this file of facts offline instead of asking the service.")
+    ] = None,
+    format: Annotated[str, typer.Option(help="table or json")] = "table",
+    url: Url = "",
+) -> None:
+    """Print an organ's annual report."""
+    from services.commands import reporting
+
+    if format not in reporting.FORMATS:
+        fail(f"--format: expected one of {', '.join(reporting.FORMATS)}, got {format!r}")
+    try:
+        if facts is not None:
+            found = reporting.fold_file(facts, form, organ, year, datetime.now(UTC))
+        else:
+            found = reporting.fetch(_url(_settings().stats_port, url), form, organ, year)
+    except reporting.Failed as error:
+        fail(str(error))
+    if format == "json":
+        typer.echo(reporting.as_json(found))
+    else:
+        from rich.console import Console
+
+        reporting.print_table(found, Console())
+
+
+@app.command()
+def schema(
+    format: Annotated[str, typer.Option(help="json-schema or asyncapi")] = "json-schema",
+    type: Annotated[str, typer.Option(help="One event type by its name, e.g. answer-issued.")] = "",
+) -> None:
+    """Print the log's contract: the JSON Schema of the events, or the AsyncAPI document of the topics."""
+    from services.events import asyncapi, schema
+
+    if format == "asyncapi":
+        document = asyncapi.asyncapi()
+    elif format == "json-schema":
+        try:
+            document = schema.json_schema(type or None)
+        except schema.UnknownType as error:
+            fail(f"--type: {error}")
+    else:
+        fail(f"--format: expected json-schema or asyncapi, got {format!r}")
+    typer.echo(json.dumps(document, ensure_ascii=False, indent=2))
+
+
+def main() -> None:
+    """The entry point: what is wrong with a call is one line on stderr and exit code 2."""
+    import click
+
+    try:
+        code = app(standalone_mode=False)
+    except click.exceptions.NoArgsIsHelpError as error:
+        typer.echo(error.format_message())
+        code = 2
+    except click.ClickException as error:
+        typer.echo(f"shixian: {' '.join(error.format_message().split())}", err=True)
+        code = 2
+    except (click.Abort, KeyboardInterrupt):
+        code = 130
+    sys.exit(code)

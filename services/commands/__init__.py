@@ -1,0 +1,1 @@
+"""What the command line does; the only code besides it that may join services together."""

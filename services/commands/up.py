@@ -1,0 +1,112 @@
+"""``shixian up``: the three services over the local stack, and on request the 2013 sample in them."""
+
+import asyncio
+import sys
+import time
+from datetime import UTC, datetime
+
+from rich.console import Console
+
+from services import samples
+from services.commands import reporting
+from services.intake import client
+from services.runtime import logs
+from services.runtime.local.jars import JarError
+from services.runtime.local.kafka import BrokerFailed
+from services.runtime.local.postgres import PostgresFailed
+from services.runtime.local.process import PortTaken
+from services.runtime.local.stack import HomeHeld
+from services.runtime.local.supervisor import NotReady, Service, ServiceDied, run_up
+from services.runtime.settings import Settings
+from services.stats.cells import Number
+from services.stats.report import Report
+
+FORM, ORGAN, YEAR = "cn-gz-2013", samples.ORGAN, samples.YEAR
+COUNTED_SECONDS = 60.0
+
+_KNOWN = (
+    HomeHeld,
+    JarError,
+    BrokerFailed,
+    PostgresFailed,
+    PortTaken,
+    NotReady,
+    ServiceDied,
+    client.Unavailable,
+    reporting.Failed,
+)
+
+
+class Failed(RuntimeError):
+    """The system could not start or go on; says what and why."""
+
+
+def services(settings: Settings) -> list[Service]:
+    """The three services in the order in which they are stopped."""
+    ports = {"intake": settings.intake_port, "tracker": settings.tracker_port, "stats": settings.stats_port}
+    return [
+        Service(name, [sys.executable, "-m", f"services.{name}"], f"http://127.0.0.1:{port}/readyz")
+        for name, port in ports.items()
+    ]
+
+
+def run(settings: Settings, *, demo: bool) -> None:
+    """Run everything until a signal. Raises :class:`Failed`."""
+    logs.configure(settings, "up")
+
+    async def on_ready() -> None:
+        if demo:
+            await asyncio.to_thread(_demo, settings)
+        _addresses(settings, demo)
+
+    try:
+        run_up(settings, services(settings), on_ready)
+    except _KNOWN as error:
+        raise Failed(str(error)) from error
+
+
+def _demo(settings: Settings) -> None:
+    """Post the sample (facts already there are not counted again), wait until it is counted, print the report."""
+    lines = list(samples.sample())
+    client.post(f"http://127.0.0.1:{settings.intake_port}", lines)
+    expected = reporting.fold(lines, FORM, ORGAN, YEAR, datetime.now(UTC))
+    url = f"http://127.0.0.1:{settings.stats_port}"
+    limit = time.monotonic() + COUNTED_SECONDS
+    while not _holds(report := reporting.fetch(url, FORM, ORGAN, YEAR), expected):
+        if time.monotonic() > limit:
+            raise Failed(f"the sample was posted, but not counted in {COUNTED_SECONDS:.0f} s; see the log above")
+        time.sleep(0.1)
+    reporting.print_table(report, Console(), only="requests")
+
+
+def _cells(report: Report) -> dict[tuple[str, str, str], Number]:
+    return {
+        (table.id, row.id, column): value
+        for table in report.tables
+        for row in table.rows
+        for column, value in row.cells.items()
+    }
+
+
+def _holds(report: Report, expected: Report) -> bool:
+    """Whether ``report`` counts at least all that ``expected`` does: the user may have posted more."""
+    found = _cells(report)
+    return all(found.get(cell, 0) >= value for cell, value in _cells(expected).items())
+
+
+def _addresses(settings: Settings, demo: bool) -> None:
+    console = Console()
+    console.print()
+    console.print(
+        "时限 Shixian is up. 系统已启动。  Ctrl-C stops it, the data stay. 按 Ctrl-C 停止，数据保留。", style="bold"
+    )
+    base = f"http://127.0.0.1:{settings.stats_port}"
+    rows = [
+        ("年度报告 annual report", f"{base}/v1/annual/{ORGAN}/{YEAR}.html" if demo else f"{base}/"),
+        ("指标 metrics", f"{base}/metrics"),
+        ("申请 requests", f"http://127.0.0.1:{settings.tracker_port}/v1/requests"),
+        ("报送 post facts to", f"http://127.0.0.1:{settings.intake_port}/v1/events"),
+        ("数据 data", str(settings.home)),
+    ]
+    for label, value in rows:
+        console.print(f"  {label}  {value}", soft_wrap=True, highlight=False)
