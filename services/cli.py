@@ -13,10 +13,12 @@ import typer
 app = typer.Typer(
     name="shixian",
     help="Time limits of requests to public authorities, tracked and counted. 依申请公开的时限跟踪与年度统计。",
-    no_args_is_help=True,
     add_completion=False,
     pretty_exceptions_enable=False,
 )
+
+_UsageError: Any = typer.BadParameter.__base__
+"""Typer's own class for a wrong call; it exports only its children."""
 
 Url = Annotated[str, typer.Option(help="Address of the service; by default this machine's.")]
 
@@ -67,7 +69,13 @@ def up(
 def _serve(name: str) -> None:
     from importlib import import_module
 
-    _settings()
+    from services.runtime.settings import SettingError
+
+    try:
+        if name != "intake":
+            _settings().require_postgres()
+    except SettingError as error:
+        fail(str(error))
     import_module(f"services.{name}.__main__").main()
 
 
@@ -170,16 +178,13 @@ def schema(
 
 def main() -> None:
     """The entry point: what is wrong with a call is one line on stderr and exit code 2."""
-    import click
-
+    if len(sys.argv) == 1:
+        sys.argv.append("--help")
     try:
         code = app(standalone_mode=False)
-    except click.exceptions.NoArgsIsHelpError as error:
-        typer.echo(error.format_message())
-        code = 2
-    except click.ClickException as error:
+    except _UsageError as error:
         typer.echo(f"shixian: {' '.join(error.format_message().split())}", err=True)
         code = 2
-    except (click.Abort, KeyboardInterrupt):
+    except (typer.Abort, KeyboardInterrupt):
         code = 130
     sys.exit(code)
