@@ -71,9 +71,10 @@ def _serve(name: str) -> None:
 
     from services.runtime.settings import SettingError
 
+    settings = _settings()
     try:
         if name != "intake":
-            _settings().require_postgres()
+            settings.require_postgres()
     except SettingError as error:
         fail(str(error))
     import_module(f"services.{name}.__main__").main()

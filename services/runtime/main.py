@@ -24,7 +24,7 @@ import uvicorn
 
 from services.runtime import logs
 from services.runtime.health import Health
-from services.runtime.settings import Settings
+from services.runtime.settings import SettingError, Settings
 from services.runtime.settings import load as load_settings
 from services.runtime.watchdog import EXIT_FAILED, STALL_SECONDS, Watchdog, deadline, end_process
 from services.runtime.worker import BatchWorker
@@ -74,8 +74,12 @@ def use_uvloop() -> None:
 
 
 def run_service(name: str, build: Build, settings: Settings | None = None) -> NoReturn:
-    """Run the service ``name`` until a signal or a failure; ends the process with 0 or 70."""
-    settings = settings or load_settings()
+    """Run the service ``name`` until a signal or a failure; ends the process with 0 or 70, or 2 for a wrong setting."""
+    try:
+        settings = settings or load_settings()
+    except SettingError as error:
+        sys.stderr.write(f"shixian {name}: {error}\n")
+        sys.exit(2)
     logs.configure(settings, name)
     use_uvloop()
     sys.exit(asyncio.run(serve(name, build, settings)))
