@@ -1,0 +1,61 @@
+"""The stats service put together; the only place where its parts are wired."""
+
+import asyncio
+from collections.abc import AsyncIterator, Collection, Mapping
+from contextlib import asynccontextmanager
+from importlib.resources import files
+
+from aiokafka import TopicPartition
+
+from services.events.topics import topics
+from services.runtime import database, progress
+from services.runtime.clock import SystemClock
+from services.runtime.health import Health
+from services.runtime.main import Parts
+from services.runtime.reference import Reference
+from services.runtime.settings import Settings
+from services.runtime.topics import ensure
+from services.runtime.web import create_app, new_registry
+from services.runtime.worker import batch_app
+from services.stats import api
+from services.stats.metrics import YearCollector
+from services.stats.organs import Organs
+from services.stats.snapshot import Snapshots
+from services.stats.store import SCHEMA
+from services.stats.worker import Folder, metrics
+
+
+@asynccontextmanager
+async def build(settings: Settings, health: Health) -> AsyncIterator[Parts]:
+    """The parts of a stats process, closed in the end."""
+    registry = new_registry()
+    reference = Reference(settings.kafka, settings.reference_topic, health.part("reference"), registry)
+    organs = Organs(reference, SystemClock(settings.now))
+    pool = database.pool(settings.postgres)
+    part = health.part("database")
+    snapshots = Snapshots(pool, part)
+    YearCollector(lambda: snapshots.latest, organs).register(registry)
+    folder = Folder(pool, metrics(registry))
+
+    async def positions(partitions: Collection[TopicPartition]) -> Mapping[TopicPartition, int]:
+        return await progress.positions(pool, SCHEMA, partitions)
+
+    worker = batch_app(
+        f"{settings.topic_prefix}stats", settings, settings.cases_topic, positions, folder.handle, health=health
+    )
+
+    async def prepare() -> None:
+        await database.ready(pool, SCHEMA, files("services.stats") / "migrations", part)
+        await ensure(settings.kafka, topics(settings.topic_prefix, settings.partitions, settings.replication), health)
+
+    app = create_app(
+        "stats",
+        api.handlers(api.Deps(pool, part, organs, snapshots)),
+        health,
+        registry,
+        description="Counts what the tracker decided, and prints annual reports.",
+    )
+    try:
+        yield Parts(app, settings.stats_port, worker, {"reference": reference.run, "snapshots": snapshots.run}, prepare)
+    finally:
+        await asyncio.wait_for(pool.close(), 2)

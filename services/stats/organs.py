@@ -1,0 +1,45 @@
+"""The organs as the stats service sees them: their names, and what day it is there."""
+
+from datetime import date, datetime
+from zoneinfo import ZoneInfo
+
+from services.events.facts import OrganData
+from services.events.vocabulary import Label
+from services.runtime.clock import Clock
+from services.runtime.reference import Reference
+
+UNKNOWN_ZONE = "UTC"
+"""For an organ that no reference fact has named."""
+
+
+class Organs:
+    """What the reference topic says of the organs, with the service's clock."""
+
+    def __init__(self, reference: Reference, clock: Clock) -> None:
+        self._reference = reference
+        self._clock = clock
+
+    def codes(self) -> list[str]:
+        """All that are registered, by code."""
+        return sorted(self._reference.organs)
+
+    def data(self, organ: str) -> OrganData | None:
+        known = self._reference.organs.get(organ)
+        return known.data if known else None
+
+    def name(self, organ: str) -> Label:
+        """The organ's name; its code where the name is not known."""
+        data = self.data(organ)
+        return data.name if data else Label(organ, organ)
+
+    def zone(self, organ: str) -> ZoneInfo:
+        data = self.data(organ)
+        return ZoneInfo(data.timezone if data else UNKNOWN_ZONE)
+
+    def today(self, organ: str) -> date:
+        """The date in the organ's zone."""
+        return self.now(organ).date()
+
+    def now(self, organ: str) -> datetime:
+        """The instant, in the organ's zone."""
+        return self._clock.now().astimezone(self.zone(organ))

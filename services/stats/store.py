@@ -1,0 +1,208 @@
+"""The fold's rows in the schema ``stats``: loaded for a batch, written in bulk, in the caller's transaction."""
+
+from collections.abc import Iterable, Sequence
+from datetime import datetime
+from decimal import Decimal
+from typing import Any
+
+from services.events.cases import CaseEvent, RequestSummary, ReviewClosed, ReviewOpened, TallyCounted
+from services.events.facts import ReviewDecidedData, ReviewFiledData, TallyData
+from services.runtime.database import Conn
+from services.stats.cells import Cell, Number, RequestRow, ReviewRow, TallyRow, plain
+from services.stats.fold import Change, Fold, ReviewKey, TallyKey
+
+SCHEMA = "stats"
+
+_SUMMARY = RequestSummary.__struct_fields__
+_SUMMARY_TYPES = {"submitted_on": "date", "received_on": "date", "due_on": "date", "answered_on": "date"} | {
+    "closed_on": "date",
+    "overdue_from": "date",
+    "provisional": "boolean",
+    "extended": "boolean",
+    "working_days": "int",
+}
+_FILED = ("organ", "kind", "filed_on", "first_handling_disputed")
+_CELL = "organ, year, kind, a, b, c"
+
+
+def _rows(*types: str) -> str:
+    return "unnest(" + ", ".join(f"${n}::{t}[]" for n, t in enumerate(types, 1)) + ")"
+
+
+async def load(conn: Conn, events: Iterable[CaseEvent]) -> Fold:
+    """A fold with the rows that ``events`` name, locked until the transaction ends."""
+    subjects, reviews, tallies = set(), set(), set()
+    for event in events:
+        subjects.add(event.subject)
+        match event:
+            case ReviewOpened(data=data) | ReviewClosed(data=data):
+                reviews.add((event.subject, data.filed.review))
+            case TallyCounted(data=data):
+                tallies.add((event.subject, data.tally.source, data.tally.id))
+            case _:
+                pass
+    requests = await conn.fetch(
+        f"SELECT * FROM {SCHEMA}.request WHERE subject = ANY($1::text[]) ORDER BY subject FOR UPDATE", list(subjects)
+    )
+    return Fold(
+        [_request(row) for row in requests],
+        [_review(row) for row in await _keyed(conn, "review", "subject, review", reviews)],
+        [_tally(row) for row in await _keyed(conn, "tally", "subject, source, id", tallies)],
+    )
+
+
+async def _keyed(conn: Conn, table: str, columns: str, keys: set[Any]) -> list[Any]:
+    if not keys:
+        return []
+    parts = list(zip(*keys, strict=True))
+    wanted = f"{_rows(*['text'] * len(parts))} AS w({columns})"
+    return await conn.fetch(f"SELECT t.* FROM {SCHEMA}.{table} t JOIN {wanted} USING ({columns})", *map(list, parts))
+
+
+def _request(row: Any) -> RequestRow:
+    given = {name: row[name] for name in _SUMMARY if row[name] is not None}
+    return RequestRow(row["subject"], row["sequence"], RequestSummary(**given) if given else None)
+
+
+def _review(row: Any) -> ReviewRow:
+    filed = ReviewFiledData(review=row["review"], **{name: row[name] for name in _FILED})
+    if row["decided_on"] is None:
+        return ReviewRow(row["subject"], filed)
+    decided = ReviewDecidedData(review=row["review"], decided_on=row["decided_on"], result=row["result"])
+    return ReviewRow(row["subject"], filed, decided)
+
+
+def _tally(row: Any) -> TallyRow:
+    counted = TallyData(organ=row["organ"], on=row["on"], measure=row["measure"], count=row["count"])
+    return TallyRow(row["subject"], row["source"], row["id"], counted)
+
+
+async def save(conn: Conn, fold: Fold) -> None:
+    """Write the fold's rows, and add what it changed to the counters."""
+    await _save_requests(conn, list(fold.requests.values()))
+    await _save_reviews(conn, fold.reviews)
+    await _save_tallies(conn, fold.tallies)
+    await _save_cells(conn, fold.cells, fold.changes)
+
+
+async def _save_requests(conn: Conn, rows: Sequence[RequestRow]) -> None:
+    if not rows:
+        return
+    types = ["text", "bigint", *(_SUMMARY_TYPES.get(name, "text") for name in _SUMMARY)]
+    columns = ["subject", "sequence", *_SUMMARY]
+    values = [[r.subject for r in rows], [r.sequence for r in rows]]
+    values += [[r.request and getattr(r.request, name) for r in rows] for name in _SUMMARY]
+    await conn.execute(
+        f"INSERT INTO {SCHEMA}.request ({', '.join(columns)}) SELECT * FROM {_rows(*types)} "
+        f"ON CONFLICT (subject) DO UPDATE SET ({', '.join(columns[1:])}) = "
+        f"({', '.join(f'excluded.{name}' for name in columns[1:])})",
+        *values,
+    )
+
+
+async def _save_reviews(conn: Conn, reviews: dict[ReviewKey, ReviewRow | None]) -> None:
+    rows = [r for r in reviews.values() if r is not None]
+    await _delete(conn, "review", "subject, review", [key for key, row in reviews.items() if row is None])
+    if rows:
+        await conn.execute(
+            f"INSERT INTO {SCHEMA}.review (subject, review, {', '.join(_FILED)}, decided_on, result) "
+            f"SELECT * FROM {_rows('text', 'text', 'text', 'text', 'date', 'boolean', 'date', 'text')} "
+            "ON CONFLICT (subject, review) DO UPDATE SET "
+            "(organ, kind, filed_on, first_handling_disputed, decided_on, result) = (excluded.organ, excluded.kind, "
+            "excluded.filed_on, excluded.first_handling_disputed, excluded.decided_on, excluded.result)",
+            [r.subject for r in rows],
+            [r.filed.review for r in rows],
+            *([getattr(r.filed, name) for r in rows] for name in _FILED),
+            [r.decided and r.decided.decided_on for r in rows],
+            [r.decided and r.decided.result for r in rows],
+        )
+
+
+async def _save_tallies(conn: Conn, tallies: dict[TallyKey, TallyRow | None]) -> None:
+    rows = [t for t in tallies.values() if t is not None]
+    await _delete(conn, "tally", "subject, source, id", [key for key, row in tallies.items() if row is None])
+    if rows:
+        await conn.execute(
+            f'INSERT INTO {SCHEMA}.tally (subject, source, id, organ, "on", measure, count) '
+            f"SELECT * FROM {_rows('text', 'text', 'text', 'text', 'date', 'text', 'numeric')} "
+            'ON CONFLICT (subject, source, id) DO UPDATE SET (organ, "on", measure, count) = '
+            '(excluded.organ, excluded."on", excluded.measure, excluded.count)',
+            [t.subject for t in rows],
+            [t.source for t in rows],
+            [t.id for t in rows],
+            [t.counted.organ for t in rows],
+            [t.counted.on for t in rows],
+            [t.counted.measure for t in rows],
+            [t.counted.count for t in rows],
+        )
+
+
+async def _delete(conn: Conn, table: str, columns: str, keys: Sequence[tuple[str, ...]]) -> None:
+    if keys:
+        parts = list(zip(*keys, strict=True))
+        await conn.execute(
+            f"DELETE FROM {SCHEMA}.{table} WHERE ({columns}) IN (SELECT * FROM {_rows(*['text'] * len(parts))})",
+            *map(list, parts),
+        )
+
+
+async def _save_cells(conn: Conn, cells: dict[Cell, Number], changes: Sequence[Change]) -> None:
+    if not changes:
+        return
+    await conn.copy_records_to_table(
+        "cell_change",
+        schema_name=SCHEMA,
+        columns=(*Cell._fields, "delta", "subject", "sequence", "recorded_at"),
+        records=[(*c.cell, Decimal(c.delta), c.subject, c.sequence, c.recorded_at) for c in changes],
+    )
+    # In one order for everybody: workers of different partitions meet at the same counters.
+    deltas = sorted(cells.items())
+    await conn.execute(
+        f"INSERT INTO {SCHEMA}.cell AS t ({_CELL}, count) "
+        f"SELECT * FROM {_rows('text', 'int', 'text', 'text', 'text', 'text', 'numeric')} "
+        f"ON CONFLICT ({_CELL}) DO UPDATE SET count = t.count + excluded.count",
+        *([getattr(cell, name) for cell, _ in deltas] for name in Cell._fields),
+        [Decimal(number) for _, number in deltas],
+    )
+
+
+async def note(conn: Conn, topic: str, partition: int, events: int, repeated: int, last_event_at: datetime) -> None:
+    """Add to what has been folded of a partition."""
+    await conn.execute(
+        f"INSERT INTO {SCHEMA}.folded AS f VALUES ($1, $2, $3, $4, $5) ON CONFLICT (topic, partition) DO UPDATE SET "
+        "events = f.events + excluded.events, repeated = f.repeated + excluded.repeated, "
+        "last_event_at = greatest(f.last_event_at, excluded.last_event_at)",
+        topic,
+        partition,
+        events,
+        repeated,
+        last_event_at,
+    )
+
+
+async def cells(conn: Conn, organ: str, year: int) -> dict[Cell, Number]:
+    """The counters of one organ's year that are not 0."""
+    rows = await conn.fetch(
+        f"SELECT {_CELL}, count FROM {SCHEMA}.cell WHERE organ = $1 AND year = $2 AND count <> 0", organ, year
+    )
+    return {Cell(*row[:6]): plain(row[6]) for row in rows}
+
+
+async def has_numbers(conn: Conn, organ: str) -> bool:
+    """Whether anything was ever counted for the organ."""
+    return bool(await conn.fetchval(f"SELECT EXISTS (SELECT FROM {SCHEMA}.cell WHERE organ = $1)", organ))
+
+
+async def all_rows(conn: Conn) -> list[RequestRow | ReviewRow | TallyRow]:
+    """Every row of the fold, for a recount."""
+    found: list[RequestRow | ReviewRow | TallyRow] = []
+    found += [_request(row) for row in await conn.fetch(f"SELECT * FROM {SCHEMA}.request")]
+    found += [_review(row) for row in await conn.fetch(f"SELECT * FROM {SCHEMA}.review")]
+    found += [_tally(row) for row in await conn.fetch(f"SELECT * FROM {SCHEMA}.tally")]
+    return found
+
+
+async def all_cells(conn: Conn) -> dict[Cell, Number]:
+    """All counters that are not 0."""
+    rows = await conn.fetch(f"SELECT {_CELL}, count FROM {SCHEMA}.cell WHERE count <> 0")
+    return {Cell(*row[:6]): plain(row[6]) for row in rows}
