@@ -29,7 +29,7 @@ from services.stats.worker import Folder, metrics
 async def build(settings: Settings, health: Health) -> AsyncIterator[Parts]:
     """The parts of a stats process, closed in the end."""
     registry = new_registry()
-    reference = Reference(settings.kafka, settings.reference_topic, health.part("reference"), registry)
+    reference = Reference(settings.bootstrap, settings.reference_topic, health.part("reference"), registry)
     organs = Organs(reference, SystemClock(settings.now))
     pool = database.pool(settings.postgres)
     part = health.part("database")
@@ -46,7 +46,9 @@ async def build(settings: Settings, health: Health) -> AsyncIterator[Parts]:
 
     async def prepare() -> None:
         await database.ready(pool, SCHEMA, files("services.stats") / "migrations", part)
-        await ensure(settings.kafka, topics(settings.topic_prefix, settings.partitions, settings.replication), health)
+        await ensure(
+            settings.bootstrap, topics(settings.topic_prefix, settings.partitions, settings.replication), health
+        )
 
     app = create_app(
         "stats",
