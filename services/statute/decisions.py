@@ -25,7 +25,12 @@ def _dates(old: View, new: View, profile: Profile, today: date) -> list[Decision
     found: list[Decision] = []
     received_on = new.received_on
     assert received_on is not None
-    articles = profile.articles
+    articles = {
+        "receipt": profile.receipt_article,
+        "answer": profile.answer.article,
+        "extension": profile.extension.article,
+        "consultation": profile.consultation["third-party"].article,
+    }
     if old.received_on is None or old.state == "retracted":
         found.append(
             Decision("request-opened", received_on, {"received_on": received_on, "article": articles["receipt"]})

@@ -166,26 +166,28 @@ def answer_clock(draft: Draft, profile: Profile, calendar: Calendar, received_on
     start = received_on - _DAY if profile.start == "same-day" else received_on
     excluded = []
     for key, opened in draft.consultations.items():
-        if profile.consultation[opened.data.party] == "exclude":
+        if profile.consultation[opened.data.party].effect == "exclude":
             closed = draft.replies.get(key)
             last = closed.data.closed_on if closed else None
             reason = f"consultation {key} ({opened.data.party})"
             if last is None or last > opened.data.sent_on:
-                excluded.append(Interval(opened.data.sent_on + _DAY, last, reason, profile.articles["consultation"]))
-    clock = Clock(start, profile.amount, profile.unit, tuple(excluded))
+                excluded.append(
+                    Interval(opened.data.sent_on + _DAY, last, reason, profile.consultation[opened.data.party].article)
+                )
+    clock = Clock(start, profile.answer.amount, profile.answer.unit, tuple(excluded))
     extended, granted, flags = 0, 0, []
     for fact in draft.extensions:
         due = clocks.due_on(clock, calendar)
-        amount = min(fact.data.amount, profile.extension_cap - extended)
-        if granted >= profile.extension_count:
-            flags.append(f"{fact.id}: extension number {granted + 1}; {profile.extension_count} allowed")
-        elif profile.extension_inside_limit and due is not None and fact.data.notified_on > due:
+        amount = min(fact.data.amount, profile.extension.cap - extended)
+        if granted >= profile.extension.count:
+            flags.append(f"{fact.id}: extension number {granted + 1}; {profile.extension.count} allowed")
+        elif profile.extension.notify == "inside-limit" and due is not None and fact.data.notified_on > due:
             flags.append(f"{fact.id}: extension notified on {fact.data.notified_on}, after the limit of {due}")
         else:
             if amount < fact.data.amount:
-                flags.append(f"{fact.id}: extension of {fact.data.amount} cut to the cap of {profile.extension_cap}")
+                flags.append(f"{fact.id}: extension of {fact.data.amount} cut to the cap of {profile.extension.cap}")
             granted, extended = granted + 1, extended + amount
-            clock = Clock(start, profile.amount + extended, profile.unit, clock.excluded)
+            clock = Clock(start, profile.answer.amount + extended, profile.answer.unit, clock.excluded)
     return clock, extended, flags
 
 

@@ -1,27 +1,95 @@
-"""Statute profiles: one TOML file a statute version, read whole and checked key by key when it is loaded."""
+"""Statute profiles: what one version of a statute says about time, as plain values. The files are read in
+:mod:`services.statute.profile_file`."""
 
-import tomllib
 from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import date
-from functools import cache
+from functools import cache, cached_property
 from importlib import resources
-from typing import Any, Literal, get_args
+from typing import Literal
 
 from services.statute.errors import BadData, UnknownStatute
+from services.statute.settings import KNOWN, Setting
 
-Unit = Literal["working-day", "calendar-day"]
-Start = Literal["next-day", "same-day"]
-Effect = Literal["none", "exclude", "restart"]
+Unit = Literal["working-day", "calendar-day", "week", "working-week", "month"]
+"""``week`` is seven calendar days, ``working-week`` five working days; a month ends on the day of the same number as
+the day that it is counted from, or on the month's last day where there is none."""
+Start = Literal["next-day", "same-day", "next-working-day"]
+Roll = Literal["none", "next-working-day"]
+Effect = Literal["none", "exclude", "suspend", "restart", "extend"]
+"""What asking someone does to the answer clock. ``exclude``: the days until the reply don't count (the setting
+``exclusion-cap`` can bound them); ``suspend``: the same without any bound; ``restart``: the clock stands still, and the
+whole limit is counted anew from the reply; ``extend``: the limit grows once by a fixed amount; ``none``: nothing."""
+Silence = Literal["none", "deemed-refusal", "deemed-consent"]
+After = Literal["answer", "silence", "reconsideration"]
 
 CHANNELS = ("in-person", "post", "fax", "email", "online", "other")
 RECEIPT_FIELDS = ("submitted_on", "received_on", "confirmed_on")
 PARTIES = ("third-party", "other-organ")
+SERVICES = ("posted", "handed", "electronic")
+ANSWERED = ("day-posted", "day-sent", "day-signed", "day-received", "day-decided")
+REMEDIES = ("reconsideration", "litigation")
 
 
 @dataclass(frozen=True, slots=True)
+class Limit:
+    """So many units from an event. ``start`` is None where the setting ``start-day`` holds."""
+
+    amount: int
+    unit: Unit
+    roll: Roll
+    article: str
+    start: Start | None = None
+    confirmed: bool = True
+
+
+@dataclass(frozen=True, slots=True)
+class Extension:
+    """How far the answer's limit can be extended; amounts are in ``unit``."""
+
+    cap: int
+    count: int
+    notify: Literal["inside-limit", "any-time"]
+    counts_from: Literal["budget", "expiry"]
+    """``budget``: added to the limit's own units; ``expiry``: counted from the last day of the limit before it."""
+    unit: Unit
+    article: str
+    confirmed: bool = True
+
+
+@dataclass(frozen=True, slots=True)
+class Pause:
+    """What asking someone (the applicant, a third party, another organ, for a fee) does."""
+
+    effect: Effect
+    article: str
+    limit: Limit | None = None
+    """The asked one's own limit; for a clarification it is the date in the notice."""
+    notice: Limit | None = None
+    """How soon after the receipt the asking has to happen."""
+    extend_by: int = 0
+    """Units of the answer's limit, for the effect ``extend``."""
+    silence: Silence = "none"
+    """What it means that no reply comes within ``limit``."""
+    lapse: str = ""
+    """The outcome with which the request is closed by the clock if no reply comes in time; empty for none."""
+    confirmed: bool = True
+
+
+@dataclass(frozen=True, slots=True)
+class Remedy:
+    """A window that opens when the organ has answered, has stayed silent, or a reconsideration was decided."""
+
+    kind: Literal["reconsideration", "litigation"]
+    after: tuple[After, ...]
+    limit: Limit
+    from_: date = date.min
+    through: date = date.max
+
+
+@dataclass(frozen=True)
 class Profile:
-    """One version of a statute. Amounts are in ``unit``; ``articles`` names the basis of each part."""
+    """One version of a statute."""
 
     id: str
     statute: str
@@ -30,115 +98,53 @@ class Profile:
     calendar: str
     in_force_from: date
     in_force_through: date
-    amount: int
-    unit: Unit
-    start: Start
-    extension_cap: int
-    extension_count: int
-    extension_inside_limit: bool
+    answer: Limit
+    silence: Silence
+    extension: Extension
     receipt: Mapping[str, tuple[str, ...]]
-    consultation: Mapping[str, Effect]
-    clarification: Effect
-    fee: Effect
-    volume: Effect
+    receipt_article: str
+    clarification: Pause
+    consultation: Mapping[str, Pause]
+    fee: Pause
+    volume: Literal["none", "defer"]
+    volume_article: str
+    remedies: tuple[Remedy, ...]
+    answering: Mapping[str, str]
+    """The day that ``answered_on`` has to be, for each way of service."""
+    answering_article: str
     ladder: tuple[int, ...]
-    articles: Mapping[str, str]
+    settings: Mapping[str, Setting]
 
+    @cached_property
+    def start(self) -> Start:
+        """The rule that says which day is day 1."""
+        return self.answer.start or self.settings["start-day"].value  # type: ignore[return-value]
 
-class _Reader:
-    """Takes keys out of one file's tables; what is left over at the end is an unknown key."""
+    def says(self, setting: str) -> str:
+        """The value of a setting."""
+        return self.settings[setting].value
 
-    def __init__(self, file: str, data: Mapping[str, Any], path: str = "") -> None:
-        self.file, self.data, self.path, self.seen = file, data, path, set[str]()
-
-    def fail(self, key: str, reason: str) -> BadData:
-        return BadData(self.file, f"{self.path}{key}", reason)
-
-    def get(self, key: str, kind: type, default: Any = None) -> Any:
-        self.seen.add(key)
-        value = self.data.get(key, default)
-        if value is None:
-            raise self.fail(key, "is missing")
-        if not isinstance(value, kind) or (kind is int and isinstance(value, bool)):
-            raise self.fail(key, f"expected {kind.__name__}, got {value!r}")
-        return value
-
-    def choice(self, key: str, choices: tuple[str, ...]) -> Any:
-        value = self.get(key, str)
-        if value not in choices:
-            raise self.fail(key, f"expected one of {', '.join(choices)}, got {value!r}")
-        return value
-
-    def count(self, key: str) -> int:
-        value: int = self.get(key, int)
-        if not 0 <= value <= 3660:
-            raise self.fail(key, f"expected a number from 0 to 3660, got {value}")
-        return value
-
-    def table(self, key: str) -> "_Reader":
-        return _Reader(self.file, self.get(key, dict), f"{self.path}{key}.")
-
-    def end(self) -> None:
-        for key in self.data:
-            if key not in self.seen:
-                raise self.fail(key, f"unknown key; known are {', '.join(sorted(self.seen))}")
-
-
-def from_data(file: str, data: Mapping[str, Any]) -> Profile:
-    """A profile from its file's content. Raises :class:`BadData` that names file, key and reason."""
-    top = _Reader(file, data)
-    names = ("in_force", "answer", "extension", "receipt", "consultation", "clarification", "fee", "volume", "warnings")
-    part = {name: top.table(name) for name in names}
-    force, answer, extension, receipt = part["in_force"], part["answer"], part["extension"], part["receipt"]
-    effects = get_args(Effect)
-    channels = {}
-    for channel in CHANNELS:
-        wanted = tuple(receipt.get(channel, list))
-        if not wanted or not set(wanted) <= set(RECEIPT_FIELDS):
-            raise receipt.fail(channel, f"expected a list of {', '.join(RECEIPT_FIELDS)}, got {list(wanted)!r}")
-        channels[channel] = wanted
-    ladder = part["warnings"].get("ladder", list)
-    if any(not isinstance(n, int) or isinstance(n, bool) or not 0 <= n <= 365 for n in ladder):
-        raise part["warnings"].fail("ladder", f"expected numbers from 0 to 365, got {ladder!r}")
-    profile = Profile(
-        id=top.get("id", str),
-        statute=top.get("statute", str),
-        title=top.get("title", dict),
-        source=top.get("source", str),
-        calendar=top.get("calendar", str),
-        in_force_from=force.get("from", date),
-        in_force_through=force.get("through", date, date.max),
-        amount=answer.count("amount"),
-        unit=answer.choice("unit", get_args(Unit)),
-        start=answer.choice("start", get_args(Start)),
-        extension_cap=extension.count("cap"),
-        extension_count=extension.count("count"),
-        extension_inside_limit=extension.get("inside_limit", bool),
-        receipt=channels,
-        consultation={p: part["consultation"].choice(p, effects) for p in PARTIES},
-        clarification=part["clarification"].choice("effect", effects),
-        fee=part["fee"].choice("effect", effects),
-        volume=part["volume"].choice("effect", effects),
-        ladder=tuple(sorted(set(ladder), reverse=True)),
-        articles={n: part[n].get("article", str) for n in names if n not in ("in_force", "warnings")},
-    )
-    for reader in (top, *part.values()):
-        reader.end()
-    if profile.in_force_from > profile.in_force_through:
-        raise force.fail("through", f"is before from ({profile.in_force_from})")
-    return profile
+    def with_settings(self, values: Mapping[str, str], source: str) -> "Profile":
+        """The same profile read another way. Raises :class:`BadData` for an unknown setting or value."""
+        for name, value in values.items():
+            if name not in KNOWN:
+                raise BadData(self.id, f"settings.{name}", f"unknown setting; known are {', '.join(sorted(KNOWN))}")
+            if value not in KNOWN[name].allowed:
+                raise BadData(self.id, f"settings.{name}.value", f"expected one of {', '.join(KNOWN[name].allowed)}")
+        changed = {name: Setting(value, source, False) for name, value in values.items()}
+        return replace(self, settings={**self.settings, **changed})
 
 
 @cache
 def profiles() -> Mapping[str, Profile]:
     """All profiles that ship, by id. Raises :class:`BadData` for the first bad one."""
+    from services.statute.profile_file import read
+
     folder = resources.files("services.statute") / "profiles"
     found = {}
     for file in sorted(folder.iterdir(), key=lambda f: f.name):
         if file.name.endswith(".toml"):
-            profile = from_data(file.name, tomllib.loads(file.read_text("utf-8")))
-            if f"{profile.id}.toml" != file.name:
-                raise BadData(file.name, "id", f"expected the file's name, got {profile.id!r}")
+            profile = read(file.name, file.read_text("utf-8"))
             found[profile.id] = profile
     return found
 
@@ -148,18 +154,34 @@ def statute_ids() -> tuple[str, ...]:
     return tuple(sorted({p.statute for p in profiles().values()} | set(profiles())))
 
 
+@cache
+def versions(statute: str) -> tuple[Profile, ...]:
+    """The versions of a statute, the oldest first; of a version's own id, that one. Raises :class:`UnknownStatute`."""
+    known = profiles()
+    if statute in known and known[statute].statute != statute:
+        return (known[statute],)
+    found = sorted((p for p in known.values() if p.statute == statute), key=lambda p: p.in_force_from)
+    if not found:
+        raise UnknownStatute(f"statute {statute!r} is unknown; known are {', '.join(statute_ids())}")
+    return tuple(found)
+
+
 def profile_for(statute: str, received_on: date) -> Profile:
     """The version of ``statute`` for a request received on that day (a version's own id forces it).
 
     Raises :class:`UnknownStatute`.
     """
-    known = profiles()
-    if statute in known:
-        return known[statute]
-    versions = [p for p in known.values() if p.statute == statute]
-    for profile in versions:
+    known = versions(statute)
+    if known[0].id == statute and known[0].statute != statute:
+        return known[0]
+    for profile in known:
         if profile.in_force_from <= received_on <= profile.in_force_through:
             return profile
-    if not versions:
-        raise UnknownStatute(f"statute {statute!r} is unknown; known are {', '.join(statute_ids())}")
     raise UnknownStatute(f"no version of {statute} in force on {received_on} is known")
+
+
+@cache
+def successor(profile_id: str) -> Profile | None:
+    """The version that came into force after this one, if one did."""
+    profile = profiles()[profile_id]
+    return next((p for p in versions(profile.statute) if p.in_force_from > profile.in_force_from), None)

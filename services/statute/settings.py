@@ -1,0 +1,118 @@
+"""What a law leaves open: named settings, so that no reading of an unclear rule hides in code.
+
+The code knows which settings there are and what each value does; a statute's file says which value holds, on which
+source, and whether that source was seen. A setting that a file leaves out has its default here, unconfirmed.
+"""
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+
+DEFAULT_SOURCE = "default; the statute's text does not say"
+
+
+@dataclass(frozen=True, slots=True)
+class Setting:
+    """The value that holds under one profile, and why."""
+
+    value: str
+    source: str
+    confirmed: bool
+
+
+@dataclass(frozen=True, slots=True)
+class Known:
+    """A setting that the code acts on. ``allowed`` maps each value to what it does; the first is the default."""
+
+    zh: str
+    en: str
+    allowed: Mapping[str, str]
+
+    @property
+    def default(self) -> str:
+        return next(iter(self.allowed))
+
+
+KNOWN: Mapping[str, Known] = {
+    "start-day": Known(
+        "期限从哪一天起算",
+        "the day that counts as day 1",
+        {
+            "next-day": "the day after the event is day 1",
+            "same-day": "the day of the event is day 1",
+            "next-working-day": "the first working day after the event is day 1",
+        },
+    ),
+    "excluded-boundary": Known(
+        "不计入期限的期间，首尾两日是否计算",
+        "whether the first and the last day of a period left out of the count are themselves left out",
+        {
+            "first-counts": "the day of sending counts, the days after it up to and including the reply's don't",
+            "both-excluded": "neither the day of sending nor the day of the reply counts",
+            "both-count": "the day of sending and the day of the reply count, those between don't",
+        },
+    ),
+    "email-receipt": Known(
+        "电子邮件申请的收到日",
+        "which day an e-mailed request is received on",
+        {
+            "listed": "by the dates that [receipt] lists for the channel",
+            "system": "when the mail system received it",
+            "confirmation": "when both sides confirmed it",
+        },
+    ),
+    "transition": Known(
+        "新法施行时尚未办结的申请适用哪个版本",
+        "which version holds for a request pending when a newer one comes into force",
+        {
+            "receipt": "the version in force on the day of receipt",
+            "pending-takes-new": "the newer version, if the limit had not run out before it came into force",
+        },
+    ),
+    "late-clarification-notice": Known(
+        "补正告知逾期的后果",
+        "what a clarification notice sent after its own limit does to the answer clock",
+        {
+            "keeps-effect": "the same as one in time; the delay is flagged",
+            "loses-effect": "nothing: the answer clock runs on; the delay is flagged",
+        },
+    ),
+    "late-correction": Known(
+        "逾期补正的后果",
+        "what a corrected request does that comes after the date in the notice",
+        {
+            "stays-closed": "nothing: the request lapsed; the late correction is flagged",
+            "reopens": "the same as one in time, as if the delay were excused",
+        },
+    ),
+    "clarification-rounds": Known(
+        "可以要求补正几次",
+        "how many clarification notices have an effect",
+        {"one": "the first only", "two": "the first two", "unlimited": "all"},
+    ),
+    "exclusion-cap": Known(
+        "征求意见所需时间是否以被征求方的期限为上限",
+        "whether the time left out for a consultation ends with the other party's own limit",
+        {
+            "closing": "it lasts until the consultation is closed, however long",
+            "limit": "it lasts until then, but no longer than the other party's limit",
+        },
+    ),
+    "extension-cap": Known(
+        "延长期限的上限按合计还是按每次",
+        "what the cap of extensions bounds",
+        {"total": "all extensions together", "each": "each extension by itself"},
+    ),
+    "unlawful-facts": Known(
+        "违反期限规则的事实如何处理",
+        "what becomes of a fact that breaks the law's own rules",
+        {
+            "flag": "it is kept with a flag, and has at most the effect that the law allows",
+            "reject": "it is kept as rejected, and has no effect at all",
+        },
+    ),
+}
+
+
+def defaults() -> dict[str, Setting]:
+    """Every known setting at its default."""
+    return {name: Setting(known.default, DEFAULT_SOURCE, False) for name, known in KNOWN.items()}
