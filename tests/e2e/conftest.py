@@ -1,0 +1,98 @@
+"""The whole system, started once for all end-to-end tests as a user would start it: ``shixian up --demo``."""
+
+import os
+import re
+import shutil
+import signal
+import subprocess
+import sys
+import tempfile
+import time
+from collections.abc import Iterator
+from pathlib import Path
+
+import pytest
+
+from services.runtime.local.process import free_port, tie_to_parent
+
+SHIXIAN = str(Path(sys.executable).parent / "shixian")
+
+
+class System:
+    """A running ``shixian up``: its addresses, its environment and what it printed."""
+
+    def __init__(self, home: Path, *options: str) -> None:
+        self.home = home
+        ports = {name: free_port() for name in ("intake", "tracker", "stats")}
+        self.intake, self.tracker, self.stats = (f"http://127.0.0.1:{ports[n]}" for n in ports)
+        own = {f"SHIXIAN_{name.upper()}_PORT": str(port) for name, port in ports.items()}
+        self.env = {
+            **os.environ,
+            **own,
+            "SHIXIAN_HOME": str(home),
+            "SHIXIAN_KAFKA_PORT": "0",
+            "SHIXIAN_SWEEP_SECONDS": "0.5",
+            "SHIXIAN_SETTLE_SECONDS": "2",
+            "COLUMNS": "120",
+        }
+        self.output = home.parent / f"{home.name}.out"
+        self.errors = home.parent / f"{home.name}.err"
+        self.options = options
+
+    def start(self, seconds: float = 120) -> float:
+        """Start and wait until it says that it is up; how long that took."""
+        began = time.monotonic()
+        with self.output.open("wb") as out, self.errors.open("wb") as err:
+            self.process = subprocess.Popen(
+                [SHIXIAN, "up", *self.options],
+                stdout=out,
+                stderr=err,
+                env=self.env,
+                preexec_fn=tie_to_parent(signal.SIGTERM),
+            )
+        while "Shixian is up" not in self.printed():
+            if self.process.poll() is not None or time.monotonic() - began > seconds:
+                raise RuntimeError(f"not up: {self.printed()}\n{self.errors.read_text()[-4000:]}")
+            time.sleep(0.05)
+        return time.monotonic() - began
+
+    def printed(self) -> str:
+        """Its standard output so far."""
+        return self.output.read_text()
+
+    def stop(self, number: int = signal.SIGINT) -> float:
+        """Ask it to end; how long that took."""
+        began = time.monotonic()
+        self.process.send_signal(number)
+        self.process.wait(30)
+        return time.monotonic() - began
+
+    def shixian(self, *arguments: str) -> str:
+        """Run a command against it; its output."""
+        done = subprocess.run([SHIXIAN, *arguments], env=self.env, capture_output=True, text=True, timeout=120)
+        assert done.returncode == 0, done.stderr
+        return done.stdout
+
+
+@pytest.fixture(scope="session")
+def short_folder() -> Iterator[Path]:
+    """A folder with a path short enough for a socket."""
+    folder = Path(tempfile.mkdtemp(prefix="shixian-e2e-"))
+    yield folder
+    shutil.rmtree(folder, ignore_errors=True)
+
+
+@pytest.fixture(scope="session")
+def system(short_folder: Path) -> Iterator[System]:
+    """The demo, up for as long as the tests need it."""
+    running = System(short_folder / "home", "--demo")
+    running.start()
+    yield running
+    if running.process.poll() is None:
+        running.stop()
+
+
+def table_rows(text: str) -> dict[str, int]:
+    """The rows of a printed table: their Chinese label and their number."""
+    found = re.findall(r"│\s*([^│]+?)  [^│]*│\s*([\d,]+) │", text)
+    return {label.strip(): int(number.replace(",", "")) for label, number in found}
