@@ -1,11 +1,11 @@
 """A look at the log from outside the consumer group: is a broker there, and how far do the partitions reach?
 
 A consumer that is stuck doesn't notice that records arrive; so the lag is measured against what the broker says, over a
-connection of its own.
+connection of its own. On the consumer's connection a question would also wait behind its long polls.
 """
 
 import asyncio
-from collections.abc import Collection
+from collections.abc import Collection, Mapping
 
 import structlog
 from aiokafka import AIOKafkaConsumer, TopicPartition
@@ -13,6 +13,9 @@ from aiokafka.errors import KafkaError
 
 from services.runtime.health import Part
 from services.runtime.retry import reason_of
+
+Bounds = tuple[Mapping[TopicPartition, int], Mapping[TopicPartition, int]]
+"""Of each partition the first offset that the log holds, and the offset after its last."""
 
 REQUEST_SECONDS = 5.0
 PAUSE_SECONDS = 1.0
@@ -46,7 +49,21 @@ class LogProbe:
         self.part.ok()
         return topics
 
+    async def bounds(self, partitions: Collection[TopicPartition]) -> Bounds:
+        """The first offset and the end of each partition. Raises ``KafkaError`` or ``OSError``."""
+        consumer = await self._connected()
+        async with asyncio.timeout(2 * REQUEST_SECONDS):
+            first = await consumer.beginning_offsets(list(partitions))
+            return first, await consumer.end_offsets(list(partitions))
+
     async def _ask(self, partitions: Collection[TopicPartition]) -> set[str]:
+        consumer = await self._connected()
+        topics: set[str] = await consumer.topics()
+        if partitions:
+            self.ends = dict(await consumer.end_offsets(list(partitions)))
+        return topics
+
+    async def _connected(self) -> AIOKafkaConsumer:
         if self._consumer is None:
             consumer = AIOKafkaConsumer(
                 bootstrap_servers=self._bootstrap,
@@ -60,10 +77,7 @@ class LogProbe:
                 await consumer.stop()
                 raise
             self._consumer = consumer
-        topics: set[str] = await self._consumer.topics()
-        if partitions:
-            self.ends = dict(await self._consumer.end_offsets(list(partitions)))
-        return topics
+        return self._consumer
 
     async def wait_for_topic(self, topic: str, stopping: asyncio.Event) -> None:
         """Return when ``topic`` exists, or when ``stopping`` is set; the part says what is waited for."""
@@ -75,10 +89,10 @@ class LogProbe:
                 self.part.waiting(f"the topic {topic} does not exist yet")
             await asyncio.sleep(PAUSE_SECONDS)
 
-    async def watch(self, partitions: "Collection[TopicPartition] | None" = None, seconds: float = 5.0) -> None:
+    async def watch(self, partitions: Collection[TopicPartition] = (), seconds: float = 5.0) -> None:
         """Look every ``seconds`` until cancelled; for a service without a worker."""
         while True:
-            await self.look(partitions or ())
+            await self.look(partitions)
             await asyncio.sleep(seconds)
 
     async def close(self) -> None:

@@ -10,7 +10,7 @@ has lost its beginning, or is shorter than the stored position) it raises, and n
 
 import asyncio
 import logging
-from collections.abc import Awaitable, Callable, Collection, Iterable, Mapping
+from collections.abc import Awaitable, Callable, Collection, Mapping
 from dataclasses import dataclass
 from typing import Any, ClassVar
 
@@ -20,6 +20,8 @@ from aiokafka.errors import IllegalStateError, KafkaError, NoOffsetForPartitionE
 from aiokafka.structs import OffsetAndMetadata
 from faust.transport.drivers import aiokafka as driver
 
+from services.runtime.probe import Bounds
+
 log = structlog.get_logger(__name__)
 
 Partitions = frozenset[TopicPartition]
@@ -27,6 +29,7 @@ Positions = Callable[[Collection[TopicPartition]], Awaitable[Mapping[TopicPartit
 """Reads the stored next offset of each partition given; one never stored is left out and starts at 0."""
 
 COMMIT_SECONDS = 5.0
+POLL_MILLISECONDS = 500
 FAUST_LOGGER = logging.getLogger("faust.batches")
 """Where Faust's own lines about our subclasses go: they would pass for ours otherwise."""
 
@@ -101,12 +104,18 @@ class Hooks:
     positions: Positions
     on_assigned: Callable[[Partitions], Awaitable[None]]
     on_revoked: Callable[[Partitions], Awaitable[None]]
-    wait_for_log: Callable[[Callable[[], Awaitable[Any]]], Awaitable[Any]]
-    """Runs a call to the broker, repeating it in place while the broker is away."""
+    bounds: Callable[[Collection[TopicPartition]], Awaitable[Bounds]]
+    """Asks the broker how far the log reaches, waiting in place while it is away."""
 
 
 class _ConsumerThread(driver.AIOKafkaConsumerThread):  # type: ignore[misc]  # Faust is untyped here
     logger = FAUST_LOGGER
+
+    def _create_consumer(self, loop: asyncio.AbstractEventLoop) -> Any:
+        consumer = super()._create_consumer(loop)
+        # On assignment aiokafka polls at once, from the group's position; a seek elsewhere waits for that poll.
+        consumer._fetch_max_wait_ms = POLL_MILLISECONDS
+        return consumer
 
     async def _commit(self, offsets: Mapping[TopicPartition, int]) -> bool:
         # Faust crashes when a commit fails. Ours is a figure for dashboards: a broker that is away must not end us,
@@ -186,7 +195,7 @@ class BatchConsumer(driver.Consumer):  # type: ignore[misc]  # Faust is untyped 
         assigned = self.assignment()
         stored = await self.hooks.positions(assigned)
         starts = {tp: stored.get(tp, 0) for tp in assigned}
-        first, end = await self._bounds(assigned)
+        first, end = await self.hooks.bounds(assigned)
         for tp, start in starts.items():
             check_position(tp, start, first[tp], end[tp])
         if epoch != self._epoch:
@@ -205,15 +214,8 @@ class BatchConsumer(driver.Consumer):  # type: ignore[misc]  # Faust is untyped 
         log.info("reading_from", positions={f"{tp.topic}-{tp.partition}": n for tp, n in sorted(starts.items())})
         return True
 
-    async def _bounds(self, tps: Iterable[TopicPartition]) -> tuple[Mapping[TopicPartition, int], ...]:
-        async def ask() -> tuple[Mapping[TopicPartition, int], ...]:
-            return await self.earliest_offsets(*tps), await self.highwaters(*tps)
-
-        bounds: tuple[Mapping[TopicPartition, int], ...] = await self.hooks.wait_for_log(ask)
-        return bounds
-
     async def _explain_out_of_range(self, offsets: Mapping[TopicPartition, int]) -> None:
-        first, end = await self._bounds(offsets)
+        first, end = await self.hooks.bounds(offsets.keys())
         for tp, offset in offsets.items():
             # An offset that is not ours comes from a fetch that aiokafka began before our seek: nothing to do with us.
             if offset == self._next.get(tp):

@@ -13,6 +13,7 @@ from typing import Any
 import faust
 import structlog
 from aiokafka import TopicPartition
+from aiokafka.errors import KafkaError
 from mode.supervisors import CrashingSupervisor
 from yarl import URL
 
@@ -35,6 +36,10 @@ log = structlog.get_logger(__name__)
 
 async def _ignore(partitions: Partitions) -> None:
     """A service that need not know which partitions it owns."""
+
+
+def _is_broker_error(error: BaseException) -> bool:
+    return isinstance(error, KafkaError | OSError)
 
 
 class _App(faust.App):  # type: ignore[misc]  # Faust is untyped here
@@ -196,12 +201,9 @@ def batch_app(
         worker.handled = {tp: found.get(tp, 0) for tp in tps}
         return found
 
-    async def patient(call: Callable[[], Awaitable[Any]]) -> Any:
-        return await retry_in_place(call, **patiently)()  # type: ignore[arg-type]  # the three keywords above
-
-    app.transport = BatchTransport(
-        app.conf.broker_consumer, app, Hooks(starts, worker.assigned, worker.revoked, patient)
-    )
+    bounds = retry_in_place(probe.bounds, _is_broker_error, report_to(part), stopping=stopping)
+    hooks = Hooks(starts, worker.assigned, worker.revoked, bounds)
+    app.transport = BatchTransport(app.conf.broker_consumer, app, hooks)
     channel = app.topic(
         topic, key_type=bytes, value_type=bytes, key_serializer="raw", value_serializer="raw", internal=False
     )

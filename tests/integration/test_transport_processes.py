@@ -182,7 +182,7 @@ async def test_an_idle_worker_is_left_alone_by_the_watchdog(kafka: str, folder: 
     await fill(kafka, topic, range(10))
     async with service(kafka, topic, folder, STALL_SECONDS="3") as idle:
         await until(lambda: len(handled(folder)) == 10, what="all records")
-        await asyncio.sleep(7)
+        await asyncio.sleep(5)
         assert idle.process.returncode is None
         assert await idle.end() == 0
 
