@@ -23,7 +23,10 @@ from services.runtime.retry import reason_of
 POLL_SECONDS = 0.5
 LOOK_SECONDS = 5.0
 """How often the broker is asked for the topic's end when nothing comes, to know whether it is there."""
-ANSWER_SECONDS = 10.0
+REQUEST_SECONDS = 5.0
+ANSWER_SECONDS = 12.0
+"""The client's own limit, and ours for what it does not limit."""
+CLOSE_SECONDS = 2.0
 FIRST_PAUSE, LAST_PAUSE = 0.25, 5.0
 
 Learn = Callable[[ReferenceFact, int], None]
@@ -96,9 +99,17 @@ class Reference:
             await asyncio.sleep(FIRST_PAUSE)
 
     async def _ask_end(self, consumer: AIOKafkaConsumer) -> int:
-        async with asyncio.timeout(ANSWER_SECONDS):
-            ends: dict[TopicPartition, int] = await consumer.end_offsets([self._tp])
-        return ends[self._tp]
+        """In a task of its own: a consumer that is closed meanwhile may cancel it, which is not our cancellation."""
+        asking = asyncio.create_task(consumer.end_offsets([self._tp]))
+        try:
+            await asyncio.wait([asking], timeout=ANSWER_SECONDS)
+            if not asking.done():
+                raise TimeoutError(f"no answer in {ANSWER_SECONDS} s")
+            if asking.cancelled():
+                raise KafkaError("the connection was closed")
+            return int(asking.result()[self._tp])
+        finally:
+            asking.cancel()
 
     async def run(self) -> None:
         """Follow the topic until cancelled. Raises :class:`ReferenceRewritten`."""
@@ -120,7 +131,7 @@ class Reference:
             group_id=None,
             enable_auto_commit=False,
             auto_offset_reset="none",
-            request_timeout_ms=int(ANSWER_SECONDS * 1000),
+            request_timeout_ms=int(REQUEST_SECONDS * 1000),
         )
         try:
             async with asyncio.timeout(ANSWER_SECONDS):
@@ -139,7 +150,7 @@ class Reference:
                     self._look(end)
         finally:
             self._consumer = None
-            await consumer.stop()
+            await _close(consumer)
 
     def _look(self, end: int) -> None:
         if end < self.next_offset:
@@ -187,3 +198,16 @@ class Reference:
         if self.part.state != "away":
             log.warning("reference_away", bootstrap=self._bootstrap, reason=reason_of(error))
         self.part.away(reason_of(error))
+
+
+async def _close(consumer: AIOKafkaConsumer) -> None:
+    """Close a consumer from a task of its own.
+
+    While the broker is away, ``stop()`` lets the cancellation of its own fetch task out, which would look like ours,
+    and leaves its connections open.
+    """
+    stopping = asyncio.create_task(consumer.stop())
+    await asyncio.wait([stopping], timeout=CLOSE_SECONDS)
+    if stopping.done() and not stopping.cancelled() and (error := stopping.exception()) is not None:
+        log.warning("reference_consumer_not_closed", reason=reason_of(error))
+    await consumer._client.close()
