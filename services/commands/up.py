@@ -1,8 +1,10 @@
 """``shixian up``: the three services over the local stack, and on request the 2013 sample in them."""
 
 import asyncio
+import os
 import sys
 import time
+from dataclasses import replace
 from datetime import UTC, datetime
 
 from rich.console import Console
@@ -45,14 +47,29 @@ def services(settings: Settings) -> list[Service]:
     """The three services in the order in which they are stopped."""
     ports = {"intake": settings.intake_port, "tracker": settings.tracker_port, "stats": settings.stats_port}
     return [
-        Service(name, [sys.executable, "-m", f"services.{name}"], f"http://127.0.0.1:{port}/readyz")
+        Service(
+            name,
+            [sys.executable, "-m", f"services.{name}"],
+            f"http://{settings.host}:{port}/readyz",
+            {"SHIXIAN_LOG_LEVEL": settings.log_level},
+        )
         for name, port in ports.items()
     ]
 
 
 def run(settings: Settings, *, demo: bool) -> None:
-    """Run everything until a signal. Raises :class:`Failed`."""
+    """Run everything until a signal. Raises :class:`Failed`.
+
+    Unless the user asks for more, the services tell only what needs attention, so that the report is not lost in it.
+    """
+    if "SHIXIAN_LOG_LEVEL" not in os.environ:
+        settings = replace(settings, log_level="warning")
     logs.configure(settings, "up")
+    Console(stderr=True).print(
+        f"正在启动 Starting Kafka, PostgreSQL, intake, tracker, stats ({settings.home}) ...",
+        soft_wrap=True,
+        highlight=False,
+    )
 
     async def on_ready() -> None:
         if demo:

@@ -19,8 +19,12 @@ from services.runtime.settings import Settings
 
 LINES_PER_SECOND = 3
 NOISY = ("aiokafka", "faust", "mode", "asyncio")
-CHATTY = ("aiokafka", "faust", "mode", "uvicorn")
+CHATTY = ("aiokafka", "faust", "httpx", "mode", "uvicorn")
 """Libraries whose informative lines tell an operator nothing: shown only at the level ``debug``."""
+
+PASSING = ("Group Coordinator Request failed",)
+"""Errors of the libraries' that are none: what they ask for takes a moment to come to be, and they ask again. If it
+does not come, the service's own part says so."""
 
 _URL_PASSWORD = re.compile(r"""(\w+://[^\s:/@'"]*):[^\s/'"]*@""")
 _NAMED_PASSWORD = re.compile(
@@ -46,6 +50,8 @@ class RateLimit(logging.Filter):
     def filter(self, record: logging.LogRecord) -> bool:
         if record.name.split(".", 1)[0] not in NOISY:
             return True
+        if record.msg is not None and str(record.msg).startswith(PASSING):
+            return logging.getLogger().isEnabledFor(logging.DEBUG)
         with self._lock:
             began, lines, suppressed = self._windows.get(record.name, (float("-inf"), 0, 0))
             if self._now() - began >= 1.0:

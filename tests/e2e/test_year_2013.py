@@ -96,7 +96,7 @@ def test_a_request_posted_now_is_seen_everywhere(system: System) -> None:
 
     assert eventually(counted)["requests"]["received"] == 2
     wanted = (
-        'shixian_requests_received_total{organ="gz-a",year="2014"} 2.0',
+        'shixian_requests_received_total{channel="online",organ="gz-a",year="2014"} 2.0',
         'shixian_requests_open{organ="gz-a"} 1.0',
         'shixian_requests_overdue{organ="gz-a"} 1.0',
     )
