@@ -217,7 +217,8 @@ async def _run_worker(worker: BatchWorker, stop: asyncio.Event) -> None:
 def _watchdog(worker: BatchWorker, stall_seconds: float) -> Watchdog:
     return Watchdog(
         lambda: sum(worker.lag().values()),
-        lambda: not (worker.part.is_ok and worker.probe.part.is_ok),
+        # Any part's stated reason counts: a batch may wait for its own database, or for the log to take what it writes.
+        lambda: not worker.health.ready()[0],
         lambda: worker.progressed_at,
         stall_seconds,
     )

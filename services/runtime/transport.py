@@ -20,7 +20,10 @@ from aiokafka.errors import IllegalStateError, KafkaError, NoOffsetForPartitionE
 from aiokafka.structs import OffsetAndMetadata
 from faust.transport.drivers import aiokafka as driver
 
+from services.runtime.batch import Batch, LogHole, LogTooShort, PositionRefused, check_position
 from services.runtime.probe import Bounds
+
+__all__ = ["Batch", "BatchTransport", "Hooks", "LogHole", "LogTooShort", "PositionRefused", "Positions"]
 
 log = structlog.get_logger(__name__)
 
@@ -32,52 +35,6 @@ COMMIT_SECONDS = 5.0
 POLL_MILLISECONDS = 500
 FAUST_LOGGER = logging.getLogger("faust.batches")
 """Where Faust's own lines about our subclasses go: they would pass for ours otherwise."""
-
-
-class PositionRefused(Exception):
-    """The log can't be read on from the stored position without skipping or repeating what is not ours to decide."""
-
-    def __init__(self, tp: TopicPartition, expected: int, found: int, why: str) -> None:
-        super().__init__(f"{tp.topic} partition {tp.partition}: expected offset {expected}, found {found}: {why}")
-        self.topic, self.partition, self.expected, self.found = tp.topic, tp.partition, expected, found
-
-
-class LogHole(PositionRefused):
-    """Records between the expected and the found offset are missing."""
-
-
-class LogTooShort(PositionRefused):
-    """The stored position lies beyond the end of the log: the topic was made anew, or has lost its end."""
-
-
-@dataclass(frozen=True, slots=True)
-class Batch:
-    """Consecutive records of one partition, at least one."""
-
-    topic: str
-    partition: int
-    records: tuple[ConsumerRecord, ...]
-    start: int
-    """Where the fetch began: the position before this batch; below ``first_offset`` if the log has none between."""
-    highwater: int
-    """The offset after the last record that the log held when this batch was fetched."""
-
-    @property
-    def tp(self) -> TopicPartition:
-        return TopicPartition(self.topic, self.partition)
-
-    @property
-    def first_offset(self) -> int:
-        return int(self.records[0].offset)
-
-    @property
-    def last_offset(self) -> int:
-        return int(self.records[-1].offset)
-
-    @property
-    def next_offset(self) -> int:
-        """The position to store once this batch is applied."""
-        return self.last_offset + 1
 
 
 @dataclass(frozen=True, slots=True)
@@ -294,11 +251,3 @@ class BatchTransport(driver.Transport):  # type: ignore[misc]  # Faust is untype
     def __init__(self, url: Any, app: Any, hooks: Hooks) -> None:
         super().__init__(url, app)
         self.hooks = hooks
-
-
-def check_position(tp: TopicPartition, position: int, first: int, end: int) -> None:
-    """Raise :class:`LogHole` or :class:`LogTooShort` unless ``position`` lies in the log (``first`` up to ``end``)."""
-    if position < first:
-        raise LogHole(tp, position, first, "the log no longer holds the records between")
-    if position > end:
-        raise LogTooShort(tp, position, end, "the log ends before the stored position; was the topic made anew?")

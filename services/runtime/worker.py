@@ -17,12 +17,13 @@ from aiokafka.errors import KafkaError
 from mode.supervisors import CrashingSupervisor
 from yarl import URL
 
+from services.runtime.batch import Batch, LogHole
 from services.runtime.health import Health
 from services.runtime.probe import LogProbe
 from services.runtime.retry import is_transient as default_is_transient
 from services.runtime.retry import report_to, retry_in_place
 from services.runtime.settings import Settings
-from services.runtime.transport import FAUST_LOGGER, Batch, BatchTransport, Hooks, LogHole, Partitions, Positions
+from services.runtime.transport import FAUST_LOGGER, BatchTransport, Hooks, Partitions, Positions
 
 Handle = Callable[[Batch], Awaitable[None]]
 PartitionHook = Callable[[Partitions], Awaitable[None]]
@@ -66,6 +67,7 @@ class BatchWorker:
         self.app = app
         self.topic = topic
         self.probe = probe
+        self.health = health
         self.part = health.part("worker")
         self.owned: Partitions = frozenset()
         """The partitions that this process may work on now: a sweep takes only what belongs to them."""
@@ -166,7 +168,7 @@ def batch_app(
     patiently = {"is_transient": is_transient, "on_retry": report_to(part), "stopping": stopping}
     app = _App(
         name,
-        broker=[URL(f"aiokafka://{server.strip()}") for server in settings.kafka.split(",")],
+        broker=[URL(f"aiokafka://{server.strip()}") for server in settings.bootstrap.split(",")],
         store="memory://",
         agent_supervisor=CrashingSupervisor,
         topic_allow_declare=False,
@@ -183,7 +185,7 @@ def batch_app(
         stream_wait_empty=True,
         web_enabled=False,
     )
-    probe = LogProbe(settings.kafka, health.part("kafka"))
+    probe = LogProbe(settings.bootstrap, health.part("kafka"))
     stored = retry_in_place(positions, **patiently)  # type: ignore[arg-type]  # the three keywords above
     worker = BatchWorker(
         app,

@@ -9,9 +9,9 @@ from dataclasses import dataclass, field
 import pytest
 from aiokafka import TopicPartition
 
+from services.runtime.batch import Batch, LogHole, LogTooShort
 from services.runtime.health import Health
 from services.runtime.settings import Settings
-from services.runtime.transport import Batch, LogHole, LogTooShort
 from services.runtime.worker import BatchWorker, batch_app
 from tests.integration.log_tools import committed, delete_before, fill, make_topic, until
 
