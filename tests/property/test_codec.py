@@ -4,7 +4,6 @@ import json
 from typing import Any
 
 import pytest
-from event_values import case_events, case_events_of, facts, facts_of, json_values
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
@@ -12,6 +11,7 @@ from services.events.codec import CASE_TYPES, FACT_TYPES, decode_case_event, dec
 from services.events.envelope import Event
 from services.events.examples import FOLDER
 from services.events.refusals import Refused
+from tests.property.event_values import case_events, case_events_of, facts, facts_of, json_values
 
 EXAMPLES = [path.read_bytes() for path in sorted(FOLDER.glob("*/*.json"))]
 
