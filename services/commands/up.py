@@ -114,9 +114,8 @@ def _holds(report: Report, expected: Report) -> bool:
 def _addresses(settings: Settings, demo: bool) -> None:
     console = Console()
     console.print()
-    console.print(
-        "时限 Shixian is up. 系统已启动。  Ctrl-C stops it, the data stay. 按 Ctrl-C 停止，数据保留。", style="bold"
-    )
+    banner = "时限 Shixian is up. 系统已启动。  Ctrl-C stops it, the data stay. 按 Ctrl-C 停止，数据保留。"
+    console.print(banner, style="bold", soft_wrap=True)
     base = f"http://127.0.0.1:{settings.stats_port}"
     rows = [
         ("年度报告 annual report", f"{base}/v1/annual/{ORGAN}/{YEAR}.html" if demo else f"{base}/"),
