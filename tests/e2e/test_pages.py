@@ -1,0 +1,85 @@
+"""The pages in a real browser: both languages, a small screen, paper; nothing is fetched from elsewhere."""
+
+import os
+import shutil
+from collections.abc import Iterator
+
+import pytest
+from playwright.sync_api import Browser, Page, sync_playwright
+
+from tests.e2e.conftest import System
+
+CHROMIUM = shutil.which("chromium")
+ARGUMENTS = ["--disable-background-networking", "--disable-component-update", "--disable-sync", "--no-first-run"]
+
+# Where Chromium can be had it must be there (scripts/test.sh installs it); elsewhere the run's last lines name it.
+pytestmark = pytest.mark.skipif(
+    CHROMIUM is None and "chromium" in os.environ.get("SHIXIAN_TEST_MISSING", ""),
+    reason="no Chromium on this machine, and none could be installed",
+)
+
+
+@pytest.fixture(scope="module")
+def browser() -> Iterator[Browser]:
+    with sync_playwright() as playwright:
+        launched = playwright.chromium.launch(
+            executable_path=CHROMIUM, args=ARGUMENTS, chromium_sandbox=os.geteuid() != 0
+        )
+        yield launched
+        launched.close()
+
+
+@pytest.fixture
+def page(browser: Browser, system: System) -> Iterator[Page]:
+    opened = browser.new_page(viewport={"width": 1000, "height": 1400})
+    asked: list[str] = []
+    complaints: list[str] = []
+    opened.on("request", lambda request: asked.append(request.url))
+    opened.on("console", lambda message: complaints.append(message.text))
+    yield opened
+    opened.close()
+    assert [url for url in asked if not url.startswith(system.stats)] == []
+    assert complaints == []
+
+
+def rows(page: Page) -> dict[str, str]:
+    """Label and number of every row of the page's tables."""
+    found: list[list[str]] = page.eval_on_selector_all(
+        "table tbody tr",
+        "rows => rows.map(r => [r.cells[0].innerText.trim(), r.cells[r.cells.length - 1].innerText.trim()])",
+    )
+    return dict(map(tuple, found))  # type: ignore[arg-type]  # two texts a row, by the script above
+
+
+def test_the_annual_page_in_chinese_and_in_english(page: Page, system: System) -> None:
+    page.goto(f"{system.stats}/v1/annual/gz-psb/2013.html?lang=zh")
+    assert page.get_attribute("html", "lang") in ("zh", "zh-CN")
+    chinese = rows(page)
+    assert (chinese["申请总数"], chinese["3.电子邮件申请数"], chinese["5.信函申请数"]) == ("46", "10", "19")
+    page.get_by_role("link", name="English").click()
+    page.wait_for_url("**lang=en**")
+    english = rows(page)
+    assert (english["Requests received"], english["3. refused"], english["6. request unclear"]) == ("46", "13", "2")
+    assert list(english.values()) == list(chinese.values())
+
+
+def test_the_annual_page_fits_a_small_screen(page: Page, system: System) -> None:
+    page.set_viewport_size({"width": 360, "height": 800})
+    for lang in ("zh", "en"):
+        page.goto(f"{system.stats}/v1/annual/gz-psb/2013.html?lang={lang}")
+        assert page.evaluate("document.documentElement.scrollWidth") <= 360
+
+
+def test_the_annual_page_prints_on_a4(page: Page, system: System) -> None:
+    page.goto(f"{system.stats}/v1/annual/gz-psb/2013.html?lang=zh")
+    page.emulate_media(media="print")
+    assert not page.locator("nav").first.is_visible()
+    paper = page.pdf(format="A4", prefer_css_page_size=True)
+    assert paper.startswith(b"%PDF") and len(paper) > 10_000
+
+
+def test_the_first_page_leads_to_the_report(page: Page, system: System) -> None:
+    page.goto(f"{system.stats}/?lang=en")
+    page.get_by_role("link", name="2013").first.click()
+    page.wait_for_url("**/v1/annual/gz-psb/2013**")
+    assert "Guangzhou Public Security Bureau" in page.inner_text("h1")
