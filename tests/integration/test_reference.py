@@ -151,6 +151,7 @@ async def test_a_broker_that_goes_and_comes_back_is_waited_for(folder: Path, cla
             node.start()
             await write(node.bootstrap, topic, [organ("b")])
             await asyncio.wait_for(asyncio.gather(*several), 40)
+            await asyncio.wait_for(one.reference.catch_up(), 40)
             assert one.told == [("a", 0), ("b", 1)]
             await until(one.part, "ok")
     finally:
