@@ -95,7 +95,7 @@ def handlers(deps: Deps) -> list[ControllerRouterHandler]:
 
 
 def _page(text: str) -> Response[bytes]:
-    return Response(text.encode(), media_type=f"{HTML}; charset=utf-8", headers=_HTML_HEADERS)
+    return Response(text.encode(), media_type=HTML, headers=_HTML_HEADERS)
 
 
 def _year_and_type(request: Request[Any, Any, Any], text: str) -> tuple[int, str]:

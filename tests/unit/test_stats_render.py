@@ -1,0 +1,132 @@
+"""The report as a page and on the terminal."""
+
+import io
+import re
+from html.parser import HTMLParser
+
+from rich.console import Console
+
+from services.events.vocabulary import Label
+from services.stats import render
+from services.stats.cells import Cell, Number
+from services.stats.form import FormRow, load
+from services.stats.render import Place, Standing
+from services.stats.report import Lang, Report, make_report
+
+GZ = load("cn-gz-2013")
+NAME = Label("某局", "Some <b>Bureau</b>")
+BROKEN: dict[Cell, Number] = {
+    Cell("a", 2013, "received", "fax", "business"): 41,
+    Cell("a", 2013, "tally", "proactive-published-full-text"): 7,
+}
+
+
+def report(cells: dict[Cell, Number]) -> Report:
+    return make_report(GZ, "a", 2013, "2014-01-01", cells)
+
+
+class Page(HTMLParser):
+    """Collects the cells of a page's tables, its links and what it loads; fails on tags that don't close."""
+
+    VOID = ("meta", "link", "br")
+
+    def __init__(self, text: str) -> None:
+        super().__init__()
+        self.open: list[str] = []
+        self.links: list[str] = []
+        self.loads: list[str] = []
+        self.rows: list[list[str]] = []
+        self.feed(text)
+        assert self.open == []
+
+    def handle_starttag(self, tag: str, attrs: list[tuple[str, str | None]]) -> None:
+        given = dict(attrs)
+        if tag == "a":
+            self.links.append(given["href"] or "")
+        if tag in ("link", "script", "img"):
+            self.loads.append(given.get("href") or given.get("src") or "")
+        if tag == "tr":
+            self.rows.append([])
+        if tag in ("td", "th"):
+            self.rows[-1].append("")
+        if tag not in self.VOID:
+            self.open.append(tag)
+
+    def handle_endtag(self, tag: str) -> None:
+        assert self.open.pop() == tag
+
+    def handle_data(self, data: str) -> None:
+        if self.open and self.open[-1] in ("td", "th"):
+            self.rows[-1][-1] += data
+
+
+def test_the_page_has_every_row_of_the_form_with_its_number() -> None:
+    page = Page(render.to_html(report(BROKEN), GZ, NAME))
+    assert [[r.label.zh, *([r.unit.zh] if r.unit else []), str(n)] for r, n in _expected()] == [
+        row for row in page.rows if row[0] != "指标"
+    ]
+
+
+def _expected() -> list[tuple[FormRow, Number]]:
+    cells = {(t.id, r.id): r.cells["count"] for t in report(BROKEN).tables for r in t.rows}
+    return [(row, cells[table.id, row.id]) for table in GZ.tables for row in table.rows]
+
+
+def test_the_page_loads_nothing_from_elsewhere_and_switches_the_language() -> None:
+    page = Page(render.to_html(report({}), GZ, NAME, lang="en"))
+    assert page.loads == ["/static/stats.css"]
+    assert not [x for x in page.links if x.startswith(("http", "//"))]
+    assert "2013.html?form=cn-gz-2013&lang=zh" in page.links
+    assert {"2012.html?lang=en", "2014.html?lang=en"} <= set(page.links)
+
+
+def test_names_are_text_and_no_markup() -> None:
+    text = render.to_html(report({}), GZ, NAME, lang="en")
+    assert "Some &lt;b&gt;Bureau&lt;/b&gt;" in text and "<b>" not in text
+
+
+def test_failed_arithmetic_is_shown() -> None:
+    text = render.to_html(report(BROKEN), GZ, NAME)
+    failed = re.findall(r'<li class="fails">(.*?)</li>', text, re.DOTALL)
+    assert len(failed) == 1
+    assert "不成立" in failed[0] and "全文电子化数不大于主动公开信息数" in failed[0]
+    assert "published-full-text 7 not &lt;= published 0" in failed[0]
+    assert text.count('<li class="holds">') == 3
+
+
+def test_the_page_says_what_it_rests_on() -> None:
+    standing = Standing((Place("cases", 2, 99),), "2014-01-01 09:30:00+08:00")
+    text = render.to_html(report({}), GZ, NAME, standing, lang="en")
+    assert "2014-01-01 09:30:00+08:00" in text and "cases/2: 99" in text and 'datetime="2014-01-01"' in text
+    assert "no records yet" in render.to_html(report({}), GZ, NAME, Standing(), lang="en")
+
+
+def test_a_page_by_itself_has_its_styles_inside_and_no_links() -> None:
+    page = Page(render.to_html(report({}), GZ, NAME, alone=True))
+    assert page.loads == [] and page.links == []
+    assert "@page { size: A4" in render.to_html(report({}), GZ, NAME, alone=True)
+
+
+def test_the_home_page_lists_organs_and_years() -> None:
+    organs = [
+        {"code": "a/b", "name": NAME, "path": "/v1/annual/a%2Fb", "years": [(2013, 46)], "this_year": 2014},
+        {"code": "c", "name": Label("丙", "C"), "path": "/v1/annual/c", "years": [], "this_year": 2014},
+    ]
+    page = Page(render.page("home.html", "en", organs=organs))
+    assert {"/v1/annual/a%2Fb/2013.html?lang=en", "/v1/annual/c/2014.html?lang=en"} <= set(page.links)
+    assert "尚未登记任何机关" in render.page("home.html", "zh", organs=[])
+
+
+def printed(lang: Lang, only: str = "") -> str:
+    out = io.StringIO()
+    render.print_tables(report(BROKEN), GZ, Console(file=out, width=120), lang=lang, only=only)
+    return out.getvalue()
+
+
+def test_the_terminal_shows_the_tables_and_what_does_not_add_up() -> None:
+    text = printed("zh")
+    assert all(table.title.zh in text for table in GZ.tables)
+    assert re.search(r"2.传真申请数 +│ +41 │", text)
+    assert "不成立: 全文电子化数不大于主动公开信息数" in text
+    only = printed("en", "requests")
+    assert "Table 2" in only and "Table 1" not in only
