@@ -3,6 +3,7 @@
 from collections import defaultdict
 from collections.abc import Awaitable, Callable
 from dataclasses import dataclass
+from importlib.resources import files
 from typing import Any, TypeVar
 from urllib.parse import quote
 
@@ -57,6 +58,14 @@ def handlers(deps: Deps) -> list[ControllerRouterHandler]:
             render.stylesheet().encode(), media_type="text/css", headers={"cache-control": "public, max-age=3600"}
         )
 
+    @get("/static/icon.svg", include_in_schema=False, sync_to_thread=False)
+    def icon() -> Response[bytes]:
+        return Response(
+            (files("services.stats") / "static" / "icon.svg").read_bytes(),
+            media_type="image/svg+xml",
+            headers={"cache-control": "public, max-age=86400"},
+        )
+
     @get(
         "/v1/annual/{organ:str}/{year:str}",
         responses={
@@ -91,7 +100,7 @@ def handlers(deps: Deps) -> list[ControllerRouterHandler]:
         standing = _standing(deps.organs, organ, positions)
         return _page(render.to_html(report, shape, deps.organs.name(organ), standing, lang=language))
 
-    return [home, stylesheet, annual]
+    return [home, stylesheet, icon, annual]
 
 
 def _page(text: str) -> Response[bytes]:
