@@ -1,13 +1,15 @@
-"""A clock: a budget of days and a ledger of days that don't count; its due date is derived, never stored as truth."""
+"""A clock: a budget and a ledger of days that don't count; its due date is derived, never stored as truth."""
 
+from calendar import monthrange
 from collections.abc import Iterable
 from dataclasses import dataclass
 from datetime import date, timedelta
 
 from services.statute.calendar import Calendar
-from services.statute.profile import Unit
+from services.statute.profile import Roll, Start, Unit
 
 _DAY = timedelta(days=1)
+_WORKING = ("working-day", "working-week")
 
 
 @dataclass(frozen=True, slots=True, order=True)
@@ -29,22 +31,58 @@ class Clock:
     budget: int
     unit: Unit
     excluded: tuple[Interval, ...] = ()
+    roll: Roll = "none"
+    whole_days: bool = False
+    """Whether the count starts with the beginning of the day after ``start`` instead of with an event on ``start``: a
+    month then ends on the day before the one with the first day's number."""
+    beyond: tuple[tuple[int, Unit], ...] = ()
+    """Extensions counted from the last day of the limit before them."""
+    deferred: tuple[date, date] | None = None
+    """An answer put off to a day: when the applicant was told, and the day."""
+
+
+def day_zero(event: date, rule: Start, calendar: Calendar) -> date:
+    """The day before day 1, for something that happened on ``event``."""
+    if rule == "next-day":
+        return event
+    return (event if rule == "same-day" else calendar.add(event, 1)) - _DAY
+
+
+def add_months(day: date, months: int) -> date:
+    """The day of the same number so many months later; the month's last day where it has no such day."""
+    year, month = divmod(day.year * 12 + day.month - 1 + months, 12)
+    return date(year, month + 1, min(day.day, monthrange(year, month + 1)[1]))
+
+
+def days_of(unit: Unit) -> Unit:
+    """The unit in which the rest of a limit is counted once it has been interrupted."""
+    return "working-day" if unit in _WORKING else "calendar-day"
 
 
 def count(unit: Unit, calendar: Calendar, after: date, through: date) -> int:
-    """Units later than ``after`` up to and including ``through``; none where the second is not later."""
+    """Days (working days, for a unit of these) later than ``after`` up to and including ``through``; never negative."""
     if through <= after:
         return 0
-    return calendar.count(after, through) if unit == "working-day" else (through - after).days
+    return calendar.count(after, through) if unit in _WORKING else (through - after).days
 
 
-def add(unit: Unit, calendar: Calendar, day: date, amount: int) -> date:
-    """The ``amount``-th unit after ``day`` (before it, where negative)."""
-    return calendar.add(day, amount) if unit == "working-day" else day + timedelta(days=amount)
+def add(unit: Unit, calendar: Calendar, day: date, amount: int, whole_days: bool = False) -> date:
+    """The end of the ``amount``-th unit after ``day`` (before it, where negative)."""
+    match unit:
+        case "working-day":
+            return calendar.add(day, amount)
+        case "working-week":
+            return calendar.add(day, 5 * amount)
+        case "calendar-day":
+            return day + timedelta(days=amount)
+        case "week":
+            return day + timedelta(days=7 * amount)
+        case "month":
+            return add_months(day + _DAY, amount) - _DAY if whole_days else add_months(day, amount)
 
 
 def union(intervals: Iterable[Interval]) -> list[Interval]:
-    """The same days without overlap, in order: two consultations at once exclude a day once."""
+    """The same days without overlap, in order: two consultations at once leave out a day once."""
     merged: list[Interval] = []
     for item in sorted(intervals, key=lambda i: (i.first, i.last is not None, i.last or date.max)):
         if merged and (merged[-1].last is None or item.first <= merged[-1].last + _DAY):
@@ -55,26 +93,55 @@ def union(intervals: Iterable[Interval]) -> list[Interval]:
     return merged
 
 
+def rolled(day: date, roll: Roll, calendar: Calendar) -> date:
+    """The last day, moved to the next working day where the rule says so."""
+    return day if roll == "none" or calendar.is_working(day) else calendar.add(day, 1)
+
+
 def due_on(clock: Clock, calendar: Calendar) -> date | None:
     """The last day of the limit; None while the clock stands still with no known end.
 
     An interval that begins after the budget is used up changes nothing: a pause after the breach keeps the breach.
     """
-    due = add(clock.unit, calendar, clock.start, clock.budget)
-    for gap in union(clock.excluded):
-        first = max(gap.first, clock.start + _DAY)
+    due = add(clock.unit, calendar, clock.start, clock.budget, clock.whole_days)
+    if not clock.excluded and not clock.beyond and clock.deferred is None:
+        return due if clock.roll == "none" else rolled(due, clock.roll, calendar)
+    gaps = union(g for g in clock.excluded if g.last is None or g.last > clock.start)
+    found, place = _shifted(due, clock.unit, gaps, 0, clock.start, calendar)
+    for amount, unit in clock.beyond:
+        if found is None:
+            return None
+        expiry = rolled(found, clock.roll, calendar)
+        found, place = _shifted(add(unit, calendar, expiry, amount), unit, gaps, place, expiry, calendar)
+    if found is None:
+        return None
+    due = rolled(found, clock.roll, calendar)
+    if clock.deferred is None:
+        return due
+    told, until = clock.deferred
+    later, _ = _shifted(until, clock.unit, [g for g in gaps if g.first > told], 0, told, calendar)
+    return None if later is None else max(due, later)
+
+
+def _shifted(
+    due: date, unit: Unit, gaps: list[Interval], place: int, start: date, calendar: Calendar
+) -> tuple[date | None, int]:
+    """``due`` moved by the gaps from ``place`` on that begin before it has passed, and the first gap that doesn't."""
+    while place < len(gaps):
+        first, last = max(gaps[place].first, start + _DAY), gaps[place].last
         if first > due:
             break
-        if gap.last is None:
-            return None
-        if gap.last >= first:
-            left = count(clock.unit, calendar, first - _DAY, due)
-            due = add(clock.unit, calendar, gap.last, left)
-    return due
+        if last is None:
+            return None, place
+        if last >= first:
+            left = count(unit, calendar, first - _DAY, due)
+            due = max(due, add(days_of(unit), calendar, last, left))
+        place += 1
+    return due, place
 
 
 def used(clock: Clock, calendar: Calendar, through: date) -> int:
-    """Units of the budget used up by the end of ``through``."""
+    """Days of the budget (working days, for a unit of these) used up by the end of ``through``."""
     lost = 0
     for gap in union(clock.excluded):
         first = max(gap.first, clock.start + _DAY)
@@ -83,9 +150,6 @@ def used(clock: Clock, calendar: Calendar, through: date) -> int:
     return count(clock.unit, calendar, clock.start, through) - lost
 
 
-def stopped_on(clock: Clock, day: date) -> Interval | None:
-    """The interval that holds the clock still on ``day``, if one does."""
-    for gap in clock.excluded:
-        if gap.first <= day and (gap.last is None or day <= gap.last):
-            return gap
-    return None
+def depends_on_calendar(clock: Clock) -> bool:
+    """Whether another calendar could give another due date."""
+    return clock.unit in _WORKING or clock.roll != "none" or any(unit in _WORKING for _, unit in clock.beyond)

@@ -7,8 +7,6 @@ from typing import Any
 from services.statute.profile import Profile
 from services.statute.view import Decision, Review, View
 
-ENDED = ("answered", "closed")
-
 
 def changes(old: View, new: View, profile: Profile | None, today: date) -> list[Decision]:
     """The decisions that lead from ``old`` to ``new``, in the order in which they take effect.
@@ -25,31 +23,26 @@ def _dates(old: View, new: View, profile: Profile, today: date) -> list[Decision
     found: list[Decision] = []
     received_on = new.received_on
     assert received_on is not None
-    articles = {
-        "receipt": profile.receipt_article,
-        "answer": profile.answer.article,
-        "extension": profile.extension.article,
-        "consultation": profile.consultation["third-party"].article,
-    }
     if old.received_on is None or old.state == "retracted":
-        found.append(
-            Decision("request-opened", received_on, {"received_on": received_on, "article": articles["receipt"]})
-        )
+        values: dict[str, Any] = {"received_on": received_on, "article": profile.receipt_article}
+        found.append(Decision("request-opened", received_on, values))
         old = View()
     if old.closing and not new.closing:
         found.append(Decision("request-reopened", today, {"reason": f"{old.closing} on {old.closed_on} taken back"}))
+    known = old.due_on or old.last_due_on
+    moved_by = _moved_by(old, new, profile)
     if new.stopped_since and not old.stopped_since:
-        values: dict[str, Any] = {"since": new.stopped_since, "reason": new.stopped_for}
-        found.append(Decision("clock-stopped", new.stopped_since, _answer(values, articles["consultation"])))
+        values = {"since": new.stopped_since, "reason": new.stopped_for}
+        found.append(Decision("clock-stopped", min(new.stopped_since, today), _answer(values, moved_by)))
     if new.due_on and old.stopped_since and not new.stopped_since and not new.closing:
         values = {"on": today, "due_on": new.due_on}
-        found.append(Decision("clock-resumed", today, _answer(values, articles["consultation"])))
-    if new.due_on and (new.due_on, new.provisional) != (old.due_on, old.provisional) and not _only_ended(old, new):
-        article = articles["extension"] if new.extended > old.extended else articles["answer"]
+        found.append(Decision("clock-resumed", today, _answer(values, moved_by)))
+    if new.due_on and (new.due_on, new.provisional) != (known, old.provisional) and not _only_ended(known, new):
         values = {"due_on": new.due_on, "provisional": new.provisional, "calendar": new.calendar}
-        if old.due_on:
-            values["old_due_on"] = old.due_on
-        found.append(Decision("due-date-set", received_on if not old.due_on else today, _answer(values, article)))
+        if known:
+            values["old_due_on"] = known
+        found.append(Decision("due-date-set", today if known else received_on, _answer(values, moved_by)))
+    found += _others(old, new, today)
     for day, left in new.warned:
         if (day, left) not in old.warned:
             values = {"due_on": new.due_on, "days_left": left, "limit": "answer"}
@@ -57,12 +50,43 @@ def _dates(old: View, new: View, profile: Profile, today: date) -> list[Decision
     if new.overdue_from and new.overdue_from != old.overdue_from:
         values = {"due_on": new.due_on, "overdue_from": new.overdue_from, "limit": "answer"}
         found.append(Decision("request-overdue", new.overdue_from, values))
-    return found + _end(old, new, articles["answer"])
+    return found + _end(old, new, profile.answer.article)
 
 
-def _only_ended(old: View, new: View) -> bool:
+def _only_ended(known: date | None, new: View) -> bool:
     """Whether the date stands and just stopped being provisional because the request ended."""
-    return bool(new.closing) and old.due_on == new.due_on
+    return bool(new.closing) and known == new.due_on
+
+
+def _moved_by(old: View, new: View, profile: Profile) -> str:
+    """The article of what moved the date last; the calendar's own words where that changed."""
+    if new.moves != old.moves:
+        fresh = [move for move in new.moves if move not in old.moves]
+        gone = [move for move in old.moves if move not in new.moves]
+        return str((fresh or gone or new.moves or old.moves)[-1][-1])
+    if old.calendar and new.calendar != old.calendar and new.received_on == old.received_on:
+        return new.calendar[:500]
+    if old.received_on and new.received_on != old.received_on:
+        return profile.receipt_article
+    return profile.answer.article
+
+
+_ANNOUNCED = ("clarification-reply", "consultation", "fee-payment")
+
+
+def _others(old: View, new: View, today: date) -> list[Decision]:
+    """Due dates of the limits that others have: the applicant's, a third party's, another organ's."""
+    if len(new.clocks) < 2 or new.closing:
+        return []
+    before = {(t.limit, t.about): t.due_on for t in old.clocks}
+    found = []
+    for timer in new.clocks:
+        was = before.get((timer.limit, timer.about))
+        if timer.limit not in _ANNOUNCED or timer.due_on is None or timer.due_on == was or timer.done_on is not None:
+            continue
+        values = {"limit": timer.limit, "due_on": timer.due_on, "article": timer.article, "calendar": new.calendar}
+        found.append(Decision("due-date-set", today, values | ({"old_due_on": was} if was else {})))
+    return found
 
 
 def _answer(values: dict[str, Any], article: str) -> dict[str, Any]:

@@ -1,129 +1,25 @@
 """The case's life: what a request's facts mean in law, whatever the order in which they came.
 
-The facts are first put into the order of their legal dates; each then does to the draft what :data:`MEANINGS` says.
-The draft's clock gives the dates. So the same facts make the same case, however they arrived.
+:func:`read` puts the facts into the order of their legal dates, :func:`~services.statute.walk.walk` moves the answer's
+clock by one after the other, :func:`derive` says how the request stands on a day. So the same facts make the same case.
 """
 
-from collections.abc import Callable, Iterable
-from dataclasses import dataclass, field
+from dataclasses import replace
 from datetime import date, timedelta
+from typing import Any
 
 from services.statute import clock as clocks
 from services.statute.calendar import Calendar
-from services.statute.clock import Clock, Interval
-from services.statute.profile import Profile
-from services.statute.view import Fact, Review, View
+from services.statute.clock import Interval
+from services.statute.draft import MEANINGS, Draft, in_legal_order, legal_date, read, reviews
+from services.statute.profile import Profile, profile_for, successor
+from services.statute.timers import timers
+from services.statute.view import View
+from services.statute.walk import Run, limit_due, walk
+
+__all__ = ["MEANINGS", "derive", "in_legal_order", "legal_date", "read", "receipt", "reviews", "settle"]
 
 _DAY = timedelta(days=1)
-
-
-@dataclass
-class Draft:
-    """What the facts read so far amount to."""
-
-    received: Fact | None = None
-    confirmed_on: date | None = None
-    extensions: list[Fact] = field(default_factory=list)
-    consultations: dict[str, Fact] = field(default_factory=dict)
-    replies: dict[str, Fact] = field(default_factory=dict)
-    ends: list[tuple[date, str, str]] = field(default_factory=list)
-    filed: dict[str, Fact] = field(default_factory=dict)
-    decided: dict[str, Fact] = field(default_factory=dict)
-    flags: list[str] = field(default_factory=list)
-
-
-def _received(draft: Draft, fact: Fact) -> None:
-    if draft.received is not None:
-        draft.flags.append(f"{fact.id}: the request was already received; the first one counts")
-    else:
-        draft.received = fact
-
-
-def _confirmed(draft: Draft, fact: Fact) -> None:
-    draft.confirmed_on = draft.confirmed_on or fact.data.confirmed_on
-
-
-def _consulted(draft: Draft, fact: Fact) -> None:
-    draft.consultations.setdefault(fact.data.consultation, fact)
-
-
-def _replied(draft: Draft, fact: Fact) -> None:
-    draft.replies.setdefault(fact.data.consultation, fact)
-
-
-def _extended(draft: Draft, fact: Fact) -> None:
-    draft.extensions.append(fact)
-
-
-def _answered(draft: Draft, fact: Fact) -> None:
-    draft.ends.append((fact.data.answered_on, "answered", fact.data.outcome))
-
-
-def _withdrawn(draft: Draft, fact: Fact) -> None:
-    draft.ends.append((fact.data.withdrawn_on, "withdrawn", "other"))
-
-
-def _transferred(draft: Draft, fact: Fact) -> None:
-    draft.ends.append((fact.data.transferred_on, "transferred", "other"))
-
-
-def _filed(draft: Draft, fact: Fact) -> None:
-    draft.filed.setdefault(fact.data.review, fact)
-
-
-def _decided(draft: Draft, fact: Fact) -> None:
-    draft.decided.setdefault(fact.data.review, fact)
-
-
-def _noted(draft: Draft, fact: Fact) -> None:
-    """Kept with the case; this statute gives it no effect on a clock."""
-
-
-@dataclass(frozen=True, slots=True)
-class Meaning:
-    """Which of a fact's dates places it in time, its place among facts of one day, and what it does."""
-
-    dated: str
-    rank: int
-    apply: Callable[[Draft, Fact], None]
-
-
-MEANINGS: dict[str, Meaning] = {
-    "request-received": Meaning("submitted_on", 0, _received),
-    "receipt-confirmed": Meaning("confirmed_on", 1, _confirmed),
-    "clarification-requested": Meaning("requested_on", 2, _noted),
-    "clarification-received": Meaning("received_on", 3, _noted),
-    "consultation-opened": Meaning("sent_on", 4, _consulted),
-    "consultation-closed": Meaning("closed_on", 5, _replied),
-    "fee-notified": Meaning("notified_on", 6, _noted),
-    "fee-paid": Meaning("paid_on", 7, _noted),
-    "extension-granted": Meaning("notified_on", 8, _extended),
-    "volume-deferred": Meaning("notified_on", 9, _noted),
-    "answer-issued": Meaning("answered_on", 10, _answered),
-    "request-withdrawn": Meaning("withdrawn_on", 11, _withdrawn),
-    "request-transferred": Meaning("transferred_on", 12, _transferred),
-    "review-filed": Meaning("filed_on", 13, _filed),
-    "review-decided": Meaning("decided_on", 14, _decided),
-}
-
-
-def legal_date(fact: Fact) -> date:
-    """The day on which the fact happened, in law."""
-    day: date = getattr(fact.data, MEANINGS[fact.name].dated)
-    return day
-
-
-def in_legal_order(facts: Iterable[Fact]) -> list[Fact]:
-    """The facts in the order of their legal dates; facts of one day by kind, then by what names them."""
-    return sorted(facts, key=lambda f: (legal_date(f), MEANINGS[f.name].rank, f.source, f.id))
-
-
-def read(facts: Iterable[Fact]) -> Draft:
-    """What the facts amount to, before any law is applied."""
-    draft = Draft()
-    for fact in in_legal_order(facts):
-        MEANINGS[fact.name].apply(draft, fact)
-    return draft
 
 
 def receipt(draft: Draft, profile: Profile) -> date | None:
@@ -131,116 +27,82 @@ def receipt(draft: Draft, profile: Profile) -> date | None:
     if draft.received is None:
         return None
     data = draft.received.data
-    given = {
-        "submitted_on": data.submitted_on,
-        "received_on": data.received_on,
-        "confirmed_on": data.confirmed_on or draft.confirmed_on,
-    }
-    return next((given[name] for name in profile.receipt[data.channel] if given[name]), None)
+    for name in profile.receipt[data.channel]:
+        day: date | None = getattr(data, name)
+        if name == "confirmed_on":
+            day = day or draft.confirmed_on
+        if day is not None:
+            return day
+    return None
 
 
-def reviews(draft: Draft) -> tuple[Review, ...]:
-    """The reviews that were filed, each with its decision if there is one."""
-    found = []
-    for key, fact in sorted(draft.filed.items()):
-        filed, decided = fact.data, draft.decided.get(key)
-        found.append(
-            Review(
-                review=key,
-                organ=filed.organ,
-                kind=filed.kind,
-                filed_on=filed.filed_on,
-                first_handling_disputed=filed.first_handling_disputed,
-                decided_on=decided.data.decided_on if decided else None,
-                result=decided.data.result if decided else "",
-            )
-        )
-    return tuple(found)
+def settle(draft: Draft, statute: str, calendar: Calendar, today: date) -> tuple[View, Profile]:
+    """The request at ``today`` under the version of ``statute`` that holds for it, and that version.
 
-
-def answer_clock(draft: Draft, profile: Profile, calendar: Calendar, received_on: date) -> tuple[Clock, int, list[str]]:
-    """The clock of the answer with all that moves it, the units it was extended by, and what the law rejects.
-
-    An extension counts only if the applicant was told within the limit that it extends; later ones are flagged.
+    Raises :class:`~services.statute.errors.StatuteError`.
     """
-    start = received_on - _DAY if profile.start == "same-day" else received_on
-    excluded = []
-    for key, opened in draft.consultations.items():
-        if profile.consultation[opened.data.party].effect == "exclude":
-            closed = draft.replies.get(key)
-            last = closed.data.closed_on if closed else None
-            reason = f"consultation {key} ({opened.data.party})"
-            if last is None or last > opened.data.sent_on:
-                excluded.append(
-                    Interval(opened.data.sent_on + _DAY, last, reason, profile.consultation[opened.data.party].article)
-                )
-    clock = Clock(start, profile.answer.amount, profile.answer.unit, tuple(excluded))
-    extended, granted, flags = 0, 0, []
-    for fact in draft.extensions:
-        due = clocks.due_on(clock, calendar)
-        amount = min(fact.data.amount, profile.extension.cap - extended)
-        if granted >= profile.extension.count:
-            flags.append(f"{fact.id}: extension number {granted + 1}; {profile.extension.count} allowed")
-        elif profile.extension.notify == "inside-limit" and due is not None and fact.data.notified_on > due:
-            flags.append(f"{fact.id}: extension notified on {fact.data.notified_on}, after the limit of {due}")
-        else:
-            if amount < fact.data.amount:
-                flags.append(f"{fact.id}: extension of {fact.data.amount} cut to the cap of {profile.extension.cap}")
-            granted, extended = granted + 1, extended + amount
-            clock = Clock(start, profile.answer.amount + extended, profile.answer.unit, clock.excluded)
-    return clock, extended, flags
+    assert draft.received is not None
+    profile = profile_for(statute, draft.received.data.submitted_on)
+    received_on = receipt(draft, profile)
+    if received_on is not None and received_on > profile.in_force_through:
+        # The version is the one in force on the day of receipt; which day that is, an older version may say.
+        profile = profile_for(statute, received_on)
+    view = derive(draft, profile, calendar, today)
+    if view.statute_other and profile.id != statute and profile.says("transition") == "pending-takes-new":
+        newer = successor(profile.id)
+        assert newer is not None
+        other = derive(draft, newer, calendar, today)
+        return replace(other, statute_other=profile.id, due_on_other=view.due_on), newer
+    return view, profile
 
 
 def derive(draft: Draft, profile: Profile, calendar: Calendar, today: date) -> View:
     """The request as it stands at ``today``; call it only with a draft whose request is received."""
     assert draft.received is not None
     data = draft.received.data
-    base = {
+    base: dict[str, Any] = {
         "organ": data.organ,
         "channel": data.channel,
         "applicant": data.applicant,
         "submitted_on": data.submitted_on,
         "statute": profile.id,
         "calendar": f"{calendar.id} {calendar.version}",
-        "reviews": reviews(draft),
+        "reviews": reviews(draft) if draft.filed else (),
     }
     received_on = receipt(draft, profile)
     if received_on is None:
-        return View(**base, state="unconfirmed", flags=tuple(draft.flags))
-    clock, extended, flags = answer_clock(draft, profile, calendar, received_on)
-    end = min(draft.ends, default=None)
-    for later in sorted(draft.ends)[1:]:
-        flags.append(f"{later[1]} on {later[0]}: the request had ended on {end[0] if end else later[0]}")
-    if end:
-        cut = tuple(
-            Interval(g.first, end[0], g.reason, g.article) if g.last is None and g.first <= end[0] else g
-            for g in clock.excluded
-            if g.last is not None or g.first <= end[0]
-        )
-        clock = Clock(clock.start, clock.budget, clock.unit, cut)
-        if end[0] < received_on:
-            flags.append(f"{end[1]} on {end[0]}, before the receipt on {received_on}")
-    due = clocks.due_on(clock, calendar)
-    halt = None if end else clocks.stopped_on(clock, today)
-    state = ("answered" if end[1] == "answered" else "closed") if end else ("stopped" if halt else "open")
+        since = data.submitted_on
+        by = limit_due(profile.answer, since, profile, calendar)
+        text = f"not yet confirmed; counted from the submission on {since} the limit would end on {by}"
+        return View(**base, state="unconfirmed", flags=(*draft.flags, text))
+    run = walk(draft, profile, calendar, received_on, today)
+    _check(run)
+    end = run.end
+    if end is not None:
+        _cut(run, end[0])
+    clock, due = run.clock, run.due()
+    halts = [] if end else run.stands_still(today)
     late_by = end[0] if end else today
-    rungs = _rungs(clock, calendar, profile, due) if not end else []
-    overdue_from = due + _DAY if due and late_by > due else None
-    ahead = [day for day, _ in rungs if day > today]
-    if due and not end and due >= today:
-        ahead.append(due + _DAY)
-    if not end:
-        ahead += [d for g in clock.excluded for d in (g.first, g.last and g.last + _DAY) if d and d > today]
+    overdue_from = due + _DAY if due is not None and late_by > due else None
+    provisional = due is not None and not end and clocks.depends_on_calendar(clock) and calendar.is_provisional(due)
+    rungs = [] if end or due is None else _rungs(run, due)
+    statute_other, due_on_other = _other(run, due)
+    halted = min((s.days.first for s in halts if s.days), default=None)
     return View(
         **base,
         received_on=received_on,
-        state=state,
-        flags=tuple(draft.flags + flags),
+        state=("answered" if end[1] == "answered" else "closed") if end else ("stopped" if halts else "open"),
+        flags=tuple(f.text for f in (*draft.findings, *run.findings)),
+        rejected=tuple((f.fact.source, f.fact.id, f.text) for f in run.rejected if f.fact),
         due_on=due,
-        provisional=due is not None and not end and calendar.is_provisional(due),
-        extended=extended,
-        stopped_since=halt.first if halt else None,
-        stopped_for=halt.reason if halt else "",
+        provisional=provisional,
+        extended=run.extended,
+        last_due_on=run.last_known if due is None else None,
+        moves=_moves(run),
+        statute_other=statute_other,
+        due_on_other=due_on_other,
+        stopped_since=halted,
+        stopped_for=halts[0].about if halts else "",
         warned=tuple(r for r in rungs if r[0] <= today),
         overdue_from=overdue_from,
         answered_on=end[0] if end and end[1] == "answered" else None,
@@ -249,13 +111,84 @@ def derive(draft: Draft, profile: Profile, calendar: Calendar, today: date) -> V
         outcome=end[2] if end else "",
         timeliness=("late" if overdue_from else "in-time") if end and end[1] == "answered" else "",
         working_days=max(0, clocks.used(clock, calendar, end[0])) if end else None,
-        wake_on=min(ahead, default=None),
+        wake_on=None if end else _wake(run, due, rungs, today),
+        clocks=timers(run, due, provisional, halted, overdue_from, base["reviews"]),
     )
 
 
-def _rungs(clock: Clock, calendar: Calendar, profile: Profile, due: date | None) -> list[tuple[date, int]]:
-    """The days on which a warning is due, the first one first; none on or before the day of receipt."""
-    if due is None:
-        return []
-    days = [(clocks.add(clock.unit, calendar, due, -n), n) for n in profile.ladder]
-    return [(day, n) for day, n in days if day > clock.start]
+def _check(run: Run) -> None:
+    """What is odd about the receipt and the ends."""
+    draft, profile, received_on = run.draft, run.profile, run.received_on
+    assert draft.received is not None
+    data = draft.received.data
+    if received_on > data.submitted_on and profile.receipt[data.channel][0] == "confirmed_on":
+        apart = (received_on - data.submitted_on).days
+        due = limit_due(profile.answer, data.submitted_on, profile, run.calendar)
+        run.note(
+            None,
+            f"submitted on {data.submitted_on}, confirmed on {received_on}, {apart} days later; "
+            f"counted from the submission the limit would end on {due}",
+        )
+    if received_on < data.submitted_on:
+        run.note(None, f"received on {received_on}, before the submission on {data.submitted_on}")
+    if run.end is None:
+        return
+    if run.end[0] < received_on:
+        run.note(None, f"{run.end[1]} on {run.end[0]}, before the receipt on {received_on}")
+    for day, how, _, fact in sorted(draft.ends, key=lambda e: e[:3]):
+        if fact is not run.end[3]:
+            run.note(fact, f"{how} on {day}: the request had ended on {run.end[0]}")
+
+
+def _cut(run: Run, end: date) -> None:
+    """What was still stopping the clock when the request ended stops it no longer than that."""
+    if run.clock.excluded:
+        gaps = tuple(
+            Interval(g.first, end, g.reason, g.article) if g.last is None or g.last > end else g
+            for g in run.clock.excluded
+            if g.first <= end
+        )
+        run.clock = replace(run.clock, excluded=gaps)
+
+
+def _moves(run: Run) -> tuple[tuple[str, str, str], ...]:
+    return tuple(
+        (f"{s.fact.source} {s.fact.id}", s.days.last.isoformat() if s.days and s.days.last else "", s.article)
+        for s in run.steps
+    )
+
+
+def _other(run: Run, due: date | None) -> tuple[str, date | None]:
+    """The newer version that a request pending when it came into force can be held to, and its due date.
+
+    The breach of the older limit before the change stays a breach; such a request has one date only.
+    """
+    newer = successor(run.profile.id)
+    if newer is None or (due is not None and due < newer.in_force_from):
+        return "", None
+    if run.received_on >= newer.in_force_from or (run.end is not None and run.end[0] < newer.in_force_from):
+        return "", None
+    other = walk(run.draft, newer, run.calendar, run.received_on, run.horizon)
+    if other.end is not None:
+        _cut(other, other.end[0])
+    return newer.id, other.due()
+
+
+def _rungs(run: Run, due: date) -> list[tuple[date, int]]:
+    """The days on which a warning is due, the first one first; none on or before the day that the limit counts from."""
+    unit = clocks.days_of(run.clock.unit)
+    days = [(clocks.add(unit, run.calendar, due, -n), n) for n in run.profile.ladder]
+    return [(day, n) for day, n in days if day > run.clock.start]
+
+
+def _wake(run: Run, due: date | None, rungs: list[tuple[date, int]], today: date) -> date | None:
+    """The next day on which the clock alone changes the view."""
+    ahead = [day for day, _ in rungs]
+    if due is not None:
+        ahead.append(due + _DAY)
+    for step in run.steps:
+        if step.days is not None:
+            ahead.append(step.on)
+            if step.resumed_on is not None:
+                ahead.append(step.resumed_on)
+    return min((day for day in (*ahead, *run.wakes) if day > today), default=None)

@@ -32,6 +32,29 @@ class Review:
 
 
 @dataclass(frozen=True, slots=True)
+class Timer:
+    """One time limit of a request. Nothing here depends on the day of looking, except that the answer's follows the
+    request's own state."""
+
+    limit: str
+    """``answer``, ``clarification-notice``, ``clarification-reply``, ``consultation``, ``fee-payment``,
+    ``volume-deferral``, ``reconsideration`` or ``litigation``."""
+    start: date
+    """The day of the event that it counts from."""
+    due_on: date | None
+    article: str
+    provisional: bool = False
+    stopped_since: date | None = None
+    done_on: date | None = None
+    overdue_from: date | None = None
+    """The day after the limit, unless it was kept by then: from that day on it is (or will be) overdue."""
+    about: str = ""
+    """Which one, where there can be several: the consultation, the fact, the review."""
+    silence: str = ""
+    """What it means in law that the limit passes without a reply, if anything."""
+
+
+@dataclass(frozen=True, slots=True)
 class View:
     """A request as it stands on a day; every date is derived from the facts, the profile and the calendar."""
 
@@ -50,6 +73,16 @@ class View:
     due_on: date | None = None
     provisional: bool = False
     extended: int = 0
+    last_due_on: date | None = None
+    """The due date before the stop that is still on, while the end of that is not known."""
+    moves: tuple[tuple[str, str, str], ...] = ()
+    """What moved the due date, in order: what names the fact, the last day of its effect if any, the article."""
+    statute_other: str = ""
+    """The other version of the statute that a request pending at a change of law can be held to."""
+    due_on_other: date | None = None
+    """The due date under that version."""
+    clocks: tuple[Timer, ...] = ()
+    """All time limits of the request, the answer's first."""
     stopped_since: date | None = None
     stopped_for: str = ""
     warned: tuple[tuple[date, int], ...] = ()
@@ -64,7 +97,7 @@ class View:
     working_days: int | None = None
     reviews: tuple[Review, ...] = ()
     rejected: tuple[tuple[str, str, str], ...] = ()
-    """Facts that can't be what they say: source, id and reason."""
+    """Facts that have no effect: source, id and reason."""
     wake_on: date | None = None
     """The next day on which the clock alone changes this view."""
 

@@ -17,7 +17,7 @@ from services.events.facts import FactCorrected, FactRetracted, RequestFact, Req
 from services.events.vocabulary import Ref
 from services.statute import lifecycle
 from services.statute.errors import StatuteError
-from services.statute.profile import Profile, profile_for
+from services.statute.profile import Profile
 from services.statute.view import Fact, View
 from services.tracker.amend import Amended, amend
 from services.tracker.world import World
@@ -80,15 +80,12 @@ def look(case: Case, world: World, today: date) -> tuple[View, Profile | None]:
         return changed(bare, waiting_for=f"organ-registered {data.organ}"), None
     statute = data.statute or organ.statute
     try:
-        profile = profile_for(statute, data.submitted_on)
-        received_on = lifecycle.receipt(draft, profile)
-        if received_on is not None:
-            # The version is the one in force on the day of receipt; which day that is, an older version may say.
-            profile = profile_for(statute, received_on)
-        view = lifecycle.derive(draft, profile, world.calendar(organ.calendar), today)
+        view, profile = lifecycle.settle(draft, statute, world.calendar(organ.calendar), today)
     except StatuteError as error:
         return changed(bare, waiting_for=str(error)), None
-    return changed(view, rejected=amended.rejected, waiting_for=_awaited(amended)), profile
+    if amended.rejected or amended.waiting:
+        view = changed(view, rejected=(*amended.rejected, *view.rejected), waiting_for=_awaited(amended))
+    return view, profile
 
 
 def _awaited(amended: Amended) -> str:

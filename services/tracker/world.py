@@ -53,10 +53,17 @@ class World:
         found = self._calendars.get(calendar_id)
         if found is None:
             base, notices = shipped(calendar_id), self._notices[calendar_id]
-            found = base.with_notices(notices, f"{base.version} + reference {self.known}") if notices else base
+            found = base.with_notices(notices, _version(base.version, notices)) if notices else base
             self._calendars[calendar_id] = found
         return found
 
     def zone(self, organ: str) -> ZoneInfo:
         """The time zone of an organ that is known."""
         return ZoneInfo(self.organs[organ].timezone)
+
+
+def _version(base: str, notices: list[Notice]) -> str:
+    """The base with the notice that was published last by name, so that a date moved by it can say so."""
+    last = max(notices, key=lambda n: (n.published_on, n.order))
+    known = max(n.order for n in notices) + 1
+    return f"{base} + {len(notices)} notices, the last one {last.notice[:300]} ({last.published_on}), reference {known}"

@@ -1,0 +1,171 @@
+"""A request's facts in the order of their legal dates, sorted by what they are about; no law is applied yet.
+
+The order of arrival is forgotten here: the same facts make the same draft.
+"""
+
+from collections.abc import Callable, Iterable
+from dataclasses import dataclass, field
+from datetime import date
+
+from services.statute.view import Fact, Review
+
+
+@dataclass(frozen=True, slots=True)
+class Finding:
+    """What the law says against a fact (or, without one, against the case)."""
+
+    fact: Fact | None
+    text: str
+
+
+End = tuple[date, str, str, Fact | None]
+"""How a request ended: the day, how, the outcome, and the fact that says so (None where the clock did)."""
+
+
+@dataclass
+class Draft:
+    """What the facts read so far amount to."""
+
+    received: Fact | None = None
+    confirmed_on: date | None = None
+    moves: list[Fact] = field(default_factory=list)
+    """What can move the answer's clock."""
+    corrections: list[Fact] = field(default_factory=list)
+    payments: list[Fact] = field(default_factory=list)
+    replies: dict[str, Fact] = field(default_factory=dict)
+    """The first closing of each consultation."""
+    ends: list[End] = field(default_factory=list)
+    filed: dict[str, Fact] = field(default_factory=dict)
+    decided: dict[str, Fact] = field(default_factory=dict)
+    findings: list[Finding] = field(default_factory=list)
+    last: date = date.min
+    """The latest legal date."""
+
+    @property
+    def flags(self) -> list[str]:
+        return [finding.text for finding in self.findings]
+
+    def find(self, fact: Fact, text: str) -> None:
+        self.findings.append(Finding(fact, f"{fact.id}: {text}"))
+
+
+def _received(draft: Draft, fact: Fact) -> None:
+    if draft.received is not None:
+        draft.find(fact, "the request was already received; the first one counts")
+    else:
+        draft.received = fact
+
+
+def _confirmed(draft: Draft, fact: Fact) -> None:
+    draft.confirmed_on = draft.confirmed_on or fact.data.confirmed_on
+
+
+def _moves(draft: Draft, fact: Fact) -> None:
+    draft.moves.append(fact)
+
+
+def _corrected(draft: Draft, fact: Fact) -> None:
+    draft.corrections.append(fact)
+
+
+def _paid(draft: Draft, fact: Fact) -> None:
+    draft.payments.append(fact)
+
+
+def _replied(draft: Draft, fact: Fact) -> None:
+    if draft.replies.setdefault(fact.data.consultation, fact) is not fact:
+        draft.find(fact, f"consultation {fact.data.consultation} was already closed; the first closing counts")
+
+
+def _answered(draft: Draft, fact: Fact) -> None:
+    draft.ends.append((fact.data.answered_on, "answered", fact.data.outcome, fact))
+
+
+def _withdrawn(draft: Draft, fact: Fact) -> None:
+    draft.ends.append((fact.data.withdrawn_on, "withdrawn", "other", fact))
+
+
+def _transferred(draft: Draft, fact: Fact) -> None:
+    draft.ends.append((fact.data.transferred_on, "transferred", "other", fact))
+
+
+def _filed(draft: Draft, fact: Fact) -> None:
+    if draft.filed.setdefault(fact.data.review, fact) is not fact:
+        draft.find(fact, f"review {fact.data.review} was already filed; the first filing counts")
+
+
+def _decided(draft: Draft, fact: Fact) -> None:
+    if draft.decided.setdefault(fact.data.review, fact) is not fact:
+        draft.find(fact, f"review {fact.data.review} was already decided; the first decision counts")
+
+
+@dataclass(frozen=True, slots=True)
+class Meaning:
+    """Which of a fact's dates places it in time, its place among facts of one day, and what it does."""
+
+    dated: str
+    rank: int
+    apply: Callable[[Draft, Fact], None]
+
+
+MEANINGS: dict[str, Meaning] = {
+    "request-received": Meaning("submitted_on", 0, _received),
+    "receipt-confirmed": Meaning("confirmed_on", 1, _confirmed),
+    "clarification-requested": Meaning("requested_on", 2, _moves),
+    "clarification-received": Meaning("received_on", 3, _corrected),
+    "consultation-opened": Meaning("sent_on", 4, _moves),
+    "consultation-closed": Meaning("closed_on", 5, _replied),
+    "fee-notified": Meaning("notified_on", 6, _moves),
+    "fee-paid": Meaning("paid_on", 7, _paid),
+    "extension-granted": Meaning("notified_on", 8, _moves),
+    "volume-deferred": Meaning("notified_on", 9, _moves),
+    "answer-issued": Meaning("answered_on", 10, _answered),
+    "request-withdrawn": Meaning("withdrawn_on", 11, _withdrawn),
+    "request-transferred": Meaning("transferred_on", 12, _transferred),
+    "review-filed": Meaning("filed_on", 13, _filed),
+    "review-decided": Meaning("decided_on", 14, _decided),
+}
+
+
+def legal_date(fact: Fact) -> date:
+    """The day on which the fact happened, in law."""
+    day: date = getattr(fact.data, MEANINGS[fact.name].dated)
+    return day
+
+
+def in_legal_order(facts: Iterable[Fact]) -> list[Fact]:
+    """The facts in the order of their legal dates; facts of one day by kind, then by what names them."""
+    return sorted(facts, key=lambda f: (legal_date(f), MEANINGS[f.name].rank, f.source, f.id))
+
+
+def read(facts: Iterable[Fact]) -> Draft:
+    """What the facts amount to, before any law is applied."""
+    draft = Draft()
+    ordered = in_legal_order(facts)
+    for fact in ordered:
+        MEANINGS[fact.name].apply(draft, fact)
+    if ordered:
+        draft.last = legal_date(ordered[-1])
+    for key, fact in draft.decided.items():
+        if key not in draft.filed:
+            draft.find(fact, f"review {key} was decided, but its filing is not known")
+    return draft
+
+
+def reviews(draft: Draft) -> tuple[Review, ...]:
+    """The reviews that were filed, each with its decision if there is one."""
+    found = []
+    for key, fact in sorted(draft.filed.items()):
+        filed, decided = fact.data, draft.decided.get(key)
+        found.append(
+            Review(
+                review=key,
+                organ=filed.organ,
+                kind=filed.kind,
+                filed_on=filed.filed_on,
+                first_handling_disputed=filed.first_handling_disputed,
+                decided_on=decided.data.decided_on if decided else None,
+                result=decided.data.result if decided else "",
+            )
+        )
+    return tuple(found)

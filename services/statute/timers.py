@@ -1,0 +1,82 @@
+"""All time limits of a request side by side, the answer's first; derived with the view, never stored as truth."""
+
+from dataclasses import replace
+from datetime import date, timedelta
+
+from services.statute import clock as clocks
+from services.statute.profile import Remedy
+from services.statute.view import Review, Timer
+from services.statute.walk import Run, limit_clock, limit_due
+
+_DAY = timedelta(days=1)
+
+
+def timers(
+    run: Run,
+    due: date | None,
+    provisional: bool,
+    stopped_since: date | None,
+    overdue_from: date | None,
+    reviews: tuple[Review, ...],
+) -> tuple[Timer, ...]:
+    """The limits of the run; the dates are those of the answer's own limit."""
+    end = run.end[0] if run.end else None
+    article = run.profile.answer.article
+    first = Timer("answer", run.event, due, article, provisional, stopped_since, end, overdue_from)
+    notice = _notice(run, end)
+    found = [first] if notice is None else [first, notice]
+    if run.timers:
+        found += [_ended(timer, end) for timer in run.timers]
+    if run.end or overdue_from or reviews:
+        found += _remedies(run, overdue_from, reviews)
+    return tuple(found)
+
+
+def _ended(timer: Timer, end: date | None) -> Timer:
+    """A limit with its breach, and ended with the request where it was still open."""
+    done = timer.done_on or end
+    kept = timer.due_on is None or (done is not None and done <= timer.due_on)
+    return replace(timer, done_on=done, overdue_from=None if kept or timer.due_on is None else timer.due_on + _DAY)
+
+
+def _notice(run: Run, end: date | None) -> Timer | None:
+    """Until when a clarification can be asked; a window, so only a notice after it is a breach."""
+    pause = run.profile.clarification
+    if pause.notice is None:
+        return None
+    due = limit_due(pause.notice, run.received_on, run.profile, run.calendar)
+    if not run.notices:
+        return Timer("clarification-notice", run.received_on, due, pause.notice.article, done_on=end)
+    asked: date = next(f.data.requested_on for f in run.draft.moves if f.name == "clarification-requested")
+    late = due + _DAY if asked > due else None
+    return Timer("clarification-notice", run.received_on, due, pause.notice.article, done_on=asked, overdue_from=late)
+
+
+def _remedies(run: Run, overdue_from: date | None, reviews: tuple[Review, ...]) -> list[Timer]:
+    """The windows for reconsideration and litigation that the answer, or the silence, or a reconsideration opened."""
+    found = []
+    for remedy in run.profile.remedies:
+        filed = sorted(r.filed_on for r in reviews if r.kind.startswith(remedy.kind))
+        for event, about in _openings(remedy, run, overdue_from, reviews):
+            if not remedy.from_ <= event <= remedy.through:
+                continue
+            clock = limit_clock(remedy.limit, event, run.profile, run.calendar)
+            due = limit_due(remedy.limit, event, run.profile, run.calendar)
+            unsure = clocks.depends_on_calendar(clock) and run.calendar.is_provisional(due)
+            done = next((d for d in filed if d >= event), None)
+            late = due + _DAY if done is not None and done > due else None
+            found.append(Timer(remedy.kind, event, due, remedy.limit.article, unsure, None, done, late, about=about))
+    return found
+
+
+def _openings(
+    remedy: Remedy, run: Run, overdue_from: date | None, reviews: tuple[Review, ...]
+) -> list[tuple[date, str]]:
+    found = []
+    if run.end is not None and run.end[1] == "answered" and "answer" in remedy.after:
+        found.append((run.end[0], "answer"))
+    if run.end is None and overdue_from is not None and "silence" in remedy.after:
+        found.append((overdue_from - _DAY, "silence"))
+    if "reconsideration" in remedy.after:
+        found += [(r.decided_on, r.review) for r in reviews if r.kind == "reconsideration" and r.decided_on]
+    return found

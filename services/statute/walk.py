@@ -1,0 +1,345 @@
+"""The answer's clock, moved by one fact after the other: what stops it, sets it anew, extends it or puts it off.
+
+:data:`MOVES` is the whole behaviour: from the name of a fact to the function that says what it does to the run. Each
+first asks whether the limit still runs: what comes after the limit or after the end is found unlawful and does nothing.
+"""
+
+from collections.abc import Callable
+from dataclasses import dataclass, field, replace
+from datetime import date, timedelta
+
+from services.statute import clock as clocks
+from services.statute.calendar import Calendar
+from services.statute.clock import Clock, Interval
+from services.statute.draft import Draft, End, Finding, legal_date
+from services.statute.profile import Limit, Pause, Profile
+from services.statute.view import Fact, Timer
+
+_DAY = timedelta(days=1)
+_ROUNDS = {"one": 1, "two": 2, "unlimited": 10**6}
+
+
+@dataclass(frozen=True, slots=True)
+class Step:
+    """Something that moved the clock."""
+
+    kind: str
+    """``exclude``, ``suspend``, ``restart``, ``extend`` or ``defer``."""
+    fact: Fact
+    on: date
+    article: str
+    confirmed: bool
+    days: Interval | None = None
+    """The days that don't count."""
+    resumed_on: date | None = None
+    """The day from which the clock runs again; None while it isn't known, or where nothing stopped."""
+    amount: int = 0
+    """Units added."""
+    until: date | None = None
+    start: date | None = None
+    """Day 0 of the limit counted anew."""
+    about: str = ""
+
+
+@dataclass
+class Run:
+    """The clock as far as the facts have moved it."""
+
+    draft: Draft
+    profile: Profile
+    calendar: Calendar
+    received_on: date
+    horizon: date
+    """The later of the day of looking and the latest fact: what the clock alone does happens up to it."""
+    clock: Clock
+    event: date
+    """The day that the present limit counts from."""
+    end: End | None = None
+    """The first end that the facts give; a lapse by the clock takes its place if it is earlier."""
+    steps: list[Step] = field(default_factory=list)
+    timers: list[Timer] = field(default_factory=list)
+    findings: list[Finding] = field(default_factory=list)
+    rejected: list[Finding] = field(default_factory=list)
+    wakes: list[date] = field(default_factory=list)
+    """Days on which the clock alone changes something."""
+    last_known: date | None = None
+    extended: int = 0
+    granted: int = 0
+    rounds: int = 0
+    notices: int = 0
+    used: set[int] = field(default_factory=set)
+    """Replies that were taken, by their identity."""
+
+    def due(self) -> date | None:
+        return clocks.due_on(self.clock, self.calendar)
+
+    def note(self, fact: Fact | None, text: str) -> None:
+        self.findings.append(Finding(fact, f"{fact.id}: {text}" if fact else text))
+
+    def unlawful(self, fact: Fact, text: str) -> bool:
+        """Record what the law says against a fact; True where the fact may still have what effect the law allows."""
+        if self.profile.says("unlawful-facts") == "reject":
+            self.rejected.append(Finding(fact, text))
+            return False
+        self.note(fact, text)
+        return True
+
+    def in_time(self, fact: Fact, on: date, what: str) -> bool:
+        """Whether the answer's limit still ran on that day; if not, the fact is found against and cures nothing."""
+        due = self.due()
+        if due is not None and on > due:
+            self.unlawful(fact, f"{what} on {on}, after the limit of {due}; it cures nothing")
+            return False
+        return True
+
+    def stands_still(self, today: date) -> list[Step]:
+        """The stops that hold the clock at the end of ``today``."""
+        return [s for s in self.steps if s.days and s.on <= today and (s.resumed_on is None or today < s.resumed_on)]
+
+
+def limit_clock(limit: Limit, event: date, profile: Profile, calendar: Calendar) -> Clock:
+    """The clock of a limit that counts from what happened on ``event``."""
+    rule = limit.start or profile.settings["start-day"].value
+    zero = event if rule == "next-day" else clocks.day_zero(event, rule, calendar)  # type: ignore[arg-type]
+    return Clock(zero, limit.amount, limit.unit, (), limit.roll, rule != "next-day")
+
+
+def limit_due(limit: Limit, event: date, profile: Profile, calendar: Calendar) -> date:
+    """The last day of a limit that nothing interrupts."""
+    due = clocks.due_on(limit_clock(limit, event, profile, calendar), calendar)
+    assert due is not None
+    return due
+
+
+def walk(draft: Draft, profile: Profile, calendar: Calendar, received_on: date, today: date) -> Run:
+    """The run of the answer's clock through all facts."""
+    first = min(draft.ends, key=lambda e: e[:3], default=None)
+    run = Run(
+        draft=draft,
+        profile=profile,
+        calendar=calendar,
+        received_on=received_on,
+        horizon=max(today, draft.last),
+        clock=limit_clock(profile.answer, received_on, profile, calendar),
+        event=received_on,
+        end=first,
+    )
+    for fact in draft.moves:
+        on = legal_date(fact)
+        if run.end is not None and (on > run.end[0] or (on == run.end[0] and run.end[1] == "abandoned")):
+            run.unlawful(fact, f"{fact.name} on {on}: the request had ended on {run.end[0]}")
+            continue
+        if on < received_on:
+            run.note(fact, f"{fact.name} on {on}, before the receipt on {received_on}")
+        MOVES[fact.name](run, fact, on)
+    _leftover(run)
+    return run
+
+
+def _leftover(run: Run) -> None:
+    """Replies to what was never asked (or asked without effect)."""
+    draft, profile = run.draft, run.profile
+    if not (draft.corrections or draft.payments or draft.replies):
+        return
+    opened = {f.data.consultation for f in draft.moves if f.name == "consultation-opened"}
+    for key, fact in draft.replies.items():
+        if key not in opened:
+            run.note(fact, f"consultation {key} was closed, but its opening is not known")
+    for facts, pause, what in (
+        (draft.corrections, profile.clarification, "a corrected request came, but no notice that counts asked for it"),
+        (draft.payments, profile.fee, "a fee was paid, but no notice that counts asked for it"),
+    ):
+        for fact in facts:
+            if pause.effect != "none" and id(fact) not in run.used:
+                run.note(fact, what)
+
+
+def _reply(run: Run, facts: list[Fact], on: date) -> Fact | None:
+    """The first reply from that day on that was not taken yet, if it came before the end."""
+    for fact in facts:
+        if id(fact) not in run.used and legal_date(fact) >= on:
+            run.used.add(id(fact))
+            if run.end is None or legal_date(fact) <= run.end[0]:
+                return fact
+            run.note(fact, f"came on {legal_date(fact)}: the request had ended on {run.end[0]}")
+            return None
+    return None
+
+
+def _lapse(run: Run, outcome: str, on: date) -> None:
+    """The request is closed by the clock at the beginning of ``on``, unless it has ended before."""
+    if run.end is not None and run.end[0] < on:
+        return
+    if on <= run.horizon:
+        run.end = (on, "abandoned", outcome, None)
+    else:
+        run.wakes.append(on)
+
+
+def _left_out(on: date, last: date | None, boundary: str) -> Interval | None:
+    first = on if boundary == "both-excluded" else on + _DAY
+    if last is not None and boundary == "both-count":
+        last -= _DAY
+    return None if last is not None and last < first else Interval(first, last)
+
+
+def _pause(run: Run, pause: Pause, fact: Fact, on: date, reply: date | None, about: str, cap: date | None) -> None:
+    """Stop the clock from ``on`` to ``reply``; ``cap`` bounds the days that don't count."""
+    if pause.effect == "none":
+        return
+    if pause.effect == "extend":
+        if not any(s.kind == "extend" and s.about == about for s in run.steps):
+            run.clock = replace(run.clock, budget=run.clock.budget + pause.extend_by)
+            run.steps.append(
+                Step("extend", fact, on, pause.article, pause.confirmed, amount=pause.extend_by, about=about)
+            )
+        return
+    last = min((d for d in (reply, cap) if d is not None), default=None)
+    days = _left_out(on, last, "both-excluded" if pause.effect == "restart" else run.profile.says("excluded-boundary"))
+    if days is None:
+        return
+    if last is None:
+        run.last_known = run.due() or run.last_known
+    resumed = last if last is None or last == reply else last + _DAY
+    days = replace(days, reason=about, article=pause.article)
+    gaps = (*run.clock.excluded, days)
+    start = None
+    if pause.effect == "restart" and reply is not None:
+        fresh = limit_clock(run.profile.answer, reply, run.profile, run.calendar)
+        start, run.event = fresh.start, reply
+        gaps = tuple(g for g in gaps if g.last is None or g.last > fresh.start)
+        run.clock = replace(run.clock, start=start, excluded=gaps, deferred=None)
+    else:
+        run.clock = replace(run.clock, excluded=gaps)
+    run.steps.append(
+        Step(pause.effect, fact, on, pause.article, pause.confirmed, days, resumed, start=start, about=about)
+    )
+
+
+def _clarify(run: Run, fact: Fact, on: date) -> None:
+    profile, by = run.profile, fact.data.respond_by
+    pause = profile.clarification
+    if pause.effect == "none":
+        return
+    run.notices += 1
+    late = pause.notice is not None and on > (limit := limit_due(pause.notice, run.event, profile, run.calendar))
+    if by < on:
+        run.note(fact, f"the date to respond by, {by}, is before the notice on {on}")
+    if run.rounds >= _ROUNDS[profile.says("clarification-rounds")]:
+        run.unlawful(fact, f"clarification notice number {run.rounds + 1}; {run.rounds} allowed")
+        return
+    if not run.in_time(fact, on, "clarification notice"):
+        return
+    if late:
+        lawful = run.unlawful(fact, f"clarification notice on {on}, after its limit of {limit}")
+        if not lawful or profile.says("late-clarification-notice") == "loses-effect":
+            return
+    run.rounds += 1
+    reply = _reply(run, run.draft.corrections, on)
+    replied = legal_date(reply) if reply else None
+    stays_closed = bool(pause.lapse) and profile.says("late-correction") == "stays-closed"
+    if reply is not None and replied is not None and replied > by:
+        run.note(reply, f"corrected on {replied}, after the date in the notice, {by}")
+        if stays_closed:
+            replied = None
+    _pause(run, pause, fact, on, replied, "clarification", None)
+    run.timers.append(Timer("clarification-reply", on, by, pause.article, done_on=replied, about=fact.id))
+    if pause.lapse and replied is None:
+        _lapse(run, pause.lapse, max(by, on) + _DAY)
+
+
+def _consult(run: Run, fact: Fact, on: date) -> None:
+    key, party = fact.data.consultation, fact.data.party
+    pause = run.profile.consultation[party]
+    if any(t.limit == "consultation" and t.about == key for t in run.timers):
+        run.note(fact, f"consultation {key} was already opened; the first opening counts")
+        return
+    closing = run.draft.replies.get(key)
+    closed = closing.data.closed_on if closing else None
+    if closing is not None and closed is not None and closed < on:
+        run.note(closing, f"consultation {key} was closed on {closed}, before it was opened on {on}")
+        closed = on
+    start = fact.data.reached_on or on
+    due = limit_due(pause.limit, start, run.profile, run.calendar) if pause.limit else None
+    article = pause.limit.article if pause.limit else pause.article
+    silence = pause.silence if pause.silence != "none" else ""
+    run.timers.append(Timer("consultation", start, due, article, done_on=closed, about=key, silence=silence))
+    if pause.effect == "none" or not run.in_time(fact, on, f"consultation {key} opened"):
+        return
+    cap = due if pause.effect == "exclude" and run.profile.says("exclusion-cap") == "limit" else None
+    if cap is None and closed is None and due is not None and silence:
+        # No reply has a meaning in law, so the asking is over when the other one's limit has passed.
+        if due < run.horizon:
+            cap = due
+        else:
+            run.wakes.append(due + _DAY)
+    _pause(run, pause, fact, on, closed, f"consultation {key} ({party})", cap)
+
+
+def _charge(run: Run, fact: Fact, on: date) -> None:
+    pause = run.profile.fee
+    if pause.effect == "none" or not run.in_time(fact, on, "fee notice"):
+        return
+    if any(t.limit == "fee-payment" and t.done_on is None for t in run.timers):
+        run.note(fact, "a fee was already asked and not paid; the first notice counts")
+        return
+    payment = _reply(run, run.draft.payments, on)
+    paid = legal_date(payment) if payment else None
+    due = limit_due(pause.limit, on, run.profile, run.calendar) if pause.limit else None
+    if pause.lapse and due is not None and payment is not None and paid is not None and paid > due:
+        run.note(payment, f"paid on {paid}, after the limit of {due}")
+        paid = None
+    _pause(run, pause, fact, on, paid, "fee", None)
+    article = pause.limit.article if pause.limit else pause.article
+    run.timers.append(Timer("fee-payment", on, due, article, done_on=paid, about=fact.id))
+    if pause.lapse and paid is None and due is not None:
+        _lapse(run, pause.lapse, due + _DAY)
+
+
+def _extend(run: Run, fact: Fact, on: date) -> None:
+    """An extension counts only if the applicant was told within the limit that it extends, where the law asks that."""
+    rule, amount = run.profile.extension, fact.data.amount
+    if run.granted >= rule.count:
+        run.unlawful(fact, f"extension number {run.granted + 1}; {rule.count} allowed")
+        return
+    if rule.notify == "inside-limit" and not run.in_time(fact, on, "extension notified"):
+        return
+    room = rule.cap if run.profile.says("extension-cap") == "each" else rule.cap - run.extended
+    if amount > room:
+        if not run.unlawful(fact, f"extension of {amount} is beyond the cap of {rule.cap}; {max(room, 0)} counts"):
+            return
+        amount = max(room, 0)
+    run.granted, run.extended = run.granted + 1, run.extended + amount
+    if not amount:
+        return
+    if rule.counts_from == "budget":
+        run.clock = replace(run.clock, budget=run.clock.budget + amount)
+    else:
+        run.clock = replace(run.clock, beyond=(*run.clock.beyond, (amount, rule.unit)))
+    run.steps.append(Step("extend", fact, on, rule.article, rule.confirmed, amount=amount))
+
+
+def _defer(run: Run, fact: Fact, on: date) -> None:
+    until: date = fact.data.until
+    if run.profile.volume == "none":
+        run.unlawful(fact, f"deferral to {until}; {run.profile.id} knows no deferral for volume")
+        return
+    if not run.in_time(fact, on, "deferral notified"):
+        return
+    due = run.due()
+    if due is not None and until <= due:
+        run.note(fact, f"deferral to {until} is not later than the limit of {due}")
+        return
+    article = run.profile.volume_article
+    run.clock = replace(run.clock, deferred=(on, until))
+    run.timers.append(Timer("volume-deferral", on, until, article, about=fact.id))
+    run.steps.append(Step("defer", fact, on, article, True, until=until))
+
+
+MOVES: dict[str, Callable[[Run, Fact, date], None]] = {
+    "clarification-requested": _clarify,
+    "consultation-opened": _consult,
+    "fee-notified": _charge,
+    "extension-granted": _extend,
+    "volume-deferred": _defer,
+}
