@@ -47,7 +47,9 @@ async def build(settings: Settings, health: Health) -> AsyncIterator[Parts]:
     async def prepare() -> None:
         await database.ready(pool, SCHEMA, files("services.stats") / "migrations", part)
         await ensure(
-            settings.bootstrap, topics(settings.topic_prefix, settings.partitions, settings.replication), health
+            settings.bootstrap,
+            topics(settings.topic_prefix, settings.partitions, settings.replication),
+            health.part("topics"),
         )
 
     app = create_app(

@@ -51,7 +51,9 @@ async def build(settings: Settings, health: Health) -> AsyncIterator[Parts]:
     async def prepare() -> None:
         await database.ready(pool, SCHEMA, files("services.tracker") / "migrations", health.part("database"))
         await ensure(
-            settings.bootstrap, topics(settings.topic_prefix, settings.partitions, settings.replication), health
+            settings.bootstrap,
+            topics(settings.topic_prefix, settings.partitions, settings.replication),
+            health.part("topics"),
         )
         health.part("producer").ok()
 
