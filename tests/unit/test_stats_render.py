@@ -74,7 +74,8 @@ def _expected() -> list[tuple[FormRow, Number]]:
 
 def test_the_page_loads_nothing_from_elsewhere_and_switches_the_language() -> None:
     page = Page(render.to_html(report({}), GZ, NAME, lang="en"))
-    assert page.loads == ["/static/stats.css"]
+    assert "/static/stats.css" in page.loads
+    assert all(x.startswith("/static/") for x in page.loads)
     assert not [x for x in page.links if x.startswith(("http", "//"))]
     assert "2013.html?form=cn-gz-2013&lang=zh" in page.links
     assert {"2012.html?lang=en", "2014.html?lang=en"} <= set(page.links)
