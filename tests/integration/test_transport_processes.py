@@ -66,6 +66,9 @@ async def service(kafka: str, topic: str, folder: Path, **env: str) -> AsyncIter
         )
     try:
         yield Service(process, log)
+    except BaseException:
+        print(log.read_text(encoding="utf-8"))
+        raise
     finally:
         if process.returncode is None:
             process.kill()
@@ -82,6 +85,11 @@ def batches(folder: Path) -> Iterator[tuple[int, int, list[int]]]:
         for line in path.read_text(encoding="utf-8").splitlines():
             partition, start, offsets = json.loads(line)
             yield partition, start, offsets
+
+
+def workers(folder: Path) -> int:
+    """How many processes have handled something."""
+    return len(list(folder.glob("*.jsonl")))
 
 
 def assert_monotone(folder: Path) -> None:
@@ -103,26 +111,30 @@ def free_port() -> Iterator[int]:
 async def test_workers_that_join_leave_and_die_lose_and_repeat_nothing(kafka: str, folder: Path) -> None:
     topic = await make_topic(kafka)
 
-    async def produce() -> None:
-        for first in range(0, 6000, 100):
-            await fill(kafka, topic, range(first, first + 100))
+    enough = asyncio.Event()
+
+    async def produce() -> int:
+        total = 0
+        while not enough.is_set():
+            await fill(kafka, topic, range(total, total + 100))
+            total += 100
             await asyncio.sleep(0.05)
+        return total
 
     async with service(kafka, topic, folder) as one, service(kafka, topic, folder) as two:
         producing = asyncio.create_task(produce())
-        await one.logged("reading_from")
-        await two.logged("reading_from")
-        await until(lambda: len(list(folder.glob("*.jsonl"))) == 2, what="both work")
+        await until(lambda: workers(folder) == 2, what="both work")
         assert await one.end() == 0
         async with service(kafka, topic, folder) as three:
             await three.logged("reading_from")
             two.process.kill()
             await two.wait()
-            await producing
-            await until(lambda: len(handled(folder)) == 6000, 40, "all records")
+            enough.set()
+            total = await producing
+            await until(lambda: len(handled(folder)) == total, 40, "all records")
             assert await three.end() == 0
-    counts = handled(folder)
-    assert sum(n for (_, _), n in counts.items()) == 6000
+    assert workers(folder) == 3
+    assert sum(handled(folder).values()) == total
     assert_monotone(folder)
 
 
