@@ -1,19 +1,21 @@
 """Working days, counted in constant time.
 
 A calendar holds one number a day, the working days up to and including it, and one list of all working days; to count
-and to step are then two look-ups. It knows through which day its days off are published: what lies beyond is the
-weekly rhythm and the fixed holidays only, and every date that reaches there is provisional.
+and to step are then two look-ups. It knows which years' days off are published: what lies beyond is the weekly rhythm
+and the fixed holidays only, and every date that reaches there is provisional.
 """
 
 from collections.abc import Iterable, Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from datetime import date
 from functools import cached_property
+from itertools import accumulate, compress
 
 from services.statute.errors import OutOfRange
 
 FIRST = date(1948, 1, 1)
 LAST = date(2219, 12, 31)
+WEEK = ("Monday", "Tuesday", "Wednesday", "Thursday", "Friday", "Saturday", "Sunday")
 _BASE = FIRST.toordinal()
 _SIZE = LAST.toordinal() - _BASE + 1
 
@@ -48,38 +50,37 @@ class Calendar:
     """Working days in spite of the weekend, each with its reason."""
     published_through: date
     published_from: date = FIRST
+    published_years: frozenset[int] = frozenset()
+    """Years outside the span above whose days are published all the same."""
+    belongs: Mapping[date, int] = field(default_factory=dict)
+    """Days set by the notice of another year than their own: with that year's notice they come and go."""
 
     @cached_property
-    def _counts(self) -> tuple[list[int], list[int]]:
+    def _counts(self) -> tuple[list[int], list[int], bytes]:
         week = (_BASE + 6) % 7  # date.fromordinal(1) is a Monday
         pattern = bytes(0 if (week + i) % 7 in self.weekend else 1 for i in range(7))
         works = bytearray((pattern * (_SIZE // 7 + 1))[:_SIZE])
-        for day in self.off:
-            works[day.toordinal() - _BASE] = 0
-        for day in self.on:
-            works[day.toordinal() - _BASE] = 1
-        upto: list[int] = []
-        nth: list[int] = []
-        total = 0
-        for index, flag in enumerate(works):
-            if flag:
-                total += 1
-                nth.append(index)
-            upto.append(total)
-        return upto, nth
+        for days, flag in ((self.off, 0), (self.on, 1)):
+            for day in days:
+                works[self._index(day)] = flag
+        return list(accumulate(works)), list(compress(range(_SIZE), works)), bytes(works)
 
     def _index(self, day: date) -> int:
-        if not FIRST <= day <= LAST:
+        index = day.toordinal() - _BASE
+        if not 0 <= index < _SIZE:
             raise OutOfRange(f"calendar {self.id}: {day} is outside {FIRST} to {LAST}")
-        return day.toordinal() - _BASE
+        return index
 
     def is_working(self, day: date) -> bool:
         """Whether ``day`` is a working day. Raises :class:`OutOfRange`."""
-        return self.count(date.fromordinal(day.toordinal() - 1), day) == 1
+        return self._counts[2][self._index(day)] == 1
 
     def count(self, after: date, through: date) -> int:
-        """The working days later than ``after``, up to and including ``through``. Raises :class:`OutOfRange`."""
-        upto, _ = self._counts
+        """The working days later than ``after``, up to and including ``through``; negative if ``through`` is earlier.
+
+        Raises :class:`OutOfRange`.
+        """
+        upto = self._counts[0]
         return upto[self._index(through)] - upto[self._index(after)]
 
     def add(self, day: date, days: int) -> date:
@@ -89,9 +90,9 @@ class Calendar:
         """
         if days == 0:
             return day
-        upto, nth = self._counts
+        upto, nth, works = self._counts
         index = self._index(day)
-        place = upto[index] + days - 1 if days > 0 else upto[index] - (upto[index] - upto[index - 1]) + days
+        place = upto[index] + days - 1 if days > 0 else upto[index] - works[index] + days
         if not 0 <= place < len(nth):
             raise OutOfRange(f"calendar {self.id}: {days} working days from {day} is outside {FIRST} to {LAST}")
         return date.fromordinal(_BASE + nth[place])
@@ -100,19 +101,29 @@ class Calendar:
         """Why ``day`` is no working day; None where it is one."""
         if self.is_working(day):
             return None
-        return self.off.get(day) or ("Saturday", "Sunday")[day.weekday() - 5] if day.weekday() > 4 else self.off[day]
+        return self.off.get(day) or WEEK[day.weekday()]
 
-    def is_provisional(self, day: date) -> bool:
-        """Whether a date counted up to ``day`` could still change by a calendar yet to be published."""
-        return day > self.published_through
+    def is_provisional(self, day: date, since: date | None = None) -> bool:
+        """Whether a date counted from ``since`` up to ``day`` reaches into a year whose days aren't published.
+
+        Without ``since`` a year that stands alone (the year before it is not published) is taken as reached from there.
+        """
+        first = since.year if since else day.year
+        if not since and not self.published_from.year <= day.year <= self.published_through.year:
+            first -= 1
+        return not all(self.is_published(year) for year in range(first, day.year + 1))
+
+    def is_published(self, year: int) -> bool:
+        """Whether the days of that year are published."""
+        return self.published_from.year <= year <= self.published_through.year or year in self.published_years
 
     def with_notices(self, notices: Iterable[Notice], version: str) -> "Calendar":
         """This calendar with published years laid over it; of several notices for a year the latest holds."""
-        latest: dict[int, Notice] = {}
-        for item in sorted(notices, key=lambda n: (n.published_on, n.order)):
-            latest[item.year] = item
-        off = {d: why for d, why in self.off.items() if d.year not in latest}
-        on = {d: why for d, why in self.on.items() if d.year not in latest}
+        ordered = sorted(notices, key=lambda n: (n.published_on, n.order))
+        latest = {item.year: item for item in ordered}
+        off = {d: why for d, why in self.off.items() if self.belongs.get(d, d.year) not in latest}
+        on = {d: why for d, why in self.on.items() if self.belongs.get(d, d.year) not in latest}
+        belongs = {d: year for d, year in self.belongs.items() if year not in latest}
         for item in sorted(latest.values(), key=lambda n: (n.published_on, n.order)):
             for day in item.days_off:
                 on.pop(day, None)
@@ -120,7 +131,8 @@ class Calendar:
             for day in item.working_days:
                 off.pop(day, None)
                 on[day] = item.notice
-        through = self.published_through
-        while through.year + 1 in latest:
+            belongs |= {day: item.year for day in item.days_off | item.working_days if day.year != item.year}
+        years, through = self.published_years | latest.keys(), self.published_through
+        while through.year + 1 in years:
             through = date(through.year + 1, 12, 31)
-        return Calendar(self.id, version, self.weekend, off, on, through, self.published_from)
+        return Calendar(self.id, version, self.weekend, off, on, through, self.published_from, years, belongs)
