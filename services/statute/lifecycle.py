@@ -79,7 +79,7 @@ def derive(draft: Draft, profile: Profile, calendar: Calendar, today: date) -> V
     _check(run)
     end = run.end
     if end is not None:
-        _cut(run, end[0])
+        cut(run, end[0])
     clock, due = run.clock, run.due()
     halts = [] if end else run.stands_still(today)
     late_by = end[0] if end else today
@@ -140,7 +140,7 @@ def _check(run: Run) -> None:
             run.note(fact, f"{how} on {day}: the request had ended on {run.end[0]}")
 
 
-def _cut(run: Run, end: date) -> None:
+def cut(run: Run, end: date) -> None:
     """What was still stopping the clock when the request ended stops it no longer than that."""
     if run.clock.excluded:
         gaps = tuple(
@@ -170,7 +170,7 @@ def _other(run: Run, due: date | None) -> tuple[str, date | None]:
         return "", None
     other = walk(run.draft, newer, run.calendar, run.received_on, run.horizon)
     if other.end is not None:
-        _cut(other, other.end[0])
+        cut(other, other.end[0])
     return newer.id, other.due()
 
 

@@ -7,6 +7,7 @@ case after an event. The facts are what counts; the view is derived from them, s
 from collections.abc import Mapping
 from dataclasses import replace as changed
 from datetime import date
+from typing import Any
 
 from msgspec import Struct
 from msgspec.structs import replace
@@ -16,7 +17,9 @@ from services.events.envelope import PREFIX, VERSION
 from services.events.facts import FactCorrected, FactRetracted, RequestFact, RequestReceived, TallyRecorded
 from services.events.vocabulary import Ref
 from services.statute import lifecycle
+from services.statute.account import Line
 from services.statute.errors import StatuteError
+from services.statute.explain import explain
 from services.statute.profile import Profile
 from services.statute.view import Fact, View
 from services.tracker.amend import Amended, amend
@@ -86,6 +89,21 @@ def look(case: Case, world: World, today: date) -> tuple[View, Profile | None]:
     if amended.rejected or amended.waiting:
         view = changed(view, rejected=(*amended.rejected, *view.rejected), waiting_for=_awaited(amended))
     return view, profile
+
+
+def account(case: Case, world: World, today: date, each_day: bool = False) -> list[dict[str, Any]]:
+    """Why the case's dates are what they are, as plain values; empty while the request or its organ is unknown."""
+    draft = lifecycle.read(lawful(f) for f in amend(case.facts).facts)
+    organ = world.organs.get(draft.received.data.organ) if draft.received else None
+    if draft.received is None or organ is None:
+        return []
+    statute, calendar = draft.received.data.statute or organ.statute, world.calendar(organ.calendar)
+    changes = world.changes(organ.calendar)
+    try:
+        lines = explain(draft, statute, calendar, today, changes=changes, each_day=each_day)
+    except StatuteError as error:
+        return [Line("flag", None, None, str(error), str(error)).plain()]
+    return [line.plain() for line in lines]
 
 
 def _awaited(amended: Amended) -> str:

@@ -7,6 +7,7 @@ from zoneinfo import ZoneInfo
 from services.events.facts import CalendarPublished, OrganData, OrganRegistered, ReferenceFact
 from services.statute.calendar import Calendar, Notice
 from services.statute.calendars import shipped
+from services.statute.explain import Earlier, shipped_changes
 
 
 class World:
@@ -56,6 +57,16 @@ class World:
             found = base.with_notices(notices, _version(base.version, notices)) if notices else base
             self._calendars[calendar_id] = found
         return found
+
+    def changes(self, calendar_id: str) -> tuple[Earlier, ...]:
+        """What the calendar was before each notice that changed it. Raises ``UnknownCalendar``."""
+        notices = sorted(self._notices[calendar_id], key=lambda n: (n.published_on, n.order))
+        base, years = shipped(calendar_id), {n.year for n in notices}
+        found = [e for e in shipped_changes(calendar_id) if e.on.year not in years]
+        for place, notice in enumerate(notices):
+            before = base.with_notices(notices[:place], _version(base.version, notices[:place])) if place else base
+            found.append(Earlier(before, notice.published_on, notice.notice))
+        return tuple(found)
 
     def zone(self, organ: str) -> ZoneInfo:
         """The time zone of an organ that is known."""
