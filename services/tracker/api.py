@@ -54,14 +54,17 @@ def handlers(deps: Deps) -> list[ControllerRouterHandler]:
 
     # Request ids are the authorities' own and may hold slashes, so the id is a path.
     @get("/v1/requests/{subject:path}", responses={404: described("No fact of such a request has come.")})
-    async def request(subject: str) -> Detail | list[dict[str, Any]]:
-        """One request with its facts and dates; with ``/history`` behind the id: its case events in order."""
+    async def request(subject: str, each_day: bool = False) -> Detail | list[dict[str, Any]]:
+        """One request with its facts, its dates and why they are what they are (``each_day``: day by day).
+
+        With ``/history`` behind the id: its case events in order.
+        """
         subject = subject.removeprefix("/")
         if subject.endswith("/history"):
             events = await board.history(deps.pool, subject.removesuffix("/history"))
             if events:
                 return events
-        found = await board.request(deps.pool, subject, deps.world, deps.clock.now())
+        found = await board.request(deps.pool, subject, deps.world, deps.clock.now(), each_day)
         if found is None:
             raise ProblemError(404, f"no fact about {subject!r} has come")
         return found

@@ -15,7 +15,7 @@ from msgspec import Struct
 from services.events.codec import decode_case_event
 from services.runtime.database import Pool
 from services.statute.view import View
-from services.tracker.case import Case
+from services.tracker.case import Case, account
 from services.tracker.store import SCHEMA, decode_case
 from services.tracker.world import World
 
@@ -63,7 +63,14 @@ class Detail(Item, frozen=True, kw_only=True):
 
     as_of: datetime
     calendar: str = ""
+    due_on_other: date | None = None
+    """The due date by the statute's other version, where the request was pending when it changed."""
+    statute_other: str = ""
     sequence: int = 0
+    clocks: list[dict[str, Any]] = []
+    """Every time limit that runs or ran, the answer's first."""
+    explanation: list[dict[str, Any]] = []
+    """Why the dates are what they are: ranges of days with reason and article, in Chinese and English."""
     reviews: list[dict[str, Any]] = []
     rejected: list[dict[str, str]] = []
     facts: list[dict[str, Any]] = []
@@ -98,9 +105,13 @@ def status(view: View, today: date) -> Status:
             return "waiting"
 
 
+def _today(view: View, world: World, now: datetime) -> date:
+    return now.astimezone(world.zone(view.organ)).date() if view.organ in world.organs else now.date()
+
+
 def _fields(case: Case, world: World, now: datetime) -> dict[str, Any]:
     view = case.view
-    today = now.astimezone(world.zone(view.organ)).date() if view.organ in world.organs else now.date()
+    today = _today(view, world, now)
     same = {f.name: getattr(view, f.name) for f in msgspec.structs.fields(Item) if hasattr(view, f.name)}
     overdue = view.overdue_from
     if overdue is None and status(view, today) == "overdue" and view.due_on is not None:
@@ -108,13 +119,17 @@ def _fields(case: Case, world: World, now: datetime) -> dict[str, Any]:
     return same | {"id": case.subject, "status": status(view, today), "overdue_from": overdue}
 
 
-def detail(case: Case, world: World, now: datetime) -> Detail:
-    """One request as the API gives it."""
+def detail(case: Case, world: World, now: datetime, each_day: bool = False) -> Detail:
+    """One request as the API gives it; ``each_day``: the explanation has a line for every day."""
     return Detail(
         **_fields(case, world, now),
         as_of=now,
         calendar=case.view.calendar,
+        due_on_other=case.view.due_on_other,
+        statute_other=case.view.statute_other,
         sequence=case.sequence,
+        clocks=[msgspec.to_builtins(c) for c in case.view.clocks],
+        explanation=account(case, world, _today(case.view, world, now), each_day),
         reviews=[msgspec.to_builtins(r) for r in case.view.reviews],
         rejected=[{"source": s, "id": i, "reason": why} for s, i, why in case.view.rejected],
         facts=[msgspec.to_builtins(f) for f in case.facts],
@@ -188,10 +203,10 @@ def _at(query: Query, cursor: str | None) -> Query:
     return Query(query.status, query.organ, query.due_from, query.due_through, query.limit, cursor)
 
 
-async def request(pool: Pool, subject: str, world: World, now: datetime) -> Detail | None:
+async def request(pool: Pool, subject: str, world: World, now: datetime, each_day: bool = False) -> Detail | None:
     """One request, or None."""
     row = await pool.fetchrow(f"SELECT body FROM {SCHEMA}.cases WHERE subject = $1", subject)
-    return detail(decode_case(row["body"]), world, now) if row else None
+    return detail(decode_case(row["body"]), world, now, each_day) if row else None
 
 
 async def history(pool: Pool, subject: str) -> list[dict[str, Any]]:
