@@ -18,7 +18,7 @@ from services.events.vocabulary import DECIMAL_MEASURES, DECIMALS, FIRST_DAY, LA
 _encoder = msgspec.json.Encoder(decimal_format="number")
 
 
-def _exact(text: str) -> Decimal:
+def exact(text: str) -> Decimal:
     """A number with decimals in a correction's free data, kept as it was written."""
     try:
         number = Decimal(text)
@@ -29,8 +29,8 @@ def _exact(text: str) -> Decimal:
     return number
 
 
-_facts: msgspec.json.Decoder[Fact] = msgspec.json.Decoder(Fact, float_hook=_exact)
-_case_events: msgspec.json.Decoder[CaseEvent] = msgspec.json.Decoder(CaseEvent, float_hook=_exact)
+_facts: msgspec.json.Decoder[Fact] = msgspec.json.Decoder(Fact, float_hook=exact)
+_case_events: msgspec.json.Decoder[CaseEvent] = msgspec.json.Decoder(CaseEvent, float_hook=exact)
 
 FACT_TYPES: dict[str, type[Event]] = {str(c.__struct_config__.tag): c for c in get_args(Fact)}
 CASE_TYPES: dict[str, type[Event]] = {str(c.__struct_config__.tag): c for c in get_args(CaseEvent)}

@@ -1,32 +1,171 @@
-"""Records that could not be read: kept whole, with the reason, in the transaction that passes over them."""
+"""Records that could not be applied: kept whole, with the reason, in the transaction that passes over them.
 
-from collections.abc import Sequence
+The rows are what counts. They are also told to the topic of dead letters, for whoever watches the log rather than a
+database: at least once each, in the order of their partition, with where they came from in the headers.
+"""
+
+import asyncio
+from collections.abc import Callable, Collection, Sequence
 from dataclasses import dataclass
+from typing import Any
 
-from services.runtime.database import Conn
+import structlog
+from aiokafka import TopicPartition
+from aiokafka.errors import MessageSizeTooLargeError
+
+from services.runtime.database import Conn, Pool
+from services.runtime.health import Part
+from services.runtime.producer import LogProducer, Record
+from services.runtime.retry import report_to, retry_in_place
+
+RELAY_ROWS = 500
+LOOK_SECONDS = 5.0
+"""How often the relay looks for letters that a crash, or another process, left unpublished."""
+REASON_LENGTH = 1000
+CUT_BYTES = 16 * 1024
+"""What is told of a record that is too large to be told whole; the row has all of it."""
+
+log = structlog.get_logger(__name__)
 
 
 @dataclass(frozen=True, slots=True)
 class DeadLetter:
-    """A record and why it can't be read."""
+    """A record and why it can't be applied."""
 
     topic: str
     partition: int
     offset: int
     value: bytes
     reason: str
+    key: bytes | None = None
+
+
+def of(record: Any, reason: str) -> DeadLetter:
+    """A record of the log as a dead letter."""
+    return DeadLetter(record.topic, record.partition, record.offset, record.value or b"", reason, record.key)
 
 
 async def record(conn: Conn, schema: str, letters: Sequence[DeadLetter]) -> None:
     """Write ``letters`` to ``<schema>.dead_letter``; one already there stays as it is."""
     if letters:
         await conn.execute(
-            f'INSERT INTO {schema}.dead_letter (topic, partition, "offset", value, reason) '
-            "SELECT * FROM unnest($1::text[], $2::int[], $3::bigint[], $4::bytea[], $5::text[]) ON CONFLICT DO NOTHING",
+            f'INSERT INTO {schema}.dead_letter (topic, partition, "offset", value, reason, key) '
+            "SELECT * FROM unnest($1::text[], $2::int[], $3::bigint[], $4::bytea[], $5::text[], $6::bytea[]) "
+            "ON CONFLICT DO NOTHING",
             [x.topic for x in letters],
             [x.partition for x in letters],
             [x.offset for x in letters],
             [x.value for x in letters],
-            # PostgreSQL's text holds no NUL, and a reason may quote the record.
-            [x.reason.replace("\x00", "\\0") for x in letters],
+            # PostgreSQL's text holds no NUL and no lone surrogate, and a reason may quote the record.
+            [_printable(x.reason) for x in letters],
+            [x.key for x in letters],
         )
+
+
+def _printable(reason: str) -> str:
+    return reason[:REASON_LENGTH].replace("\x00", "\\0").encode("utf-8", "backslashreplace").decode()
+
+
+async def unpublished(conn: Conn, schema: str, topic: str, partitions: Collection[int]) -> list[DeadLetter]:
+    """The next letters of these partitions that are not in the topic of dead letters yet, in order."""
+    rows = await conn.fetch(
+        f'SELECT topic, partition, "offset", value, reason, key FROM {schema}.dead_letter '
+        "WHERE published_at IS NULL AND topic = $1 AND partition = ANY($2::int[]) "
+        'ORDER BY topic, partition, "offset" LIMIT $3',
+        topic,
+        list(partitions),
+        RELAY_ROWS,
+    )
+    return [DeadLetter(*row) for row in rows]
+
+
+async def mark_published(conn: Conn, schema: str, letters: Sequence[DeadLetter]) -> None:
+    """Remember that ``letters`` are in the topic of dead letters."""
+    await conn.execute(
+        f"UPDATE {schema}.dead_letter d SET published_at = now() "
+        'FROM unnest($1::text[], $2::int[], $3::bigint[]) AS w(topic, partition, "offset") '
+        'WHERE (d.topic, d.partition, d."offset") = (w.topic, w.partition, w."offset")',
+        [x.topic for x in letters],
+        [x.partition for x in letters],
+        [x.offset for x in letters],
+    )
+
+
+def told(letter: DeadLetter, service: str, *, cut: bool = False) -> Record:
+    """The letter as a record of the topic of dead letters: its own key and bytes, all else in the headers."""
+    headers = {
+        "service": service,
+        "topic": letter.topic,
+        "partition": str(letter.partition),
+        "offset": str(letter.offset),
+        "reason": letter.reason,
+    }
+    value = letter.value
+    if cut:
+        headers["cut-from"] = str(len(value))
+        value = value[:CUT_BYTES]
+    key = letter.key if letter.key is None or len(letter.key) <= CUT_BYTES else letter.key[:CUT_BYTES]
+    return key, value, [(name, text.encode()) for name, text in headers.items()]
+
+
+class Relay:
+    """Tells a service's dead letters to the topic of dead letters."""
+
+    def __init__(
+        self,
+        pool: Pool,
+        schema: str,
+        target: str,
+        producer: LogProducer,
+        part: Part,
+        owned: Callable[[], Collection[TopicPartition]],
+    ) -> None:
+        """``owned`` gives the partitions that are this process's to tell of."""
+        self._pool, self._schema, self._target, self._producer, self._part = pool, schema, target, producer, part
+        self._owned = owned
+        self._wanted = asyncio.Event()
+
+    def wake(self) -> None:
+        """There are new letters."""
+        self._wanted.set()
+
+    async def run(self) -> None:
+        """Relay until cancelled, waiting for what is away."""
+        once = retry_in_place(self.once, on_retry=report_to(self._part))
+        while True:
+            self._wanted.clear()
+            sent = await once()
+            self._part.ok()
+            if not sent:
+                try:
+                    await asyncio.wait_for(self._wanted.wait(), LOOK_SECONDS)
+                except TimeoutError:
+                    continue
+
+    async def once(self) -> int:
+        """Tell the next letters of each topic owned; how many."""
+        sent = 0
+        owned = self._owned()
+        for topic in {tp.topic for tp in owned}:
+            async with self._pool.acquire() as conn:
+                letters = await unpublished(
+                    conn, self._schema, topic, [tp.partition for tp in owned if tp.topic == topic]
+                )
+            if letters:
+                await self._tell(letters)
+                async with self._pool.acquire() as conn:
+                    await mark_published(conn, self._schema, letters)
+            sent += len(letters)
+        return sent
+
+    async def _tell(self, letters: Sequence[DeadLetter]) -> None:
+        try:
+            await self._producer.send_all(self._target, [told(letter, self._schema) for letter in letters])
+        except MessageSizeTooLargeError:
+            # With its headers a record near the limit goes beyond it.
+            if len(letters) > 1:
+                for letter in letters:
+                    await self._tell([letter])
+                return
+            log.warning("dead_letter_cut", offset=letters[0].offset, size=len(letters[0].value))
+            await self._producer.send_all(self._target, [told(letters[0], self._schema, cut=True)])

@@ -10,8 +10,10 @@ from aiokafka import TopicPartition
 from services.events.topics import topics
 from services.runtime import database, progress
 from services.runtime.clock import SystemClock
+from services.runtime.dead_letters import Relay
 from services.runtime.health import Health
 from services.runtime.main import Parts
+from services.runtime.producer import LogProducer
 from services.runtime.reference import Reference
 from services.runtime.settings import Settings
 from services.runtime.topics import ensure
@@ -35,7 +37,11 @@ async def build(settings: Settings, health: Health) -> AsyncIterator[Parts]:
     part = health.part("database")
     snapshots = Snapshots(pool, part)
     YearCollector(lambda: snapshots.latest, organs).register(registry)
-    folder = Folder(pool, metrics(registry))
+    producer = LogProducer(settings.bootstrap, health.part("producer"), client_id="shixian-stats")
+    letters = Relay(
+        pool, SCHEMA, settings.dead_letters_topic, producer, health.part("dead-letters"), lambda: worker.owned
+    )
+    folder = Folder(pool, metrics(registry), letters.wake)
 
     async def positions(partitions: Collection[TopicPartition]) -> Mapping[TopicPartition, int]:
         return await progress.positions(pool, SCHEMA, partitions)
@@ -51,6 +57,7 @@ async def build(settings: Settings, health: Health) -> AsyncIterator[Parts]:
             topics(settings.topic_prefix, settings.partitions, settings.replication),
             health.part("topics"),
         )
+        health.part("producer").ok()
 
     app = create_app(
         "stats",
@@ -60,6 +67,13 @@ async def build(settings: Settings, health: Health) -> AsyncIterator[Parts]:
         description="Counts what the tracker decided, and prints annual reports.",
     )
     try:
-        yield Parts(app, settings.stats_port, worker, {"reference": reference.run, "snapshots": snapshots.run}, prepare)
+        yield Parts(
+            app,
+            settings.stats_port,
+            worker,
+            {"reference": reference.run, "snapshots": snapshots.run, "dead letters": letters.run},
+            prepare,
+        )
     finally:
+        await producer.close()
         await asyncio.wait_for(pool.close(), 2)

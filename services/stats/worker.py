@@ -2,7 +2,7 @@
 
 A crash between any two of these steps repeats work and changes no result:
 
-1. decode; what can't be decoded goes to the dead-letter rows with its bytes, its offset and the reason;
+1. decode; what can't be decoded becomes a dead letter, with its bytes, its offset and the reason;
 2. begin; lock the partition's progress row (which fences a zombie), skip what is applied, refuse a hole;
 3. load the rows that the batch names;
 4. fold, in memory, in order;
@@ -11,25 +11,23 @@ A crash between any two of these steps repeats work and changes no result:
 """
 
 import time
-from collections.abc import Iterable
+from collections.abc import Callable, Iterable, Sequence
 from dataclasses import dataclass
 from datetime import UTC, datetime
 from typing import Any
 
-import structlog
 from prometheus_client import CollectorRegistry, Counter, Histogram
 
 from services.events.cases import CaseEvent
 from services.events.codec import decode_case_event
-from services.events.refusals import Refused
-from services.runtime import dead_letters, progress
-from services.runtime.database import Pool
-from services.runtime.dead_letters import DeadLetter
-from services.runtime.transport import Batch, LogHole
+from services.events.refusals import FieldError, Refused
+from services.runtime import applying
+from services.runtime.applying import blame
+from services.runtime.database import Conn, Pool
+from services.runtime.transport import Batch
 from services.stats import store
+from services.stats.fold import Place
 from services.stats.store import SCHEMA
-
-log = structlog.get_logger(__name__)
 
 
 @dataclass(frozen=True, slots=True)
@@ -47,7 +45,7 @@ def metrics(registry: CollectorRegistry) -> Metrics:
     return Metrics(
         Counter("shixian_stats_events", "Case events folded, repetitions included.", registry=registry),
         Counter("shixian_stats_events_repeated", "Case events that had been folded before.", registry=registry),
-        Counter("shixian_stats_dead_letters", "Records that could not be read.", registry=registry),
+        Counter("shixian_stats_dead_letters", "Records that could not be applied.", registry=registry),
         Histogram(
             "shixian_stats_batch_seconds",
             "Time to fold a batch.",
@@ -57,57 +55,44 @@ def metrics(registry: CollectorRegistry) -> Metrics:
     )
 
 
-def decode(batch: Batch) -> tuple[list[tuple[int, CaseEvent]], list[DeadLetter]]:
-    """The batch's events with their offsets, and the records that are none."""
-    events: list[tuple[int, CaseEvent]] = []
-    letters: list[DeadLetter] = []
-    for record in batch.records:
-        value = record.value or b""
-        try:
-            event = decode_case_event(value)
-        except Refused as error:
-            reason = str(error)
-        else:
-            if event.sequence is not None:
-                events.append((record.offset, event))
-                continue
-            reason = "$.sequence: is missing; expected the event's number within its request"
-        letters.append(DeadLetter(batch.topic, batch.partition, record.offset, value, reason))
-    return events, letters
+def read(_key: bytes | None, value: bytes) -> CaseEvent:
+    """A record of the case topic. Raises :class:`Refused`."""
+    event = decode_case_event(value)
+    if event.sequence is None:
+        raise Refused(FieldError("$.sequence", "is missing", "the event's number within its request"))
+    return event
 
 
 class Folder:
     """The steps, with what they work on."""
 
-    def __init__(self, pool: Pool, own: Metrics) -> None:
-        self.pool, self.metrics = pool, own
+    def __init__(self, pool: Pool, own: Metrics, on_dead_letters: Callable[[], None] = lambda: None) -> None:
+        self.pool, self.metrics, self.on_dead_letters = pool, own, on_dead_letters
 
     async def handle(self, batch: Batch) -> None:
-        """One batch, steps 1 to 6. Raises :class:`LogHole`, or what the database raises."""
+        """One batch, steps 1 to 6. Raises what :func:`services.runtime.applying.apply` raises."""
         started = time.perf_counter()
-        events, spoilt = decode(batch)  # 1
-        async with self.pool.acquire() as conn, conn.transaction():
-            position = await progress.lock(conn, SCHEMA, batch.topic, batch.partition)  # 2
-            if batch.start > position:
-                raise LogHole(batch.tp, position, batch.start, "records before this batch were never folded")
-            fresh = [event for offset, event in events if offset >= position]
-            letters = [letter for letter in spoilt if letter.offset >= position]
-            fold = await store.load(conn, fresh)  # 3
-            for event in fresh:  # 4
-                fold.apply(event)
-            await store.save(conn, fold)  # 5
-            await dead_letters.record(conn, SCHEMA, letters)
-            await store.note(conn, batch.topic, batch.partition, len(fresh), fold.repeated, _last(batch.records))
-            await progress.advance(conn, SCHEMA, batch.topic, batch.partition, max(position, batch.next_offset))
-        for letter in letters:
-            log.warning("dead_letter", partition=letter.partition, offset=letter.offset, reason=letter.reason)
-        self.metrics.events.inc(len(fresh))
-        self.metrics.repeated.inc(fold.repeated)
-        self.metrics.dead_letters.inc(len(letters))
+        events, spoilt = applying.decoded(batch.records, read)  # 1
+
+        async def fold(conn: Conn, fresh: list[CaseEvent], records: Sequence[Any]) -> int:
+            rows = await store.load(conn, fresh)  # 3
+            with blame():
+                for event in fresh:  # 4
+                    rows.apply(event)
+            await store.save(conn, rows)  # 5
+            await store.note(conn, batch.topic, batch.partition, len(fresh), rows.repeated, last_written(records))
+            return rows.repeated
+
+        done = await applying.apply(self.pool, SCHEMA, batch, events, spoilt, fold)  # 2 to 5
+        if done.letters:
+            self.metrics.dead_letters.inc(len(done.letters))
+            self.on_dead_letters()
+        self.metrics.events.inc(done.fresh)
+        self.metrics.repeated.inc(sum(done.results))
         self.metrics.batch_seconds.observe(time.perf_counter() - started)
         # 6: the caller acknowledges when this returns.
 
 
-def _last(records: Iterable[Any]) -> datetime:
+def last_written(records: Iterable[Any]) -> datetime:
     """When the latest of the records was written to the log."""
     return datetime.fromtimestamp(max(record.timestamp for record in records) / 1000, UTC)

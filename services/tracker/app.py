@@ -10,11 +10,11 @@ from aiokafka import TopicPartition
 from services.events.topics import topics
 from services.runtime import database, progress
 from services.runtime.clock import SystemClock
+from services.runtime.dead_letters import Relay
 from services.runtime.health import Health
 from services.runtime.main import Parts
 from services.runtime.producer import LogProducer
 from services.runtime.reference import Reference
-from services.runtime.retry import report_to, retry_in_place
 from services.runtime.settings import Settings
 from services.runtime.topics import ensure
 from services.runtime.web import create_app, new_registry
@@ -22,7 +22,8 @@ from services.runtime.worker import batch_app
 from services.tracker import api
 from services.tracker.metrics import metrics
 from services.tracker.store import SCHEMA
-from services.tracker.worker import SWEEP_CASES, Tracker
+from services.tracker.sweeping import Sweeping
+from services.tracker.worker import Tracker
 from services.tracker.world import World
 
 
@@ -37,7 +38,10 @@ async def build(settings: Settings, health: Health) -> AsyncIterator[Parts]:
     pool = database.pool(settings.require_postgres())
     producer = LogProducer(settings.bootstrap, health.part("producer"), client_id="shixian-tracker")
     own = metrics(registry)
-    tracker = Tracker(pool, producer, world, reference.catch_up, clock, settings, own)
+    letters = Relay(
+        pool, SCHEMA, settings.dead_letters_topic, producer, health.part("dead-letters"), lambda: worker.owned
+    )
+    tracker = Tracker(pool, producer, world, reference.catch_up, clock, settings, own, letters.wake)
 
     async def positions(partitions: Collection[TopicPartition]) -> Mapping[TopicPartition, int]:
         # Organs and calendars first: facts are judged with all that was known when they are read.
@@ -57,24 +61,19 @@ async def build(settings: Settings, health: Health) -> AsyncIterator[Parts]:
         )
         health.part("producer").ok()
 
-    async def sweeping() -> None:
-        part = health.part("sweep")
-        sweep = retry_in_place(tracker.sweep, on_retry=report_to(part))
-        while True:
-            for owned in sorted(worker.owned):
-                while owned in worker.owned and await sweep(owned.partition) == SWEEP_CASES:
-                    pass
-            part.ok()
-            own.sweep_timestamp.set_to_current_time()
-            await asyncio.sleep(settings.sweep_seconds)
-
+    sweeping = Sweeping(tracker.sweep, lambda: worker.owned, health, own, settings.sweep_seconds)
     app = create_app("tracker", api.handlers(api.Deps(pool, world, clock)), health, registry)
     try:
         yield Parts(
             app,
             settings.tracker_port,
             worker,
-            {"reference": reference.run, "sweep": sweeping},
+            {
+                "reference": reference.run,
+                "sweep": sweeping.run,
+                "sweep watch": sweeping.watch,
+                "dead letters": letters.run,
+            },
             prepare,
         )
     finally:

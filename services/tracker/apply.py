@@ -12,19 +12,15 @@ from services.events import facts as f
 from services.events.cases import CaseEvent
 from services.events.codec import decode_fact
 from services.events.facts import RequestFact, TallyRecorded
-from services.events.refusals import Refused
+from services.events.refusals import FieldError, Refused
 from services.events.vocabulary import Ref
+from services.runtime.retry import reason_of
 from services.tracker.case import Case, amended_root
 from services.tracker.decide import decide, tick
 from services.tracker.world import World
 
-
-@dataclass(frozen=True, slots=True)
-class Spoilt:
-    """A record that is no fact about a request, and why."""
-
-    offset: int
-    reason: str
+MAX_FACT = 256 * 1024
+"""Bytes of a fact: four times what intake takes, and so far below Kafka's limit that the event that carries it fits."""
 
 
 @dataclass
@@ -36,23 +32,22 @@ class Outcome:
     """When the clock has to look at a case again, by subject."""
     tallies: list[TallyRecorded] = field(default_factory=list)
     events: list[CaseEvent] = field(default_factory=list)
+    failed: dict[str, str] = field(default_factory=dict)
+    """Subjects that the clock could not look at, each with the reason."""
 
 
-def decode(values: Iterable[tuple[int, bytes | None]]) -> tuple[list[tuple[int, RequestFact]], list[Spoilt]]:
-    """Facts with their offsets, and what could not be decoded (step 1)."""
-    good: list[tuple[int, RequestFact]] = []
-    spoilt: list[Spoilt] = []
-    for offset, value in values:
-        try:
-            fact = decode_fact(value or b"")
-        except Refused as error:
-            spoilt.append(Spoilt(offset, str(error)))
-            continue
-        if isinstance(fact, f.OrganRegistered | f.CalendarPublished):
-            spoilt.append(Spoilt(offset, "$.type: a reference fact; expected in the reference topic"))
-        else:
-            good.append((offset, fact))
-    return good, spoilt
+def read(key: bytes | None, value: bytes) -> RequestFact:
+    """A record of the fact topic (step 1). Raises :class:`Refused`."""
+    if len(value) > MAX_FACT:
+        raise Refused(FieldError("$", f"is {len(value)} bytes long", f"a fact of at most {MAX_FACT} bytes"))
+    fact = decode_fact(value)
+    if isinstance(fact, f.OrganRegistered | f.CalendarPublished):
+        raise Refused(FieldError("$.type", "is a reference fact's", "a reference fact in the reference topic"))
+    if key != fact.subject.encode():
+        # By another key a request's facts can be in two partitions, and then two workers decide about it at once.
+        found = "missing" if key is None else repr(key[:200].decode(errors="backslashreplace"))
+        raise Refused(FieldError("the record's key", f"is {found}", f"the subject, {fact.subject!r}"))
+    return fact
 
 
 def unknown_organs(facts: Iterable[RequestFact], world: World) -> set[str]:
@@ -102,7 +97,11 @@ def sweep(cases: Iterable[Case], world: World, now: datetime) -> Outcome:
     """Let the clock look at the cases."""
     outcome = Outcome()
     for case in cases:
-        after, events, look_again = tick(case, world, now)
+        try:
+            after, events, look_again = tick(case, world, now)
+        except Exception as error:  # noqa: BLE001 - told by the caller; one case must not keep the others from their dates
+            outcome.failed[case.subject] = reason_of(error)
+            continue
         outcome.cases[case.subject] = after
         outcome.looks[case.subject] = look_again
         outcome.events += events

@@ -15,6 +15,7 @@ class Metrics:
     batch_seconds: Histogram
     sweep_timestamp: Gauge
     swept: Counter
+    sweep_failures: Counter
 
 
 def metrics(registry: CollectorRegistry) -> Metrics:
@@ -22,7 +23,7 @@ def metrics(registry: CollectorRegistry) -> Metrics:
     return Metrics(
         Counter("shixian_tracker_facts", "Facts applied, duplicates included.", registry=registry),
         Counter("shixian_tracker_case_events", "Case events decided.", registry=registry),
-        Counter("shixian_tracker_dead_letters", "Records that could not be read.", registry=registry),
+        Counter("shixian_tracker_dead_letters", "Records that could not be applied.", registry=registry),
         Histogram(
             "shixian_tracker_batch_seconds",
             "Time from a batch's arrival to its last event in the log.",
@@ -35,4 +36,5 @@ def metrics(registry: CollectorRegistry) -> Metrics:
             registry=registry,
         ),
         Counter("shixian_tracker_swept_cases", "Cases that the sweep looked at.", registry=registry),
+        Counter("shixian_tracker_sweep_failures", "Cases that the sweep failed over.", registry=registry),
     )

@@ -3,22 +3,27 @@
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 from datetime import datetime
+from typing import Any
 
 import msgspec
 
 from services.events.cases import CaseEvent
-from services.events.codec import encode
+from services.events.codec import encode, exact
 from services.events.envelope import PREFIX, VERSION
 from services.events.facts import TallyRecorded
 from services.events.vocabulary import Ref
+from services.runtime.applying import Unfit
 from services.runtime.database import Conn
 from services.tracker.case import Case
 
 SCHEMA = "tracker"
 RELAY_ROWS = 2000
+MAX_EVENT = 900_000
+"""Bytes of an event: Kafka's usual limit, with room for key and headers. What is larger could never be published, and
+all events of its partition would wait behind it; so it is not written, and the fact that leads to it is refused."""
 
 _encoder = msgspec.json.Encoder(decimal_format="number")
-_cases = msgspec.json.Decoder(Case)
+_cases = msgspec.json.Decoder(Case, float_hook=exact)
 _tallies = msgspec.json.Decoder(TallyRecorded)
 
 
@@ -68,7 +73,7 @@ async def due_cases(conn: Conn, partition: int, now: datetime, limit: int) -> li
     """Cases of a partition that the clock has to look at, the longest due first, locked."""
     rows = await conn.fetch(
         f"SELECT body FROM {SCHEMA}.cases WHERE partition = $1 AND wake_at <= $2 "
-        "ORDER BY wake_at LIMIT $3 FOR UPDATE SKIP LOCKED",
+        "ORDER BY wake_at, subject LIMIT $3 FOR UPDATE SKIP LOCKED",
         partition,
         now,
         limit,
@@ -76,34 +81,79 @@ async def due_cases(conn: Conn, partition: int, now: datetime, limit: int) -> li
     return [decode_case(row["body"]) for row in rows]
 
 
-async def save_cases(conn: Conn, changes: Sequence[Change], now: datetime) -> None:
-    """Write the cases."""
-    if not changes:
-        return
-    cases = [c.case for c in changes]
-    await conn.execute(
-        f"INSERT INTO {SCHEMA}.cases AS c (subject, partition, body, sequence, state, organ, received_on, due_on, "
-        "closed_on, waiting_for, calendar, wake_at, updated_at) "
-        "SELECT *, $13::timestamptz FROM unnest($1::text[], $2::int[], $3::bytea[], $4::bigint[], $5::text[], "
-        "$6::text[], $7::date[], $8::date[], $9::date[], $10::text[], $11::text[], $12::timestamptz[]) "
-        "ON CONFLICT (subject) DO UPDATE SET (partition, body, sequence, state, organ, received_on, due_on, closed_on, "
-        "waiting_for, calendar, wake_at, updated_at) = (excluded.partition, excluded.body, excluded.sequence, "
-        "excluded.state, excluded.organ, excluded.received_on, excluded.due_on, excluded.closed_on, "
-        "excluded.waiting_for, excluded.calendar, excluded.wake_at, excluded.updated_at)",
-        [c.subject for c in cases],
-        [c.partition for c in changes],
-        [encode_case(c) for c in cases],
-        [c.sequence for c in cases],
-        [c.view.state for c in cases],
-        [c.view.organ for c in cases],
-        [c.view.received_on for c in cases],
-        [c.view.due_on for c in cases],
-        [c.view.closed_on for c in cases],
-        [c.view.waiting_for for c in cases],
-        [c.view.calendar.partition(" ")[0] for c in cases],
-        [c.wake_at for c in changes],
+CASE_COLUMNS = {
+    "subject": "text",
+    "partition": "int",
+    "body": "bytea",
+    "sequence": "bigint",
+    "state": "text",
+    "organ": "text",
+    "received_on": "date",
+    "due_on": "date",
+    "closed_on": "date",
+    "waiting_for": "text",
+    "calendar": "text",
+    "wake_at": "timestamptz",
+    "updated_at": "timestamptz",
+}
+EVENT_COLUMNS = ("partition", "subject", "sequence", "name", "body")
+
+Row = tuple[Any, ...]
+
+
+def case_row(change: Change, now: datetime) -> Row:
+    """A case as a row of :data:`CASE_COLUMNS`."""
+    case, view = change.case, change.case.view
+    return (
+        case.subject,
+        change.partition,
+        encode_case(case),
+        case.sequence,
+        view.state,
+        view.organ,
+        view.received_on,
+        view.due_on,
+        view.closed_on,
+        view.waiting_for,
+        view.calendar.partition(" ")[0],
+        change.wake_at,
         now,
     )
+
+
+def event_row(partition: int, event: CaseEvent) -> Row:
+    """An event as a row of :data:`EVENT_COLUMNS`. Raises :class:`Unfit` if it is too large for the log."""
+    body = encode(event)
+    if len(body) > MAX_EVENT:
+        raise Unfit(f"leads to an event of {len(body)} bytes; expected at most {MAX_EVENT}")
+    return partition, event.subject, event.sequence, event_name(event), body
+
+
+def event_name(event: CaseEvent) -> str:
+    """The contract's name of an event, e.g. ``due-date-set``."""
+    return str(event.__struct_config__.tag).removeprefix(PREFIX).removesuffix(VERSION)
+
+
+async def save_cases(conn: Conn, rows: Sequence[Row]) -> None:
+    """Write cases, each as :func:`case_row` gives it."""
+    if not rows:
+        return
+    names = list(CASE_COLUMNS)
+    places = ", ".join(f"${n}::{kind}[]" for n, kind in enumerate(CASE_COLUMNS.values(), 1))
+    await conn.execute(
+        f"INSERT INTO {SCHEMA}.cases ({', '.join(names)}) SELECT * FROM unnest({places}) "
+        f"ON CONFLICT (subject) DO UPDATE SET ({', '.join(names[1:])}) = "
+        f"({', '.join(f'excluded.{name}' for name in names[1:])})",
+        *(list(column) for column in zip(*rows, strict=True)),
+    )
+
+
+async def postpone(conn: Conn, subjects: Sequence[str], until: datetime) -> None:
+    """Let the clock look at these cases again at ``until``."""
+    if subjects:
+        await conn.execute(
+            f"UPDATE {SCHEMA}.cases SET wake_at = $2 WHERE subject = ANY($1::text[])", list(subjects), until
+        )
 
 
 async def save_tallies(conn: Conn, tallies: Sequence[TallyRecorded]) -> None:
@@ -118,24 +168,11 @@ async def save_tallies(conn: Conn, tallies: Sequence[TallyRecorded]) -> None:
         )
 
 
-async def append_events(conn: Conn, partition: int, events: Sequence[CaseEvent]) -> None:
-    """Append events to the history, which is also the outbox; only under the lock of the partition's progress row."""
-    if events:
-        await conn.copy_records_to_table(
-            "events",
-            schema_name=SCHEMA,
-            columns=("partition", "subject", "sequence", "name", "body"),
-            records=[
-                (
-                    partition,
-                    e.subject,
-                    e.sequence,
-                    str(e.__struct_config__.tag).removeprefix(PREFIX).removesuffix(VERSION),
-                    encode(e),
-                )
-                for e in events
-            ],
-        )
+async def append_events(conn: Conn, rows: Sequence[Row]) -> None:
+    """Append events, each as :func:`event_row` gives it, to the history, which is also the outbox; only under the lock
+    of their partition's progress row."""
+    if rows:
+        await conn.copy_records_to_table("events", schema_name=SCHEMA, columns=EVENT_COLUMNS, records=rows)
 
 
 async def unpublished(conn: Conn, partition: int) -> list[tuple[int, str, bytes]]:

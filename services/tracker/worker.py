@@ -2,7 +2,7 @@
 
 A batch goes through seven steps, and a crash between any two of them repeats work and changes no result:
 
-1. decode; what can't be decoded goes to the dead-letter rows with its bytes, its offset and the reason;
+1. decode; what can't be decoded becomes a dead letter, with its bytes, its offset and the reason;
 2. begin; lock the partition's progress row (which fences a zombie), skip what is applied, refuse a hole;
 3. load the cases that the batch names;
 4. decide, in memory, in order;
@@ -15,18 +15,21 @@ import asyncio
 import time
 from collections import defaultdict
 from collections.abc import Awaitable, Callable, Sequence
-from datetime import timedelta
+from datetime import datetime, timedelta
 from typing import Any
 
 import structlog
+from aiokafka.errors import MessageSizeTooLargeError
 
-from services.runtime import dead_letters, progress
+from services.events.facts import RequestFact
+from services.runtime import applying, progress
+from services.runtime.applying import blame
 from services.runtime.clock import Clock
-from services.runtime.database import Pool
-from services.runtime.dead_letters import DeadLetter
+from services.runtime.database import Conn, Pool
 from services.runtime.producer import LogProducer
+from services.runtime.retry import LogUnavailable, reason_of
 from services.runtime.settings import Settings
-from services.runtime.transport import Batch, LogHole
+from services.runtime.transport import Batch
 from services.tracker import apply, store
 from services.tracker.apply import Outcome
 from services.tracker.metrics import Metrics
@@ -34,6 +37,8 @@ from services.tracker.store import SCHEMA, Change
 from services.tracker.world import World
 
 SWEEP_CASES = 500
+POSTPONED = timedelta(hours=1)
+"""When the sweep tries again a case that it failed over."""
 _HEADERS = (("content-type", b"application/cloudevents+json"),)
 
 log = structlog.get_logger(__name__)
@@ -51,60 +56,89 @@ class Tracker:
         clock: Clock,
         settings: Settings,
         metrics: Metrics,
+        on_dead_letters: Callable[[], None],
     ) -> None:
         self.pool, self.producer, self.world, self.catch_up, self.clock = pool, producer, world, catch_up, clock
         self.topic, self.cases_topic = settings.facts_topic, settings.cases_topic
         self.metrics = metrics
+        self.on_dead_letters = on_dead_letters
         self.settle = timedelta(seconds=settings.settle_seconds)
         self._locks: defaultdict[int, asyncio.Lock] = defaultdict(asyncio.Lock)
 
     async def handle(self, batch: Batch) -> None:
-        """One batch, steps 1 to 7. Raises :class:`LogHole`, or what the database or the log raises."""
+        """One batch, steps 1 to 7. Raises what :func:`services.runtime.applying.apply` and the log raise."""
         began = time.perf_counter()
-        facts, spoilt = apply.decode((r.offset, r.value) for r in batch.records)  # 1
+        facts, spoilt = applying.decoded(batch.records, apply.read)  # 1
         if apply.unknown_organs((fact for _, fact in facts), self.world):
             await self.catch_up()
-        async with self._locks[batch.partition]:
-            async with self.pool.acquire() as conn, conn.transaction():
-                position = await progress.lock(conn, SCHEMA, batch.topic, batch.partition)  # 2
-                if batch.start > position:
-                    raise LogHole(batch.tp, position, batch.start, "records before this batch were never applied")
-                fresh = [fact for offset, fact in facts if offset >= position]
-                cases = await store.load_cases(conn, {fact.subject for fact in fresh})  # 3
-                tallies = await store.load_tallies(conn, apply.tally_refs(fresh, cases))
+
+        async def decide(conn: Conn, fresh: list[RequestFact], _records: Sequence[Any]) -> None:
+            cases = await store.load_cases(conn, {fact.subject for fact in fresh})  # 3
+            with blame():
+                refs = apply.tally_refs(fresh, cases)
+            tallies = await store.load_tallies(conn, refs)
+            with blame():
                 outcome = apply.run(fresh, cases, tallies, self.world, self.clock.now())  # 4
-                await self._write(conn, batch.partition, outcome)  # 5
-                values = {r.offset: r.value or b"" for r in batch.records}
-                letters = [
-                    DeadLetter(batch.topic, batch.partition, s.offset, values[s.offset], s.reason)
-                    for s in spoilt
-                    if s.offset >= position
-                ]
-                await dead_letters.record(conn, SCHEMA, letters)
-                await progress.advance(conn, SCHEMA, batch.topic, batch.partition, max(position, batch.next_offset))
-            for letter in letters:
-                log.warning("dead_letter", partition=letter.partition, offset=letter.offset, reason=letter.reason)
+            await self._write(conn, batch.partition, outcome)  # 5
+
+        async with self._locks[batch.partition]:
+            done = await applying.apply(self.pool, SCHEMA, batch, facts, spoilt, decide)  # 2 to 5
+            if done.letters:
+                self.metrics.dead_letters.inc(len(done.letters))
+                self.on_dead_letters()
             await self.publish(batch.partition)  # 6
-        self.metrics.facts.inc(len(fresh))
-        self.metrics.dead_letters.inc(len(letters))
+        self.metrics.facts.inc(done.fresh)
         self.metrics.batch_seconds.observe(time.perf_counter() - began)
         # 7: the caller acknowledges when this returns.
 
     async def sweep(self, partition: int) -> int:
         """Let the clock look at what is due on a partition that this process owns; how many cases it looked at."""
         async with self._locks[partition]:
-            async with self.pool.acquire() as conn, conn.transaction():
-                await progress.lock(conn, SCHEMA, self.topic, partition)
-                now = self.clock.now()
-                applied = await store.reference_applied(conn, partition)
-                if (known := self.world.known) > applied:
-                    await store.apply_reference(conn, partition, now, *self.world.since(applied), known)
-                cases = await store.due_cases(conn, partition, now, SWEEP_CASES)
-                outcome = apply.sweep(cases, self.world, now)
-                await self._write(conn, partition, outcome)
+            try:
+                looked = await self._sweep(partition, SWEEP_CASES)
+            except Exception as error:
+                if not applying.is_permanent(error):
+                    raise
+                looked = await self._sweep_singly(partition)
             await self.publish(partition)  # what a crash left unpublished, too
-        self.metrics.swept.inc(len(cases))
+        self.metrics.swept.inc(looked)
+        return looked
+
+    async def _sweep(self, partition: int, limit: int) -> int:
+        """The longest due cases in one transaction, under the lock that fences a batch's."""
+        async with self.pool.acquire() as conn, conn.transaction():
+            await progress.lock(conn, SCHEMA, self.topic, partition)
+            now = self.clock.now()
+            applied = await store.reference_applied(conn, partition)
+            if (known := self.world.known) > applied:
+                await store.apply_reference(conn, partition, now, *self.world.since(applied), known)
+            cases = await store.due_cases(conn, partition, now, limit)
+            outcome = apply.sweep(cases, self.world, now)
+            await self._write(conn, partition, outcome)
+            await self._postpone(conn, outcome.failed, now)
         return len(cases)
+
+    async def _sweep_singly(self, partition: int) -> int:
+        """The same, a case at a time, so that the one whose rows are refused does not keep the others waiting."""
+        for looked in range(SWEEP_CASES):
+            try:
+                if await self._sweep(partition, 1) == 0:
+                    return looked
+            except Exception as error:
+                if not applying.is_permanent(error):
+                    raise
+                async with self.pool.acquire() as conn, conn.transaction():
+                    await progress.lock(conn, SCHEMA, self.topic, partition)
+                    now = self.clock.now()
+                    first = await store.due_cases(conn, partition, now, 1)
+                    await self._postpone(conn, {case.subject: reason_of(error) for case in first}, now)
+        return SWEEP_CASES
+
+    async def _postpone(self, conn: Conn, failed: dict[str, str], now: datetime) -> None:
+        for subject, reason in failed.items():
+            log.error("case_not_swept", subject=subject, reason=reason)
+        await store.postpone(conn, list(failed), now + POSTPONED)
+        self.metrics.sweep_failures.inc(len(failed))
 
     async def publish(self, partition: int) -> None:
         """Send what the log does not have yet of a partition's events, in order."""
@@ -113,19 +147,34 @@ class Tracker:
                 rows = await store.unpublished(conn, partition)
             if not rows:
                 return
-            await self.producer.send_all(self.cases_topic, [(key.encode(), body, _HEADERS) for _, key, body in rows])
+            try:
+                await self.producer.send_all(
+                    self.cases_topic, [(key.encode(), body, _HEADERS) for _, key, body in rows]
+                )
+            except MessageSizeTooLargeError as error:
+                # Ours are below Kafka's default limit, so this topic's was lowered. Waiting keeps the order; it ends
+                # when the limit is raised, and readiness says so until then.
+                largest = max(len(body) for _, _, body in rows)
+                raise LogUnavailable(
+                    f"{self.cases_topic} refuses an event of up to {largest} bytes: raise its max.message.bytes"
+                ) from error
             async with self.pool.acquire() as conn:
                 await store.mark_published(conn, partition, rows[-1][0])
             if len(rows) < store.RELAY_ROWS:
                 return
 
-    async def _write(self, conn: Any, partition: int, outcome: Outcome) -> None:
+    async def _write(self, conn: Conn, partition: int, outcome: Outcome) -> None:
         now = self.clock.now()
-        changes: Sequence[Change] = [
-            Change(case, partition, apply.wake_at(case, outcome.looks[subject], self.world, now, self.settle))
-            for subject, case in outcome.cases.items()
-        ]
-        await store.save_cases(conn, changes, now)
+        with blame():
+            cases = [
+                store.case_row(
+                    Change(case, partition, apply.wake_at(case, outcome.looks[subject], self.world, now, self.settle)),
+                    now,
+                )
+                for subject, case in outcome.cases.items()
+            ]
+            events = [store.event_row(partition, event) for event in outcome.events]
+        await store.save_cases(conn, cases)
         await store.save_tallies(conn, outcome.tallies)
-        await store.append_events(conn, partition, outcome.events)
+        await store.append_events(conn, events)
         self.metrics.events.inc(len(outcome.events))

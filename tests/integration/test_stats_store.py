@@ -43,6 +43,9 @@ def folder(pool: Any) -> Folder:
 def batch(values: Sequence[CaseEvent | bytes | None], first: int = 0, partition: int = 0, start: int = -1) -> Batch:
     records: list[Any] = [
         SimpleNamespace(
+            topic=TOPIC,
+            partition=partition,
+            key=None,
             offset=first + n,
             value=value if value is None or isinstance(value, bytes) else encode(value),
             timestamp=1_000_000 + first + n,

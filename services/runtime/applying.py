@@ -1,0 +1,168 @@
+"""Batches into a service's tables: every record once, in order, and no single record able to stop those behind it.
+
+The service says what its items do (``effect``); the transaction around it, the lock, the position and the dead letters
+are here. Three kinds of failure are kept apart:
+
+- transient (a database that is away, a deadlock): raised, and repeated by the caller in place;
+- permanent for a record (the data don't fit the tables, or the service's own logic fails over it): the batch is halved
+  again and again, each half in a transaction of its own and in order, until the one record is alone. Tried once more
+  and failing again, it becomes a dead letter in the transaction that passes over it;
+- anything else (a missing table, a hole in the log): raised, and ends the process. Passing over records could not help.
+"""
+
+from collections.abc import Awaitable, Callable, Iterable, Iterator, Sequence
+from contextlib import contextmanager
+from dataclasses import dataclass, field
+from typing import Any, Generic, TypeVar
+
+import asyncpg
+import structlog
+
+from services.events.refusals import Refused
+from services.runtime import dead_letters, progress
+from services.runtime.batch import Batch, LogHole
+from services.runtime.database import Conn, Pool
+from services.runtime.dead_letters import DeadLetter
+from services.runtime.retry import reason_of
+
+T = TypeVar("T")
+R = TypeVar("R")
+
+Item = tuple[int, T]
+"""What was read from a record, with the record's offset."""
+Effect = Callable[[Conn, list[T], Sequence[Any]], Awaitable[R]]
+"""Writes what the items lead to, in the caller's transaction; gets the records of the span, too."""
+
+# Data exceptions (too long, out of range, no such encoding), broken constraints, limits of the program (index rows).
+_PERMANENT_CLASSES = ("22", "23", "54")
+
+log = structlog.get_logger(__name__)
+
+
+class Unfit(Exception):
+    """A record that can't be applied, however often it is tried; the text says why."""
+
+
+@contextmanager
+def blame() -> Iterator[None]:
+    """Around pure code: whatever it raises is the fault of what it was given. Raises :class:`Unfit`."""
+    try:
+        yield
+    except (Unfit, MemoryError):
+        raise
+    except Exception as error:
+        raise Unfit(str(error) if isinstance(error, Refused) else reason_of(error)) from error
+
+
+def is_permanent(error: BaseException) -> bool:
+    """Whether the data, and not the circumstances, are why a statement or a decision failed."""
+    if isinstance(error, asyncpg.PostgresError):
+        return (error.sqlstate or "")[:2] in _PERMANENT_CLASSES
+    if isinstance(error, asyncpg.InterfaceError):
+        return isinstance(error, ValueError)  # asyncpg can't send the value: out of range, of another type
+    return isinstance(error, Unfit | UnicodeError | OverflowError)
+
+
+def decoded(records: Iterable[Any], read: Callable[[bytes | None, bytes], T]) -> tuple[list[Item[T]], list[DeadLetter]]:
+    """What ``read`` makes of each record's key and value, with its offset; and the records that it fails over."""
+    items: list[Item[T]] = []
+    letters: list[DeadLetter] = []
+    for record in records:
+        try:
+            with blame():
+                items.append((record.offset, read(record.key, record.value or b"")))
+        except Unfit as error:
+            if not isinstance(error.__cause__, Refused):
+                log.error("record_unreadable", topic=record.topic, offset=record.offset, exc_info=error)
+            letters.append(dead_letters.of(record, str(error)))
+    return items, letters
+
+
+@dataclass
+class Applied(Generic[R]):
+    """What became of a batch."""
+
+    fresh: int = 0
+    """Items that had not been applied before."""
+    letters: list[DeadLetter] = field(default_factory=list)
+    results: list[R] = field(default_factory=list)
+    """What the effect returned, once for each transaction."""
+
+
+async def apply(
+    pool: Pool,
+    schema: str,
+    batch: Batch,
+    items: Sequence[Item[T]],
+    letters: Sequence[DeadLetter],
+    effect: Effect[T, R],
+) -> Applied[R]:
+    """Apply ``items`` of ``batch``, record ``letters``, and advance the position of ``schema`` past all of it.
+
+    Records that lie below the stored position are left out. Raises :class:`LogHole`, and whatever is not permanent.
+    """
+    done: Applied[R] = Applied()
+    todo = [(0, len(batch.records))]
+    tried: set[int] = set()
+    while todo:
+        low, high = todo.pop()
+        first, beyond = batch.records[low].offset, _offset_at(batch, high)
+        inside = [item for item in items if first <= item[0] < beyond]
+        spoilt = [letter for letter in letters if first <= letter.offset < beyond]
+        try:
+            await _once(pool, schema, batch, (low, high), inside, spoilt, effect, done)
+        except Exception as error:
+            if not inside or not is_permanent(error):
+                raise
+            if high - low > 1:
+                middle = (low + high) // 2
+                todo += [(middle, high), (low, middle)]
+            elif first not in tried:
+                tried.add(first)  # another worker's row may have been in the way; it isn't the second time
+                todo.append((low, high))
+            else:
+                letter = dead_letters.of(batch.records[low], reason_of(error))
+                log.error("record_unfit", topic=batch.topic, partition=batch.partition, offset=first, exc_info=error)
+                await _once(pool, schema, batch, (low, high), [], [letter], effect, done)
+    if done.letters:
+        first_letter = done.letters[0]
+        log.warning(
+            "dead_letters",
+            topic=batch.topic,
+            partition=batch.partition,
+            count=len(done.letters),
+            first_offset=first_letter.offset,
+            first_reason=first_letter.reason,
+        )
+    return done
+
+
+def _offset_at(batch: Batch, index: int) -> int:
+    return batch.records[index].offset if index < len(batch.records) else batch.next_offset
+
+
+async def _once(
+    pool: Pool,
+    schema: str,
+    batch: Batch,
+    span: tuple[int, int],
+    items: Sequence[Item[T]],
+    letters: Sequence[DeadLetter],
+    effect: Effect[T, R],
+    done: Applied[R],
+) -> None:
+    """One span in one transaction."""
+    low, high = span
+    start = batch.start if low == 0 else batch.records[low].offset
+    async with pool.acquire() as conn, conn.transaction():
+        position = await progress.lock(conn, schema, batch.topic, batch.partition)
+        if start > position:
+            raise LogHole(batch.tp, position, start, "records before this batch were never applied")
+        fresh = [item for offset, item in items if offset >= position]
+        kept = [letter for letter in letters if letter.offset >= position]
+        result = await effect(conn, fresh, batch.records[low:high])
+        await dead_letters.record(conn, schema, kept)
+        await progress.advance(conn, schema, batch.topic, batch.partition, max(position, _offset_at(batch, high)))
+    done.fresh += len(fresh)
+    done.letters += kept
+    done.results.append(result)
