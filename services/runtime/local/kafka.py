@@ -50,8 +50,9 @@ class KafkaNode:
     ``port`` and ``controller_port`` 0 choose free ones, which the object keeps over restarts. For a cluster give
     each node its ``node_id``, all controllers' addresses as ``voters``, the same ``cluster_id``, the ``replication``,
     and :meth:`launch` all before the first :meth:`wait_ready`. ``aot_dir`` is where the JVM's start-up cache is
-    shared between nodes (beside the jars if not given). The caller owns ``folder``: a broker found running on it is
-    taken for a crash's leftover and ended.
+    shared between nodes (beside the jars if not given). ``advertised_port`` is where clients are told to find the node,
+    where something stands between (a proxy, a forwarded port). The caller owns ``folder``: a broker found running on
+    it is taken for a crash's leftover and ended.
 
     It listens on 127.0.0.1 without authentication: whoever may log in to the machine may read and write the log. For
     machines that are shared with people who must not, run a cluster with access control and name it to the services.
@@ -69,6 +70,7 @@ class KafkaNode:
         cluster_id: str | None = None,
         replication: int = 1,
         aot_dir: Path | None = None,
+        advertised_port: int | None = None,
         dies_with_parent: bool = True,
     ) -> None:
         self.folder = folder.resolve()
@@ -79,6 +81,7 @@ class KafkaNode:
         self._voters = voters
         self._cluster_id = cluster_id
         self._replication = replication
+        self._advertised_port = advertised_port
         self._aot_dir = aot_dir or self._classpath[0].parent / "aot"
         self._dies_by = signal.SIGKILL if dies_with_parent else None
         self._process: subprocess.Popen[bytes] | None = None
@@ -142,6 +145,7 @@ class KafkaNode:
             voters=voters,
             data=data,
             replication=self._replication,
+            advertised_port=self._advertised_port,
         )
         properties.write_text(text, encoding="ascii")
         (self.folder / "log4j2.properties").write_text(files.log4j_properties(self.folder), encoding="ascii")

@@ -33,15 +33,25 @@ rootLogger.appenderRef.file.ref=file
 
 
 def server_properties(
-    *, node_id: int, port: int, controller_port: int, voters: Mapping[int, str], data: Path, replication: int
+    *,
+    node_id: int,
+    port: int,
+    controller_port: int,
+    voters: Mapping[int, str],
+    data: Path,
+    replication: int,
+    advertised_port: int | None = None,
 ) -> str:
-    """``server.properties`` of a node that is broker and controller, listening on 127.0.0.1 only."""
+    """``server.properties`` of a node that is broker and controller, listening on 127.0.0.1 only.
+
+    ``advertised_port`` is where clients are told to find it, if that is not ``port``.
+    """
     values = {
         "process.roles": "broker,controller",
         "node.id": node_id,
         "controller.quorum.voters": ",".join(f"{voter}@{address}" for voter, address in sorted(voters.items())),
         "listeners": f"PLAINTEXT://127.0.0.1:{port},CONTROLLER://127.0.0.1:{controller_port}",
-        "advertised.listeners": f"PLAINTEXT://127.0.0.1:{port}",
+        "advertised.listeners": f"PLAINTEXT://127.0.0.1:{advertised_port or port}",
         "controller.listener.names": "CONTROLLER",
         "listener.security.protocol.map": "CONTROLLER:PLAINTEXT,PLAINTEXT:PLAINTEXT",
         "inter.broker.listener.name": "PLAINTEXT",

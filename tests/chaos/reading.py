@@ -1,0 +1,141 @@
+"""What is left when all is quiet: the topics' records and the tables' rows, read without any service of ours."""
+
+import asyncio
+from collections.abc import AsyncIterator
+from dataclasses import dataclass
+from datetime import datetime
+
+import asyncpg
+from aiokafka import AIOKafkaConsumer, TopicPartition
+
+from services.stats import store as stats
+from services.stats.cells import Cell, Number, RequestRow, ReviewRow, TallyRow
+from services.tracker.case import Case
+from services.tracker.store import decode_case
+from tests.chaos.oracle import Record
+
+IDLE_SECONDS = 20.0
+
+
+async def ends(bootstrap: str, topic: str, partitions: int) -> dict[int, int]:
+    """The end of each partition. Raises ``KafkaError`` or ``OSError`` when the broker is away."""
+    consumer = AIOKafkaConsumer(bootstrap_servers=bootstrap, enable_auto_commit=False)
+    try:
+        async with asyncio.timeout(IDLE_SECONDS):
+            await consumer.start()
+            told = await consumer.end_offsets([TopicPartition(topic, p) for p in range(partitions)])
+            return {tp.partition: end for tp, end in told.items()}
+    finally:
+        await consumer.stop()
+
+
+async def records(bootstrap: str, topic: str, partitions: int) -> list[Record]:
+    """All records of a topic, those of a partition in their order."""
+    return [record async for record in _records(bootstrap, topic, partitions)]
+
+
+async def _records(bootstrap: str, topic: str, partitions: int) -> AsyncIterator[Record]:
+    limits = {TopicPartition(topic, p): end for p, end in (await ends(bootstrap, topic, partitions)).items()}
+    consumer = AIOKafkaConsumer(
+        bootstrap_servers=bootstrap, enable_auto_commit=False, auto_offset_reset="earliest", max_poll_records=5000
+    )
+    await consumer.start()
+    try:
+        consumer.assign(list(limits))
+        left = {tp for tp, end in limits.items() if end}
+        while left:
+            async with asyncio.timeout(IDLE_SECONDS):
+                got = await consumer.getmany(timeout_ms=500)
+            for tp, found in got.items():
+                for r in found:
+                    if r.offset < limits[tp]:
+                        yield Record(r.partition, r.offset, r.key, r.value or b"")
+            for tp in list(left):
+                if await consumer.position(tp) >= limits[tp]:
+                    left.discard(tp)
+    finally:
+        await consumer.stop()
+
+
+@dataclass
+class Tables:
+    """The rows of both services."""
+
+    cases: dict[str, Case]
+    events: dict[str, list[bytes]]
+    """Each subject's history, in order."""
+    letters: dict[tuple[int, int], tuple[bytes, str]]
+    """Dead letters by partition and offset: bytes and reason."""
+    cells: dict[Cell, Number]
+    rows: list[RequestRow | ReviewRow | TallyRow]
+    stats_letters: int
+    repeated: int
+    """Case events that stats found to be repetitions."""
+
+
+async def tables(dsn: str, facts_topic: str) -> Tables:
+    """All rows, read in one connection."""
+    conn = await asyncpg.connect(dsn)
+    try:
+        events: dict[str, list[bytes]] = {}
+        for row in await conn.fetch("SELECT subject, body FROM tracker.events ORDER BY subject, sequence"):
+            events.setdefault(row["subject"], []).append(row["body"])
+        letters = await conn.fetch(
+            'SELECT partition, "offset", value, reason FROM tracker.dead_letter WHERE topic = $1', facts_topic
+        )
+        return Tables(
+            {r["subject"]: decode_case(r["body"]) for r in await conn.fetch("SELECT subject, body FROM tracker.cases")},
+            events,
+            {(r["partition"], r["offset"]): (r["value"], r["reason"]) for r in letters},
+            await stats.all_cells(conn),
+            await stats.all_rows(conn),
+            await conn.fetchval("SELECT count(*) FROM stats.dead_letter"),
+            await conn.fetchval("SELECT coalesce(sum(repeated), 0)::bigint FROM stats.folded"),
+        )
+    finally:
+        await conn.close()
+
+
+@dataclass(frozen=True)
+class Progress:
+    """How far the work is."""
+
+    facts: int
+    """Records of the fact topic applied by the tracker."""
+    cases: int
+    """Records of the case topic folded by stats."""
+
+
+async def _ask(dsn: str, query: str, *values: object) -> asyncpg.Record | None:
+    """One row; None while the database is away, or has no tables yet."""
+    try:
+        async with asyncio.timeout(15):
+            conn = await asyncpg.connect(dsn, timeout=3)
+            try:
+                return await conn.fetchrow(query, *values)
+            finally:
+                await conn.close(timeout=2)
+    except (OSError, asyncpg.PostgresError, asyncpg.InterfaceError):
+        return None
+
+
+async def progress(dsn: str) -> Progress | None:
+    """How far the work is by the tables; None while the database is away."""
+    row = await _ask(
+        dsn,
+        "SELECT (SELECT coalesce(sum(next_offset), 0)::bigint FROM tracker.progress),"
+        " (SELECT coalesce(sum(next_offset), 0)::bigint FROM stats.progress)",
+    )
+    return None if row is None else Progress(*row)
+
+
+async def pending(dsn: str, soon: datetime) -> int | None:
+    """Events not published yet, and cases that the clock has to look at by ``soon``; None as above."""
+    row = await _ask(
+        dsn,
+        "SELECT (SELECT count(*) FROM tracker.events e LEFT JOIN tracker.published p USING (partition)"
+        "  WHERE e.number > coalesce(p.through, 0))"
+        " + (SELECT count(*) FROM tracker.cases WHERE wake_at <= $1)",
+        soon,
+    )
+    return None if row is None else int(row[0])

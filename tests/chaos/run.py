@@ -1,0 +1,307 @@
+"""``make chaos``: a load through the whole system while parts of it fail, then the comparison with the oracle."""
+
+import argparse
+import asyncio
+import re
+import shutil
+import sys
+import tempfile
+import time
+from collections import Counter
+from collections.abc import Callable, Coroutine, Sequence
+from contextlib import nullcontext
+from dataclasses import dataclass, field
+from datetime import timedelta
+from pathlib import Path
+from typing import Any
+
+import aiohttp
+import uvloop
+from rich.console import Console
+from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, TimeElapsedColumn
+
+from services.runtime.local.jars import kafka_classpath
+from tests.chaos import faults, reading, verify
+from tests.chaos.cluster import Cluster
+from tests.chaos.faults import Breaker, Fault
+from tests.chaos.histories import History, generate
+from tests.chaos.load import Load, put_garbage
+from tests.chaos.oracle import Findings
+
+GIVE_UP_SECONDS = 240.0
+"""Without any progress for this long while there is work, the system counts as stuck."""
+WAIT_FOR_LOAD_SECONDS = 8.0
+SETTLED = timedelta(seconds=15)
+
+Advance = Callable[[str, int, int], None]
+"""Takes a stage of the run, what of it is done, and what there is."""
+
+
+class Stuck(RuntimeError):
+    """There is work, and nobody does it."""
+
+
+@dataclass
+class Summary:
+    """What a run came to."""
+
+    seed: int
+    faults: Counter[str] = field(default_factory=Counter)
+    findings: Findings = field(default_factory=Findings)
+    seconds: float = 0.0
+    longest_stall: float = 0.0
+    restarts: int = 0
+    ended_by_themselves: list[str] = field(default_factory=list)
+    unclean_ends: list[str] = field(default_factory=list)
+    figures: dict[str, int] = field(default_factory=dict)
+
+    @property
+    def good(self) -> bool:
+        return not self.findings.counts
+
+    def lines(self) -> list[str]:
+        """The summary in words; the last line says it all."""
+        by_kind = ", ".join(f"{kind} {n}" for kind, n in sorted(self.faults.items()))
+        figures = ", ".join(f"{name} {n}" for name, n in self.figures.items())
+        lost = sum(n for kind, n in self.findings.counts.items() if "lost" in kind or "missing" in kind)
+        doubled = sum(n for kind, n in self.findings.counts.items() if "doubled" in kind)
+        cells = sum(n for kind, n in self.findings.counts.items() if kind.startswith("counter"))
+        other = sum(self.findings.counts.values()) - lost - doubled - cells
+        return [
+            *self.findings.lines,
+            f"faults: {by_kind}",
+            f"recoveries: {self.restarts} restarts; ended by themselves: {_listed(self.ended_by_themselves)}",
+            f"ends that were not clean: {_listed(self.unclean_ends)}",
+            f"totals: {figures}",
+            f"chaos: {'ok' if self.good else 'FAILED'} seed={self.seed} faults={self.faults.total()} "
+            f"facts={self.figures.get('accepted', 0)} lost={lost} doubled={doubled} differing_cells={cells} "
+            f"other={other} longest_stall_s={self.longest_stall:.1f} seconds={self.seconds:.0f}",
+        ]
+
+
+def _listed(names: Sequence[str]) -> str:
+    return ", ".join(names) or "none"
+
+
+async def _beside(watching: Sequence[asyncio.Task[None]], work: Coroutine[Any, Any, None]) -> None:
+    """Await ``work``, or raise what a watching task raises before it is done."""
+    task = asyncio.create_task(work)
+    try:
+        await asyncio.wait([task, *watching], return_when=asyncio.FIRST_COMPLETED)
+        for each in watching:
+            if each.done():
+                each.result()
+        await task
+    finally:
+        task.cancel()
+
+
+class Run:
+    """One run; :meth:`go` does it all."""
+
+    def __init__(
+        self, cluster: Cluster, history: History, plan: Sequence[Fault], summary: Summary, advance: Advance
+    ) -> None:
+        self.cluster, self.history, self.plan, self.summary, self.advance = cluster, history, plan, summary, advance
+        self.faults_begun = 0
+        self.load = Load("", history, self._may_send)
+        self._over = asyncio.Event()
+
+    async def go(self) -> None:
+        """Load and faults together, then quiet, then the checks. Raises what kept the run from its end."""
+        began = time.monotonic()
+        await self.cluster.start()
+        self.load.url = f"http://127.0.0.1:{self.cluster.of('intake')[0].port}"
+        watching = [asyncio.create_task(self._supervise()), asyncio.create_task(self._watch())]
+        try:
+            await self._until_topics()
+            await _beside(watching, self._trouble())
+            await _beside(watching, self._quiet())
+            now = self.cluster.now()
+        finally:
+            for task in watching:
+                task.cancel()
+        for label, code in (await self.cluster.stop_services()).items():
+            if code != 0:
+                self.summary.unclean_ends.append(f"{label} {code}")
+        remains = await verify.read(self.cluster, self.summary.findings)
+        subjects = len(remains.log.facts)
+        done = Counter[str]()
+
+        def checked(count: int) -> None:
+            done["subjects"] += count
+            self.advance("checking", done["subjects"], subjects)
+
+        refused = [fact for call in self.history.refused for fact in call]
+        await verify.check(remains, self.load.accepted, refused, now, self.summary.findings, checked)
+        self._conclude(remains)
+        self.summary.seconds = time.monotonic() - began
+
+    async def _trouble(self) -> None:
+        async with asyncio.TaskGroup() as group:
+            group.create_task(self.load.run())
+            group.create_task(self._garbage())
+            group.create_task(self._break())
+
+    def _conclude(self, remains: verify.Remains) -> None:
+        summary, workers = self.summary, self.cluster.workers
+        summary.restarts = sum(w.starts - 1 for w in workers)
+        summary.ended_by_themselves = [f"{w.label} {code}" for w in workers for code in w.ended_by_itself]
+        if self.load.without_retry_after:
+            summary.findings.add("503 without Retry-After", str(self.load.without_retry_after))
+        for line in self.cluster.log_lines("stats"):
+            if re.search(r'"event": "case_events_missing"', line):
+                summary.findings.add("gap seen by stats", line[:300])
+        summary.figures = {
+            "accepted": self.load.sent,
+            "refused": self.load.refused,
+            "records": remains.log.records,
+            "repeated records": remains.log.repeated,
+            "requests": len(remains.log.facts),
+            "dead letters": len(remains.tables.letters),
+            "case events": sum(map(len, remains.cases.values())),
+            "case records": remains.case_records,
+            "cells": len(remains.tables.cells),
+            "calls repeated": self.load.repeated,
+            "answers 503": self.load.unavailable,
+        }
+
+    async def _may_send(self, share: float) -> None:
+        """Keep the load spread over the faults, so that there is load at each of them."""
+        while share > (self.faults_begun + 1) / (len(self.plan) + 1):  # noqa: ASYNC110 - looked at by the way
+            await asyncio.sleep(0.05)
+
+    async def _garbage(self) -> None:
+        await put_garbage(self.cluster.bootstrap, self.cluster.facts_topic, self.history.garbage, self._may_send)
+
+    async def _break(self) -> None:
+        breaker = Breaker(self.cluster)
+        for number, fault in enumerate(self.plan):
+            limit = time.monotonic() + WAIT_FOR_LOAD_SECONDS
+            due = self.history.facts * number / (len(self.plan) + 1)
+            while self.load.sent < due and time.monotonic() < limit:  # noqa: ASYNC110 - looked at by the way
+                await asyncio.sleep(0.05)
+            await asyncio.sleep(fault.wait)
+            breaker.begin(fault)
+            self.summary.faults[fault.name] += 1
+            self.faults_begun += 1
+            self.advance("faults", self.faults_begun, len(self.plan))
+        await breaker.over()
+
+    async def _supervise(self) -> None:
+        while True:
+            self.cluster.supervise()
+            await asyncio.sleep(0.3)
+
+    async def _until_topics(self) -> None:
+        async with asyncio.timeout(60), aiohttp.ClientSession(trust_env=False) as http:
+            while True:
+                try:
+                    async with http.get(f"{self.load.url}/readyz") as answer:
+                        if answer.status == 200:
+                            return
+                except aiohttp.ClientError:
+                    pass
+                await asyncio.sleep(0.1)
+
+    async def _watch(self) -> None:
+        """Measure the longest time in which nothing went forward while there was something to do."""
+        last: tuple[Any, ...] = ()
+        moved_at = time.monotonic()
+        while True:
+            found = await reading.progress(self.cluster.postgres.dsn)
+            if found is not None:
+                self.advance("facts tracked", found.facts, self.history.facts + len(self.history.garbage))
+                idle = not self._over.is_set() and found.facts >= self.load.sent
+                state = (found.facts, found.cases, self.load.sent)
+                if state != last or idle:
+                    last, moved_at = state, time.monotonic()
+            stalled = time.monotonic() - moved_at
+            if not self._over.is_set():
+                self.summary.longest_stall = max(self.summary.longest_stall, stalled)
+            if stalled > GIVE_UP_SECONDS and not self._over.is_set():
+                raise Stuck(f"nothing moved for {stalled:.0f} s: {found}, {self.load.sent} facts posted")
+            await asyncio.sleep(0.25)
+
+    async def _quiet(self) -> None:
+        """Return when all is applied, published, looked at and folded. Raises :class:`Stuck`."""
+        cluster = self.cluster
+        limit = time.monotonic() + GIVE_UP_SECONDS
+        seen: tuple[Any, ...] = ()
+        while True:
+            facts = sum((await reading.ends(cluster.bootstrap, cluster.facts_topic, cluster.partitions)).values())
+            cases = sum((await reading.ends(cluster.bootstrap, cluster.cases_topic, cluster.partitions)).values())
+            found = await reading.progress(cluster.postgres.dsn)
+            applied = found is not None and (found.facts, found.cases) == (facts, cases)
+            pending = await reading.pending(cluster.postgres.dsn, cluster.now() + SETTLED) if applied else None
+            if applied and pending == 0:
+                self._over.set()
+                return
+            if (state := (found, facts, cases, pending)) != seen:
+                seen, limit = state, time.monotonic() + GIVE_UP_SECONDS
+            if time.monotonic() > limit:
+                raise Stuck(f"not quiet: {found} of {facts} facts and {cases} case events, {pending} pending")
+            await asyncio.sleep(0.5)
+
+
+async def chaos(
+    seed: int,
+    fault_count: int,
+    fact_count: int,
+    folder: Path,
+    classpath: Sequence[Path],
+    advance: Advance = lambda _stage, _done, _all: None,
+) -> Summary:
+    """One run in ``folder``; what it came to. Raises what kept it from its end, with the servers stopped."""
+    summary = Summary(seed)
+    history = generate(seed, fact_count)
+    cluster = Cluster(folder, classpath)
+    try:
+        await Run(cluster, history, list(faults.plan(seed, fault_count)), summary, advance).go()
+    finally:
+        await cluster.stop()
+    return summary
+
+
+def main(argv: Sequence[str] | None = None) -> int:
+    """Run by arguments; the exit code says whether all was well."""
+    parser = argparse.ArgumentParser(prog="chaos", description=__doc__)
+    parser.add_argument("--faults", type=int, default=40)
+    parser.add_argument("--facts", type=int, default=20_000)
+    parser.add_argument("--seed", type=int, default=1)
+    parser.add_argument("--keep", action="store_true", help="keep the folder, with all logs, also if all is well")
+    options = parser.parse_args(argv)
+    folder = Path(tempfile.mkdtemp(prefix="shixian-chaos-"))
+    console = Console(stderr=True)
+    columns = (TextColumn("{task.description:14}"), BarColumn(), MofNCompleteColumn(), TimeElapsedColumn())
+    progress = Progress(*columns, console=console) if console.is_terminal else None
+    tasks: dict[str, Any] = {}
+
+    def advance(stage: str, done: int, total: int) -> None:
+        if progress is None:
+            if tasks.get(stage, -1) < (step := 10 * done // max(total, 1)):
+                tasks[stage] = step
+                console.print(f"{stage}: {done} of {total}", highlight=False)
+            return
+        if stage not in tasks:
+            tasks[stage] = progress.add_task(stage, total=total)
+        progress.update(tasks[stage], completed=min(done, total), total=total)
+
+    uvloop.install()
+    summary: Summary | None = None
+    try:
+        with progress or nullcontext():
+            summary = asyncio.run(
+                chaos(options.seed, options.faults, options.facts, folder, kafka_classpath(), advance)
+            )
+    finally:
+        if summary is None or not summary.good or options.keep:
+            console.print(f"logs and data: {folder}")
+        else:
+            shutil.rmtree(folder, ignore_errors=True)
+    print("\n".join(summary.lines()))
+    return 0 if summary.good else 1
+
+
+if __name__ == "__main__":
+    sys.exit(main())

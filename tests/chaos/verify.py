@@ -1,0 +1,131 @@
+"""All checks of what a run left, against the oracles."""
+
+import asyncio
+from collections.abc import Callable, Iterable, Sequence
+from dataclasses import dataclass
+from datetime import datetime
+
+from services.events.cases import CaseEvent
+from services.stats.cells import RequestRow, recount
+from services.stats.fold import Fold
+from services.tracker.case import Case
+from services.tracker.decide import summary
+from services.tracker.store import encode_case
+from tests.chaos import oracle, reading
+from tests.chaos.cluster import PREFIX, Cluster
+from tests.chaos.oracle import Findings, Log, Worlds
+from tests.chaos.reading import Tables
+
+
+@dataclass
+class Remains:
+    """What was read after a run."""
+
+    log: Log
+    cases: dict[str, list[bytes]]
+    case_records: int
+    worlds: Worlds
+    tables: Tables
+
+
+async def read(cluster: Cluster, findings: Findings) -> Remains:
+    """Read the topics and the tables."""
+    bootstrap, partitions = cluster.bootstrap, cluster.partitions
+    facts = await reading.records(bootstrap, cluster.facts_topic, partitions)
+    cases = await reading.records(bootstrap, cluster.cases_topic, partitions)
+    return Remains(
+        oracle.read_facts(facts),
+        oracle.read_cases(cases, findings),
+        len(cases),
+        Worlds(await reading.records(bootstrap, f"{PREFIX}reference", 1)),
+        await reading.tables(cluster.postgres.dsn, cluster.facts_topic),
+    )
+
+
+async def check(
+    remains: Remains,
+    accepted: Sequence[Sequence[bytes]],
+    refused: Iterable[bytes],
+    now: datetime,
+    findings: Findings,
+    advance: Callable[[int], None] = lambda _: None,
+) -> None:
+    """Everything; ``now`` is the instant that the clock last looked at the cases."""
+    oracle.check_posted(accepted, refused, remains.log, findings)
+    _check_letters(remains, findings)
+    _check_history(remains, findings)
+    events: list[CaseEvent] = []
+    untroubled: list[CaseEvent] = []
+    for number, (subject, facts) in enumerate(remains.log.facts.items()):
+        case, found = oracle.replay(subject, facts, remains.cases.get(subject, ()), remains.worlds, findings)
+        events += found
+        stored = remains.tables.cases.get(subject)
+        if stored is None:
+            findings.add("case missing", subject)
+            continue
+        if encode_case(stored) != encode_case(case):
+            findings.add("case differs", f"{subject}: {encode_case(stored)[:200]!r}, {encode_case(case)[:200]!r}")
+        alone, quiet = oracle.final(subject, facts, remains.worlds.last, now)
+        untroubled += quiet
+        _compare(subject, stored, alone, remains.worlds, now, findings)
+        if number % 100 == 99:
+            advance(100)
+            await asyncio.sleep(0)
+    for subject in remains.tables.cases.keys() - remains.log.facts.keys():
+        findings.add("case of no fact", subject)
+    _check_counters(remains.tables, events, untroubled, findings)
+
+
+def _check_letters(remains: Remains, findings: Findings) -> None:
+    """Dead letters are exactly the records that are no facts, whole, each with a reason."""
+    for place, value in remains.log.spoilt.items():
+        letter = remains.tables.letters.get(place)
+        if letter is None or letter[0] != value or not letter[1]:
+            findings.add("dead letter missing or changed", f"{place}: {value[:60]!r}")
+    for place in remains.tables.letters.keys() - remains.log.spoilt.keys():
+        findings.add("dead letter of a good record", str(place))
+    if remains.tables.stats_letters:
+        findings.add("dead letters of stats", str(remains.tables.stats_letters))
+
+
+def _check_history(remains: Remains, findings: Findings) -> None:
+    """The case topic and the tracker's history hold the same events."""
+    for subject in remains.cases.keys() | remains.tables.events.keys():
+        if remains.cases.get(subject, []) != remains.tables.events.get(subject, []):
+            counts = len(remains.cases.get(subject, ())), len(remains.tables.events.get(subject, ()))
+            findings.add("case log and history differ", f"{subject}: {counts[0]} and {counts[1]} events")
+
+
+def _compare(subject: str, stored: Case, alone: Case, worlds: Worlds, now: datetime, findings: Findings) -> None:
+    """The stored case and the one that had no trouble come to the same, and the stored view is up to date."""
+    if [f.ref for f in stored.facts] != [f.ref for f in alone.facts]:
+        findings.add("facts of a case differ", subject)
+        return
+    if (had := summary(stored.view)) != (wanted := summary(alone.view)):
+        findings.add("case differs from the same facts without trouble", f"{subject}: {had}, {wanted}")
+
+
+def _check_counters(
+    tables: Tables, events: Iterable[CaseEvent], untroubled: Iterable[CaseEvent], findings: Findings
+) -> None:
+    _, fold = oracle.count(events)
+    for kind, expected in (
+        ("counter differs", dict(fold.cells)),
+        ("counter differs from its rows", recount(tables.rows)),
+        ("counter differs from the same facts without trouble", dict(oracle.count(untroubled)[0])),
+    ):
+        for cell in sorted(expected.keys() | tables.cells.keys()):
+            if expected.get(cell, 0) != tables.cells.get(cell, 0):
+                findings.add(kind, f"{cell}: {tables.cells.get(cell, 0)}, expected {expected.get(cell, 0)}")
+    _check_rows(tables, fold, findings)
+
+
+def _check_rows(tables: Tables, fold: Fold, findings: Findings) -> None:
+    stored = {r.subject: r for r in tables.rows if isinstance(r, RequestRow)}
+    for subject in stored.keys() | fold.requests.keys():
+        if stored.get(subject) != fold.requests.get(subject):
+            findings.add("row of stats differs", subject)
+    others = [r for r in tables.rows if not isinstance(r, RequestRow)]
+    expected = [r for r in fold.rows() if not isinstance(r, RequestRow)]
+    if sorted(map(str, others)) != sorted(map(str, expected)):
+        findings.add("reviews or tallies of stats differ", f"{len(others)} and {len(expected)}")
