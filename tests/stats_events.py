@@ -30,7 +30,7 @@ def summary(**given: Any) -> RequestSummary:
 def answered(outcome: str | None = "granted", on: date = date(2013, 3, 20), **given: Any) -> RequestSummary:
     """The same, answered in time."""
     end = {"state": "answered", "answered_on": on, "closed_on": on, "outcome": outcome, "timeliness": "in-time"}
-    return summary(**(end | given))
+    return summary(**(end | {"working_days": 13} | given))
 
 
 def _event(shape: Any, data: Any, subject: str, sequence: int) -> Any:

@@ -6,9 +6,15 @@ of a cell hold depends on its kind:
 =============  =====================================  ===================  ==========================
 kind           year                                   a, b, c              counts
 =============  =====================================  ===================  ==========================
-received       of the day of receipt                  channel, applicant   requests
+received       of the day of receipt                  channel, applicant,  requests
+                                                      month (``01``...)
 closed         of the day that ended the request      outcome, applicant,  requests
                                                       timeliness
+pace           of the day that ended the request      working days used,   requests
+                                                      pace, month
+carried        of the day of receipt                  applicant            requests that did not end in
+                                                                           that year
+carried-ended  of the day that ended the request      applicant            those of them that ended since
 review         of the filing                          kind, result,        reviews; ``pending`` if not
                                                       disputed or not      decided by the year's end
 tally          of the tally's day                     measure              the sum of the tallies
@@ -16,10 +22,12 @@ level          of the tally's day                     measure, day, tally  the l
 level-known    of the tally's day                     measure, day, tally  1 for each such tally
 =============  =====================================  ===================  ==========================
 
-A level of 0 and no level are different things, hence ``level-known``.
+A level of 0 and no level are different things, hence ``level-known``. What is pending at the end of a year is what was
+``carried`` up to that year less what was ``carried-ended`` up to it (:func:`of_year`): a request adds to two years at
+most, however long it stays open, and the number is never negative, not even where facts contradict one another.
 """
 
-from collections.abc import Iterable, Mapping
+from collections.abc import Collection, Iterable, Mapping
 from decimal import Decimal
 from typing import NamedTuple
 
@@ -34,6 +42,10 @@ LEVEL_SUFFIX = "-in-force"
 """A measure with this ending is a level: its latest value in the year counts, not the sum."""
 PENDING = "pending"
 FIRST_HANDLING = "first-handling-disputed"
+PACES = tuple(f"{t}{e}" for t in ("in-time", "late", "unlimited") for e in ("", "-extended"))
+"""``unlimited``: an end that no limit is measured against, a withdrawal say."""
+LEVEL_KINDS = ("level", "level-known")
+CARRY_KINDS = ("carried", "carried-ended")
 COUNTED_STATES = ("open", "stopped", "answered", "closed")
 ENDED_STATES = ("answered", "closed")
 
@@ -102,14 +114,27 @@ def _of_request(request: RequestSummary) -> Mapping[Cell, Number]:
     received_on, closed_on = request.received_on, request.closed_on
     if received_on is None or request.state not in COUNTED_STATES:
         return {}
+    organ, applicant, year = request.organ, request.applicant, received_on.year
     cells: dict[Cell, Number] = {
-        Cell(request.organ, received_on.year, "received", request.channel, request.applicant): 1
+        Cell(organ, year, "received", request.channel, applicant, f"{received_on.month:02}"): 1,
     }
-    if closed_on is not None and request.state in ENDED_STATES:
-        # An end without an outcome of its own (a transfer, say) is one of the form's "other" ends.
-        outcome, timeliness = request.outcome or "other", request.timeliness or ""
-        cells[Cell(request.organ, closed_on.year, "closed", outcome, request.applicant, timeliness)] = 1
+    if closed_on is None or request.state not in ENDED_STATES:
+        cells[Cell(organ, year, "carried", applicant)] = 1
+        return cells
+    # An end without an outcome of its own (a transfer, say) is one of the form's "other" ends.
+    outcome, timeliness = request.outcome or "other", request.timeliness or ""
+    cells[Cell(organ, closed_on.year, "closed", outcome, applicant, timeliness)] = 1
+    days = "" if request.working_days is None else str(request.working_days)
+    cells[Cell(organ, closed_on.year, "pace", days, pace(timeliness, request.extended), f"{closed_on.month:02}")] = 1
+    if closed_on.year > year:
+        cells[Cell(organ, year, "carried", applicant)] = 1
+        cells[Cell(organ, closed_on.year, "carried-ended", applicant)] = 1
     return cells
+
+
+def pace(timeliness: str, extended: bool) -> str:
+    """One of :data:`PACES`: how a request ended by the clock, and whether its limit had been extended."""
+    return f"{timeliness or 'unlimited'}{'-extended' if extended else ''}"
 
 
 def _of_review(filed: ReviewFiledData, decided: ReviewDecidedData | None) -> Mapping[Cell, Number]:
@@ -143,4 +168,35 @@ def recount(rows: Iterable[Row]) -> dict[Cell, Number]:
     found: dict[Cell, Number] = {}
     for row in rows:
         add(found, contributions(row))
+    return found
+
+
+def of_year(cells: Mapping[Cell, Number], organs: Collection[str], year: int, under: str) -> dict[Cell, Number]:
+    """What one year's report is made of: the cells of ``organs`` summed under one organ's code.
+
+    ``carried-in`` and ``carried-out`` (by applicant) stand in it for what was pending when the year began and when it
+    ended, so ``cells`` needs the years before as well; of each level the latest of each organ stands among the
+    tallies. Cells that are 0 are left out.
+    """
+    found: dict[Cell, Number] = {}
+    latest: dict[tuple[str, str], Cell] = {}
+    for cell, number in cells.items():
+        if cell.organ not in organs:
+            continue
+        if cell.kind in CARRY_KINDS:
+            sign = 1 if cell.kind == "carried" else -1
+            if cell.year <= year:
+                add(found, {Cell(under, year, "carried-out", cell.a): number}, sign)
+            if cell.year < year:
+                add(found, {Cell(under, year, "carried-in", cell.a): number}, sign)
+        if cell.year != year or cell.kind in CARRY_KINDS:
+            continue
+        if cell.kind == "level-known":
+            known = latest.get((cell.organ, cell.a))
+            if known is None or cell[4:] > known[4:]:
+                latest[cell.organ, cell.a] = cell
+        elif cell.kind != "level":
+            add(found, {cell._replace(organ=under): number})
+    for (_, measure), cell in latest.items():
+        add(found, {Cell(under, year, "tally", measure): cells.get(cell._replace(kind="level"), 0)})
     return found

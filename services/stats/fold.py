@@ -12,6 +12,7 @@ from typing import NamedTuple
 import structlog
 
 from services.events.cases import CaseEvent, ReviewClosed, ReviewOpened, TallyCounted
+from services.events.vocabulary import Ref
 from services.stats.cells import Cell, Number, RequestRow, ReviewRow, Row, TallyRow, add, contributions
 
 log = structlog.get_logger(__name__)
@@ -23,6 +24,17 @@ TallyKey = tuple[str, str, str]
 _NO_TIME = datetime(1970, 1, 1, tzinfo=UTC)
 
 
+class Place(NamedTuple):
+    """Where on the case topic an event stands."""
+
+    partition: int
+    offset: int
+
+
+NOWHERE = Place(-1, -1)
+"""Of an event that was not read from the log: a file folded offline."""
+
+
 class Change(NamedTuple):
     """A cell changed by ``delta``, because of which event, and when that event was written."""
 
@@ -31,6 +43,9 @@ class Change(NamedTuple):
     subject: str
     sequence: int
     recorded_at: datetime
+    cause: Ref | None = None
+    """The fact that led to the event; none where the clock alone did."""
+    place: Place = NOWHERE
 
 
 class Fold:
@@ -51,11 +66,13 @@ class Fold:
         """By how much each cell differs from what the rows given at the start contribute (0 is left out)."""
         self.changes: list[Change] = []
         """Each change of a cell, in order."""
+        self._place = NOWHERE
         self.repeated = 0
         """How many events had been folded before."""
 
-    def apply(self, event: CaseEvent) -> bool:
-        """Fold one event; False if it is a repetition."""
+    def apply(self, event: CaseEvent, place: Place = NOWHERE) -> bool:
+        """Fold one event that stands at ``place``; False if it is a repetition."""
+        self._place = place
         before = self.requests.get(event.subject)
         last, number = before.sequence if before else 0, event.sequence or 0
         if number <= last:
@@ -95,7 +112,8 @@ class Fold:
         add(self.cells, delta)
         recorded_at = event.recordedtime or event.time or _NO_TIME
         self.changes += [
-            Change(cell, number, event.subject, event.sequence or 0, recorded_at) for cell, number in delta.items()
+            Change(cell, number, event.subject, event.sequence or 0, recorded_at, event.data.cause, self._place)
+            for cell, number in delta.items()
         ]
 
     def rows(self) -> list[Row]:
@@ -106,5 +124,5 @@ class Fold:
         return found
 
     def cells_of(self, organ: str, year: int) -> dict[Cell, Number]:
-        """The cells of one organ's year."""
-        return {cell: number for cell, number in self.cells.items() if cell.organ == organ and cell.year == year}
+        """The cells of one organ up to a year, as its report needs them."""
+        return {cell: number for cell, number in self.cells.items() if cell.organ == organ and cell.year <= year}

@@ -23,6 +23,7 @@ _SUMMARY_TYPES = {"submitted_on": "date", "received_on": "date", "due_on": "date
 }
 _FILED = ("organ", "kind", "filed_on", "first_handling_disputed")
 _CELL = "organ, year, kind, a, b, c"
+_CAUSE = ("cause_source", "cause_id")
 
 
 def _rows(*types: str) -> str:
@@ -152,8 +153,10 @@ async def _save_cells(conn: Conn, cells: dict[Cell, Number], changes: Sequence[C
     await conn.copy_records_to_table(
         "cell_change",
         schema_name=SCHEMA,
-        columns=(*Cell._fields, "delta", "subject", "sequence", "recorded_at"),
-        records=[(*c.cell, Decimal(c.delta), c.subject, c.sequence, c.recorded_at) for c in changes],
+        columns=(*Cell._fields, "delta", "subject", "sequence", "recorded_at", *_CAUSE, "partition", "offset"),
+        records=[
+            (*c.cell, Decimal(c.delta), c.subject, c.sequence, c.recorded_at, *_cause(c), *c.place) for c in changes
+        ],
     )
     # In one order for everybody: workers of different partitions meet at the same counters.
     deltas = sorted(cells.items())
@@ -164,6 +167,10 @@ async def _save_cells(conn: Conn, cells: dict[Cell, Number], changes: Sequence[C
         *([getattr(cell, name) for cell, _ in deltas] for name in Cell._fields),
         [Decimal(number) for _, number in deltas],
     )
+
+
+def _cause(change: Change) -> tuple[str | None, str | None]:
+    return (change.cause.source, change.cause.id) if change.cause else (None, None)
 
 
 async def note(conn: Conn, topic: str, partition: int, events: int, repeated: int, last_event_at: datetime) -> None:

@@ -119,7 +119,7 @@ async def test_a_log_in_batches_folds_as_it_does_in_memory(pool: Any, folder: Fo
     rows, cells, changes = await stored(pool)
     assert cells == fold.cells == recount(rows)
     assert rows == sorted(fold.rows(), key=repr)
-    assert changes == sorted(((*c.cell, c.delta, *c[2:]) for c in fold.changes), key=repr)
+    assert changes == sorted(((*c.cell, c.delta, *c[2:5]) for c in fold.changes), key=repr)
 
 
 async def test_batches_that_come_again_or_overlap_change_nothing(pool: Any, folder: Folder) -> None:
@@ -175,7 +175,7 @@ async def test_a_hole_is_refused_and_nothing_is_written(pool: Any, folder: Folde
 async def test_offsets_that_the_log_does_not_use_are_no_hole(pool: Any, folder: Folder) -> None:
     await folder.handle(batch([recorded("r", 1, summary())]))
     await folder.handle(batch([recorded("r", 2, answered())], 5, start=1))
-    assert len((await stored(pool))[1]) == 2
+    assert (await stored(pool))[1] == expected([recorded("r", 1, answered())]).cells
 
 
 async def test_records_that_are_no_case_events_are_kept_and_passed_over(pool: Any, folder: Folder) -> None:
@@ -183,7 +183,7 @@ async def test_records_that_are_no_case_events_are_kept_and_passed_over(pool: An
     assert unnumbered != encode(recorded("r", 2, answered()))
     values = [b"\xff{", recorded("r", 1, summary()), None, b'{"type":"org.shixian.unheard-of.v1"}', unnumbered]
     await folder.handle(batch(values))
-    assert len((await stored(pool))[1]) == 1
+    assert (await stored(pool))[1] == expected([recorded("r", 1, summary())]).cells
     async with pool.acquire() as conn:
         letters = await conn.fetch(f'SELECT "offset", value, reason FROM {SCHEMA}.dead_letter ORDER BY 1')
     assert [(r["offset"], r["value"]) for r in letters] == [(n, values[n] or b"") for n in (0, 2, 3, 4)]
@@ -201,7 +201,7 @@ async def test_a_batch_that_fails_halfway_leaves_all_as_it_was(pool: Any, folder
     async with pool.acquire() as conn:
         await conn.execute(f"ALTER TABLE {SCHEMA}.away RENAME TO folded")
     await folder.handle(batch([recorded("r", 2, answered())], 1))
-    assert len((await stored(pool))[1]) == 2
+    assert (await stored(pool))[1] == expected([recorded("r", 1, answered())]).cells
 
 
 async def test_changes_give_the_counters_as_they_were_at_any_instant(pool: Any, folder: Folder) -> None:

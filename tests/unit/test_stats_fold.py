@@ -3,9 +3,12 @@
 from datetime import date
 from decimal import Decimal
 
-from services.events.cases import CaseEvent
-from services.stats.cells import Cell, recount
-from services.stats.fold import Fold
+from msgspec.structs import replace
+
+from services.events.cases import CaseEvent, RequestSummary
+from services.events.vocabulary import Ref
+from services.stats.cells import Cell, Number, of_year, recount
+from services.stats.fold import Fold, Place
 from tests.stats_events import answered, decided, filed, recorded, summary, tally
 
 
@@ -17,8 +20,10 @@ def folded(*events: CaseEvent) -> Fold:
     return fold
 
 
-RECEIVED = Cell("a", 2013, "received", "online", "natural-person")
+RECEIVED = Cell("a", 2013, "received", "online", "natural-person", "03")
+CARRIED = Cell("a", 2013, "carried", "natural-person")
 GRANTED = Cell("a", 2013, "closed", "granted", "natural-person", "in-time")
+PACE = Cell("a", 2013, "pace", "13", "in-time", "03")
 
 
 def test_a_request_counts_in_the_year_of_its_receipt_and_in_that_of_its_end() -> None:
@@ -26,7 +31,13 @@ def test_a_request_counts_in_the_year_of_its_receipt_and_in_that_of_its_end() ->
         received_on=date(2013, 12, 30), closed_on=date(2014, 1, 3), answered_on=date(2014, 1, 3), timeliness="late"
     )
     fold = folded(recorded("r", 1, summary(received_on=date(2013, 12, 30))), recorded("r", 2, late))
-    assert fold.cells == {RECEIVED: 1, Cell("a", 2014, "closed", "granted", "natural-person", "late"): 1}
+    assert fold.cells == {
+        RECEIVED._replace(c="12"): 1,
+        CARRIED: 1,
+        Cell("a", 2014, "closed", "granted", "natural-person", "late"): 1,
+        Cell("a", 2014, "pace", "13", "late", "01"): 1,
+        Cell("a", 2014, "carried-ended", "natural-person"): 1,
+    }
 
 
 def test_a_request_not_received_in_law_yet_counts_nowhere() -> None:
@@ -43,17 +54,18 @@ def test_a_request_that_is_unknown_again_counts_nowhere() -> None:
 
 
 def test_a_reopened_request_is_received_and_not_ended() -> None:
-    assert folded(recorded("r", 1, answered()), recorded("r", 2, summary())).cells == {RECEIVED: 1}
+    assert folded(recorded("r", 1, answered()), recorded("r", 2, summary())).cells == {RECEIVED: 1, CARRIED: 1}
 
 
 def test_a_corrected_outcome_moves_from_one_cell_to_the_other() -> None:
     fold = folded(recorded("r", 1, answered()), recorded("r", 2, answered("unclear")))
-    assert fold.cells == {RECEIVED: 1, GRANTED._replace(a="unclear"): 1}
+    assert fold.cells == {RECEIVED: 1, GRANTED._replace(a="unclear"): 1, PACE: 1}
 
 
 def test_an_end_without_outcome_and_timeliness_is_another_end() -> None:
     fold = folded(recorded("r", 1, answered(state="closed", outcome=None, timeliness=None, answered_on=None)))
-    assert fold.cells == {RECEIVED: 1, Cell("a", 2013, "closed", "other", "natural-person"): 1}
+    other = Cell("a", 2013, "closed", "other", "natural-person")
+    assert fold.cells == {RECEIVED: 1, other: 1, PACE._replace(b="unlimited"): 1}
 
 
 def test_a_repeated_event_changes_nothing() -> None:
@@ -68,15 +80,51 @@ def test_a_repeated_event_changes_nothing() -> None:
 def test_an_event_that_leaves_the_request_as_it_was_makes_no_change() -> None:
     fold = folded(recorded("r", 1, summary()))
     assert fold.apply(recorded("r", 2, summary()))
-    assert len(fold.changes) == 1
+    assert [c.cell for c in fold.changes] == [RECEIVED, CARRIED]
     assert fold.requests["r"].sequence == 2
 
 
 def test_each_change_names_its_event_and_when_that_was_written() -> None:
-    event = recorded("r", 3, summary())
-    (change,) = folded(event).changes
-    assert (change.cell, change.delta, change.subject, change.sequence) == (RECEIVED, 1, "r", 3)
-    assert change.recorded_at == event.recordedtime
+    event = tally("a", 3, 7)
+    fold = Fold()
+    fold.apply(event, Place(2, 99))
+    (change,) = fold.changes
+    assert (change.cell.kind, change.delta, change.subject, change.sequence) == ("tally", 7, "a", 3)
+    assert (change.recorded_at, change.place, change.cause) == (event.recordedtime, Place(2, 99), None)
+
+
+def test_a_change_names_the_fact_behind_its_event() -> None:
+    event = recorded("r", 1, summary())
+    caused = replace(event, data=replace(event.data, cause=Ref("urn:shixian:test", "f1")))
+    assert {c.cause for c in folded(caused).changes} == {Ref("urn:shixian:test", "f1")}
+
+
+def pending(*requests: RequestSummary) -> dict[int, tuple[Number, Number]]:
+    """What each year has carried in and carried out."""
+    fold = folded(*(recorded(f"r{n}", 1, r) for n, r in enumerate(requests)))
+    found = {}
+    for year in range(2012, 2017):
+        cells = of_year(fold.cells, {"a"}, year, "a")
+        found[year] = tuple(sum(n for c, n in cells.items() if c.kind == k) for k in ("carried-in", "carried-out"))
+    return {year: numbers for year, numbers in found.items() if any(numbers)}  # type: ignore[misc]  # two of them
+
+
+def test_what_is_pending_at_a_year_s_end_is_carried_into_the_next_year() -> None:
+    ended = {"state": "closed", "answered_on": None, "outcome": "other", "timeliness": None}
+    assert pending(answered()) == {}
+    assert pending(summary(received_on=date(2013, 12, 31))) == {2013: (0, 1), 2014: (1, 1), 2015: (1, 1), 2016: (1, 1)}
+    assert pending(answered(on=date(2013, 12, 31))) == {}
+    assert pending(answered(on=date(2014, 1, 1))) == {2013: (0, 1), 2014: (1, 0)}
+    assert pending(answered(closed_on=date(2015, 6, 1), **ended)) == {2013: (0, 1), 2014: (1, 1), 2015: (1, 0)}
+    assert pending(summary(received_on=date(2014, 1, 1), state="stopped")) == {
+        2014: (0, 1),
+        2015: (1, 1),
+        2016: (1, 1),
+    }
+
+
+def test_an_end_before_the_receipt_makes_no_negative_carry_over() -> None:
+    assert pending(answered(on=date(2012, 6, 1))) == {}
 
 
 REVIEW = Cell("a", 2013, "review", "reconsideration", "pending")
@@ -107,7 +155,7 @@ def test_a_complaint_against_the_first_handling_is_told_apart() -> None:
 
 def test_a_review_on_a_request_counts_beside_the_request() -> None:
     fold = folded(recorded("r", 1, answered()), filed("r", 2, request=answered()))
-    assert fold.cells == {RECEIVED: 1, GRANTED: 1, REVIEW: 1}
+    assert fold.cells == {RECEIVED: 1, GRANTED: 1, PACE: 1, REVIEW: 1}
 
 
 def test_tallies_add_up_and_a_corrected_one_replaces_itself() -> None:
