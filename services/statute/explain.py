@@ -70,14 +70,16 @@ def explain(
     *,
     changes: Sequence[Earlier] | None = None,
     each_day: bool = False,
+    settled: tuple[View, Profile] | None = None,
 ) -> list[Line]:
     """The account of all time limits of the request, the answer's first, at ``today``.
 
     ``changes`` are former states of the calendar (left out: those that ship with it); one that would have given
     another date than the calendar gives now is told.
+    ``settled`` is what :func:`~services.statute.lifecycle.settle` gave for the same, where that was asked already.
     Raises :class:`~services.statute.errors.StatuteError`.
     """
-    view, profile = settle(draft, statute, calendar, today)
+    view, profile = settled or settle(draft, statute, calendar, today)
     lines = [_version(view, profile)]
     received_on = receipt(draft, profile)
     if received_on is None:

@@ -1,0 +1,59 @@
+"""One due date from a handful of facts: the pure function behind the command ``shixian due`` and the preview."""
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from datetime import date
+from typing import Any
+
+from services.statute.account import Line
+from services.statute.calendar import Calendar
+from services.statute.calendars import shipped
+from services.statute.draft import legal_date, read
+from services.statute.errors import StatuteError
+from services.statute.explain import explain
+from services.statute.lifecycle import settle
+from services.statute.profile import versions
+from services.statute.status import Status, status
+from services.statute.view import Fact
+
+_ALWAYS = ("request-received", "receipt-confirmed")
+
+
+class NoRequest(StatuteError):
+    """The facts don't say that a request was received."""
+
+
+@dataclass(frozen=True, slots=True)
+class Due:
+    """The answer's due date as of a day; None while the clock stands still or the receipt isn't confirmed."""
+
+    due_on: date | None
+    status: Status
+    provisional: bool
+    explanation: tuple[Line, ...]
+
+    def plain(self) -> dict[str, Any]:
+        """The contract's form of it."""
+        return {
+            "due_on": self.due_on.isoformat() if self.due_on else None,
+            "status": self.status,
+            "provisional": self.provisional,
+            "explanation": [line.plain() for line in self.explanation],
+        }
+
+
+def due(statute: str, facts: Sequence[Fact], as_of: date, calendar: Calendar | None = None) -> Due:
+    """The due date by what had happened by the end of ``as_of`` (a local date of the organ), explained.
+
+    The calendar is the statute's own where none is given. A receipt counts even if it lies ahead. Raises
+    :class:`NoRequest`, and another :class:`StatuteError` for an unknown statute or dates outside the calendars.
+    """
+    happened = [f for f in facts if f.name in _ALWAYS or legal_date(f) <= as_of]
+    draft = read(happened)
+    if draft.received is None:
+        raise NoRequest("no request-received among the facts")
+    if calendar is None:
+        calendar = shipped(versions(statute)[-1].calendar)
+    view, profile = settle(draft, statute, calendar, as_of)
+    lines = explain(draft, statute, calendar, as_of, settled=(view, profile))
+    return Due(view.due_on, status(view, as_of), view.provisional, tuple(lines))
