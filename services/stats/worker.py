@@ -73,12 +73,13 @@ class Folder:
         """One batch, steps 1 to 6. Raises what :func:`services.runtime.applying.apply` raises."""
         started = time.perf_counter()
         events, spoilt = applying.decoded(batch.records, read)  # 1
+        places = {id(event): Place(batch.partition, offset) for offset, event in events}
 
         async def fold(conn: Conn, fresh: list[CaseEvent], records: Sequence[Any]) -> int:
             rows = await store.load(conn, fresh)  # 3
             with blame():
                 for event in fresh:  # 4
-                    rows.apply(event)
+                    rows.apply(event, places[id(event)])
             await store.save(conn, rows)  # 5
             await store.note(conn, batch.topic, batch.partition, len(fresh), rows.repeated, last_written(records))
             return rows.repeated
