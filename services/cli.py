@@ -158,6 +158,40 @@ def report(
 
 
 @app.command()
+def due(
+    statute: Annotated[
+        str, typer.Option(help="CN, UK, SCT, US, EU, IE, AU, DE, IN, BR, CN-LICENSING, or a version.")
+    ] = "",
+    received: Annotated[str, typer.Option(help="The day of receipt, YYYY-MM-DD.")] = "",
+    channel: Annotated[str, typer.Option(help="How it was received; only some statutes ask.")] = "in-person",
+    as_of: Annotated[str, typer.Option(help="Judge it on this day; left out: today, by this machine's clock.")] = "",
+    as_json: Annotated[bool, typer.Option("--json", help="As JSON.")] = False,
+    jsonl: Annotated[
+        bool, typer.Option("--jsonl", help="Many cases: a JSON object a line in, one a line out.")
+    ] = False,
+    each_day: Annotated[bool, typer.Option("--each-day", help="Explain day by day instead of by ranges.")] = False,
+) -> None:
+    """When an answer is due, and why; no service needed."""
+    from services.commands import due as dues
+
+    if jsonl:
+        if statute or received:
+            fail("--jsonl reads whole cases from standard input; --statute and --received belong to a single one")
+        dues.many(sys.stdin.buffer, sys.stdout.buffer)
+        return
+    if not statute or not received:
+        fail("--statute and --received are needed (or --jsonl, to read cases from standard input)")
+    try:
+        found = dues.one(statute, received, channel, as_of, each_day)
+    except dues.Wrong as error:
+        fail(str(error))
+    if as_json:
+        typer.echo(json.dumps(found, ensure_ascii=False, indent=2))
+    else:
+        dues.show(found)
+
+
+@app.command()
 def schema(
     format: Annotated[str, typer.Option(help="json-schema or asyncapi")] = "json-schema",
     type: Annotated[str, typer.Option(help="One event type by its name, e.g. answer-issued.")] = "",

@@ -42,7 +42,9 @@ class Due:
         }
 
 
-def due(statute: str, facts: Sequence[Fact], as_of: date, calendar: Calendar | None = None) -> Due:
+def due(
+    statute: str, facts: Sequence[Fact], as_of: date, calendar: Calendar | None = None, *, each_day: bool = False
+) -> Due:
     """The due date by what had happened by the end of ``as_of`` (a local date of the organ), explained.
 
     The calendar is the statute's own where none is given. A receipt counts even if it lies ahead. Raises
@@ -55,5 +57,5 @@ def due(statute: str, facts: Sequence[Fact], as_of: date, calendar: Calendar | N
     if calendar is None:
         calendar = shipped(versions(statute)[-1].calendar)
     view, profile = settle(draft, statute, calendar, as_of)
-    lines = explain(draft, statute, calendar, as_of, settled=(view, profile))
+    lines = explain(draft, statute, calendar, as_of, settled=(view, profile), each_day=each_day)
     return Due(view.due_on, status(view, as_of), view.provisional, tuple(lines))

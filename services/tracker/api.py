@@ -4,14 +4,15 @@ from dataclasses import dataclass
 from datetime import date
 from typing import Annotated, Any
 
-from litestar import Response, get
+from litestar import Request, Response, get, post
 from litestar.params import Parameter
 from litestar.types import ControllerRouterHandler
 
+from services.events.refusals import Refused
 from services.runtime.clock import Clock
 from services.runtime.database import Pool
 from services.runtime.problems import FieldProblem, ProblemError, described
-from services.tracker import board
+from services.tracker import board, preview
 from services.tracker.board import Detail, Page, Query, Status
 from services.tracker.world import World
 
@@ -33,7 +34,7 @@ def handlers(deps: Deps) -> list[ControllerRouterHandler]:
     @get("/", include_in_schema=False)
     async def root() -> Response[bytes]:
         """Where to look next."""
-        return Response(b"", status_code=303, headers={"location": "/v1/requests"})
+        return Response(b"", status_code=303, headers={"location": "/requests"})
 
     @get("/v1/requests", responses={400: described("A parameter is not what it should be.")})
     async def requests(
@@ -74,4 +75,19 @@ def handlers(deps: Deps) -> list[ControllerRouterHandler]:
         """The latest facts that were rejected, and records that could not be read, each with the reason."""
         return await board.rejections(deps.pool, limit)
 
-    return [root, requests, request, rejections]
+    @post(
+        "/v1/preview",
+        status_code=200,
+        responses={422: described("The case is not what it should be; `errors` names the field.")},
+    )
+    async def preview_due(request: Request[Any, Any, Any]) -> Response[bytes]:
+        """What would be due: one case given whole, as `shixian due --jsonl` takes it; nothing is stored."""
+        try:
+            answer = preview.answer(await request.body())
+        except Refused as refused:
+            e = refused.error
+            wrong = FieldProblem(field=e.field, problem=e.problem, expected=e.expected)
+            raise ProblemError(422, str(refused), kind="case-refused", errors=[wrong]) from None
+        return Response(answer, media_type="application/json")
+
+    return [root, requests, request, rejections, preview_due]

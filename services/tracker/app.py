@@ -19,7 +19,7 @@ from services.runtime.settings import Settings
 from services.runtime.topics import ensure
 from services.runtime.web import create_app, new_registry
 from services.runtime.worker import batch_app
-from services.tracker import api
+from services.tracker import api, pages
 from services.tracker.metrics import metrics
 from services.tracker.store import SCHEMA
 from services.tracker.sweeping import Sweeping
@@ -62,7 +62,8 @@ async def build(settings: Settings, health: Health) -> AsyncIterator[Parts]:
         health.part("producer").ok()
 
     sweeping = Sweeping(tracker.sweep, lambda: worker.owned, health, own, settings.sweep_seconds)
-    app = create_app("tracker", api.handlers(api.Deps(pool, world, clock)), health, registry)
+    deps = api.Deps(pool, world, clock)
+    app = create_app("tracker", [*api.handlers(deps), *pages.handlers(deps)], health, registry)
     try:
         yield Parts(
             app,

@@ -65,15 +65,15 @@ _questions = msgspec.json.Decoder(Question)
 _data: dict[str, msgspec.json.Decoder[Any]] = {n: msgspec.json.Decoder(s) for n, s in _SHAPES.items()}
 
 
-def answer(line: bytes) -> bytes:
-    """The answer to one case, both as JSON. Raises :class:`Refused`, which names the field."""
+def answer(line: bytes, *, each_day: bool = False) -> bytes:
+    """The answer to one case, both as JSON; ``each_day``: explained day by day. Raises :class:`Refused`, which names the field."""
     question = _decoded(_questions, line, Question, "$")
     if not question.facts:
         raise Refused(FieldError("$.facts", "no facts", "a request-received at least"))
     _within("$.as_of", question.as_of)
     facts = [_fact(place, given) for place, given in enumerate(question.facts)]
     try:
-        if len(facts) == 1 and question.calendar is None and isinstance(facts[0].data, ReceivedData):
+        if not each_day and len(facts) == 1 and question.calendar is None and isinstance(facts[0].data, ReceivedData):
             data = facts[0].data
             return _bare(
                 data.statute or question.statute,
@@ -85,7 +85,9 @@ def answer(line: bytes) -> bytes:
             )
         calendar = _calendar(question.calendar) if question.calendar else None
         first = next((f.data.statute for f in facts if isinstance(f.data, ReceivedData)), None)
-        return msgspec.json.encode(due(first or question.statute, facts, question.as_of, calendar).plain())
+        return msgspec.json.encode(
+            due(first or question.statute, facts, question.as_of, calendar, each_day=each_day).plain()
+        )
     except BadData as error:
         raise Refused(FieldError(f"$.{error.file}.{error.key}", error.reason, "a calendar")) from None
     except OutOfRange as error:

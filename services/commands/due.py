@@ -1,0 +1,73 @@
+"""``shixian due``: one due date explained for a person, or many cases as JSON lines."""
+
+from datetime import date
+from typing import Any, BinaryIO
+
+import msgspec
+from rich.console import Console
+from rich.table import Table
+
+from services.events.refusals import Refused
+from services.statute.profile import statute_ids
+from services.tracker import preview
+
+
+class Wrong(ValueError):
+    """What was asked can't be answered; says which option and what was expected."""
+
+
+def many(lines: BinaryIO, out: BinaryIO) -> None:
+    """Answer each line of ``lines``; a bad one gives ``{"error"}`` and the next is answered all the same."""
+    for answer in preview.answers(lines):
+        out.write(answer + b"\n")
+    out.flush()
+
+
+def one(statute: str, received: str, channel: str, as_of: str, each_day: bool = False) -> dict[str, Any]:
+    """The answer for a request received that day. Raises :class:`Wrong`."""
+    if statute not in statute_ids():
+        raise Wrong(f"--statute: expected one of {', '.join(statute_ids())}, got {statute!r}")
+    received_on = _date("--received", received)
+    data = {
+        "organ": "-",
+        "channel": channel,
+        "applicant": "natural-person",
+        "submitted_on": received_on,
+        "received_on": received_on,
+        "confirmed_on": received_on,
+    }
+    case = {
+        "statute": statute,
+        "facts": [{"type": "request-received", "data": data}],
+        "as_of": _date("--as-of", as_of) if as_of else date.today(),  # noqa: DTZ011  # this machine's day is meant
+    }
+    try:
+        answer = preview.answer(msgspec.json.encode(case), each_day=each_day)
+    except Refused as refused:
+        option = {"$.facts[0].data.channel": "--channel", "$.facts[0].data.submitted_on": "--received"}
+        where = option.get(refused.error.field, refused.error.field)
+        raise Wrong(f"{where}: {refused.error.problem}; expected {refused.error.expected}") from None
+    found: dict[str, Any] = msgspec.json.decode(answer)
+    return found
+
+
+def _date(option: str, text: str) -> date:
+    try:
+        return date.fromisoformat(text)
+    except ValueError:
+        raise Wrong(f"{option}: expected a date YYYY-MM-DD that exists, got {text!r}") from None
+
+
+def show(found: dict[str, Any]) -> None:
+    """The answer as a table on the terminal."""
+    console = Console()
+    unsure = "（暂定 provisional）" if found["provisional"] else ""
+    console.print(
+        f"期限最后一日 due on  [bold]{found['due_on'] or '—'}[/bold] {unsure}  {found['status']}", highlight=False
+    )
+    table = Table("自 from", "至 to", "计入 days", "说明 account", "依据 basis")
+    for line in found["explanation"]:
+        days = str(line["days"]) if line["days"] else ""
+        text = f"{line['text']['zh']}\n{line['text']['en']}"
+        table.add_row(line["from"] or "", line["to"] or "", days, text, line["article"])
+    console.print(table)
