@@ -1,0 +1,71 @@
+"""Histories for the tests of the law: facts with their dates as text, and what the law makes of them."""
+
+from collections.abc import Sequence
+from datetime import date
+from itertools import count
+from types import SimpleNamespace
+from typing import Any
+
+from services.statute import lifecycle
+from services.statute.calendars import shipped
+from services.statute.profile import profiles
+from services.statute.view import Fact, Timer, View
+
+FAR = "2030-01-01"
+_numbers = count(1)
+
+
+def fact(name: str, **values: Any) -> Fact:
+    """A fact with its dates as text; what the contract makes optional is filled in."""
+    base: dict[str, Any] = {}
+    if name == "request-received":
+        base = {"organ": "o", "channel": "in-person", "applicant": "business", "received_on": None}
+        base |= {"confirmed_on": None, "statute": None}
+    if name == "consultation-opened":
+        base = {"consultation": "c1", "party": "third-party", "reached_on": None}
+    if name == "consultation-closed":
+        base = {"consultation": "c1", "reply": "agreed"}
+    if name == "extension-granted":
+        base = {"decided_on": values["notified_on"]}
+    if name == "answer-issued":
+        base = {"outcome": "granted", "service": "posted"}
+    if name == "fee-notified":
+        base = {"amount": 100}
+    read = {k: date.fromisoformat(v) if isinstance(v, str) and v[:2] in ("19", "20") else v for k, v in values.items()}
+    return Fact(name, "urn:t", f"{name}/{next(_numbers)}", SimpleNamespace(**base | read))
+
+
+def received(on: str, **values: Any) -> Fact:
+    return fact("request-received", submitted_on=on, **values)
+
+
+def view(facts: Sequence[Fact], today: str = FAR, statute: str = "CN", **settings: str) -> View:
+    draft = lifecycle.read(facts)
+    day, calendar = date.fromisoformat(today), shipped("CN")
+    if settings:
+        profile = profiles()[statute].with_settings({k.replace("_", "-"): v for k, v in settings.items()}, "test")
+        return lifecycle.derive(draft, profile, calendar, day)
+    return lifecycle.settle(draft, statute, calendar, day)[0]
+
+
+def due(facts: Sequence[Fact], today: str = FAR, statute: str = "CN", **settings: str) -> str | None:
+    found = view(facts, today, statute, **settings).due_on
+    return found.isoformat() if found else None
+
+
+def timer(found: View, limit: str, about: str | None = None) -> Timer:
+    return next(t for t in found.clocks if t.limit == limit and about in (None, t.about))
+
+
+def clarified(asked: str, by: str, came: str | None = None) -> list[Fact]:
+    found = [fact("clarification-requested", requested_on=asked, respond_by=by)]
+    return found + ([fact("clarification-received", received_on=came)] if came else [])
+
+
+def consulted(sent: str, closed: str | None, key: str = "c1", party: str = "third-party") -> list[Fact]:
+    found = [fact("consultation-opened", consultation=key, party=party, sent_on=sent)]
+    return found + ([fact("consultation-closed", consultation=key, closed_on=closed)] if closed else [])
+
+
+def extended(told: str, amount: int) -> Fact:
+    return fact("extension-granted", notified_on=told, amount=amount)
