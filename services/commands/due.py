@@ -1,9 +1,11 @@
 """``shixian due``: one due date explained for a person, or many cases as JSON lines."""
 
+import os
 from datetime import date
 from typing import Any, BinaryIO
 
 import msgspec
+from rich import box
 from rich.console import Console
 from rich.table import Table
 
@@ -59,15 +61,22 @@ def _date(option: str, text: str) -> date:
 
 
 def show(found: dict[str, Any]) -> None:
-    """The answer as a table on the terminal."""
+    """The answer for a person on the terminal, in the language of the terminal's locale."""
+    locale = next((v for name in ("LC_ALL", "LC_MESSAGES", "LANG") if (v := os.environ.get(name))), "")
+    lang = "zh" if locale.startswith("zh") else "en"
     console = Console()
     unsure = "（暂定 provisional）" if found["provisional"] else ""
     console.print(
         f"期限最后一日 due on  [bold]{found['due_on'] or '—'}[/bold] {unsure}  {found['status']}", highlight=False
     )
-    table = Table("自 from", "至 to", "计入 days", "说明 account", "依据 basis")
+    table = Table(box=box.SIMPLE, padding=(0, 1))
+    for title, options in (("自 from", {}), ("至 to", {}), ("计入 days", {"justify": "right"})):
+        table.add_column(title, no_wrap=True, **options)  # type: ignore[arg-type]  # justify is a literal
+    table.add_column("说明 account", overflow="fold", ratio=1)
     for line in found["explanation"]:
+        basis = (
+            f"\n[dim]{line['article']}[/dim]" if line["article"] and line["article"] not in line["text"][lang] else ""
+        )
         days = str(line["days"]) if line["days"] else ""
-        text = f"{line['text']['zh']}\n{line['text']['en']}"
-        table.add_row(line["from"] or "", line["to"] or "", days, text, line["article"])
+        table.add_row(line["from"] or "", line["to"] or "", days, line["text"][lang] + basis)
     console.print(table)

@@ -66,7 +66,10 @@ _data: dict[str, msgspec.json.Decoder[Any]] = {n: msgspec.json.Decoder(s) for n,
 
 
 def answer(line: bytes, *, each_day: bool = False) -> bytes:
-    """The answer to one case, both as JSON; ``each_day``: explained day by day. Raises :class:`Refused`, which names the field."""
+    """The answer to one case, both as JSON; ``each_day``: explained day by day.
+
+    Raises :class:`Refused`, which names the field.
+    """
     question = _decoded(_questions, line, Question, "$")
     if not question.facts:
         raise Refused(FieldError("$.facts", "no facts", "a request-received at least"))
