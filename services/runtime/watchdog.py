@@ -92,6 +92,8 @@ class Watchdog:
         self._lag, self._waiting, self._progressed_at = lag, waiting, progressed_at
         self._limit = limit
         self._end = end
+        self.stalled_seconds = 0.0
+        """How long there has been work but no progress."""
         self._lag_seen = 0
         self._waiting_seen = False
         self._beat = time.monotonic()
@@ -118,6 +120,7 @@ class Watchdog:
             stalled = stall.seconds(
                 now, lag=self._lag_seen, waiting=self._waiting_seen, progressed_at=self._progressed_at()
             )
+            self.stalled_seconds = stalled
             if now - self._beat > self._limit:
                 self._end("event_loop_blocked", seconds=round(now - self._beat), stacks=stacks(loop))
                 return

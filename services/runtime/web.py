@@ -27,6 +27,7 @@ from prometheus_client.exposition import choose_encoder
 
 from services.runtime import problems
 from services.runtime.health import Health
+from services.runtime.metrics_health import HealthCollector
 
 API_VERSION = "1"
 """Of all that is under ``/v1``."""
@@ -89,7 +90,10 @@ def create_app(
         debug=False,
         **more,
     )
-    app.asgi_handler = _observed(app.asgi_handler, registry)
+    registry.register(HealthCollector(health))
+    served = (r for r in app.routes if r.path_format.startswith("/v1/"))
+    routes = [(r.path_format, m) for r in served for m in getattr(r, "methods", ()) if m != "OPTIONS"]
+    app.asgi_handler = _observed(app.asgi_handler, registry, routes)
     return app
 
 
@@ -119,7 +123,7 @@ def _common(health: Health, registry: CollectorRegistry) -> list[ControllerRoute
     return [healthz, readyz, metrics]
 
 
-def _observed(app: ASGIApp, registry: CollectorRegistry) -> ASGIApp:
+def _observed(app: ASGIApp, registry: CollectorRegistry, routes: Sequence[tuple[str, str]]) -> ASGIApp:
     """``app`` with its requests measured and the security headers on each answer, the framework's own included."""
     requests = Counter(
         "shixian_http_requests",
@@ -134,6 +138,11 @@ def _observed(app: ASGIApp, registry: CollectorRegistry) -> ASGIApp:
         buckets=(0.002, 0.005, 0.01, 0.025, 0.05, 0.1, 0.25, 0.5, 1, 2.5, 5, 10, 30),
         registry=registry,
     )
+
+    for template, method in routes:
+        duration.labels(template, method)
+        for status in ("2xx", "4xx", "5xx"):  # from the start, so that the first failure shows as an increase
+            requests.labels(template, method, status)
 
     async def observed(scope: Scope, receive: Receive, send: Send) -> None:
         if scope["type"] != ScopeType.HTTP:

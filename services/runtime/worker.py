@@ -75,6 +75,11 @@ class BatchWorker:
         """The next offset of each owned partition: what lies below is applied."""
         self.batches = 0
         self.progressed_at = time.monotonic()
+        self.written_at: dict[TopicPartition, float] = {}
+        """When the last record applied of each partition was written, in seconds since 1970."""
+        self.stalled_seconds: Callable[[], float] = lambda: 0.0
+        """The watchdog's measure of standing still, once there is one."""
+        self.stall_limit = 0.0
         self._handle = handle
         self._on_assigned, self._on_revoked = on_assigned, on_revoked
         self._stopping = stopping
@@ -141,6 +146,7 @@ class BatchWorker:
             )
             raise
         self.handled[batch.tp] = max(batch.next_offset, self.handled.get(batch.tp, 0))
+        self.written_at[batch.tp] = batch.records[-1].timestamp / 1000
         self.batches += 1
         self.progressed_at = time.monotonic()
 

@@ -13,6 +13,8 @@ from services.runtime.clock import SystemClock
 from services.runtime.dead_letters import Relay
 from services.runtime.health import Health
 from services.runtime.main import Parts
+from services.runtime.metrics import watch
+from services.runtime.metrics_tables import DeadLetterCollector
 from services.runtime.producer import LogProducer
 from services.runtime.reference import Reference
 from services.runtime.settings import Settings
@@ -20,7 +22,7 @@ from services.runtime.topics import ensure
 from services.runtime.web import create_app, new_registry
 from services.runtime.worker import batch_app
 from services.stats import api
-from services.stats.metrics import YearCollector
+from services.stats.metrics import AuditCollector, YearCollector
 from services.stats.organs import Organs
 from services.stats.snapshot import Snapshots
 from services.stats.store import SCHEMA
@@ -42,6 +44,8 @@ async def build(settings: Settings, health: Health) -> AsyncIterator[Parts]:
         pool, SCHEMA, settings.dead_letters_topic, producer, health.part("dead-letters"), lambda: worker.owned
     )
     folder = Folder(pool, metrics(registry), letters.wake)
+    registry.register(AuditCollector(lambda: snapshots.audit))
+    registry.register(DeadLetterCollector(settings.cases_topic, snapshots.dead_letters))
 
     async def positions(partitions: Collection[TopicPartition]) -> Mapping[TopicPartition, int]:
         return await progress.positions(pool, SCHEMA, partitions)
@@ -49,6 +53,7 @@ async def build(settings: Settings, health: Health) -> AsyncIterator[Parts]:
     worker = batch_app(
         f"{settings.topic_prefix}stats", settings, settings.cases_topic, positions, folder.handle, health=health
     )
+    watch(registry, worker, pool)
 
     async def prepare() -> None:
         await database.ready(pool, SCHEMA, files("services.stats") / "migrations", part)
@@ -71,7 +76,12 @@ async def build(settings: Settings, health: Health) -> AsyncIterator[Parts]:
             app,
             settings.stats_port,
             worker,
-            {"reference": reference.run, "snapshots": snapshots.run, "dead letters": letters.run},
+            {
+                "reference": reference.run,
+                "snapshots": snapshots.run,
+                "dead letters": letters.run,
+                "audit": snapshots.auditing,
+            },
             prepare,
         )
     finally:

@@ -6,6 +6,7 @@ replicas with ``max``, never with ``sum``. Beside them stands how far the log wa
 
 from collections import Counter
 from collections.abc import Callable, Iterator, Mapping
+from datetime import date, datetime, time
 
 from prometheus_client import CollectorRegistry
 from prometheus_client.core import CounterMetricFamily, GaugeMetricFamily
@@ -13,10 +14,12 @@ from prometheus_client.metrics_core import Metric
 from prometheus_client.registry import Collector
 
 from services.stats.organs import Organs
-from services.stats.snapshot import Snapshot
+from services.stats.snapshot import Audit, Snapshot
 
 CLOSINGS = frozenset({"clarification-lapsed", "fee-lapsed", "other"})
 """Outcomes that are no answers."""
+DAYS = (0, 1, 3, 7, 14, 30)
+"""How far ahead due dates are counted, in calendar days; 0 is today."""
 
 
 class YearCollector(Collector):
@@ -66,13 +69,22 @@ class YearCollector(Collector):
         yield from _fold(snapshot)
 
     def _unanswered(self, snapshot: Snapshot) -> Iterator[Metric]:
-        number: Counter[tuple[str, str]] = Counter()
-        overdue: Counter[str] = Counter()
+        number: Counter[tuple[str, ...]] = Counter()
+        overdue: Counter[tuple[str, ...]] = Counter()
+        due: Counter[tuple[str, ...]] = Counter()
+        provisional: Counter[tuple[str, ...]] = Counter()
+        oldest: dict[str, tuple[date, str]] = {}
         todays = {organ: self._organs.today(organ) for organ in {u.organ for u in snapshot.unanswered}}
         for item in snapshot.unanswered:
-            number[item.organ, item.state] += item.count
-            if item.is_overdue(todays[item.organ]):
-                overdue[item.organ] += item.count
+            organ, today = item.organ, todays[item.organ]
+            number[organ, item.state] += item.count
+            provisional[organ,] += item.count if item.provisional else 0
+            left = item.days_left(today)
+            for days in DAYS:
+                due[organ, str(days)] += item.count if left is not None and left <= days else 0
+            if (since := item.overdue_since(today)) is not None:
+                overdue[organ,] += item.count
+                oldest[organ] = min(oldest.get(organ, (since, item.first)), (since, item.first))
         organs = sorted({*self._organs.codes(), *todays})
         yield _gauge(
             "shixian_requests_open",
@@ -84,7 +96,64 @@ class YearCollector(Collector):
             "shixian_requests_overdue",
             "Requests not ended whose limit has passed; from the day after the last one, in the organ's time zone.",
             ("organ",),
-            {(organ,): overdue[organ] for organ in organs},
+            {(organ,): overdue[organ,] for organ in organs},
+        )
+        yield _gauge(
+            "shixian_requests_due_within",
+            "Requests whose clock runs and whose last day is at most so many calendar days away (0: today); without "
+            "the overdue ones. The counts include one another.",
+            ("organ", "days"),
+            {(organ, str(days)): due[organ, str(days)] for organ in organs for days in DAYS},
+        )
+        yield _gauge(
+            "shixian_requests_provisional",
+            "Requests not ended whose due date reaches into a year whose calendar is not published yet.",
+            ("organ",),
+            {(organ,): provisional[organ,] for organ in organs},
+        )
+        yield _gauge(
+            "shixian_requests_oldest_overdue_age_seconds",
+            "How long the request that has been overdue longest has been so; 0 where none is.",
+            ("organ",),
+            {(organ,): self._age(organ, oldest[organ][0]) if organ in oldest else 0 for organ in organs},
+        )
+        yield _gauge(
+            "shixian_requests_oldest_overdue_info",
+            "1; the id of the request that has been overdue longest. At most one series an organ, so that an alert can "
+            "name it: the only label that holds a request's id.",
+            ("organ", "request"),
+            {(organ, request): 1 for organ, (_, request) in oldest.items()},
+        )
+
+    def _age(self, organ: str, since: date) -> float:
+        began = datetime.combine(since, time.min, self._organs.zone(organ))
+        return (self._organs.now(organ) - began).total_seconds()
+
+
+class AuditCollector(Collector):
+    """What the service's own check of its counters found."""
+
+    def __init__(self, latest: Callable[[], Audit | None]) -> None:
+        self._latest = latest
+
+    def describe(self) -> Iterator[Metric]:
+        return iter(())
+
+    def collect(self) -> Iterator[Metric]:
+        audit = self._latest()
+        if audit is None:
+            return
+        yield _gauge(
+            "shixian_stats_audit_differences",
+            "Counters that were not what their changes and the requests themselves add up to; anything but 0 is a bug.",
+            (),
+            {(): audit.differences},
+        )
+        yield _gauge(
+            "shixian_stats_audit_timestamp_seconds",
+            "When the counters were last checked.",
+            (),
+            {(): audit.read_at.timestamp()},
         )
 
 

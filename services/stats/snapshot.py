@@ -2,14 +2,21 @@
 
 import asyncio
 from dataclasses import dataclass
-from datetime import UTC, date, datetime
+from datetime import UTC, date, datetime, timedelta
+
+import structlog
 
 from services.runtime.database import Conn, Pool
 from services.runtime.health import Part
+from services.runtime.metrics_tables import DeadLetters, dead_letters
 from services.runtime.retry import report_to, retry_in_place
+from services.stats.cells import COUNTED_STATES, ENDED_STATES
 from services.stats.store import SCHEMA
 
 SNAPSHOT_SECONDS = 2.0
+AUDIT_SECONDS = 3600.0
+
+log = structlog.get_logger(__name__)
 
 
 @dataclass(frozen=True, slots=True)
@@ -21,12 +28,28 @@ class Unanswered:
     due_on: date | None
     overdue_from: date | None
     count: int
+    provisional: bool = False
+    first: str = ""
+    """One of them by its id: the first in the alphabet."""
+
+    def overdue_since(self, today: date) -> date | None:
+        """The first day after the limit, if that has come by ``today`` of the organ's zone; a pause after the breach
+        keeps it."""
+        if self.overdue_from is not None and self.overdue_from <= today:
+            return self.overdue_from
+        if self.state == "open" and self.due_on is not None and self.due_on < today:
+            return self.due_on + timedelta(days=1)
+        return None
 
     def is_overdue(self, today: date) -> bool:
-        """Whether they are overdue on ``today`` of the organ's zone; a pause after the breach keeps it."""
-        if self.overdue_from is not None and self.overdue_from <= today:
-            return True
-        return self.state == "open" and self.due_on is not None and self.due_on < today
+        """Whether they are overdue on ``today`` of the organ's zone."""
+        return self.overdue_since(today) is not None
+
+    def days_left(self, today: date) -> int | None:
+        """Calendar days until the due date, 0 on the day itself; None where no clock runs or it has run out."""
+        if self.state != "open" or self.due_on is None or self.is_overdue(today):
+            return None
+        return (self.due_on - today).days
 
 
 @dataclass(frozen=True, slots=True)
@@ -54,6 +77,16 @@ class Snapshot:
     """Organ, year, outcome, timeliness and how many."""
     unanswered: tuple[Unanswered, ...] = ()
     positions: tuple[Position, ...] = ()
+    dead_letters: DeadLetters | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class Audit:
+    """What the service's own check of its counters found."""
+
+    read_at: datetime
+    differences: int
+    """Counters that are not the sum of their changes, or of the requests that they count."""
 
 
 async def positions(conn: Conn) -> tuple[Position, ...]:
@@ -76,8 +109,8 @@ async def read(pool: Pool) -> Snapshot:
             f"SELECT organ, year, a, c, sum(count)::bigint FROM {SCHEMA}.cell WHERE kind = 'closed' GROUP BY 1, 2, 3, 4"
         )
         unanswered = await conn.fetch(
-            f"SELECT organ, state, due_on, overdue_from, count(*) FROM {SCHEMA}.request "
-            "WHERE state IN ('open', 'stopped') GROUP BY 1, 2, 3, 4"
+            "SELECT organ, state, due_on, overdue_from, count(*), coalesce(provisional, false), min(subject) "
+            f"FROM {SCHEMA}.request WHERE state IN ('open', 'stopped') GROUP BY 1, 2, 3, 4, 6"
         )
         return Snapshot(
             datetime.now(UTC),
@@ -86,14 +119,47 @@ async def read(pool: Pool) -> Snapshot:
             tuple(tuple(row) for row in ended),
             tuple(Unanswered(*row) for row in unanswered),
             await positions(conn),
+            await dead_letters(conn, SCHEMA),
         )
 
 
+_RECOUNT = """
+WITH counted AS (
+    SELECT organ, year, kind, a, b, c, count AS n FROM {schema}.cell
+), changed AS (
+    SELECT organ, year, kind, a, b, c, sum(delta) AS n FROM {schema}.cell_change GROUP BY 1, 2, 3, 4, 5, 6
+), requests AS (
+    SELECT organ, extract(year FROM received_on)::int AS year, 'received' AS kind, channel AS a, applicant AS b, '' AS c
+    FROM {schema}.request WHERE received_on IS NOT NULL AND state = ANY($1::text[])
+    UNION ALL
+    SELECT organ, extract(year FROM closed_on)::int, 'closed', coalesce(outcome, 'other'), applicant,
+           coalesce(timeliness, '')
+    FROM {schema}.request
+    WHERE received_on IS NOT NULL AND closed_on IS NOT NULL AND state = ANY($2::text[])
+), recounted AS (
+    SELECT organ, year, kind, a, b, c, count(*) AS n FROM requests GROUP BY 1, 2, 3, 4, 5, 6
+)
+SELECT (SELECT count(*) FROM counted FULL JOIN changed USING (organ, year, kind, a, b, c)
+        WHERE coalesce(counted.n, 0) <> coalesce(changed.n, 0))
+     + (SELECT count(*) FROM (SELECT * FROM counted WHERE kind IN ('received', 'closed')) AS counted
+        FULL JOIN recounted USING (organ, year, kind, a, b, c)
+        WHERE coalesce(counted.n, 0) <> coalesce(recounted.n, 0))
+"""
+
+
+async def audit(pool: Pool) -> Audit:
+    """Compare the counters with their changes and with the requests themselves, in one reading of the tables."""
+    async with pool.acquire() as conn, conn.transaction(isolation="repeatable_read", readonly=True):
+        differences = await conn.fetchval(_RECOUNT.format(schema=SCHEMA), list(COUNTED_STATES), list(ENDED_STATES))
+        return Audit(datetime.now(UTC), differences)
+
+
 class Snapshots:
-    """Keeps the latest snapshot."""
+    """Keeps the latest snapshot, and the latest audit."""
 
     def __init__(self, pool: Pool, part: Part) -> None:
         self.latest: Snapshot | None = None
+        self.audit: Audit | None = None
         self._pool = pool
         self._part = part
 
@@ -104,3 +170,16 @@ class Snapshots:
             self.latest = await patiently(self._pool)
             self._part.ok()
             await asyncio.sleep(SNAPSHOT_SECONDS)
+
+    def dead_letters(self) -> DeadLetters | None:
+        """As of the latest snapshot."""
+        return self.latest.dead_letters if self.latest else None
+
+    async def auditing(self) -> None:
+        """Check the counters now and then, waiting for a database that is away."""
+        patiently = retry_in_place(audit, on_retry=report_to(self._part))
+        while True:
+            self.audit = await patiently(self._pool)
+            if self.audit.differences:
+                log.error("audit_difference", counters=self.audit.differences)
+            await asyncio.sleep(AUDIT_SECONDS)

@@ -13,6 +13,7 @@ from services.runtime.clock import SystemClock
 from services.runtime.dead_letters import Relay
 from services.runtime.health import Health
 from services.runtime.main import Parts
+from services.runtime.metrics import watch
 from services.runtime.producer import LogProducer
 from services.runtime.reference import Reference
 from services.runtime.settings import Settings
@@ -51,6 +52,7 @@ async def build(settings: Settings, health: Health) -> AsyncIterator[Parts]:
     worker = batch_app(
         f"{settings.topic_prefix}tracker", settings, settings.facts_topic, positions, tracker.handle, health=health
     )
+    watch(registry, worker, pool)
 
     async def prepare() -> None:
         await database.ready(pool, SCHEMA, files("services.tracker") / "migrations", health.part("database"))
