@@ -153,7 +153,7 @@ def handlers(deps: Deps) -> list[ControllerRouterHandler]:
     ) -> Response[bytes]:
         """What is due, the soonest first."""
         said = language(request, lang)
-        query = Query(_status(status), organ or None, limit=PER_PAGE, cursor=cursor)
+        query = Query(_status(status), organ or None, limit=PER_PAGE, cursor=cursor or None)
         try:
             found = await board.requests(deps.pool, query, deps.world, deps.clock.now())
         except board.BadCursor as error:
