@@ -1,0 +1,172 @@
+"""Any order of arrival and any redelivery of the same facts end in one case: all kinds, corrections, retractions."""
+
+from datetime import UTC, date, datetime, time, timedelta
+from decimal import Decimal
+from random import Random
+from typing import Any
+
+from hypothesis import given, settings
+from hypothesis import strategies as st
+
+from services.events import facts as f
+from services.events.codec import FACT_TYPES
+from services.events.envelope import type_of
+from services.events.facts import RequestFact
+from services.events.vocabulary import Label, Ref
+from services.tracker.case import Case, look
+from services.tracker.decide import decide, tick
+from services.tracker.world import World
+
+NOW = datetime(2026, 6, 1, tzinfo=UTC)
+SOURCE = "urn:test"
+START = date(2019, 4, 1)
+
+
+def make(name: str, number: int, on: date, **values: Any) -> Any:
+    shape: Any = FACT_TYPES[type_of(name)]
+    data = {x: y for x, y in shape.__annotations__.items() if x == "data"}["data"](**values)
+    return shape(
+        specversion="1.0",
+        id=f"{name}/{number}",
+        source=SOURCE,
+        subject="r",
+        time=datetime.combine(on, time(4), UTC),
+        data=data,
+    )
+
+
+def world() -> World:
+    organ = f.OrganData(
+        code="o", name=Label(zh="机关", en="Organ"), timezone="Asia/Shanghai", calendar="CN", statute="CN"
+    )
+    return World([f.OrganRegistered(specversion="1.0", id="o", source=SOURCE, subject="o", data=organ)])
+
+
+WORLD = world()
+
+
+@st.composite
+def data_of(draw: st.DrawFn, name: str, day: date) -> dict[str, Any]:
+    later = day + timedelta(days=draw(st.integers(0, 40)))
+    key = draw(st.sampled_from(["1", "2"]))
+    match name:
+        case "request-received":
+            channel = draw(st.sampled_from(["in-person", "post", "online", "email"]))
+            confirmed = draw(st.sampled_from([None, later]))
+            return {
+                "organ": "o",
+                "channel": channel,
+                "applicant": "business",
+                "submitted_on": day,
+                "confirmed_on": confirmed,
+            }
+        case "receipt-confirmed":
+            return {"confirmed_on": day}
+        case "clarification-requested":
+            return {"requested_on": day, "respond_by": later}
+        case "clarification-received":
+            return {"received_on": day}
+        case "consultation-opened":
+            party = draw(st.sampled_from(["third-party", "other-organ"]))
+            return {"consultation": key, "party": party, "sent_on": day}
+        case "consultation-closed":
+            return {"consultation": key, "closed_on": day, "reply": "agreed"}
+        case "extension-granted":
+            return {"decided_on": day, "notified_on": day, "amount": draw(st.integers(1, 30))}
+        case "volume-deferred":
+            return {"notified_on": day, "until": later}
+        case "fee-notified":
+            return {"notified_on": day, "amount": Decimal(5)}
+        case "fee-paid":
+            return {"paid_on": day}
+        case "answer-issued":
+            return {"outcome": "granted", "answered_on": day, "service": "posted"}
+        case "request-withdrawn":
+            return {"withdrawn_on": day}
+        case "request-transferred":
+            return {"transferred_on": day, "to_organ": "p"}
+        case "review-filed":
+            return {"review": key, "organ": "o", "kind": "reconsideration", "filed_on": day}
+        case _:
+            return {"review": key, "decided_on": day, "result": "upheld"}
+
+
+KINDS = [
+    "receipt-confirmed",
+    "clarification-requested",
+    "clarification-received",
+    "consultation-opened",
+    "consultation-closed",
+    "extension-granted",
+    "volume-deferred",
+    "fee-notified",
+    "fee-paid",
+    "answer-issued",
+    "request-withdrawn",
+    "request-transferred",
+    "review-filed",
+    "review-decided",
+]
+
+
+@st.composite
+def histories(draw: st.DrawFn) -> list[RequestFact]:
+    day = START + timedelta(days=draw(st.integers(0, 90)))
+    found: list[RequestFact] = [make("request-received", 0, day, **draw(data_of("request-received", day)))]
+    for number, name in enumerate(draw(st.lists(st.sampled_from(KINDS), max_size=7)), 1):
+        on = day + timedelta(days=draw(st.integers(0, 60)))
+        found.append(make(name, number, on, **draw(data_of(name, on))))
+    for number in range(draw(st.integers(0, 4))):
+        target = draw(st.sampled_from(found))
+        on = day + timedelta(days=draw(st.integers(0, 90)))
+        ref = Ref(source=target.source, id=target.id)
+        if isinstance(target, f.FactCorrected | f.FactRetracted) or draw(st.booleans()):
+            found.append(make("fact-retracted", 100 + number, on, amends=ref, reason="by mistake"))
+        else:
+            name = target.id.partition("/")[0]
+            moved = draw(data_of(name, on))
+            plain = {k: v.isoformat() if isinstance(v, date) else v for k, v in moved.items() if v is not None}
+            plain = {k: str(v) if isinstance(v, Decimal) else v for k, v in plain.items()}
+            found.append(make("fact-corrected", 100 + number, on, amends=ref, data=plain))
+    return found
+
+
+def played(facts: list[RequestFact]) -> Case:
+    case = Case(subject="r")
+    for fact in facts:
+        case, _ = decide(case, fact, WORLD, NOW, {})
+    return tick(case, WORLD, NOW)[0]
+
+
+@settings(max_examples=250)
+@given(histories(), st.randoms(use_true_random=False))
+def test_any_order_and_any_redelivery_end_in_the_same_case(facts: list[RequestFact], order: Random) -> None:
+    shuffled = facts + order.choices(facts, k=3)
+    order.shuffle(shuffled)
+    one, other = played(facts), played(shuffled)
+    assert {fact.ref for fact in one.facts} == {fact.ref for fact in other.facts}
+    today = date(2026, 6, 1)
+    assert look(one, WORLD, today) == look(other, WORLD, today)
+    assert one.view == other.view
+
+
+@settings(max_examples=100)
+@given(histories())
+def test_a_redelivered_fact_decides_nothing(facts: list[RequestFact]) -> None:
+    case = played(facts)
+    for fact in facts:
+        again, events = decide(case, fact, WORLD, NOW, {})
+        assert (again, events) == (case, [])
+
+
+@settings(max_examples=100)
+@given(histories())
+def test_each_case_event_follows_the_one_before_and_the_clock_says_nothing_twice(facts: list[RequestFact]) -> None:
+    case, numbers = Case(subject="r"), []
+    for fact in facts:
+        case, events = decide(case, fact, WORLD, NOW, {})
+        numbers += [event.sequence for event in events]
+    case, events, _ = tick(case, WORLD, NOW)
+    numbers += [event.sequence for event in events]
+    assert numbers == list(range(1, len(numbers) + 1))
+    assert tick(case, WORLD, NOW)[:2] == (case, [])
