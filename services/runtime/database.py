@@ -22,8 +22,12 @@ log = structlog.get_logger(__name__)
 
 
 def pool(dsn: str) -> Pool:
-    """A pool that is not connected yet; ``await`` it, or use :func:`ready`."""
-    return asyncpg.create_pool(dsn, min_size=1, max_size=POOL_SIZE, command_timeout=COMMAND_SECONDS)
+    """A pool that is not connected yet; ``await`` it, or use :func:`ready`.
+
+    It connects when a connection is first wanted: asyncpg closes a pool for good whose very first connection fails, so
+    a service that started while its database was away would never get to it.
+    """
+    return asyncpg.create_pool(dsn, min_size=0, max_size=POOL_SIZE, command_timeout=COMMAND_SECONDS)
 
 
 async def ready(target: Pool, schema: str, folder: Traversable, part: Part) -> None:
