@@ -115,7 +115,7 @@ async def _ask(dsn: str, query: str, *values: object) -> asyncpg.Record | None:
                 return await conn.fetchrow(query, *values)
             finally:
                 await conn.close(timeout=2)
-    except (OSError, asyncpg.PostgresError, asyncpg.InterfaceError):
+    except (OSError, asyncpg.PostgresError, asyncpg.InterfaceError, asyncpg.InternalClientError):
         return None
 
 

@@ -30,6 +30,8 @@ from tests.chaos.oracle import Findings
 
 GIVE_UP_SECONDS = 240.0
 """Without any progress for this long while there is work, the system counts as stuck."""
+MOST_ENDS = 10
+"""A process that ended by itself more often than this will go on to."""
 WAIT_FOR_LOAD_SECONDS = 8.0
 SETTLED = timedelta(seconds=15)
 
@@ -191,6 +193,9 @@ class Run:
     async def _supervise(self) -> None:
         while True:
             self.cluster.supervise()
+            for worker in self.cluster.workers:
+                if len(worker.ended_by_itself) > MOST_ENDS:
+                    raise Stuck(f"{worker.label} ended by itself again and again: {worker.ended_by_itself}")
             await asyncio.sleep(0.3)
 
     async def _until_topics(self) -> None:
