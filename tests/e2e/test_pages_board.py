@@ -1,0 +1,68 @@
+"""The board's pages in a real browser: the list, one request with its account, both languages, a small screen."""
+
+import httpx
+import pytest
+from playwright.sync_api import Browser, Page
+
+from tests.e2e.conftest import System
+from tests.e2e.test_pages import browser, pytestmark
+from tests.support import eventually, raw
+
+__all__ = ["browser", "pytestmark"]
+ID = "粤公开/2026/17"
+
+
+@pytest.fixture(scope="module")
+def posted(system: System) -> System:
+    """A request of 2026 that waited for a third party."""
+    facts = [
+        raw(
+            "request-received",
+            ID,
+            {
+                "organ": "gz-psb",
+                "channel": "online",
+                "applicant": "business",
+                "submitted_on": "2026-03-02",
+                "confirmed_on": "2026-03-04",
+            },
+        ),
+        raw("consultation-opened", ID, {"consultation": "c", "party": "third-party", "sent_on": "2026-03-06"}),
+        raw("consultation-closed", ID, {"consultation": "c", "closed_on": "2026-03-12", "reply": "agreed"}),
+    ]
+    httpx.post(f"{system.intake}/v1/events", json=facts).raise_for_status()
+    eventually(lambda: httpx.get(f"{system.tracker}/v1/requests/{ID}").json().get("status") == "overdue" or None)
+    return system
+
+
+@pytest.fixture
+def page(browser: Browser, posted: System) -> Page:  # a fixture is asked for by its name
+    return browser.new_page(viewport={"width": 1000, "height": 1400})
+
+
+def test_the_board_leads_to_the_account_of_a_request(page: Page, posted: System) -> None:
+    page.goto(f"{posted.tracker}/requests?lang=zh&status=overdue")
+    page.get_by_role("link", name=ID).click()
+    page.wait_for_url("**/requests/**")
+    text = page.inner_text("main")
+    # Two working days to 6 March, 7 to 12 March left out, eighteen more without Qingming (6 April).
+    assert "2026-04-08" in text
+    assert "征求意见" in text and "条例(2019) 第三十三条第三款" in text
+    page.get_by_role("link", name="English").click()
+    page.wait_for_url("**lang=en**")
+    assert "overdue" in page.inner_text("h1")
+
+
+def test_the_account_can_be_read_day_by_day(page: Page, posted: System) -> None:
+    page.goto(f"{posted.tracker}/requests/{ID}?lang=en")
+    short = page.locator("tbody tr").count()
+    page.get_by_role("link", name="day by day").click()
+    page.wait_for_url("**each_day=true**")
+    assert page.locator("tbody tr").count() > short + 15
+
+
+def test_the_board_fits_a_small_screen(page: Page, posted: System) -> None:
+    page.set_viewport_size({"width": 360, "height": 800})
+    for path in ("/requests", f"/requests/{ID}"):
+        page.goto(f"{posted.tracker}{path}?lang=zh")
+        assert page.evaluate("document.documentElement.scrollWidth") <= 360
