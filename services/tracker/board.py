@@ -7,20 +7,21 @@ wrong. The statuses part the time of a request without gap or overlap.
 from base64 import urlsafe_b64decode, urlsafe_b64encode
 from dataclasses import dataclass
 from datetime import date, datetime, timedelta
-from typing import Any, Literal, get_args
+from typing import Any
 
 import msgspec
 from msgspec import Struct
 
 from services.events.codec import decode_case_event
 from services.runtime.database import Pool
+from services.statute.status import STATUSES as STATUSES
+from services.statute.status import Status as Status
+from services.statute.status import status
 from services.statute.view import View
 from services.tracker.case import Case, account
 from services.tracker.store import SCHEMA, decode_case
 from services.tracker.world import World
 
-Status = Literal["waiting", "unconfirmed", "open", "due-today", "overdue", "stopped", "answered", "closed", "retracted"]
-STATUSES: tuple[str, ...] = get_args(Status)
 _ORDER = "coalesce(due_on, DATE '9999-12-31'), subject"
 
 
@@ -90,19 +91,6 @@ class Query:
 
 class BadCursor(ValueError):
     """A cursor that no page gave."""
-
-
-def status(view: View, today: date) -> Status:
-    """The status at ``today`` of the organ's zone; a request without an end is overdue from the day after its limit."""
-    match view.state:
-        case "open" if view.due_on is not None and today > view.due_on:
-            return "overdue"
-        case "open" if view.due_on == today:
-            return "due-today"
-        case "waiting" | "unconfirmed" | "open" | "stopped" | "answered" | "closed" | "retracted":
-            return view.state
-        case _:
-            return "waiting"
 
 
 def _today(view: View, world: World, now: datetime) -> date:
