@@ -120,7 +120,7 @@ def _addresses(settings: Settings, demo: bool) -> None:
     rows = [
         ("年度报告 annual report", f"{base}/v1/annual/{ORGAN}/{YEAR}.html" if demo else f"{base}/"),
         ("指标 metrics", f"{base}/metrics"),
-        ("申请 requests", f"http://127.0.0.1:{settings.tracker_port}/v1/requests"),
+        ("申请 requests", f"http://127.0.0.1:{settings.tracker_port}/requests"),
         ("报送 post facts to", f"http://127.0.0.1:{settings.intake_port}/v1/events"),
         ("数据 data", str(settings.home)),
     ]
