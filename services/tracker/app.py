@@ -14,6 +14,7 @@ from services.runtime.dead_letters import Relay
 from services.runtime.health import Health
 from services.runtime.main import Parts
 from services.runtime.metrics import watch
+from services.runtime.metrics_tables import DeadLetterCollector
 from services.runtime.producer import LogProducer
 from services.runtime.reference import Reference
 from services.runtime.settings import Settings
@@ -21,7 +22,8 @@ from services.runtime.topics import ensure
 from services.runtime.web import create_app, new_registry
 from services.runtime.worker import batch_app
 from services.tracker import api, pages
-from services.tracker.metrics import metrics
+from services.tracker.metrics import CaseCollector, metrics
+from services.tracker.snapshot import Snapshots
 from services.tracker.store import SCHEMA
 from services.tracker.sweeping import Sweeping
 from services.tracker.worker import Tracker
@@ -53,6 +55,9 @@ async def build(settings: Settings, health: Health) -> AsyncIterator[Parts]:
         f"{settings.topic_prefix}tracker", settings, settings.facts_topic, positions, tracker.handle, health=health
     )
     watch(registry, worker, pool)
+    snapshots = Snapshots(pool, health.part("snapshot"))
+    registry.register(CaseCollector(lambda: snapshots.latest, world, clock))
+    registry.register(DeadLetterCollector(settings.facts_topic, snapshots.dead_letters))
 
     async def prepare() -> None:
         await database.ready(pool, SCHEMA, files("services.tracker") / "migrations", health.part("database"))
@@ -76,6 +81,7 @@ async def build(settings: Settings, health: Health) -> AsyncIterator[Parts]:
                 "sweep": sweeping.run,
                 "sweep watch": sweeping.watch,
                 "dead letters": letters.run,
+                "snapshot": snapshots.run,
             },
             prepare,
         )

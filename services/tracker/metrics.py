@@ -1,8 +1,27 @@
-"""What the tracker measures of itself."""
+"""What the tracker measures of itself, and tells of the cases that only it knows."""
 
+from collections import Counter as Numbers
+from collections.abc import Callable, Iterable, Iterator, Mapping
 from dataclasses import dataclass
+from datetime import UTC, date, datetime, time, timedelta
+from typing import Any
 
 from prometheus_client import CollectorRegistry, Counter, Gauge, Histogram
+from prometheus_client.core import GaugeMetricFamily
+from prometheus_client.metrics_core import Metric
+from prometheus_client.registry import Collector
+
+from services.events.cases import CaseEvent, RequestOverdue
+from services.runtime.clock import Clock
+from services.statute.errors import UnknownCalendar
+from services.tracker.case import Case
+from services.tracker.snapshot import AWAITED, LIMITS, Dates, Snapshot
+from services.tracker.world import World
+
+DAYS = (0, 1, 3, 5, 7, 14)
+"""How far ahead the ends of limits are counted, in calendar days; 0 is today."""
+UNTOUCHED_LIMITS = ("answer", "clarification-notice")
+DETECTION_BUCKETS = (1, 5, 10, 30, 60, 300, 900, 3600, 6 * 3600, 86_400)
 
 
 @dataclass(frozen=True, slots=True)
@@ -16,6 +35,15 @@ class Metrics:
     sweep_timestamp: Gauge
     swept: Counter
     sweep_failures: Counter
+    detection_seconds: Histogram
+
+    def detected(self, events: Iterable[CaseEvent], cases: Mapping[str, Case], now: datetime) -> None:
+        """Note how long after it could be known a missed limit was noticed: after midnight in the organ's zone, or
+        after the last fact came, whichever was later."""
+        for event in events:
+            if isinstance(event, RequestOverdue) and event.time is not None:
+                told = [f.recordedtime for f in cases[event.subject].facts if f.recordedtime is not None]
+                self.detection_seconds.observe(max(0.0, (now - max([event.time, *told])).total_seconds()))
 
 
 def metrics(registry: CollectorRegistry) -> Metrics:
@@ -37,4 +65,103 @@ def metrics(registry: CollectorRegistry) -> Metrics:
         ),
         Counter("shixian_tracker_swept_cases", "Cases that the sweep looked at.", registry=registry),
         Counter("shixian_tracker_sweep_failures", "Cases that the sweep failed over.", registry=registry),
+        Histogram(
+            "shixian_overdue_detection_delay_seconds",
+            "Time from when a missed limit could be known to when the sweep told of it; settling time included.",
+            buckets=DETECTION_BUCKETS,
+            registry=registry,
+        ),
     )
+
+
+class CaseCollector(Collector):
+    """The latest snapshot at each scrape, counted for the day of the scrape in each organ's zone.
+
+    Every replica gives the same numbers: combine them with ``max``, never with ``sum``.
+    """
+
+    def __init__(self, latest: Callable[[], Snapshot | None], world: World, clock: Clock) -> None:
+        self._latest, self._world, self._clock = latest, world, clock
+
+    def describe(self) -> Iterator[Metric]:
+        """Nothing: without it the registry would collect at once to learn the names."""
+        return iter(())
+
+    def collect(self) -> Iterator[Metric]:
+        yield self._calendars()
+        snapshot = self._latest()
+        if snapshot is None:
+            return
+        organs = set(self._world.organs)
+        yield self._within(
+            "shixian_limits_due_within",
+            "Running limits besides the answer's whose last day is at most so many calendar days away (0: today).",
+            snapshot.running,
+            {(organ, limit) for organ in organs for limit in LIMITS},
+        )
+        yield self._overdue(snapshot.running, {(organ, limit) for organ in organs for limit in LIMITS})
+        yield self._within(
+            "shixian_requests_untouched_due_within",
+            "Requests of which nothing but the receipt is known, whose limit for this ends in so many calendar days: "
+            "the answer, or the notice that a clarification is needed.",
+            snapshot.untouched,
+            {(organ, limit) for organ in organs for limit in UNTOUCHED_LIMITS},
+        )
+        yield _gauge(
+            "shixian_cases_waiting",
+            "Cases that are no running request yet, and what they wait for.",
+            ("waiting_for",),
+            {(what,): snapshot.waiting.get(what, 0) for what in AWAITED},
+        )
+        yield _gauge(
+            "shixian_tracker_outbox_events",
+            "Case events decided and not in the log yet.",
+            (),
+            {(): snapshot.unpublished},
+        )
+
+    def _today(self, organ: str) -> date:
+        zone = self._world.zone(organ) if organ in self._world.organs else UTC
+        return self._clock.now().astimezone(zone).date()
+
+    def _within(self, name: str, text: str, dates: Dates, shown: Iterable[tuple[str, str]]) -> Metric:
+        numbers: Numbers[tuple[str, ...]] = Numbers()
+        for (organ, limit, due_on), count in dates.items():
+            left = (due_on - self._today(organ)).days
+            for days in DAYS:
+                numbers[organ, limit, str(days)] += count if 0 <= left <= days else 0
+        zero = {(organ, limit, str(days)): 0 for organ, limit in sorted(shown) for days in DAYS}
+        return _gauge(name, text, ("organ", "limit", "days"), zero | dict(numbers))
+
+    def _overdue(self, dates: Dates, shown: Iterable[tuple[str, str]]) -> Metric:
+        numbers: Numbers[tuple[str, ...]] = Numbers()
+        for (organ, limit, due_on), count in dates.items():
+            if limit != "clarification-notice":  # a window that closed: the notice can't be given, nothing is late
+                numbers[organ, limit] += count if due_on < self._today(organ) else 0
+        text = "Running limits besides the answer's whose last day has passed, in the organ's time zone."
+        zero = {key: 0 for key in sorted(shown) if key[1] != "clarification-notice"}
+        return _gauge("shixian_limits_overdue", text, ("organ", "limit"), zero | dict(numbers))
+
+    def _calendars(self) -> Metric:
+        calendars = sorted({organ.calendar for organ in self._world.organs.values()})
+        ends: dict[tuple[str, ...], float] = {(one,): self._published_until(one) for one in calendars}
+        return _gauge(
+            "shixian_calendar_published_until_timestamp_seconds",
+            "The end of the last year whose days off are published, of each calendar in use (UTC); 0: unknown.",
+            ("calendar",),
+            ends,
+        )
+
+    def _published_until(self, calendar: str) -> float:
+        try:
+            through = self._world.calendar(calendar).published_through
+        except UnknownCalendar:
+            return 0.0
+        return datetime.combine(through + timedelta(days=1), time.min, UTC).timestamp()
+
+
+def _gauge(name: str, text: str, labels: tuple[str, ...], values: Mapping[Any, float]) -> GaugeMetricFamily:
+    family = GaugeMetricFamily(name, text, labels=labels)
+    for key, value in values.items():
+        family.add_metric(list(key), value)
+    return family

@@ -116,6 +116,7 @@ class Tracker:
             outcome = apply.sweep(cases, self.world, now)
             await self._write(conn, partition, outcome)
             await self._postpone(conn, outcome.failed, now)
+        self.metrics.detected(outcome.events, outcome.cases, now)
         return len(cases)
 
     async def _sweep_singly(self, partition: int) -> int:

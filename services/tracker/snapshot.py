@@ -1,0 +1,149 @@
+"""What only the tracker knows of its cases, read every few seconds, so that no scrape waits for the database.
+
+The limits of a request besides the answer's, and whether anybody has touched it, stand in the case's body. A body is
+read again only when the case has moved on, so that a reading costs what has changed and not what is open.
+"""
+
+import asyncio
+from collections import Counter
+from collections.abc import Iterable, Mapping
+from dataclasses import dataclass
+from datetime import date
+
+from services.runtime.database import Pool
+from services.runtime.health import Part
+from services.runtime.metrics_tables import DeadLetters, dead_letters
+from services.runtime.retry import report_to, retry_in_place
+from services.tracker.case import Case, name_of
+from services.tracker.store import SCHEMA, decode_case
+
+SNAPSHOT_SECONDS = 5.0
+BODIES = 500
+"""How many bodies are read at once; between two lots the other tasks have their turn."""
+LIMITS = ("clarification-notice", "clarification-reply", "consultation", "fee-payment", "volume-deferral")
+"""The limits told besides the answer's. Those for remedies run after the end, and for the applicant."""
+AWAITED = ("receipt-confirmed", "organ-registered", "request-received", "fact", "other")
+"""What a case can wait for: the confirmation of its receipt, its organ, its request, a fact that another one amends, or
+what its statute and calendar lack."""
+_RECEIPT = frozenset({"request-received", "receipt-confirmed"})
+
+Dates = Mapping[tuple[str, str, date], int]
+"""How many, by organ, limit and last day."""
+
+
+@dataclass(frozen=True, slots=True)
+class Snapshot:
+    """One reading of the tables."""
+
+    running: Dates
+    """Limits that run, the answer's left out."""
+    untouched: Dates
+    """The limits of requests of which nothing but the receipt is known: the answer's and the clarification notice's."""
+    waiting: Mapping[str, int]
+    """Cases that are no running request yet, by what they wait for, one of :data:`AWAITED`."""
+    unpublished: int
+    """Events decided and not in the log yet."""
+    dead_letters: DeadLetters
+
+
+@dataclass(frozen=True, slots=True)
+class Limits:
+    """What is remembered of an open case."""
+
+    sequence: int
+    organ: str
+    untouched: bool
+    due_on: date | None
+    running: tuple[tuple[str, date], ...]
+
+
+def limits(case: Case) -> Limits:
+    """What the metrics need of a case."""
+    view = case.view
+    running = tuple(
+        (timer.limit, timer.due_on)
+        for timer in view.clocks
+        if timer.limit in LIMITS and timer.done_on is None and timer.due_on is not None and timer.stopped_since is None
+    )
+    untouched = all(name_of(fact) in _RECEIPT for fact in case.facts)
+    return Limits(case.sequence, view.organ, untouched, view.due_on, running)
+
+
+def awaited(state: str, waiting_for: str) -> str:
+    """What is waited for, as one of :data:`AWAITED`."""
+    if state == "unconfirmed":
+        return "receipt-confirmed"
+    first = waiting_for.partition(" ")[0]
+    return first if first in AWAITED else "other"
+
+
+def counted(cases: Iterable[Limits]) -> tuple[Dates, Dates]:
+    """``running`` and ``untouched`` of a snapshot."""
+    running: Counter[tuple[str, str, date]] = Counter()
+    untouched: Counter[tuple[str, str, date]] = Counter()
+    for case in cases:
+        for limit, due_on in case.running:
+            running[case.organ, limit, due_on] += 1
+            if case.untouched and limit == "clarification-notice":
+                untouched[case.organ, limit, due_on] += 1
+        if case.untouched and case.due_on is not None:
+            untouched[case.organ, "answer", case.due_on] += 1
+    return running, untouched
+
+
+class Snapshots:
+    """Keeps the latest snapshot."""
+
+    def __init__(self, pool: Pool, part: Part) -> None:
+        self.latest: Snapshot | None = None
+        self._pool, self._part = pool, part
+        self._known: dict[str, Limits] = {}
+
+    def dead_letters(self) -> DeadLetters | None:
+        """As of the latest snapshot."""
+        return self.latest.dead_letters if self.latest else None
+
+    async def run(self) -> None:
+        """Read on and on, waiting for a database that is away."""
+        patiently = retry_in_place(self.read, on_retry=report_to(self._part))
+        while True:
+            self.latest = await patiently()
+            self._part.ok()
+            await asyncio.sleep(SNAPSHOT_SECONDS)
+
+    async def read(self) -> Snapshot:
+        """A snapshot of now."""
+        await self._refresh()
+        async with self._pool.acquire() as conn:
+            waiting = await conn.fetch(
+                f"SELECT state, waiting_for, count(*) FROM {SCHEMA}.cases "
+                "WHERE state = 'unconfirmed' OR state = 'waiting' AND waiting_for <> '' GROUP BY 1, 2"
+            )
+            unpublished = await conn.fetchval(
+                f"SELECT coalesce(sum(n), 0)::bigint FROM {SCHEMA}.progress g LEFT JOIN {SCHEMA}.published p "
+                f"USING (partition) CROSS JOIN LATERAL (SELECT count(*) AS n FROM {SCHEMA}.events e "
+                "WHERE e.partition = g.partition AND e.number > coalesce(p.through, 0)) AS unpublished"
+            )
+            letters = await dead_letters(conn, SCHEMA)
+        running, untouched = counted(self._known.values())
+        numbers: Counter[str] = Counter()
+        for state, waiting_for, count in waiting:
+            numbers[awaited(state, waiting_for)] += count
+        return Snapshot(running, untouched, numbers, unpublished, letters)
+
+    async def _refresh(self) -> None:
+        """Bring what is remembered of the open cases up to date."""
+        async with self._pool.acquire() as conn:
+            rows = await conn.fetch(f"SELECT subject, sequence FROM {SCHEMA}.cases WHERE state IN ('open', 'stopped')")
+        open_ = {row["subject"]: row["sequence"] for row in rows}
+        self._known = {subject: known for subject, known in self._known.items() if subject in open_}
+        moved = [s for s, sequence in open_.items() if s not in self._known or self._known[s].sequence != sequence]
+        for first in range(0, len(moved), BODIES):
+            async with self._pool.acquire() as conn:
+                bodies = await conn.fetch(
+                    f"SELECT subject, body FROM {SCHEMA}.cases WHERE subject = ANY($1::text[])",
+                    moved[first : first + BODIES],
+                )
+            for row in bodies:
+                self._known[row["subject"]] = limits(decode_case(row["body"]))
+            await asyncio.sleep(0)
