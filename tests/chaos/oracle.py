@@ -35,6 +35,7 @@ class Record:
     offset: int
     key: bytes | None
     value: bytes
+    headers: Mapping[str, bytes] = field(default_factory=dict)
 
 
 @dataclass
@@ -63,18 +64,29 @@ class Log:
     repeated: int
 
 
+LARGEST = 256 * 1024
+"""Bytes; what is larger than any fact can be is none."""
+
+
+def fact_of(record: Record) -> RequestFact | None:
+    """The fact that a record of the fact topic is: whole, of a request, under its subject's key; or None."""
+    try:
+        fact = decode_fact(record.value)
+    except Refused:
+        return None
+    if isinstance(fact, f.OrganRegistered | f.CalendarPublished) or len(record.value) > LARGEST:
+        return None
+    return fact if record.key == fact.subject.encode() else None
+
+
 def read_facts(records: Iterable[Record]) -> Log:
     """Sort the fact topic's records by what they are."""
     log = Log({}, {}, 0, 0)
     seen: set[tuple[str, Ref]] = set()
     for record in records:
         log.records += 1
-        try:
-            fact = decode_fact(record.value)
-        except Refused:
-            log.spoilt[record.partition, record.offset] = record.value
-            continue
-        if isinstance(fact, f.OrganRegistered | f.CalendarPublished):
+        fact = fact_of(record)
+        if fact is None:
             log.spoilt[record.partition, record.offset] = record.value
         elif (name := (fact.subject, fact.ref)) in seen:
             log.repeated += 1

@@ -49,7 +49,7 @@ async def _records(bootstrap: str, topic: str, partitions: int) -> AsyncIterator
             for tp, found in got.items():
                 for r in found:
                     if r.offset < limits[tp]:
-                        yield Record(r.partition, r.offset, r.key, r.value or b"")
+                        yield Record(r.partition, r.offset, r.key, r.value or b"", dict(r.headers))
             for tp in list(left):
                 if await consumer.position(tp) >= limits[tp]:
                     left.discard(tp)
@@ -130,12 +130,13 @@ async def progress(dsn: str) -> Progress | None:
 
 
 async def pending(dsn: str, soon: datetime) -> int | None:
-    """Events not published yet, and cases that the clock has to look at by ``soon``; None as above."""
+    """Events and dead letters not published yet, and cases that the clock has to look at by ``soon``; None as above."""
     row = await _ask(
         dsn,
         "SELECT (SELECT count(*) FROM tracker.events e LEFT JOIN tracker.published p USING (partition)"
         "  WHERE e.number > coalesce(p.through, 0))"
-        " + (SELECT count(*) FROM tracker.cases WHERE wake_at <= $1)",
+        " + (SELECT count(*) FROM tracker.cases WHERE wake_at <= $1)"
+        " + (SELECT count(*) FROM tracker.dead_letter WHERE published_at IS NULL)",
         soon,
     )
     return None if row is None else int(row[0])

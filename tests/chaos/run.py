@@ -161,6 +161,7 @@ class Run:
             "repeated records": remains.log.repeated,
             "requests": len(remains.log.facts),
             "dead letters": len(remains.tables.letters),
+            "dead letters told": len(remains.told),
             "case events": sum(map(len, remains.cases.values())),
             "case records": remains.case_records,
             "cells": len(remains.tables.cells),

@@ -13,7 +13,7 @@ from services.tracker.decide import summary
 from services.tracker.store import encode_case
 from tests.chaos import oracle, reading
 from tests.chaos.cluster import PREFIX, Cluster
-from tests.chaos.oracle import Findings, Log, Worlds
+from tests.chaos.oracle import Findings, Log, Record, Worlds
 from tests.chaos.reading import Tables
 
 
@@ -25,6 +25,8 @@ class Remains:
     cases: dict[str, list[bytes]]
     case_records: int
     worlds: Worlds
+    told: list[Record]
+    """The topic of dead letters."""
     tables: Tables
 
 
@@ -38,6 +40,7 @@ async def read(cluster: Cluster, findings: Findings) -> Remains:
         oracle.read_cases(cases, findings),
         len(cases),
         Worlds(await reading.records(bootstrap, f"{PREFIX}reference", 1)),
+        await reading.records(bootstrap, f"{PREFIX}dead-letters", 1),
         await reading.tables(cluster.postgres.dsn, cluster.facts_topic),
     )
 
@@ -84,6 +87,10 @@ def _check_letters(remains: Remains, findings: Findings) -> None:
             findings.add("dead letter missing or changed", f"{place}: {value[:60]!r}")
     for place in remains.tables.letters.keys() - remains.log.spoilt.keys():
         findings.add("dead letter of a good record", str(place))
+    told = {(int(r.headers["partition"]), int(r.headers["offset"])): r.value for r in remains.told}
+    for place in told.keys() | remains.tables.letters.keys():
+        if told.get(place) != remains.tables.letters.get(place, (None, ""))[0]:
+            findings.add("dead letter not told to its topic", str(place))
     if remains.tables.stats_letters:
         findings.add("dead letters of stats", str(remains.tables.stats_letters))
 
