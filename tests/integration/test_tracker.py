@@ -2,6 +2,7 @@
 
 import asyncio
 from collections.abc import Iterator, Sequence
+from datetime import date, timedelta
 from typing import Any
 from uuid import uuid4
 
@@ -12,6 +13,7 @@ from aiokafka import AIOKafkaConsumer, AIOKafkaProducer, TopicPartition
 from services.events.cases import CaseEvent
 from services.events.codec import decode_case_event
 from services.events.topics import create_topics, topics
+from services.statute.calendars import shipped
 from tests.support import ORGAN, ServiceProcess, answered, eventually, raw, received, service
 
 PARTITIONS = 4
@@ -149,3 +151,32 @@ def test_an_overdue_request_is_told_once_with_its_legal_instant(env: dict[str, s
         events = eventually(lambda: ((e := case_events(env)) and names(e, "r6")[-1] == "RequestOverdue" and e) or None)
         overdue = [e for e in events if type(e).__name__ == "RequestOverdue"]
         assert [e.time.isoformat() for e in overdue if e.time] == ["2013-03-23T00:00:00+08:00"]
+
+
+def test_a_calendar_changed_in_mid_year_moves_the_open_requests_that_it_touches(env: dict[str, str]) -> None:
+    year = [d for d in (date(2013, 1, 1) + timedelta(days=n) for n in range(365)) if d.weekday() < 5]
+    off = [d for d in year if not shipped("CN").is_working(d)] + [date(2013, 3, 22)]
+    worked = sorted(d for d in shipped("CN").on if d.year == 2013)
+    notice = {
+        "calendar": "CN",
+        "year": 2013,
+        "days_off": [d.isoformat() for d in off],
+        "working_days": [d.isoformat() for d in worked],
+        "notice": "示例〔2013〕1号",
+        "published_on": "2013-03-05",
+    }
+    with service("tracker", {**env, "SHIXIAN_NOW": "2013-03-05T10:00:00+08:00"}) as tracker:
+        tracker.wait_ready()
+        facts = [received("open", "2013-03-01"), received("done", "2013-03-01"), answered("done", "2013-03-04")]
+        write(env, [raw("organ-registered", "gz-psb", ORGAN), *facts])
+        assert eventually(lambda: tracker.get("/v1/requests/open"))["due_on"] == "2013-03-22"
+        eventually(lambda: tracker.get("/v1/requests/done")["status"] == "answered" or None)
+        write(env, [raw("calendar-published", "CN", notice)])
+        eventually(lambda: tracker.get("/v1/requests/open")["due_on"] == "2013-03-25" or None)
+        moved = tracker.get("/v1/requests/open/history")[-1]
+        assert moved["type"] == "org.shixian.due-date-set.v1"
+        assert (moved["data"]["old_due_on"], moved["data"]["due_on"]) == ("2013-03-22", "2013-03-25")
+        assert "示例〔2013〕1号" in moved["data"]["calendar"]
+        told = [line["text"]["zh"] for line in tracker.get("/v1/requests/open")["explanation"]]
+        assert any("2013-03-22" in text and "示例〔2013〕1号" in text for text in told)
+        assert len(tracker.get("/v1/requests/done/history")) == 3
