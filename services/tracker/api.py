@@ -5,6 +5,7 @@ from datetime import date
 from typing import Annotated, Any
 
 from litestar import Request, Response, get, post
+from litestar.openapi import ResponseSpec
 from litestar.params import Parameter
 from litestar.types import ControllerRouterHandler
 
@@ -12,7 +13,7 @@ from services.events.refusals import Refused
 from services.runtime.clock import Clock
 from services.runtime.database import Pool
 from services.runtime.problems import FieldProblem, ProblemError, described
-from services.tracker import board, preview
+from services.tracker import board, ics, preview
 from services.tracker.board import Detail, Page, Query, Status
 from services.tracker.world import World
 
@@ -75,6 +76,21 @@ def handlers(deps: Deps) -> list[ControllerRouterHandler]:
         """The latest facts that were rejected, and records that could not be read, each with the reason."""
         return await board.rejections(deps.pool, limit)
 
+    @get("/v1/deadlines.ics", responses={200: ResponseSpec(bytes, media_type="text/calendar", description="The feed.")})
+    async def deadlines(organ: str | None = None) -> Response[bytes]:
+        """The due dates of requests that are not ended, as an iCalendar feed to subscribe to."""
+        now = deps.clock.now()
+        found: list[board.Item] = []
+        for status in ("overdue", "due-today", "open"):
+            cursor: str | None = None
+            while True:
+                page = await board.requests(deps.pool, Query(status, organ, limit=MOST, cursor=cursor), deps.world, now)
+                found += page.requests
+                cursor = page.next
+                if cursor is None:
+                    break
+        return Response(ics.feed(found, now), media_type="text/calendar; charset=utf-8")
+
     @post(
         "/v1/preview",
         status_code=200,
@@ -90,4 +106,4 @@ def handlers(deps: Deps) -> list[ControllerRouterHandler]:
             raise ProblemError(422, str(refused), kind="case-refused", errors=[wrong]) from None
         return Response(answer, media_type="application/json")
 
-    return [root, requests, request, rejections, preview_due]
+    return [root, requests, request, rejections, deadlines, preview_due]

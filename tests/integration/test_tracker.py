@@ -6,6 +6,7 @@ from datetime import date, timedelta
 from typing import Any
 from uuid import uuid4
 
+import icalendar
 import msgspec
 import pytest
 from aiokafka import AIOKafkaConsumer, AIOKafkaProducer, TopicPartition
@@ -110,6 +111,18 @@ def test_a_request_of_an_unknown_organ_waits_for_its_registration(env: dict[str,
     write(env, [raw("organ-registered", "gz-psb", ORGAN)])
     eventually(lambda: tracker.get("/v1/requests/r2")["status"] == "overdue" or None)
     assert eventually(lambda: names(case_events(env), "r2")[-1] == "RequestOverdue" or None)
+
+
+def test_due_dates_can_be_subscribed_to(env: dict[str, str], tracker: ServiceProcess) -> None:
+    write(env, [raw("organ-registered", "gz-psb", ORGAN), received("r7", "2013-03-01"), received("r8", "2013-03-04")])
+    eventually(lambda: tracker.get("/v1/requests/r8"))
+    answer = tracker.http.get("/v1/deadlines.ics?organ=gz-psb")
+    assert answer.headers["content-type"].startswith("text/calendar")
+    events = icalendar.Calendar.from_ical(answer.content).walk("VEVENT")
+    assert {str(e["uid"]): e.decoded("dtstart") for e in events} == {
+        "r7@shixian": date(2013, 3, 22),
+        "r8@shixian": date(2013, 3, 25),
+    }
 
 
 def test_garbage_becomes_dead_letters_and_the_tracker_goes_on(env: dict[str, str], tracker: ServiceProcess) -> None:
