@@ -1,0 +1,32 @@
+"""A short run of the chaos harness: every kind of fault once, and the comparison with the oracle."""
+
+from collections import Counter
+from pathlib import Path
+
+import pytest
+
+from tests.chaos import faults
+from tests.chaos.histories import generate
+from tests.chaos.run import chaos
+
+SEED, FACTS = 7, 6000
+
+
+@pytest.mark.timeout(600)
+async def test_nothing_is_lost_or_doubled_whatever_fails(folder: Path, classpath: list[Path]) -> None:
+    summary = await chaos(SEED, len(faults.KINDS), FACTS, folder, classpath)
+    assert not summary.findings.counts, "\n".join(summary.lines())
+    assert summary.faults == Counter(f"{kind} {target}" for kind, target in faults.KINDS)
+    assert not summary.ended_by_themselves
+    # The run was one: facts of all requests, repeated ones among them, and garbage beside them.
+    assert summary.figures["accepted"] >= FACTS
+    assert summary.figures["repeated records"] > 0
+    assert summary.figures["dead letters"] >= len(generate(SEED, FACTS).garbage) - 5
+    assert summary.figures["case events"] > summary.figures["requests"]
+
+
+def test_a_load_and_a_plan_are_the_same_for_the_same_seed() -> None:
+    assert generate(3, 2000) == generate(3, 2000)
+    assert generate(3, 2000) != generate(4, 2000)
+    assert list(faults.plan(3, 40)) == list(faults.plan(3, 40))
+    assert list(faults.plan(3, 40)) != list(faults.plan(4, 40))
