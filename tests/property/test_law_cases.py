@@ -1,6 +1,6 @@
 """Any order of arrival and any redelivery of the same facts end in one case: all kinds, corrections, retractions."""
 
-from datetime import UTC, date, datetime, time, timedelta
+from datetime import date, timedelta
 from decimal import Decimal
 from random import Random
 from typing import Any
@@ -9,40 +9,13 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from services.events import facts as f
-from services.events.codec import FACT_TYPES
-from services.events.envelope import type_of
 from services.events.facts import RequestFact
-from services.events.vocabulary import Label, Ref
+from services.events.vocabulary import Ref
 from services.tracker.case import Case, look
 from services.tracker.decide import decide, tick
-from services.tracker.world import World
+from tests.law_cases import NOW, WORLD, make, played
 
-NOW = datetime(2026, 6, 1, tzinfo=UTC)
-SOURCE = "urn:test"
 START = date(2019, 4, 1)
-
-
-def make(name: str, number: int, on: date, **values: Any) -> Any:
-    shape: Any = FACT_TYPES[type_of(name)]
-    data = {x: y for x, y in shape.__annotations__.items() if x == "data"}["data"](**values)
-    return shape(
-        specversion="1.0",
-        id=f"{name}/{number}",
-        source=SOURCE,
-        subject="r",
-        time=datetime.combine(on, time(4), UTC),
-        data=data,
-    )
-
-
-def world() -> World:
-    organ = f.OrganData(
-        code="o", name=Label(zh="机关", en="Organ"), timezone="Asia/Shanghai", calendar="CN", statute="CN"
-    )
-    return World([f.OrganRegistered(specversion="1.0", id="o", source=SOURCE, subject="o", data=organ)])
-
-
-WORLD = world()
 
 
 @st.composite
@@ -129,13 +102,6 @@ def histories(draw: st.DrawFn) -> list[RequestFact]:
             plain = {k: str(v) if isinstance(v, Decimal) else v for k, v in plain.items()}
             found.append(make("fact-corrected", 100 + number, on, amends=ref, data=plain))
     return found
-
-
-def played(facts: list[RequestFact]) -> Case:
-    case = Case(subject="r")
-    for fact in facts:
-        case, _ = decide(case, fact, WORLD, NOW, {})
-    return tick(case, WORLD, NOW)[0]
 
 
 @settings(max_examples=250)
