@@ -7,7 +7,7 @@ and the fixed holidays only, and every date that reaches there is provisional.
 
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, field
-from datetime import date
+from datetime import date, timedelta
 from functools import cached_property
 from itertools import accumulate, compress
 
@@ -16,6 +16,8 @@ from services.statute.errors import OutOfRange
 FIRST = date(1948, 1, 1)
 LAST = date(2219, 12, 31)
 WEEK = ("Monday", "Tuesday", "Wednesday", "Thursday", "Friday", "Saturday", "Sunday")
+REACH = timedelta(days=90)
+"""How far back from its last day a limit is taken to begin, where its beginning isn't given."""
 _BASE = FIRST.toordinal()
 _SIZE = LAST.toordinal() - _BASE + 1
 
@@ -106,12 +108,10 @@ class Calendar:
     def is_provisional(self, day: date, since: date | None = None) -> bool:
         """Whether a date counted from ``since`` up to ``day`` reaches into a year whose days aren't published.
 
-        Without ``since`` a year that stands alone (the year before it is not published) is taken as reached from there.
+        Without ``since`` the count is taken to reach back :data:`REACH`.
         """
-        first = since.year if since else day.year
-        if not since and not self.published_from.year <= day.year <= self.published_through.year:
-            first -= 1
-        return not all(self.is_published(year) for year in range(first, day.year + 1))
+        first = since or day - REACH
+        return not all(self.is_published(year) for year in range(first.year, day.year + 1))
 
     def is_published(self, year: int) -> bool:
         """Whether the days of that year are published."""

@@ -54,7 +54,7 @@ def _get(file: str, data: Mapping[str, Any], key: str, kind: type | tuple[type, 
 def weekend_of(names: object, file: str) -> frozenset[int]:
     """Days of the week from their English names. Raises :class:`BadData`."""
     week = [name.lower() for name in WEEK]
-    if not isinstance(names, list) or not set(names) <= set(week):
+    if not isinstance(names, list | tuple) or any(name not in week for name in names):
         raise BadData(file, "weekend", f"expected names of weekdays ({', '.join(week)}), got {names!r}")
     return frozenset(week.index(n) for n in names)
 
@@ -108,17 +108,21 @@ def _yearly(file: str, data: Mapping[str, Any]) -> Iterator[tuple[date, str]]:
 def _listed(file: str, data: Mapping[str, Any], key: str, kind: type) -> dict[date, Any]:
     found = {}
     for day, value in _get(file, data, key, dict, {}).items():
-        if not re.fullmatch(r"\d{4}-\d\d-\d\d", day) or not isinstance(value, kind):
-            raise BadData(file, f"{key}.{day}", f"expected a date YYYY-MM-DD and a {kind.__name__}, got {value!r}")
+        if not isinstance(value, kind):
+            raise BadData(file, f"{key}.{day}", f"expected a {kind.__name__}, got {value!r}")
         found[_day(file, f"{key}.{day}", day)] = value
     return found
 
 
 def _day(file: str, key: str, day: object) -> date:
-    try:
-        found = day if type(day) is date else date.fromisoformat(str(day))
-    except ValueError:
-        raise BadData(file, key, f"expected dates YYYY-MM-DD, got {day!r}") from None
+    found = day
+    if isinstance(day, str) and re.fullmatch(r"\d{4}-\d\d-\d\d", day):
+        try:
+            found = date.fromisoformat(day)
+        except ValueError:
+            raise BadData(file, key, f"there is no day {day}") from None
+    if type(found) is not date:
+        raise BadData(file, key, f"expected dates YYYY-MM-DD, got {day!r}")
     if not FIRST <= found <= LAST:
         raise BadData(file, key, f"{found} is outside {FIRST} to {LAST}")
     return found
