@@ -37,7 +37,7 @@ def _dates(old: View, new: View, profile: Profile, today: date) -> list[Decision
     if new.due_on and old.stopped_since and not new.stopped_since and not new.closing:
         values = {"on": today, "due_on": new.due_on}
         found.append(Decision("clock-resumed", today, _answer(values, moved_by)))
-    if new.due_on and (new.due_on, new.provisional) != (known, old.provisional) and not _only_ended(known, new):
+    if new.due_on and (new.due_on, new.provisional) != (known, old.provisional) and not _only_ended(known, old, new):
         values = {"due_on": new.due_on, "provisional": new.provisional, "calendar": new.calendar}
         if known:
             values["old_due_on"] = known
@@ -53,9 +53,10 @@ def _dates(old: View, new: View, profile: Profile, today: date) -> list[Decision
     return found + _end(old, new, profile.answer.article)
 
 
-def _only_ended(known: date | None, new: View) -> bool:
-    """Whether the date stands and just stopped being provisional because the request ended."""
-    return bool(new.closing) and known == new.due_on
+def _only_ended(known: date | None, old: View, new: View) -> bool:
+    """Whether nothing moved the date but the end of the request, which cuts a stop short and settles what was
+    provisional; the end itself says the date then."""
+    return bool(new.closing) and (known == new.due_on or (old.stopped_since is not None and old.moves == new.moves))
 
 
 def _moved_by(old: View, new: View, profile: Profile) -> str:

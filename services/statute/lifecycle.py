@@ -84,7 +84,9 @@ def derive(draft: Draft, profile: Profile, calendar: Calendar, today: date) -> V
     halts = [] if end else run.stands_still(today)
     late_by = end[0] if end else today
     overdue_from = due + _DAY if due is not None and late_by > due else None
-    provisional = due is not None and not end and clocks.depends_on_calendar(clock) and calendar.is_provisional(due)
+    provisional = (
+        due is not None and not end and clocks.depends_on_calendar(clock) and calendar.is_provisional(due, run.event)
+    )
     rungs = [] if end or due is None else _rungs(run, due)
     statute_other, due_on_other = _other(run, due)
     halted = min((s.days.first for s in halts if s.days), default=None)

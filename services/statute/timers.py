@@ -9,6 +9,8 @@ from services.statute.view import Review, Timer
 from services.statute.walk import Run, limit_clock, limit_due
 
 _DAY = timedelta(days=1)
+_COUNTED = ("consultation", "fee-payment")
+"""Limits that are counted; the others of the run are dates that somebody set."""
 
 
 def timers(
@@ -22,21 +24,25 @@ def timers(
     """The limits of the run; the dates are those of the answer's own limit."""
     end = run.end[0] if run.end else None
     article = run.profile.answer.article
-    first = Timer("answer", run.event, due, article, provisional, stopped_since, end, overdue_from)
+    silence = "" if run.profile.silence == "none" else run.profile.silence
+    first = Timer("answer", run.event, due, article, provisional, stopped_since, end, overdue_from, silence=silence)
     notice = _notice(run, end)
     found = [first] if notice is None else [first, notice]
     if run.timers:
-        found += [_ended(timer, end) for timer in run.timers]
+        found += [_ended(run, timer, end) for timer in run.timers]
     if run.end or overdue_from or reviews:
         found += _remedies(run, overdue_from, reviews)
     return tuple(found)
 
 
-def _ended(timer: Timer, end: date | None) -> Timer:
+def _ended(run: Run, timer: Timer, end: date | None) -> Timer:
     """A limit with its breach, and ended with the request where it was still open."""
-    done = timer.done_on or end
-    kept = timer.due_on is None or (done is not None and done <= timer.due_on)
-    return replace(timer, done_on=done, overdue_from=None if kept or timer.due_on is None else timer.due_on + _DAY)
+    done, due = timer.done_on or end, timer.due_on
+    if due is None:
+        return replace(timer, done_on=done)
+    late = None if done is not None and done <= due else due + _DAY
+    unsure = done is None and timer.limit in _COUNTED and run.calendar.is_provisional(due, timer.start)
+    return replace(timer, done_on=done, overdue_from=late, provisional=unsure)
 
 
 def _notice(run: Run, end: date | None) -> Timer | None:
@@ -62,7 +68,7 @@ def _remedies(run: Run, overdue_from: date | None, reviews: tuple[Review, ...]) 
                 continue
             clock = limit_clock(remedy.limit, event, run.profile, run.calendar)
             due = limit_due(remedy.limit, event, run.profile, run.calendar)
-            unsure = clocks.depends_on_calendar(clock) and run.calendar.is_provisional(due)
+            unsure = clocks.depends_on_calendar(clock) and run.calendar.is_provisional(due, event)
             done = next((d for d in filed if d >= event), None)
             late = due + _DAY if done is not None and done > due else None
             found.append(Timer(remedy.kind, event, due, remedy.limit.article, unsure, None, done, late, about=about))

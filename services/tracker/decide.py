@@ -53,7 +53,7 @@ def tick(case: Case, world: World, now: datetime) -> tuple[Case, list[CaseEvent]
     """The case at ``now`` by the clock (and the calendars known) alone, the events, and when to look again."""
     as_of = max(case.as_of, _today(world, case.view.organ, now))
     view, profile = look(case, world, as_of)
-    found = decisions.changes(case.view, view, profile, as_of)
+    found = decisions.changes(case.view, view, profile, as_of) + _rejections(case.view, view)
     if not found:
         return case, [], view.wake_on
     after, events = _conclude(case, view, found, None, world, as_of, now)

@@ -149,9 +149,11 @@ def _fact(place: int, given: Given) -> Fact:
         problem = f"{given.type[:100]!r} is no fact about a request's time"
         raise Refused(FieldError(f"$.facts[{place}].type", problem, f"one of {', '.join(sorted(MEANINGS))}"))
     at = f"$.facts[{place}].data"
-    data = _decoded(_data[name], given.data, _SHAPES[name], at)
+    data: Any = _decoded(_data[name], given.data, _SHAPES[name], at)
     for field in _DATES[data.__class__]:
-        _within(f"{at}.{field}", getattr(data, field))
+        day = getattr(data, field)
+        if day is not None and not FIRST_DAY <= day <= LAST_DAY:
+            _within(f"{at}.{field}", day)
     return Fact(name, "", f"fact {place + 1}", data)
 
 
