@@ -10,6 +10,8 @@ from typing import Annotated, Any, NoReturn
 
 import typer
 
+from services.commands import report_cli
+
 app = typer.Typer(
     name="shixian",
     help="Time limits of requests to public authorities, tracked and counted. 依申请公开的时限跟踪与年度统计。",
@@ -126,35 +128,7 @@ def sample() -> None:
         sys.stdout.buffer.write(line + b"\n")
 
 
-@app.command()
-def report(
-    form: Annotated[str, typer.Option(help="The form, e.g. cn-gz-2013.")],
-    organ: Annotated[str, typer.Option(help="The organ's code.")],
-    year: Annotated[int, typer.Option(min=1950, max=2199)],
-    facts: Annotated[
-        Path | None, typer.Option(help="Fold this file of facts offline instead of asking the service.")
-    ] = None,
-    format: Annotated[str, typer.Option(help="table or json")] = "table",
-    url: Url = "",
-) -> None:
-    """Print an organ's annual report."""
-    from services.commands import reporting
-
-    if format not in reporting.FORMATS:
-        fail(f"--format: expected one of {', '.join(reporting.FORMATS)}, got {format!r}")
-    try:
-        if facts is not None:
-            found = reporting.fold_file(facts, form, organ, year, datetime.now(UTC))
-        else:
-            found = reporting.fetch(_url(_settings().stats_port, url), form, organ, year)
-    except reporting.Failed as error:
-        fail(str(error))
-    if format == "json":
-        typer.echo(reporting.as_json(found))
-    else:
-        from rich.console import Console
-
-        reporting.print_table(found, Console())
+app.command()(report_cli.report)
 
 
 @app.command()

@@ -1,8 +1,9 @@
 """An annual report for the command line: from the stats service, or folded offline from a file of facts."""
 
-from collections.abc import Iterable
-from datetime import datetime
+from collections.abc import Iterable, Iterator
+from datetime import date, datetime, time
 from pathlib import Path
+from typing import Any, NamedTuple
 from zoneinfo import ZoneInfo
 
 import httpx
@@ -11,21 +12,37 @@ from rich.console import Console
 from rich.table import Table
 
 from services.commands import offline
+from services.events.facts import CalendarPublished, FactCorrected, FactRetracted, OrganRegistered, RequestFact
+from services.events.vocabulary import Label
+from services.stats import flat, render, tree
 from services.stats import form as forms
 from services.stats.fold import Fold
-from services.stats.report import Report, make_report
+from services.stats.report import Lang, Report, failures, make_with_previous
+from services.statute.lifecycle import legal_date
+from services.tracker.case import lawful
+from services.tracker.world import World
 
-FORMATS = ("table", "json")
+FORMATS = ("table", "json", "csv", "xlsx", "docx", "html")
+BINARY = ("xlsx", "docx")
 
-_json = msgspec.json.Encoder(decimal_format="number")
+Facts = Iterable[OrganRegistered | CalendarPublished | RequestFact]
 
 
 class Failed(RuntimeError):
     """The report can't be had; says why in one line."""
 
 
-def load_form(form_id: str) -> forms.Form:
-    """A form that ships. Raises :class:`Failed`."""
+class Made(NamedTuple):
+    """A report folded offline, with what it is printed with."""
+
+    report: Report
+    name: Label
+
+
+def load_form(form_id: str, year: int = 0, statute: str = "CN") -> forms.Form:
+    """A form that ships; with no name the one made for the year. Raises :class:`Failed`."""
+    if not form_id:
+        return forms.form_for(year, statute)
     try:
         return forms.load(form_id)
     except forms.UnknownForm as error:
@@ -34,9 +51,24 @@ def load_form(form_id: str) -> forms.Form:
 
 def fold(lines: Iterable[bytes], form_id: str, organ: str, year: int, now: datetime) -> Report:
     """The report that the facts of a JSON-lines file make by ``now``. Raises :class:`Failed`."""
-    form = load_form(form_id)
+    return make(lines, form_id, organ, year, now).report
+
+
+def make(
+    lines: Iterable[bytes], form_id: str, organ: str, year: int, now: datetime, *, as_of: date | None = None
+) -> Made:
+    """The same with the organ's name; with ``as_of`` as it would have been known when that day ended there.
+
+    An organ that others are under reports the sum of them all. Raises :class:`Failed`.
+    """
+    if form_id:
+        load_form(form_id)
     try:
-        world, events = offline.run(offline.read_facts(lines), now)
+        facts = list(offline.read_facts(lines))
+        if as_of is not None:
+            now = min(now, datetime.combine(as_of, time.max, _zone(facts, organ)))
+            facts = list(known_by(facts, now))
+        world, events = offline.run(facts, now)
     except offline.BadLine as error:
         raise Failed(str(error)) from None
     if organ not in world.organs:
@@ -44,31 +76,75 @@ def fold(lines: Iterable[bytes], form_id: str, organ: str, year: int, now: datet
     counted = Fold()
     for event in events:
         counted.apply(event)
-    today = now.astimezone(ZoneInfo(world.organs[organ].timezone)).date()
-    return make_report(form, organ, year, today.isoformat(), counted.cells_of(organ, year))
+    form = load_form(form_id, year, world.organs[organ].statute)
+    told = as_of or now.astimezone(ZoneInfo(world.organs[organ].timezone)).date()
+    report = make_with_previous(form, organ, year, told.isoformat(), counted.cells, organs_of(world, organ))
+    return Made(report, world.organs[organ].name)
 
 
-def fold_file(path: Path, form_id: str, organ: str, year: int, now: datetime) -> Report:
+def organs_of(world: World, organ: str) -> list[str]:
+    """The organ with all that are under it."""
+    return tree.below(organ, {code: data.parent for code, data in world.organs.items()})
+
+
+def _zone(facts: Facts, organ: str) -> ZoneInfo:
+    zones = (f.data.timezone for f in facts if isinstance(f, OrganRegistered) and f.data.code == organ)
+    return ZoneInfo(next(zones, "UTC"))
+
+
+def known_by(facts: Facts, now: datetime) -> Iterator[OrganRegistered | CalendarPublished | RequestFact]:
+    """The facts that were known at ``now``: written, or else made by then; of those that say neither, the ones whose
+    own legal date had come. Organs are always known, and so is an amendment without any date."""
+    for fact in facts:
+        match fact:
+            case OrganRegistered():
+                known = True
+            case CalendarPublished():
+                known = fact.data.published_on <= now.date()
+            case _ if (instant := fact.recordedtime or fact.time) is not None:
+                known = instant <= now
+            case FactCorrected() | FactRetracted():
+                known = True
+            case _:
+                known = legal_date(lawful(fact)) <= now.date()
+        if known:
+            yield fact
+
+
+def make_from(path: Path, form_id: str, organ: str, year: int, now: datetime, *, as_of: date | None = None) -> Made:
     """The same for a file. Raises :class:`Failed`."""
     try:
         with path.open("rb") as lines:
-            return fold(lines, form_id, organ, year, now)
+            return make(lines, form_id, organ, year, now, as_of=as_of)
     except OSError as error:
         raise Failed(f"--facts: {path}: {error.strerror}") from None
 
 
-def fetch(url: str, form_id: str, organ: str, year: int) -> Report:
+def fetch(url: str, form_id: str, organ: str, year: int, *, as_of: date | None = None) -> Report:
     """The report from a stats service at ``url``. Raises :class:`Failed`."""
-    load_form(form_id)
+    answer = ask(url, form_id, organ, year, "json", as_of=as_of)
+    return render.from_json(answer.content)
+
+
+def ask(
+    url: str, form_id: str, organ: str, year: int, suffix: str, *, as_of: date | None = None, lang: Lang = "zh"
+) -> httpx.Response:
+    """A report from a stats service in one of its formats. Raises :class:`Failed`."""
+    if form_id:
+        load_form(form_id)
+    given: dict[str, Any] = {"form": form_id, "as_of": as_of and as_of.isoformat(), "lang": lang}
     try:
         answer = httpx.get(
-            f"{url}/v1/annual/{organ}/{year}.json", params={"form": form_id}, timeout=30, trust_env=False
+            f"{url}/v1/annual/{organ}/{year}.{suffix}",
+            params={key: value for key, value in given.items() if value},
+            timeout=60,
+            trust_env=False,
         )
     except httpx.HTTPError as error:
         raise Failed(f"the stats service at {url} does not answer ({error}); --facts FILE needs no service") from None
     if answer.status_code != 200:
         raise Failed(f"the stats service answers {answer.status_code}: {_detail(answer)}")
-    return msgspec.json.decode(answer.content, type=Report)
+    return answer
 
 
 def _detail(answer: httpx.Response) -> str:
@@ -80,25 +156,70 @@ def _detail(answer: httpx.Response) -> str:
 
 def as_json(report: Report) -> str:
     """The contract's JSON, decimals exact."""
-    return msgspec.json.format(_json.encode(report), indent=2).decode()
+    return msgspec.json.format(render.to_json(report), indent=2).decode()
+
+
+def written(made: Made, format: str, lang: Lang) -> bytes:
+    """The report in one of :data:`FORMATS` but the first, as a file's content."""
+    form = load_form(made.report.form)
+    match format:
+        case "json":
+            return as_json(made.report).encode() + b"\n"
+        case "csv":
+            return flat.to_csv(made.report, form, lang=lang).encode()
+        case "xlsx":
+            from services.stats import spreadsheet
+
+            return spreadsheet.to_xlsx(made.report, form, made.name, lang=lang)
+        case "docx":
+            from services.stats import document
+
+            return document.to_docx(made.report, form, made.name, lang=lang)
+        case _:
+            return render.to_html(made.report, form, made.name, lang=lang, alone=True).encode()
+
+
+def broken(report: Report) -> list[str]:
+    """The rules that must hold and don't, each with the cells, one line each."""
+    form = load_form(report.form)
+    return [f"{c.rule}: {render.rule_label(form, c.rule, 'en')}: {c.detail}" for c in failures(form, report)]
 
 
 def print_table(report: Report, console: Console, *, only: str = "") -> None:
     """The report's tables for a terminal, or one of them, with both languages and what does not add up."""
     form = load_form(report.form)
-    labels = {table.id: table for table in form.tables}
-    for table in report.tables:
+    numbers = report.numbers()
+    for table in form.tables:
         if only in ("", table.id):
-            said = labels[table.id]
-            shown = Table(title=f"{said.title.zh}  {said.title.en}\n{report.organ} · {report.year}", title_style="bold")
-            shown.add_column(f"{said.head.zh} {said.head.en}")
-            for column in said.columns:
+            title = f"{table.title.zh}  {table.title.en}\n{report.organ} · {report.year}"
+            rows = {row.id: numbers[table.id, row.id] for row in table.rows}
+            shown = Table(title=title, title_style="bold")
+            shown.add_column(f"{table.head.zh} {table.head.en}")
+            if table.layout == "rows" and len(table.columns) > 1:
+                # Too wide for a terminal in two languages.
+                shown.columns[0].header = table.head.zh
+                for column in table.columns:
+                    wide = max(4, *(len(f"{rows[row.id][column.id]:,}") for row in table.rows))
+                    shown.add_column(column.label.zh, justify="right", overflow="fold", width=wide)
+                for row in table.rows:
+                    cells = [f"{rows[row.id][c.id]:,}" for c in table.columns]
+                    shown.add_row(f"{'  ' * row.level}{row.label.zh}", *cells)
+            elif table.layout == "rows":
+                (column,) = table.columns
                 shown.add_column(f"{column.label.zh} {column.label.en}", justify="right")
-            for row, known in zip(table.rows, said.rows, strict=True):
-                indent = "  " * known.level
-                cells = [f"{row.cells[c.id]:,}" for c in said.columns]
-                shown.add_row(f"{indent}{row.label.zh}  {row.label.en}", *cells)
+                for row in table.rows:
+                    label = f"{'  ' * row.level}{row.label.zh}  {row.label.en}"
+                    shown.add_row(label, f"{rows[row.id][column.id]:,}")
+            else:
+                shown.add_column("", justify="right")
+                for row in table.rows:
+                    for column in table.columns_of(row):
+                        label = f"{row.label.zh} · {column.label.zh}  {row.label.en}: {column.label.en}"
+                        shown.add_row(label, f"{rows[row.id][column.id]:,}")
             console.print(shown)
+    warnings = failures(form, report, "warning")
     for check in report.checks:
         if not check.ok:
-            console.print(f"does not add up: {check.rule}: {check.detail}", style="red")
+            warns = check in warnings
+            text = "compare with the year before" if warns else "does not add up"
+            console.print(f"{text}: {check.rule}: {check.detail}", style="yellow" if warns else "red")

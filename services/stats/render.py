@@ -1,19 +1,19 @@
-"""A report as JSON, on the terminal, and as a page that prints on A4."""
+"""A report as JSON, and as a page that prints on A4."""
 
+from collections.abc import Mapping
 from decimal import Decimal
 from functools import cache
 from importlib.resources import files
+from types import MappingProxyType
 from typing import Any
 
 import msgspec
 from jinja2 import Environment, PackageLoader, StrictUndefined
 from msgspec import Struct
-from rich import box
-from rich.console import Console
-from rich.table import Table
 
 from services.events.vocabulary import Label
-from services.stats.form import Form, FormTable
+from services.stats.form import Form
+from services.stats.layout import grid
 from services.stats.report import Lang, Report, said
 
 _encoder = msgspec.json.Encoder(decimal_format="number")
@@ -26,6 +26,10 @@ WORDS: dict[str, Label] = {
     "checks": Label("勾稽关系", "Arithmetic"),
     "holds": Label("成立", "holds"),
     "fails": Label("不成立", "does not hold"),
+    "warns": Label("请核对", "to be looked at"),
+    "published": Label("已公布的数字", "as published"),
+    "unconfirmed": Label("未经核对", "unconfirmed"),
+    "unconfirmed_text": Label("本行未与原表核对", "This row was not compared with the printed form"),
     "rule": Label("规则", "Rule"),
     "figures": Label("数字", "Figures"),
     "as_of": Label("数据截至", "As of"),
@@ -74,32 +78,6 @@ def from_json(text: bytes) -> Report:
     return _decoder.decode(text)
 
 
-def print_tables(report: Report, form: Form, console: Console, *, lang: Lang = "zh", only: str = "") -> None:
-    """The report's tables (or just one, by its id) and its failed checks, on a terminal."""
-    for table in report.tables:
-        if only in ("", table.id):
-            console.print(_terminal_table(report, next(t for t in form.tables if t.id == table.id), lang))
-    for check in report.checks:
-        if not check.ok:
-            console.print(f"{said(WORDS['fails'], lang)}: {rule_label(form, check.rule, lang)} ({check.detail})")
-
-
-def _terminal_table(report: Report, shape: FormTable, lang: Lang) -> Table:
-    found = Table(title=said(shape.title, lang), title_justify="left", box=box.SQUARE)
-    found.add_column(said(shape.head, lang))
-    units = any(row.unit for row in shape.rows)
-    if units:
-        found.add_column(said(WORDS["unit"], lang))
-    for column in shape.columns:
-        found.add_column(said(column.label, lang), justify="right")
-    cells = next({r.id: r.cells for r in t.rows} for t in report.tables if t.id == shape.id)
-    for row in shape.rows:
-        unit = [said(row.unit, lang) if row.unit else ""] if units else []
-        numbers = [str(cells[row.id][column.id]) for column in shape.columns]
-        found.add_row("  " * row.level + said(row.label, lang), *unit, *numbers)
-    return found
-
-
 def rule_label(form: Form, rule: str, lang: Lang) -> str:
     """What a rule of the form says; its name where the form has no such rule."""
     return next((said(r.label, lang) for r in form.checks if r.rule == rule), rule)
@@ -136,19 +114,33 @@ def page(template: str, lang: Lang, **values: Any) -> str:
 
 
 def to_html(
-    report: Report, form: Form, name: Label, standing: Standing | None = None, *, lang: Lang = "zh", alone: bool = False
+    report: Report,
+    form: Form,
+    name: Label,
+    standing: Standing | None = None,
+    *,
+    lang: Lang = "zh",
+    alone: bool = False,
+    more: Mapping[str, Any] = MappingProxyType({}),
 ) -> str:
-    """The report as a page; ``alone``: as a file by itself, with its styles inside and no links."""
-    cells = {table.id: {row.id: row.cells for row in table.rows} for table in report.tables}
+    """The report as a page; ``alone``: as a file by itself, with its styles inside and no links.
+
+    ``more`` is what the service adds: see ``templates/report.html``.
+    """
+    numbers = report.numbers()
+    grids = {table.id: grid(table, {row.id: numbers[table.id, row.id] for row in table.rows}) for table in form.tables}
+    warnings = {rule.rule for rule in form.checks if rule.severity == "warning"}
     return page(
         "report.html",
         lang,
         report=report,
         form=form,
         name=name,
-        cells=cells,
+        grids=grids,
         standing=standing,
         alone=alone,
         css=stylesheet() if alone else "",
+        warnings=warnings,
         rule_label=lambda rule: rule_label(form, rule, lang),
+        extra={"links": {}, "revised": {}, **more},
     )

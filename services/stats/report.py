@@ -1,15 +1,17 @@
 """A year's report: a form filled from the cells, with its arithmetic checked. Pure."""
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Collection, Mapping
 from typing import Literal
 
 from msgspec import Struct
 
 from services.events.vocabulary import Label
-from services.stats.cells import LEVEL_SUFFIX, Cell, Number, plain
-from services.stats.form import DIMENSIONS, Counts, Filter, Form, Rule
+from services.stats.cells import Cell, Number, of_year, plain
+from services.stats.form import DIMENSIONS, Counts, Filter, Form, Rule, Term
 
 Lang = Literal["zh", "en"]
+Place = tuple[str, str]
+"""A table and a row."""
 
 
 class ReportRow(Struct, frozen=True):
@@ -25,12 +27,12 @@ class ReportTable(Struct, frozen=True):
 
 
 class Check(Struct, frozen=True):
-    """One rule of the form's arithmetic, in one column, and whether it holds."""
+    """One rule of the form's arithmetic, in one column (or row), and whether it holds."""
 
     rule: str
     ok: bool
     detail: str
-    """The rows compared and their numbers."""
+    """The table, the cells compared and their numbers."""
 
 
 class Report(Struct, frozen=True):
@@ -40,80 +42,131 @@ class Report(Struct, frozen=True):
     organ: str
     year: int
     as_of: str
-    """The local date in the organ's zone for which it was made."""
+    """The local date in the organ's zone for which it was made, or the instant that was asked for."""
     tables: tuple[ReportTable, ...]
     checks: tuple[Check, ...]
 
-
-def make_report(form: Form, organ: str, year: int, as_of: str, cells: Mapping[Cell, Number]) -> Report:
-    """``form`` filled for one organ's year; ``cells`` may hold others' too, and lacks those that are 0."""
-    own = {cell: number for cell, number in cells.items() if cell.organ == organ and cell.year == year}
-    levels = latest_levels(own)
-    tables = tuple(
-        ReportTable(
-            table.id,
-            tuple(
-                ReportRow(row.id, row.label, {c.id: _count(row.counts, c.where, own, levels) for c in table.columns})
-                for row in table.rows
-            ),
-        )
-        for table in form.tables
-    )
-    numbers = {(t.id, r.id): r.cells for t in tables for r in t.rows}
-    checks = [
-        _check(rule, column.id, numbers)
-        for rule in form.checks
-        for table in form.tables
-        if table.id == rule.table
-        for column in table.columns
-    ]
-    return Report(form.id, organ, year, as_of, tables, tuple(checks))
+    def numbers(self) -> dict[Place, dict[str, Number]]:
+        """The numbers of each row by table and row."""
+        return {(table.id, row.id): row.cells for table in self.tables for row in table.rows}
 
 
-def latest_levels(cells: Mapping[Cell, Number]) -> dict[str, Number]:
-    """The latest level of each measure that is one; of two on the same day the one whose name comes last."""
-    latest: dict[str, Cell] = {}
-    for cell in cells:
-        if cell.kind == "level-known" and (cell.a not in latest or cell[4:] > latest[cell.a][4:]):
-            latest[cell.a] = cell
-    return {measure: cells.get(cell._replace(kind="level"), 0) for measure, cell in latest.items()}
+def make_report(
+    form: Form,
+    organ: str,
+    year: int,
+    as_of: str,
+    cells: Mapping[Cell, Number],
+    *,
+    organs: Collection[str] = (),
+    previous: Report | None = None,
+) -> Report:
+    """``form`` filled for one organ's year, or for several ``organs`` together under the name of one.
+
+    ``cells`` may hold others' too, lacks those that are 0, and has what was carried in the years before.
+    ``previous`` is the same form a year earlier; without it the rules that look back are left out.
+    """
+    by_kind: dict[str, list[tuple[Cell, Number]]] = {}
+    for cell, number in of_year(cells, organs or {organ}, year, organ).items():
+        by_kind.setdefault(cell.kind, []).append((cell, number))
+    tables = []
+    for table in form.tables:
+        rows = []
+        for row in table.rows:
+            found: dict[str, Number] = {}
+            taken: dict[int, list[tuple[Cell, Number]]] = {}
+            for column in table.columns_of(row):
+                counts = row.counting(column)
+                assert counts is not None
+                if id(counts) not in taken:
+                    taken[id(counts)] = [c for c in by_kind.get(counts.kind, ()) if _takes(counts, c[0])]
+                found[column.id] = plain(sum(n for c, n in taken[id(counts)] if _within(column.where, c)))
+            rows.append(ReportRow(row.id, row.label, found))
+        tables.append(ReportTable(table.id, tuple(rows)))
+    report = Report(form.id, organ, year, as_of, tuple(tables), ())
+    return Report(form.id, organ, year, as_of, tuple(tables), check(form, report, previous))
 
 
-def _count(counts: Counts, where: Filter, cells: Mapping[Cell, Number], levels: Mapping[str, Number]) -> Number:
-    total: Number = 0
-    for cell, number in cells.items():
-        if cell.kind == counts.kind and _takes(counts, where, cell):
-            total += number
-    if counts.kind == "tally":
-        for measure in counts.measure or ():
-            if measure.endswith(LEVEL_SUFFIX) and (where.measure is None or measure in where.measure):
-                total += levels.get(measure, 0)
-    return plain(total)
+def make_with_previous(
+    form: Form,
+    organ: str,
+    year: int,
+    as_of: str,
+    cells: Mapping[Cell, Number],
+    organs: Collection[str] = (),
+) -> Report:
+    """The same from the cells of all years; what is known of the year before is compared."""
+    own = organs or {organ}
+    earlier = any(cell.organ in own and cell.year < year for cell in cells)
+    previous = make_report(form, organ, year - 1, as_of, cells, organs=own) if earlier else None
+    return make_report(form, organ, year, as_of, cells, organs=own, previous=previous)
 
 
-def _takes(counts: Counts, where: Filter, cell: Cell) -> bool:
-    values = dict(zip((name for name, _ in DIMENSIONS[cell.kind]), cell[3:], strict=False))
-    for name, value in values.items():
-        for wanted in (getattr(counts, name), getattr(where, name)):
-            if wanted is not None and value not in wanted:
-                return False
-        left_out = getattr(counts.except_, name)
-        if left_out is not None and value in left_out:
+def _takes(counts: Counts, cell: Cell) -> bool:
+    return _within(counts, cell) and not _names(counts.except_, cell)
+
+
+def _within(wanted: Filter, cell: Cell) -> bool:
+    for (name, _), value in zip(DIMENSIONS[cell.kind], cell[3:], strict=False):
+        values = getattr(wanted, name, None)
+        if values is not None and value not in values:
             return False
     return True
 
 
-def _check(rule: Rule, column: str, numbers: Mapping[tuple[str, str], Mapping[str, Number]]) -> Check:
-    left = [numbers[rule.table, row][column] for row in rule.left]
-    right = [numbers[rule.table, row][column] for row in rule.right]
+def _names(left_out: Filter, cell: Cell) -> bool:
+    for (name, _), value in zip(DIMENSIONS[cell.kind], cell[3:], strict=False):
+        values = getattr(left_out, name, None)
+        if values is not None and value in values:
+            return True
+    return False
+
+
+def check(form: Form, report: Report, previous: Report | None = None) -> tuple[Check, ...]:
+    """The form's arithmetic over a report's numbers, each rule column by column (or row by row)."""
+    now = report.numbers()
+    before = previous.numbers() if previous is not None else None
+    found: list[Check] = []
+    for rule in form.checks:
+        table = form.table(rule.table)
+        if table is None or (rule.looks_back and before is None):
+            continue
+        others = [c.id for c in table.columns] if rule.over == "rows" else [r.id for r in table.rows]
+        for other in others:
+            if not rule.only or other in rule.only:
+                found.append(_check(rule, other, now, before or {}))
+    return tuple(found)
+
+
+def _check(
+    rule: Rule, other: str, now: Mapping[Place, Mapping[str, Number]], before: Mapping[Place, Mapping[str, Number]]
+) -> Check:
+    def number(text: str) -> Number:
+        term = Term.read(text)
+        row, column = (term.id, other) if rule.over == "rows" else (other, term.id)
+        value = (before if term.previous else now)[rule.table, row][column]
+        return -value if term.minus else value
+
+    left, right = [number(t) for t in rule.left], [number(t) for t in rule.right]
     ok = sum(left) == sum(right) if rule.relation == "=" else sum(left) <= sum(right)
     relation = rule.relation if ok else f"not {rule.relation}"
-    detail = f"{rule.table}/{column}: {_sum(rule.left, left)} {relation} {_sum(rule.right, right)}"
-    return Check(rule.rule, ok, detail)
+    said = [_sum(terms, numbers) for terms, numbers in ((rule.left, left), (rule.right, right))]
+    return Check(rule.rule, ok, f"{rule.table}/{other}: {said[0]} {relation} {said[1]}")
 
 
-def _sum(rows: Sequence[str], numbers: Sequence[Number]) -> str:
-    return " + ".join(f"{row} {number}" for row, number in zip(rows, numbers, strict=True))
+def _sum(terms: tuple[str, ...], numbers: list[Number]) -> str:
+    text = ""
+    for term, number in zip(terms, numbers, strict=True):
+        minus = term.startswith("-")
+        sign = (" - " if minus else " + ") if text else ("-" if minus else "")
+        text += f"{sign}{term.removeprefix('-')} {-number if minus else number}"
+    return text
+
+
+def failures(form: Form, report: Report, severity: str = "error") -> list[Check]:
+    """The checks of a severity that don't hold."""
+    rules = {rule.rule for rule in form.checks if rule.severity == severity}
+    return [c for c in report.checks if not c.ok and c.rule in rules]
 
 
 def said(label: Label, lang: Lang) -> str:

@@ -1,0 +1,96 @@
+"""The subcommands ``report`` and ``what-if``. Each imports what it needs when it runs, so that ``--help`` is quick."""
+
+import io
+import sys
+from datetime import UTC, date, datetime
+from pathlib import Path
+from typing import TYPE_CHECKING, Annotated, NoReturn
+
+import typer
+
+if TYPE_CHECKING:
+    from services.stats.report import Lang
+
+_Facts = Annotated[Path | None, typer.Option(help="Fold this file of facts offline instead of asking the service.")]
+
+
+def fail(message: str) -> NoReturn:
+    """One line on stderr and exit code 2."""
+    typer.echo(f"shixian: {' '.join(message.split())}", err=True)
+    raise typer.Exit(2)
+
+
+def report(
+    organ: Annotated[str, typer.Option(help="The organ's code; with organs under it, the sum of them all.")],
+    year: Annotated[int, typer.Option(min=1950, max=2199)],
+    form: Annotated[str, typer.Option(help="The form, e.g. cn-2021; by default the one made for the year.")] = "",
+    as_of: Annotated[str, typer.Option(help="A date: the report as it was known when that day ended.")] = "",
+    facts: _Facts = None,
+    format: Annotated[str, typer.Option(help="table, json, csv, xlsx, docx or html")] = "table",
+    lang: Annotated[str, typer.Option(help="zh or en, for all formats but table and json.")] = "zh",
+    output: Annotated[Path | None, typer.Option(help="Write into this file instead of standard output.")] = None,
+    strict: Annotated[bool, typer.Option("--strict", help="Exit with 1 where a rule of the form fails.")] = False,
+    url: Annotated[str, typer.Option(help="Address of the stats service; by default this machine's.")] = "",
+) -> None:
+    """Print an organ's annual report."""
+    from services.commands import reporting
+    from services.runtime.settings import SettingError, load
+
+    if format not in reporting.FORMATS:
+        fail(f"--format: expected one of {', '.join(reporting.FORMATS)}, got {format!r}")
+    if lang not in ("zh", "en"):
+        fail(f"--lang: expected zh or en, got {lang!r}")
+    if format in reporting.BINARY and output is None and sys.stdout.isatty():
+        fail(f"--format: {format} is no text; give --output FILE, or send the output into a file")
+    day = _day(as_of)
+    said: Lang = "en" if lang == "en" else "zh"
+    try:
+        if facts is not None:
+            made = reporting.make_from(facts, form, organ, year, datetime.now(UTC), as_of=day)
+            found = made.report
+            content = b"" if format == "table" else reporting.written(made, format, said)
+        else:
+            address = url or f"http://127.0.0.1:{load().stats_port}"
+            found = reporting.fetch(address, form, organ, year, as_of=day)
+            if format == "json":
+                content = reporting.as_json(found).encode() + b"\n"
+            elif format != "table":
+                content = reporting.ask(address, form, organ, year, format, as_of=day, lang=said).content
+    except (reporting.Failed, SettingError) as error:
+        fail(str(error))
+    if format == "table":
+        from rich.console import Console
+
+        console = Console() if output is None else Console(record=True, file=io.StringIO(), width=160)
+        reporting.print_table(found, console)
+        content = b"" if output is None else console.export_text().encode()
+    _write(content, output)
+    _judge(reporting.broken(found) if strict else [])
+
+
+def _write(content: bytes, output: Path | None) -> None:
+    if output is None:
+        sys.stdout.buffer.write(content)
+        sys.stdout.buffer.flush()
+        return
+    try:
+        output.write_bytes(content)
+    except OSError as error:
+        fail(f"--output: {output}: {error.strerror}")
+
+
+def _day(text: str) -> date | None:
+    if not text:
+        return None
+    try:
+        return date.fromisoformat(text)
+    except ValueError:
+        fail(f"--as-of: expected a date like 2024-01-31, got {text!r}")
+
+
+def _judge(failures: list[str]) -> None:
+    """Name each rule that fails on stderr, and exit with 1 if there is one."""
+    for line in failures:
+        typer.echo(f"shixian: {line}", err=True)
+    if failures:
+        raise typer.Exit(1)

@@ -1,0 +1,114 @@
+"""The statistical parts of a report as a DOCX document: each table under its heading, merged as the official form."""
+
+import io
+
+from docx import Document
+from docx.enum.section import WD_ORIENT
+from docx.enum.table import WD_CELL_VERTICAL_ALIGNMENT, WD_TABLE_ALIGNMENT
+from docx.enum.text import WD_ALIGN_PARAGRAPH
+from docx.oxml import OxmlElement
+from docx.oxml.ns import qn
+from docx.shared import Mm, Pt
+from docx.table import Table, _Cell
+
+from services.events.vocabulary import Label
+from services.stats.form import Form, FormTable
+from services.stats.layout import Grid, Spot, grid
+from services.stats.report import Lang, Report, said
+
+_PAGE, _MARGIN = 210, 18
+"""A4's width and the margins, in mm."""
+_GROUP, _UNIT = 9, 16
+"""Widths of columns in mm; the label and the numbers share the rest."""
+_FONT = {"zh": "宋体", "en": "Times New Roman"}
+_MARK = {"zh": "（未经核对）", "en": " (unconfirmed)"}
+
+
+def to_docx(report: Report, form: Form, name: Label, *, lang: Lang = "zh") -> bytes:
+    """The document as a file's content."""
+    document = Document()
+    section = document.sections[0]
+    section.orientation = WD_ORIENT.PORTRAIT
+    section.page_width, section.page_height = Mm(_PAGE), Mm(297)
+    section.left_margin = section.right_margin = Mm(_MARGIN)
+    section.top_margin = section.bottom_margin = Mm(20)
+    style = document.styles["Normal"]
+    style.font.name, style.font.size = _FONT[lang], Pt(9)
+    style.element.get_or_add_rPr().get_or_add_rFonts().set(qn("w:eastAsia"), _FONT["zh"])
+    document.core_properties.title = f"{said(name, lang)} {report.year} {said(form.title, lang)}"
+    document.core_properties.author = "Shixian"
+    _line(document, f"{said(name, lang)}", 16, bold=True)
+    year = f"{report.year}年度" if lang == "zh" else str(report.year)
+    _line(document, f"{year} {said(form.title, lang)}", 12, bold=False)
+    numbers = report.numbers()
+    for table in form.tables:
+        _line(document, said(table.title, lang), 11, bold=True, center=False)
+        _table(document, table, grid(table, {r.id: numbers[table.id, r.id] for r in table.rows}), lang)
+    _line(document, f"{'数据截至' if lang == 'zh' else 'As of'} {report.as_of}", 9, bold=False, center=False)
+    out = io.BytesIO()
+    document.save(out)
+    return out.getvalue()
+
+
+def _line(document: "Document", text: str, size: int, *, bold: bool, center: bool = True) -> None:  # type: ignore[valid-type]  # python-docx names the factory like the class
+    paragraph = document.add_paragraph()  # type: ignore[attr-defined]  # the same
+    run = paragraph.add_run(text)
+    run.bold, run.font.size = bold, Pt(size)
+    paragraph.paragraph_format.space_before, paragraph.paragraph_format.space_after = Pt(8), Pt(4)
+    paragraph.paragraph_format.keep_with_next = True
+    if center:
+        paragraph.alignment = WD_ALIGN_PARAGRAPH.CENTER
+
+
+def _table(document: "Document", shape: FormTable, found: Grid, lang: Lang) -> None:  # type: ignore[valid-type]  # as above
+    table: Table = document.add_table(found.rows, found.columns)  # type: ignore[attr-defined]  # as above
+    table.style = "Table Grid"
+    table.alignment = WD_TABLE_ALIGNMENT.CENTER
+    table.autofit = False
+    widths = _widths(shape, found)
+    for column, width in zip(table.columns, widths, strict=True):
+        column.width = Mm(width)
+    lines = [list(row.cells) for row in table.rows]
+    for line in lines:
+        for cell, width in zip(line, widths, strict=True):
+            cell.width = Mm(width)
+    for spot in found.spots:
+        cell = lines[spot.row][spot.column]
+        if spot.rows > 1 or spot.columns > 1:
+            cell = cell.merge(lines[spot.row + spot.rows - 1][spot.column + spot.columns - 1])
+        _fill(cell, spot, lang, found.columns)
+    for row in table.rows:
+        _mark(row._tr.get_or_add_trPr(), "w:cantSplit")
+    for row in table.rows[: found.head]:
+        _mark(row._tr.get_or_add_trPr(), "w:tblHeader")
+
+
+def _fill(cell: _Cell, spot: Spot, lang: Lang, columns: int) -> None:
+    text = f"{spot.number:,}" if spot.number is not None else said(spot.text, lang) if spot.text is not None else ""
+    paragraph = cell.paragraphs[0]
+    run = paragraph.add_run(text + (_MARK[lang] if spot.unconfirmed else ""))
+    run.bold, run.font.size = spot.role == "head", Pt(7 if columns > 11 else 8.5)
+    paragraph.paragraph_format.left_indent = Mm(4 * spot.level)
+    aligned = {"number": WD_ALIGN_PARAGRAPH.RIGHT, "label": WD_ALIGN_PARAGRAPH.LEFT}
+    paragraph.alignment = aligned.get(spot.role, WD_ALIGN_PARAGRAPH.CENTER)
+    cell.vertical_alignment = WD_CELL_VERTICAL_ALIGNMENT.CENTER
+    if spot.role == "group" and spot.rows > 2:
+        direction = OxmlElement("w:textDirection")
+        direction.set(qn("w:val"), "tbRlV" if lang == "zh" else "btLr")
+        cell._tc.get_or_add_tcPr().append(direction)
+
+
+def _mark(properties: object, name: str) -> None:
+    properties.append(OxmlElement(name))  # type: ignore[attr-defined]  # an lxml element
+
+
+def _widths(shape: FormTable, found: Grid) -> list[float]:
+    """The columns' widths in mm; together the text's width."""
+    units = any(row.unit for row in shape.rows)
+    whole = float(_PAGE - 2 * _MARGIN)
+    groups = max(0, found.labels - 1 - units)
+    rest = whole - groups * _GROUP - units * _UNIT
+    counted = found.columns - found.labels
+    label = max(rest - counted * 22, rest * 0.32) if found.labels else 0.0
+    number = (rest - label) / counted
+    return [*[float(_GROUP)] * groups, *([label] if found.labels else []), *[float(_UNIT)] * units, *[number] * counted]

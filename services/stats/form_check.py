@@ -1,0 +1,74 @@
+"""Whether a form's file makes sense: every name known, every rule about rows and columns that there are."""
+
+from collections.abc import Mapping
+
+from services.stats.form_shape import DIMENSIONS, BadForm, Filter, Form, FormTable, Rule, Term, Values
+
+
+def check(file: str, form: Form) -> None:
+    """Raises :class:`BadForm` with the file, the key and the reason."""
+    if f"{form.id}.toml" != file:
+        raise BadForm(file, "id", f"is {form.id!r}; the file's name says {file.removesuffix('.toml')!r}")
+    _unique(file, "tables", [t.id for t in form.tables])
+    for table in form.tables:
+        _table(file, table)
+    for rule in form.checks:
+        _rule(file, form, rule)
+
+
+def _table(file: str, table: FormTable) -> None:
+    at = f"tables.{table.id}"
+    _unique(file, f"{at}.columns", [c.id for c in table.columns])
+    _unique(file, f"{at}.rows", [r.id for r in table.rows])
+    known = {c.id for c in table.columns}
+    for row in table.rows:
+        here = f"{at}.rows.{row.id}"
+        if (row.counts is None) == (not row.cells):
+            raise BadForm(file, f"{here}.counts", "a row has either counts or cells")
+        for column in row.cells.keys() - known:
+            raise BadForm(file, f"{here}.cells.{column}", f"table {table.id!r} has no such column")
+        for column, counts in row.cells.items() or [("", row.counts)]:
+            if counts is None:
+                continue
+            key = f"{here}.cells.{column}" if column else f"{here}.counts"
+            if counts.kind == "tally" and not counts.measure:
+                raise BadForm(file, f"{key}.measure", "a tally needs its measures")
+            _filter(file, key, counts.kind, counts)
+            _filter(file, f"{key}.except", counts.kind, counts.except_)
+        for each in table.columns_of(row):
+            counting = row.counting(each)
+            if counting is not None:
+                _filter(file, f"{at}.columns.{each.id}.where", counting.kind, each.where)
+
+
+def _rule(file: str, form: Form, rule: Rule) -> None:
+    table = form.table(rule.table)
+    if table is None:
+        raise BadForm(file, f"checks.{rule.rule}.table", f"there is no table {rule.table!r}")
+    rows, columns = {row.id for row in table.rows}, {column.id for column in table.columns}
+    terms, others = (rows, columns) if rule.over == "rows" else (columns, rows)
+    for text in (*rule.left, *rule.right):
+        if Term.read(text).id not in terms:
+            raise BadForm(file, f"checks.{rule.rule}", f"table {rule.table!r} has no {rule.over[:-1]} {text!r}")
+    for each in rule.only:
+        if each not in others:
+            raise BadForm(file, f"checks.{rule.rule}.only", f"{each!r} is not in table {rule.table!r}")
+
+
+def _unique(file: str, key: str, ids: list[str]) -> None:
+    for each in ids:
+        if ids.count(each) > 1:
+            raise BadForm(file, key, f"{each!r} stands there twice")
+
+
+def _filter(file: str, key: str, kind: str, given: Filter) -> None:
+    allowed: Mapping[str, tuple[str, ...]] = dict(DIMENSIONS[kind])
+    for name in Filter.__struct_fields__:
+        values: Values | None = getattr(given, name)
+        if values is None:
+            continue
+        if name not in allowed:
+            raise BadForm(file, f"{key}.{name}", f"cells of kind {kind!r} have {', '.join(allowed)}")
+        for value in values:
+            if value not in allowed[name]:
+                raise BadForm(file, f"{key}.{name}", f"{value!r} is unknown; known are {', '.join(allowed[name])}")

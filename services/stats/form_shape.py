@@ -1,0 +1,168 @@
+"""What a form of annual report is made of: tables, rows and columns, which counts feed each, and what must add up.
+
+A row says what it ``counts``: a kind of cell and, for each
+dimension that matters, the values taken (or, under ``except``, left out). A column may narrow that further, and a row
+whose columns count different things says so column by column, under ``cells``.
+"""
+
+from typing import Annotated, Literal, get_args
+
+from msgspec import Meta, Struct
+
+from services.events.vocabulary import APPLICANTS, CHANNELS, MEASURES, OUTCOMES, Label, ReviewKind, ReviewResult
+from services.stats.cells import FIRST_HANDLING, PACES, PENDING
+
+DEFAULT_STATUTE = "CN"
+
+Kind = Literal["received", "closed", "pace", "carried-in", "carried-out", "review", "tally"]
+Values = tuple[str, ...]
+
+ANY: tuple[str, ...] = ()
+DIMENSIONS: dict[str, tuple[tuple[str, tuple[str, ...]], ...]] = {
+    "received": (("channel", CHANNELS), ("applicant", APPLICANTS)),
+    "closed": (("outcome", OUTCOMES), ("applicant", APPLICANTS), ("timeliness", ("in-time", "late", ""))),
+    "pace": (("days", ANY), ("pace", PACES)),
+    "carried-in": (("applicant", APPLICANTS),),
+    "carried-out": (("applicant", APPLICANTS),),
+    "review": (
+        ("review", get_args(ReviewKind)),
+        ("result", (*get_args(ReviewResult), PENDING)),
+        ("disputed", (FIRST_HANDLING, "")),
+    ),
+    "tally": (("measure", MEASURES),),
+}
+"""For each kind of cell the dimensions in the cell's order, with the values that there are (:data:`ANY`: not known
+beforehand, and no form can ask for one)."""
+
+
+class Filter(Struct, frozen=True, forbid_unknown_fields=True):
+    """Values of a cell's dimensions; None: any."""
+
+    channel: Values | None = None
+    applicant: Values | None = None
+    outcome: Values | None = None
+    timeliness: Values | None = None
+    pace: Values | None = None
+    review: Values | None = None
+    result: Values | None = None
+    disputed: Values | None = None
+    measure: Values | None = None
+
+
+class Counts(Filter, frozen=True, forbid_unknown_fields=True, rename={"except_": "except"}):
+    """Which cells a row is the sum of."""
+
+    kind: Kind = "received"
+    except_: Filter = Filter()
+
+
+class Column(Struct, frozen=True, forbid_unknown_fields=True):
+    id: str
+    label: Label
+    where: Filter = Filter()
+    groups: tuple[Label, ...] = ()
+    """The headings that it stands under, the widest first."""
+
+
+class FormRow(Struct, frozen=True, forbid_unknown_fields=True):
+    id: str
+    label: Label
+    counts: Counts | None = None
+    """None where ``cells`` says it column by column."""
+    cells: dict[str, Counts] = {}
+    groups: tuple[Label, ...] = ()
+    """The headings that it stands under, the widest first."""
+    level: Annotated[int, Meta(ge=0, le=4)] = 0
+    """How deep the row stands under those above it."""
+    unit: Label | None = None
+    unconfirmed: bool = False
+    """The printed form was not seen for this row: its wording and what it counts are from memory."""
+
+    def counting(self, column: Column) -> Counts | None:
+        """What its number in ``column`` counts; None where it has none there."""
+        if self.cells:
+            return self.cells.get(column.id)
+        return self.counts
+
+
+class FormTable(Struct, frozen=True, forbid_unknown_fields=True):
+    id: str
+    title: Label
+    head: Label
+    """The heading of the column of labels."""
+    columns: Annotated[tuple[Column, ...], Meta(min_length=1)]
+    rows: Annotated[tuple[FormRow, ...], Meta(min_length=1)]
+    layout: Literal["rows", "line", "blocks"] = "rows"
+    """How it is printed: its rows one under the other; side by side in one line; or in blocks by their first heading,
+    each with the columns that its rows have."""
+    note: Label | None = None
+    """What is printed in the corner."""
+
+    def columns_of(self, row: FormRow) -> tuple[Column, ...]:
+        """The columns in which ``row`` has a number."""
+        return tuple(c for c in self.columns if row.counting(c) is not None)
+
+
+class Rule(Struct, frozen=True, forbid_unknown_fields=True):
+    """In each column, the rows on the left together stand in ``relation`` to those on the right together.
+
+    ``over = "columns"``: in each row, the columns. A term may have ``-`` before it, and ``previous:`` for the same form
+    a year earlier; a rule with such a term is left out where nothing is known of that year.
+    """
+
+    rule: str
+    label: Label
+    table: str
+    left: Annotated[tuple[str, ...], Meta(min_length=1)]
+    relation: Literal["=", "<="]
+    right: Annotated[tuple[str, ...], Meta(min_length=1)]
+    over: Literal["rows", "columns"] = "rows"
+    only: tuple[str, ...] = ()
+    """The columns (or, over columns, the rows) that it is about; none: all."""
+    severity: Literal["error", "warning"] = "error"
+
+    @property
+    def looks_back(self) -> bool:
+        return any(Term.read(t).previous for t in (*self.left, *self.right))
+
+
+class Term(Struct, frozen=True):
+    """One side's summand, as a rule names it."""
+
+    id: str
+    minus: bool = False
+    previous: bool = False
+
+    @classmethod
+    def read(cls, text: str) -> "Term":
+        minus = text.startswith("-")
+        rest = text.removeprefix("-")
+        return cls(rest.removeprefix("previous:"), minus, rest.startswith("previous:"))
+
+
+class Years(Struct, frozen=True, forbid_unknown_fields=True, rename={"from_": "from"}):
+    from_: int
+    through: int | None = None
+
+
+class Form(Struct, frozen=True, forbid_unknown_fields=True):
+    id: str
+    title: Label
+    source: str
+    years: Years
+    """The report years that the form was made for."""
+    tables: Annotated[tuple[FormTable, ...], Meta(min_length=1)]
+    statute: str = DEFAULT_STATUTE
+    """The law under which the form is filed."""
+    checks: tuple[Rule, ...] = ()
+
+    def table(self, table_id: str) -> FormTable | None:
+        return next((t for t in self.tables if t.id == table_id), None)
+
+
+class BadForm(ValueError):
+    """A form's file says something that can't be; the message names file, key and reason."""
+
+    def __init__(self, file: str, key: str, reason: str) -> None:
+        super().__init__(f"{file}: {key}: {reason}")
+        self.file, self.key, self.reason = file, key, reason

@@ -1,0 +1,217 @@
+"""The national form of 2021 and the others that ship: rows, columns, where each outcome stands, what must add up."""
+
+from datetime import date
+from decimal import Decimal
+from typing import Any, get_args
+
+import pytest
+
+from services.events.vocabulary import APPLICANTS, OUTCOMES, ReviewKind
+from services.stats.cells import Cell, Number
+from services.stats.fold import Fold
+from services.stats.form import form_for, form_ids, load
+from services.stats.layout import grid
+from services.stats.report import Report, check, failures, make_report, make_with_previous
+from tests.stats_events import answered, recorded, summary, tally
+
+CN = load("cn-2021")
+ROW_OF = {
+    "granted": "3.1",
+    "already-published": "3.1",
+    "granted-in-part": "3.2",
+    "refused-state-secret": "3.3.1",
+    "refused-other-law": "3.3.2",
+    "refused-security-stability": "3.3.3",
+    "refused-third-party": "3.3.4",
+    "refused-internal-affairs": "3.3.5",
+    "refused-deliberative": "3.3.6",
+    "refused-enforcement-file": "3.3.7",
+    "refused-registry-enquiry": "3.3.8",
+    "does-not-exist": "3.4.1",
+    "not-this-organ": "3.4.1",
+    "needs-creation": "3.4.2",
+    "unclear": "3.4.3",
+    "petition": "3.5.1",
+    "repeat": "3.5.2",
+    "published-material": "3.5.3",
+    "vexatious-volume": "3.5.4",
+    "reconfirmation": "3.5.5",
+    "clarification-lapsed": "3.6.1",
+    "fee-lapsed": "3.6.2",
+    "other": "3.6.3",
+}
+
+
+def report(cells: dict[Cell, Number], year: int = 2023) -> Report:
+    return make_report(CN, "a", year, "2024-01-31", cells)
+
+
+def column(found: Report, table: str, of: str) -> dict[str, Number]:
+    """The numbers of one column that are not 0, by row."""
+    return {row: cells[of] for (t, row), cells in found.numbers().items() if t == table and cells.get(of)}
+
+
+def test_the_tables_have_the_rows_and_columns_of_the_official_form() -> None:
+    shape = {t.id: {r.id: [c.id for c in t.columns_of(r)] for r in t.rows} for t in CN.tables}
+    assert shape["proactive"] == {
+        "regulations": ["issued", "repealed", "in-force"],
+        "normative-documents": ["issued", "repealed", "in-force"],
+        "licensing": ["decisions"],
+        "penalties": ["decisions"],
+        "coercion": ["decisions"],
+        "fees": ["amount"],
+    }
+    rows = ["1", "2", "3.1", "3.2", *(f"3.3.{n}" for n in range(1, 9)), *(f"3.4.{n}" for n in range(1, 4))]
+    rows += [*(f"3.5.{n}" for n in range(1, 6)), *(f"3.6.{n}" for n in range(1, 4)), "3.7", "4"]
+    assert shape["requests"] == {key: [*APPLICANTS, "total"] for key in rows}
+    kinds = ["reconsideration", "litigation-direct", "litigation-after-reconsideration"]
+    assert shape["reviews"] == {key: ["upheld", "corrected", "other", "pending", "total"] for key in kinds}
+
+
+@pytest.mark.parametrize("outcome", OUTCOMES)
+def test_each_outcome_stands_in_one_row_and_in_the_total(outcome: str) -> None:
+    found = report({Cell("a", 2023, "closed", outcome, "business", "late"): 3})
+    assert column(found, "requests", "business") == {ROW_OF[outcome]: 3, "3.7": 3}
+    assert column(found, "requests", "total") == {ROW_OF[outcome]: 3, "3.7": 3}
+
+
+@pytest.mark.parametrize("applicant", APPLICANTS)
+def test_each_applicant_stands_in_one_column_and_in_the_total(applicant: str) -> None:
+    found = report({Cell("a", 2023, "received", "post", applicant, "05"): 2})
+    assert found.numbers()["requests", "1"] == dict.fromkeys(APPLICANTS, 0) | {applicant: 2, "total": 2}
+
+
+@pytest.mark.parametrize("kind", get_args(ReviewKind))
+@pytest.mark.parametrize("result", ["upheld", "corrected", "other", "pending"])
+def test_reviews_stand_under_their_result_and_complaints_nowhere(kind: str, result: str) -> None:
+    found = report({Cell("a", 2023, "review", kind, result): 4})
+    expected = {} if kind == "complaint" else {kind: 4}
+    assert column(found, "reviews", result) == column(found, "reviews", "total") == expected
+
+
+def test_tallies_are_printed_with_their_decimals() -> None:
+    found = report({Cell("a", 2023, "tally", "fees-collected"): Decimal("59237.2449")})
+    assert found.numbers()["proactive", "fees"] == {"amount": Decimal("59237.2449")}
+
+
+def folded(*requests: object) -> Fold:
+    fold = Fold()
+    for number, request in enumerate(requests):
+        fold.apply(recorded(f"r{number}", 1, request))  # type: ignore[arg-type]  # a summary
+    return fold
+
+
+def test_what_is_open_at_a_year_s_end_is_carried_over() -> None:
+    applicant: Any = {"applicant": "legal-service"}
+    fold = folded(
+        summary(received_on=date(2022, 12, 31), **applicant),
+        answered(received_on=date(2022, 12, 1), on=date(2023, 1, 9), **applicant),
+        answered(received_on=date(2023, 1, 1), on=date(2023, 12, 31), outcome="unclear", **applicant),
+        summary(received_on=date(2023, 6, 1), state="stopped", due_on=None, **applicant),
+        summary(received_on=None, state="unconfirmed", **applicant),
+        answered(received_on=date(2023, 6, 1), state="retracted", **applicant),
+    )
+    found = make_with_previous(CN, "a", 2023, "2024-01-31", fold.cells)
+    assert column(found, "requests", "legal-service") == {"1": 2, "2": 2, "3.1": 1, "3.4.3": 1, "3.7": 2, "4": 2}
+    assert failures(CN, found) == [] and failures(CN, found, "warning") == []
+    assert {c.rule for c in found.checks} == {"R1", "R2", "R3", "R4", "Y1", "Y2"}
+
+
+def test_an_end_before_the_receipt_fails_the_first_rule_in_both_years() -> None:
+    fold = folded(answered(received_on=date(2023, 1, 5), on=date(2022, 12, 30)))
+    for year, detail in ((2022, "1 0 + 2 0 not = 3.7 1 + 4 0"), (2023, "1 1 + 2 0 not = 3.7 0 + 4 0")):
+        failed = failures(CN, make_with_previous(CN, "a", year, "2024-01-31", fold.cells))
+        assert [(c.rule, c.detail) for c in failed] == [
+            ("R1", f"requests/natural-person: {detail}"),
+            ("R1", f"requests/total: {detail}"),
+        ]
+
+
+def changed(found: Report, table: str, row: str, column: str, by: int) -> Report:
+    """The report with one number moved."""
+    found.numbers()[table, row][column] += by
+    return found
+
+
+@pytest.mark.parametrize(
+    ("at", "rules"),
+    [
+        (("requests", "1", "business"), {"R1", "R3"}),
+        (("requests", "3.4.2", "business"), {"R2", "R3"}),
+        (("requests", "3.7", "total"), {"R1", "R2", "R3"}),
+        (("requests", "4", "total"), {"R1", "R3"}),
+        (("reviews", "litigation-direct", "pending"), {"R4"}),
+    ],
+)
+def test_one_wrong_number_is_named_by_the_rules_that_it_breaks(at: tuple[str, str, str], rules: set[str]) -> None:
+    found = changed(report({}), *at, 1)
+    failed = [c for c in check(CN, found) if not c.ok]
+    assert {c.rule for c in failed} == rules
+    assert all(f"{at[0]}/" in c.detail for c in failed)
+
+
+def test_the_years_are_compared_where_the_year_before_is_known() -> None:
+    before, now = report({}, 2022), report({Cell("a", 2023, "tally", "regulations-in-force"): 7})
+    changed(before, "requests", "4", "business", 5)
+    warned = [c for c in check(CN, now, before) if not c.ok]
+    assert [(c.rule, c.detail) for c in warned] == [
+        ("Y1", "requests/business: 2 0 not = previous:4 5"),
+        ("Y2", "proactive/regulations: in-force 7 not = previous:in-force 0 + issued 0 - repealed 0"),
+    ]
+    assert not [c for c in check(CN, now) if c.rule.startswith("Y")]
+
+
+def test_of_several_organs_the_levels_add_up_each_with_its_latest() -> None:
+    fold = Fold()
+    for organ, day, count in (("a", date(2023, 5, 1), 10), ("a", date(2023, 12, 31), 12), ("b", date(2023, 3, 1), 5)):
+        fold.apply(tally(organ, day.month, count, "regulations-in-force", str(day), day))
+    both = make_report(CN, "a", 2023, "2024-01-31", fold.cells, organs={"a", "b"})
+    assert both.numbers()["proactive", "regulations"]["in-force"] == 17
+    assert report(fold.cells).numbers()["proactive", "regulations"]["in-force"] == 12
+
+
+@pytest.mark.parametrize("form_id", form_ids())
+def test_every_form_fills_its_printed_table_without_gaps(form_id: str) -> None:
+    form = load(form_id)
+    numbers = make_report(form, "a", 2023, "2024-01-31", {}).numbers()
+    for table in form.tables:
+        found = grid(table, {row.id: numbers[table.id, row.id] for row in table.rows})
+        covered = [
+            (spot.row + y, spot.column + x)
+            for spot in found.spots
+            for y in range(spot.rows)
+            for x in range(spot.columns)
+        ]
+        assert sorted(covered) == [(y, x) for y in range(found.rows) for x in range(found.columns)]
+        names = [spot.names for spot in found.spots if spot.names]
+        assert sorted(names) == sorted((r.id, c.id) for r in table.rows for c in table.columns_of(r))
+
+
+@pytest.mark.parametrize("form_id", form_ids())
+def test_every_form_adds_up_whatever_the_outcomes(form_id: str) -> None:
+    fold = folded(*(answered(outcome, on=date(2023, 5, 4), received_on=date(2023, 4, 1)) for outcome in OUTCOMES))
+    assert failures(load(form_id), make_report(load(form_id), "a", 2023, "2024-01-31", fold.cells)) == []
+
+
+def test_rows_from_memory_are_marked() -> None:
+    marked = {form_id: sum(r.unconfirmed for t in load(form_id).tables for r in t.rows) for form_id in form_ids()}
+    assert marked["cn-2021"] == marked["cn-gz-2013"] == 0
+    assert marked["cn-2014"] > 0 and marked["uk-cabinet-office"] > 0
+
+
+@pytest.mark.parametrize(
+    ("year", "statute", "form_id"),
+    [
+        (2013, "CN", "cn-gz-2013"),
+        (2014, "CN-2008", "cn-2014"),
+        (2018, "CN", "cn-2014"),
+        (2019, "CN", "cn-2021"),
+        (2023, "CN-2019", "cn-2021"),
+        (2023, "UK", "uk-cabinet-office"),
+        (2023, "CN-LICENSING", "cn-2021"),
+        (2023, "US", "cn-2021"),
+        (1990, "CN", "cn-gz-2013"),
+    ],
+)
+def test_a_year_has_its_form(year: int, statute: str, form_id: str) -> None:
+    assert form_for(year, statute).id == form_id
