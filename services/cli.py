@@ -4,6 +4,7 @@ import json
 import sys
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
+from dataclasses import replace
 from datetime import UTC, datetime
 from pathlib import Path
 from typing import Annotated, Any, NoReturn
@@ -163,6 +164,78 @@ def due(
         typer.echo(json.dumps(found, ensure_ascii=False, indent=2))
     else:
         dues.show(found)
+
+
+Service = Annotated[str, typer.Option("--service", help="tracker, stats or all.")]
+
+
+def _at_home(what: Callable[[Any], Any]) -> Any:
+    """Run ``what`` with settings that say where the log and the tables are; what is wrong is one line, exit code 2."""
+    from services.commands.reach import Unreachable, reach
+    from services.runtime import logs
+
+    settings = _settings()
+    logs.configure(replace(settings, log_level="error"), "command")
+    try:
+        with reach(settings) as found:
+            return what(found)
+    except Unreachable as error:
+        fail(str(error))
+
+
+def _each_service(service: str, verb: str, do: Callable[..., Any]) -> NoReturn:
+    """Run ``do`` for the services named, print what it found, and end with 0, or with 1 if there are differences."""
+    import asyncio
+
+    from services.commands.rebuild import SERVICES, Failed
+
+    names = SERVICES if service == "all" else (service,)
+    if not set(names) <= set(SERVICES):
+        fail(f"--service: expected one of {', '.join(SERVICES)}, all, got {service!r}")
+
+    def run(settings: Any) -> bool:
+        equal = True
+        for name in names:
+            try:
+                result = asyncio.run(do(settings, name, _progress))
+            except Failed as error:
+                fail(str(error))
+            equal = _say(result, verb) and equal
+        return equal
+
+    raise typer.Exit(0 if _at_home(run) else 1)
+
+
+def _say(result: Any, verb: str) -> bool:
+    """Print what became of a service's tables; whether they are equal to the log."""
+    for difference in result.differences.shown:
+        typer.echo(f"{result.service}: {difference}")
+    for kind, count in result.differences.counts.items():
+        typer.echo(f"{result.service}: {count} differences in {kind}")
+    for note in result.notes:
+        typer.echo(f"{result.service}: {note}", err=True)
+    equal = "no tables to compare with" if not result.compared else "equal" if result.equal else "DIFFERENT"
+    typer.echo(f"{verb} {result.service}: {equal}{'; put in place' if result.swapped else ''}")
+    return bool(result.equal)
+
+
+@app.command()
+def rebuild(
+    service: Service = "all",
+    swap: Annotated[bool, typer.Option("--swap", help="Put the new tables in place even if they differ.")] = False,
+) -> None:
+    """Fold the tracker's and the stats' tables anew from the log and compare; equal ones are put in place."""
+    from services.commands import rebuild as command
+
+    _each_service(service, "rebuild", lambda s, name, progress: command.rebuild(s, name, progress, swap=swap))
+
+
+@app.command()
+def audit(service: Service = "all") -> None:
+    """Recount every counter, and compare every row with the log; prints what differs, and changes nothing."""
+    from services.commands import rebuild as command
+
+    _each_service(service, "audit", command.check)
 
 
 @app.command()

@@ -13,7 +13,7 @@ from services.stats.fold import Change, Fold, ReviewKey, TallyKey
 
 SCHEMA = "stats"
 
-_SUMMARY = RequestSummary.__struct_fields__
+SUMMARY = RequestSummary.__struct_fields__
 _SUMMARY_TYPES = {"submitted_on": "date", "received_on": "date", "due_on": "date", "answered_on": "date"} | {
     "closed_on": "date",
     "overdue_from": "date",
@@ -61,7 +61,7 @@ async def _keyed(conn: Conn, table: str, columns: str, keys: set[Any]) -> list[A
 
 
 def _request(row: Any) -> RequestRow:
-    given = {name: row[name] for name in _SUMMARY if row[name] is not None}
+    given = {name: row[name] for name in SUMMARY if row[name] is not None}
     return RequestRow(row["subject"], row["sequence"], RequestSummary(**given) if given else None)
 
 
@@ -78,35 +78,35 @@ def _tally(row: Any) -> TallyRow:
     return TallyRow(row["subject"], row["source"], row["id"], counted)
 
 
-async def save(conn: Conn, fold: Fold) -> None:
-    """Write the fold's rows, and add what it changed to the counters."""
-    await _save_requests(conn, list(fold.requests.values()))
-    await _save_reviews(conn, fold.reviews)
-    await _save_tallies(conn, fold.tallies)
-    await _save_cells(conn, fold.cells, fold.changes)
+async def save(conn: Conn, fold: Fold, schema: str = SCHEMA) -> None:
+    """Write the fold's rows into ``schema``, and add what it changed to the counters."""
+    await _save_requests(conn, schema, list(fold.requests.values()))
+    await _save_reviews(conn, schema, fold.reviews)
+    await _save_tallies(conn, schema, fold.tallies)
+    await _save_cells(conn, schema, fold.cells, fold.changes)
 
 
-async def _save_requests(conn: Conn, rows: Sequence[RequestRow]) -> None:
+async def _save_requests(conn: Conn, schema: str, rows: Sequence[RequestRow]) -> None:
     if not rows:
         return
-    types = ["text", "bigint", *(_SUMMARY_TYPES.get(name, "text") for name in _SUMMARY)]
-    columns = ["subject", "sequence", *_SUMMARY]
+    types = ["text", "bigint", *(_SUMMARY_TYPES.get(name, "text") for name in SUMMARY)]
+    columns = ["subject", "sequence", *SUMMARY]
     values = [[r.subject for r in rows], [r.sequence for r in rows]]
-    values += [[r.request and getattr(r.request, name) for r in rows] for name in _SUMMARY]
+    values += [[r.request and getattr(r.request, name) for r in rows] for name in SUMMARY]
     await conn.execute(
-        f"INSERT INTO {SCHEMA}.request ({', '.join(columns)}) SELECT * FROM {_rows(*types)} "
+        f"INSERT INTO {schema}.request ({', '.join(columns)}) SELECT * FROM {_rows(*types)} "
         f"ON CONFLICT (subject) DO UPDATE SET ({', '.join(columns[1:])}) = "
         f"({', '.join(f'excluded.{name}' for name in columns[1:])})",
         *values,
     )
 
 
-async def _save_reviews(conn: Conn, reviews: dict[ReviewKey, ReviewRow | None]) -> None:
+async def _save_reviews(conn: Conn, schema: str, reviews: dict[ReviewKey, ReviewRow | None]) -> None:
     rows = [r for r in reviews.values() if r is not None]
-    await _delete(conn, "review", "subject, review", [key for key, row in reviews.items() if row is None])
+    await _delete(conn, schema, "review", "subject, review", [key for key, row in reviews.items() if row is None])
     if rows:
         await conn.execute(
-            f"INSERT INTO {SCHEMA}.review (subject, review, {', '.join(_FILED)}, decided_on, result) "
+            f"INSERT INTO {schema}.review (subject, review, {', '.join(_FILED)}, decided_on, result) "
             f"SELECT * FROM {_rows('text', 'text', 'text', 'text', 'date', 'boolean', 'date', 'text')} "
             "ON CONFLICT (subject, review) DO UPDATE SET "
             "(organ, kind, filed_on, first_handling_disputed, decided_on, result) = (excluded.organ, excluded.kind, "
@@ -119,12 +119,12 @@ async def _save_reviews(conn: Conn, reviews: dict[ReviewKey, ReviewRow | None]) 
         )
 
 
-async def _save_tallies(conn: Conn, tallies: dict[TallyKey, TallyRow | None]) -> None:
+async def _save_tallies(conn: Conn, schema: str, tallies: dict[TallyKey, TallyRow | None]) -> None:
     rows = [t for t in tallies.values() if t is not None]
-    await _delete(conn, "tally", "subject, source, id", [key for key, row in tallies.items() if row is None])
+    await _delete(conn, schema, "tally", "subject, source, id", [key for key, row in tallies.items() if row is None])
     if rows:
         await conn.execute(
-            f'INSERT INTO {SCHEMA}.tally (subject, source, id, organ, "on", measure, count) '
+            f'INSERT INTO {schema}.tally (subject, source, id, organ, "on", measure, count) '
             f"SELECT * FROM {_rows('text', 'text', 'text', 'text', 'date', 'text', 'numeric')} "
             'ON CONFLICT (subject, source, id) DO UPDATE SET (organ, "on", measure, count) = '
             '(excluded.organ, excluded."on", excluded.measure, excluded.count)',
@@ -138,21 +138,21 @@ async def _save_tallies(conn: Conn, tallies: dict[TallyKey, TallyRow | None]) ->
         )
 
 
-async def _delete(conn: Conn, table: str, columns: str, keys: Sequence[tuple[str, ...]]) -> None:
+async def _delete(conn: Conn, schema: str, table: str, columns: str, keys: Sequence[tuple[str, ...]]) -> None:
     if keys:
         parts = list(zip(*keys, strict=True))
         await conn.execute(
-            f"DELETE FROM {SCHEMA}.{table} WHERE ({columns}) IN (SELECT * FROM {_rows(*['text'] * len(parts))})",
+            f"DELETE FROM {schema}.{table} WHERE ({columns}) IN (SELECT * FROM {_rows(*['text'] * len(parts))})",
             *map(list, parts),
         )
 
 
-async def _save_cells(conn: Conn, cells: dict[Cell, Number], changes: Sequence[Change]) -> None:
+async def _save_cells(conn: Conn, schema: str, cells: dict[Cell, Number], changes: Sequence[Change]) -> None:
     if not changes:
         return
     await conn.copy_records_to_table(
         "cell_change",
-        schema_name=SCHEMA,
+        schema_name=schema,
         columns=(*Cell._fields, "delta", "subject", "sequence", "recorded_at", *_CAUSE, "partition", "offset"),
         records=[
             (*c.cell, Decimal(c.delta), c.subject, c.sequence, c.recorded_at, *_cause(c), *c.place) for c in changes
@@ -161,7 +161,7 @@ async def _save_cells(conn: Conn, cells: dict[Cell, Number], changes: Sequence[C
     # In one order for everybody: workers of different partitions meet at the same counters.
     deltas = sorted(cells.items())
     await conn.execute(
-        f"INSERT INTO {SCHEMA}.cell AS t ({_CELL}, count) "
+        f"INSERT INTO {schema}.cell AS t ({_CELL}, count) "
         f"SELECT * FROM {_rows('text', 'int', 'text', 'text', 'text', 'text', 'numeric')} "
         f"ON CONFLICT ({_CELL}) DO UPDATE SET count = t.count + excluded.count",
         *([getattr(cell, name) for cell, _ in deltas] for name in Cell._fields),
@@ -173,10 +173,12 @@ def _cause(change: Change) -> tuple[str | None, str | None]:
     return (change.cause.source, change.cause.id) if change.cause else (None, None)
 
 
-async def note(conn: Conn, topic: str, partition: int, events: int, repeated: int, last_event_at: datetime) -> None:
+async def note(
+    conn: Conn, topic: str, partition: int, events: int, repeated: int, last_event_at: datetime, schema: str = SCHEMA
+) -> None:
     """Add to what has been folded of a partition."""
     await conn.execute(
-        f"INSERT INTO {SCHEMA}.folded AS f VALUES ($1, $2, $3, $4, $5) ON CONFLICT (topic, partition) DO UPDATE SET "
+        f"INSERT INTO {schema}.folded AS f VALUES ($1, $2, $3, $4, $5) ON CONFLICT (topic, partition) DO UPDATE SET "
         "events = f.events + excluded.events, repeated = f.repeated + excluded.repeated, "
         "last_event_at = greatest(f.last_event_at, excluded.last_event_at)",
         topic,

@@ -3,6 +3,7 @@
 Layout of a home (``SHIXIAN_HOME``)::
 
     up.lock      held while the stack runs; says who holds it
+    run.json     where both answer, while the stack runs: for the commands that look at it from beside
     kafka/       the broker: the log of record in ``kafka/data``, its log files beside it (kafka.py)
     postgres/    the server: the cluster in ``postgres/data`` (postgres.py)
 
@@ -16,11 +17,13 @@ import os
 import shlex
 import sys
 from concurrent.futures import ThreadPoolExecutor
+from dataclasses import asdict, dataclass
 from datetime import UTC, datetime
 from pathlib import Path
 from types import TracebackType
 from typing import IO, Self
 
+import psutil  # type: ignore[import-untyped]
 import structlog
 
 from services.runtime.local.jars import kafka_classpath
@@ -31,6 +34,18 @@ from services.runtime.local.progress import ShowProgress, show_progress
 from services.runtime.settings import Settings
 
 log = structlog.get_logger(__name__)
+
+
+RUN_FILE = "run.json"
+
+
+@dataclass(frozen=True, slots=True)
+class Running:
+    """A stack that runs: the process that holds it, Kafka's bootstrap servers and PostgreSQL's URI."""
+
+    pid: int
+    kafka: str
+    postgres: str
 
 
 class HomeHeld(RuntimeError):
@@ -87,6 +102,7 @@ class LocalStack:
         except BaseException:
             self.stop(3.0)
             raise
+        _tell(self._home, Running(os.getpid(), self.kafka, self.postgres))
         log.info("local_stack_up", home=str(self._home), kafka=self.kafka, postgres=self.postgres)
 
     @staticmethod
@@ -113,6 +129,7 @@ class LocalStack:
             log.info("local_stack_down", home=str(self._home), in_order=in_order)
         self._kafka = self._postgres = None
         if self._lock is not None:
+            (self._home / RUN_FILE).unlink(missing_ok=True)
             self._lock.close()
             self._lock = None
 
@@ -124,6 +141,21 @@ class LocalStack:
         self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
     ) -> None:
         self.stop()
+
+
+def _tell(home: Path, found: Running) -> None:
+    draft = home / f"{RUN_FILE}.new"
+    draft.write_text(json.dumps(asdict(found)), encoding="utf-8")
+    draft.replace(home / RUN_FILE)
+
+
+def running(settings: Settings) -> Running | None:
+    """Where the stack of the settings' home answers, if one runs there now."""
+    try:
+        found = Running(**json.loads((settings.home.expanduser() / RUN_FILE).read_text(encoding="utf-8")))
+    except (FileNotFoundError, json.JSONDecodeError, TypeError):
+        return None
+    return found if psutil.pid_exists(found.pid) else None
 
 
 def hold(home: Path) -> IO[str]:

@@ -1,0 +1,39 @@
+"""Where the log and the tables are for a command: where the settings say, else at the local stack of the home.
+
+If `shixian up` runs there, its Kafka and PostgreSQL are used; else the two are started for as long as the command runs.
+"""
+
+from collections.abc import Iterator
+from contextlib import contextmanager
+from dataclasses import replace
+
+from services.runtime.local.jars import JarError
+from services.runtime.local.kafka import BrokerFailed
+from services.runtime.local.postgres import PostgresFailed
+from services.runtime.local.process import PortTaken
+from services.runtime.local.stack import HomeHeld, LocalStack, running
+from services.runtime.settings import Settings
+
+
+class Unreachable(RuntimeError):
+    """What the command needs can't be had; says why in one line."""
+
+
+@contextmanager
+def reach(settings: Settings) -> Iterator[Settings]:
+    """The settings with addresses that answer, or should. Raises :class:`Unreachable`."""
+    if settings.kafka and settings.postgres:
+        yield settings
+        return
+    if (found := running(settings)) is not None:
+        yield replace(settings, kafka=settings.kafka or found.kafka, postgres=settings.postgres or found.postgres)
+        return
+    stack = LocalStack(settings)
+    try:
+        stack.start()
+    except (HomeHeld, JarError, BrokerFailed, PostgresFailed, PortTaken) as error:
+        raise Unreachable(str(error)) from error
+    try:
+        yield replace(settings, kafka=stack.kafka, postgres=stack.postgres)
+    finally:
+        stack.stop()

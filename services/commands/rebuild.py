@@ -1,0 +1,182 @@
+"""``shixian rebuild`` and ``shixian audit``: the tables folded anew from the log, and compared with those in use."""
+
+from collections.abc import AsyncIterator, Awaitable, Callable
+from contextlib import AbstractContextManager, asynccontextmanager
+from dataclasses import dataclass, field
+from importlib.resources.abc import Traversable
+from typing import Any
+
+import asyncpg
+from aiokafka import TopicPartition
+
+from services.runtime import migrations, side
+from services.runtime.batch import PositionRefused
+from services.runtime.bulk import BulkReader
+from services.runtime.clock import SystemClock
+from services.runtime.database import Conn
+from services.runtime.differences import Differences
+from services.runtime.retry import LogUnavailable, reason_of
+from services.runtime.settings import Settings
+from services.stats import rebuild as stats
+from services.tracker import audit as tracker_audit
+from services.tracker import rebuild as tracker
+from services.tracker.refold import Refold, Refs
+
+SERVICES = ("tracker", "stats")
+
+Progress = Callable[[int, str], AbstractContextManager[Callable[[int], None]]]
+"""Shows that so much of a thing is to be done, and gives what counts it."""
+
+
+class Failed(RuntimeError):
+    """The command can't be carried out; says why in one line."""
+
+
+@dataclass
+class Result:
+    """What became of one service's tables."""
+
+    service: str
+    compared: bool = False
+    """Whether there were tables to compare with."""
+    swapped: bool = False
+    notes: list[str] = field(default_factory=list)
+    differences: Differences = field(default_factory=Differences)
+
+    @property
+    def equal(self) -> bool:
+        return self.differences.total == 0
+
+
+@dataclass(frozen=True)
+class _Connections:
+    reader: BulkReader
+    live: Conn
+    """Holds the snapshot."""
+    side: Conn
+    """Writes."""
+
+
+@asynccontextmanager
+async def _connected(settings: Settings, schema: str) -> AsyncIterator[_Connections]:
+    """Connections, with other rebuilds of the schema kept out. Raises :class:`Failed`."""
+    opened: list[Any] = []
+    try:
+        async with BulkReader(settings.bootstrap) as reader:
+            for _ in range(2):
+                opened.append(await asyncpg.connect(settings.postgres, timeout=30))
+            await side.claim(opened[1], schema)
+            yield _Connections(reader, *opened)
+    except (side.InUse, LogUnavailable, PositionRefused, stats.Unfoldable) as error:
+        raise Failed(str(error)) from error
+    except (OSError, asyncpg.PostgresError, asyncpg.InterfaceError, migrations.MigrationRefused) as error:
+        raise Failed(f"PostgreSQL: {reason_of(error)}") from error
+    finally:
+        for conn in opened:
+            conn.terminate()
+
+
+async def rebuild(settings: Settings, service: str, progress: Progress, *, swap: bool) -> Result:
+    """Fold one service's tables anew and compare; put them in place if equal, or if ``swap`` asks for it.
+
+    Raises :class:`Failed`.
+    """
+    group = f"{settings.topic_prefix}{service}"
+    work, folder, put = _PARTS[service]
+    async with _connected(settings, service) as on:
+        if swap:
+            await side.require_idle(settings.bootstrap, group)
+        if await side.exists(on.side, service):
+            await migrations.migrate(on.side, service, folder)  # type: ignore[arg-type]  # either connection serves
+        result = Result(service)
+        await work(settings, on, result, progress, audit=False)
+        await on.live.execute("ROLLBACK")
+        if result.equal or swap:
+            await _put_in_place(settings, on, result, put, group, asked=swap)
+        else:
+            result.notes.append(f"the new tables are in the schema {side.side_of(service)}; --swap puts them in place")
+        return result
+
+
+async def _put_in_place(
+    settings: Settings, on: _Connections, result: Result, put: "Put", group: str, *, asked: bool
+) -> None:
+    try:
+        await side.require_idle(settings.bootstrap, group, side.IDLE_SECONDS if asked else 0)
+        async with on.side.transaction():
+            await put(on.side, settings, equal=result.equal)
+    except side.InUse as error:
+        if asked:
+            raise
+        result.notes.append(f"not put in place: {error}")
+        await side.drop(on.side, side.side_of(result.service))
+        return
+    result.swapped = True
+    if result.compared:
+        result.notes.append(f"the tables before are kept in the schema {side.old_of(result.service)}")
+
+
+async def check(settings: Settings, service: str, progress: Progress) -> Result:
+    """Compare one service's tables with the log, and recount; nothing is changed. Raises :class:`Failed`."""
+    work, _, _ = _PARTS[service]
+    async with _connected(settings, service) as on:
+        result = Result(service)
+        await work(settings, on, result, progress, audit=True)
+        await side.drop(on.side, side.side_of(service))
+        return result
+
+
+async def _tracker(settings: Settings, on: _Connections, result: Result, progress: Progress, *, audit: bool) -> None:
+    look = await asyncpg.connect(settings.postgres, timeout=30)
+    try:
+        what = await tracker.plan(on.reader, on.live, look, settings)
+    finally:
+        look.terminate()
+    result.compared = what.live
+    done = await side.open_side(on.side, result.service, tracker.MIGRATIONS, what.ends)
+    reference = await tracker.read_reference(on.reader, settings)
+    found = result.differences
+    counted = {"facts": 0}
+
+    async def facts_of(refold: Refold, refs: Refs) -> None:
+        tp = TopicPartition(settings.facts_topic, refold.partition)
+        counted["facts"] += await tracker_audit.check_facts(on.reader, what, tp, refs, found, advance)
+
+    facts = sum(what.facts.values()) if audit else 0
+    with progress(what.records + facts, "tracker: folding the case topic") as advance:
+        events = await tracker.fold(
+            on.reader, on.live, on.side, what, reference, done, found, advance, facts_of if audit else None
+        )
+    result.notes.append(f"{events} case events folded" + (f", {counted['facts']} facts looked for" if audit else ""))
+    if what.unpublished:
+        result.notes.append(f"{len(what.unpublished)} subjects left out: the log does not have their last events yet")
+    if what.live:
+        rows: int = await on.side.fetchval(f"SELECT count(*) FROM {tracker.SIDE}.events")
+        with progress(rows, "tracker: comparing") as advance:
+            await tracker.compare_tables(on.live, on.side, what, found, advance)
+        if audit:
+            await tracker_audit.check_waking(on.live, reference, SystemClock(settings.now).now(), found)
+
+
+async def _stats(settings: Settings, on: _Connections, result: Result, progress: Progress, *, audit: bool) -> None:
+    what = await stats.plan(on.reader, on.live, settings)
+    result.compared = what.live
+    done = await side.open_side(on.side, result.service, stats.MIGRATIONS, what.ends)
+    found = result.differences
+    with progress(what.records, "stats: folding the case topic") as advance:
+        events = await stats.fold(on.reader, on.side, what, done, found, advance)
+    result.notes.append(f"{events} case events folded")
+    if what.live:
+        rows: int = await on.side.fetchval(f"SELECT count(*) FROM {stats.SIDE}.cell_change")
+        with progress(rows, "stats: comparing") as advance:
+            await stats.compare_tables(on.live, on.side, found, advance)
+        if audit:
+            counters = await stats.recount_cells(on.live, found)
+            result.notes.append(f"{counters} counters recounted")
+
+
+Put = Callable[..., Awaitable[None]]
+_PARTS: dict[str, tuple[Callable[..., Awaitable[None]], Traversable, Put]] = {
+    "tracker": (_tracker, tracker.MIGRATIONS, tracker.put_in_place),
+    "stats": (_stats, stats.MIGRATIONS, stats.put_in_place),
+}

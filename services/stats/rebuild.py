@@ -1,0 +1,181 @@
+"""The counts made anew from the case topic, beside the tables in use, and compared with them.
+
+One snapshot of the tables says how far each partition is folded; the log is folded exactly up to there.
+"""
+
+from collections.abc import Callable
+from dataclasses import dataclass
+from importlib.resources import files
+
+from aiokafka import TopicPartition
+
+from services.runtime import applying, dead_letters, progress, side
+from services.runtime.bulk import BulkReader
+from services.runtime.database import Conn
+from services.runtime.differences import Differences, Table, compare
+from services.runtime.settings import Settings
+from services.stats import store
+from services.stats.cells import recount
+from services.stats.fold import Fold, Place
+from services.stats.store import SCHEMA
+from services.stats.worker import last_written, read
+
+MIGRATIONS = files("services.stats") / "migrations"
+SIDE = side.side_of(SCHEMA)
+REBUILT = ("request", "review", "tally", "cell", "cell_change", "folded", "progress")
+CELL = ("organ", "year", "kind", "a", "b", "c")
+
+_TEXTS = frozenset({"subject", "review", "source", "id", "organ", "kind", "a", "b", "c", "topic"})
+
+
+def _table(name: str, key: tuple[str, ...], columns: str, source: str = "") -> Table:
+    return Table(name, key, {c.split(" := ")[0]: c.split(" := ")[-1] for c in columns.split(", ")}, source, _TEXTS)
+
+
+TABLES = (
+    _table("request", ("subject",), ", ".join(["sequence", *store.SUMMARY])),
+    _table("review", ("subject", "review"), "organ, kind, filed_on, first_handling_disputed, decided_on, result"),
+    _table("tally", ("subject", "source", "id"), 'organ, on := "on", measure, count := trim_scale(count)'),
+    _table(
+        "cell",
+        CELL,
+        "count",
+        "(SELECT organ, year, kind, a, b, c, trim_scale(count) AS count FROM {schema}.cell WHERE count <> 0) t",
+    ),
+    _table(
+        "cell_change",
+        ("subject", "sequence", *CELL),
+        "delta, times, recorded_at, source, id, place",
+        "(SELECT subject, sequence, organ, year, kind, a, b, c, trim_scale(sum(delta)) AS delta, count(*) AS times, "
+        "min(recorded_at) AS recorded_at, min(cause_source) AS source, min(cause_id) AS id, "
+        """min(partition || ' ' || "offset") AS place FROM {schema}.cell_change GROUP BY 1, 2, 3, 4, 5, 6, 7, 8) t""",
+    ),
+    _table("folded", ("topic", "partition"), "events, repeated, last_event_at"),
+)
+
+Advance = Callable[[int], None]
+
+
+@dataclass
+class Plan:
+    """What is to be folded, and what it is to be compared with."""
+
+    ends: dict[TopicPartition, int]
+    letters: set[tuple[int, int]]
+    """Partition and offset of the case events that the service passed over."""
+    live: bool
+    """Whether there are tables to compare with."""
+
+    @property
+    def records(self) -> int:
+        return sum(self.ends.values())
+
+
+class Unfoldable(RuntimeError):
+    """An event that can't be folded, and that the service has not passed over either."""
+
+
+async def plan(reader: BulkReader, live: Conn, settings: Settings) -> Plan:
+    """Fix what to compare. ``live`` is not in a transaction yet, and holds the snapshot afterwards."""
+    partitions = await reader.partitions(settings.cases_topic)
+    await live.execute("BEGIN ISOLATION LEVEL REPEATABLE READ READ ONLY")
+    if await side.exists(live, SCHEMA):
+        topic = settings.cases_topic
+        rows = await live.fetch(f"SELECT partition, next_offset FROM {SCHEMA}.progress WHERE topic = $1", topic)
+        if rows:
+            letters = await live.fetch(f'SELECT partition, "offset" FROM {SCHEMA}.dead_letter WHERE topic = $1', topic)
+            ends = {TopicPartition(topic, r[0]): r[1] for r in rows}
+            return Plan(ends, {(r[0], r[1]) for r in letters}, live=True)
+    return Plan(await reader.ends(partitions), set(), live=False)
+
+
+async def fold(
+    reader: BulkReader, conn: Conn, what: Plan, done: set[TopicPartition], problems: Differences, advance: Advance
+) -> int:
+    """Fold every partition that is not ``done`` into the side schema, each in one transaction; how many events.
+
+    Raises :class:`Unfoldable`.
+    """
+    events = 0
+    for tp, end in sorted(what.ends.items()):
+        if tp in done:
+            advance(end)
+            continue
+        async with conn.transaction():
+            events += await _partition(reader, conn, what, tp, end, problems, advance)
+            await side.mark_done(conn, SCHEMA, tp)
+    await conn.execute(f"ANALYZE {SIDE}.request, {SIDE}.cell_change")
+    return events
+
+
+async def _partition(
+    reader: BulkReader,
+    conn: Conn,
+    what: Plan,
+    tp: TopicPartition,
+    end: int,
+    problems: Differences,
+    advance: Advance,
+) -> int:
+    total, count, last = Fold(), 0, None
+    async for records in reader.read(tp, 0, end):
+        events, letters = applying.decoded(records, read)
+        await dead_letters.record(conn, SIDE, letters)
+        for letter in letters:
+            if what.live and (tp.partition, letter.offset) not in what.letters:
+                problems.add(
+                    "dead letter", f"{tp.topic} {tp.partition} {letter.offset}", f"is missing ({letter.reason})"
+                )
+        for offset, event in events:
+            if (tp.partition, offset) in what.letters:
+                continue
+            try:
+                total.apply(event, Place(tp.partition, offset))
+            except Exception as error:
+                raise Unfoldable(f"{tp.topic} partition {tp.partition} offset {offset}: {error!r}") from error
+            count += 1
+        written = last_written(records)
+        last = written if last is None else max(last, written)
+        advance(len(records))
+    await store.save(conn, total, SIDE)
+    await progress.lock(conn, SIDE, tp.topic, tp.partition)
+    await progress.advance(conn, SIDE, tp.topic, tp.partition, end)
+    if last is not None:
+        await store.note(conn, tp.topic, tp.partition, count, total.repeated, last, SIDE)
+    return count
+
+
+async def compare_tables(live: Conn, conn: Conn, differences: Differences, advance: Advance) -> None:
+    """Note how the snapshot differs from what was folded."""
+    async with conn.transaction():
+        for table in TABLES:
+            await compare(table, (live, SCHEMA), (conn, SIDE), differences, advance=advance)
+
+
+async def recount_cells(live: Conn, differences: Differences) -> int:
+    """Note each counter that is not the sum of its rows, or of its changes; how many counters there are."""
+    expected = recount(await store.all_rows(live))
+    found = await store.all_cells(live)
+    for cell in sorted(expected.keys() | found.keys()):
+        if expected.get(cell, 0) != found.get(cell, 0):
+            said = f"is {found.get(cell, 0)}, its rows add up to {expected.get(cell, 0)}"
+            differences.add("counter", " ".join(map(str, cell)), said)
+    columns = ", ".join(CELL)
+    rows = await live.fetch(
+        f"SELECT {columns}, coalesce(c.count, 0), coalesce(d.delta, 0) "
+        f"FROM {SCHEMA}.cell c FULL JOIN (SELECT {columns}, sum(delta) AS delta FROM {SCHEMA}.cell_change "
+        f"GROUP BY {columns}) d USING ({columns}) WHERE coalesce(c.count, 0) <> coalesce(d.delta, 0)"
+    )
+    for row in rows:
+        differences.add("counter", " ".join(map(str, row[:6])), f"is {row[6]}, its changes add up to {row[7]}")
+    return len(expected)
+
+
+async def put_in_place(conn: Conn, _settings: Settings, *, equal: bool) -> None:
+    """Swap the side schema in; inside a transaction. Raises :class:`~services.runtime.side.InUse`.
+
+    The positions are those that were folded to, so it goes on from there, whether it was equal or not.
+    """
+    if await side.exists(conn, SCHEMA):
+        await side.carry_over(conn, SCHEMA, REBUILT)
+    await side.swap(conn, SCHEMA)

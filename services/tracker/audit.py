@@ -1,0 +1,91 @@
+"""What an audit asks of the tracker beyond the comparison with the log: no fact without a trace, no case asleep."""
+
+from collections.abc import Callable
+from datetime import UTC, date, datetime, time
+from hashlib import sha256
+from typing import Any
+from zoneinfo import ZoneInfo
+
+from aiokafka import TopicPartition
+
+from services.events.facts import ReferenceFact, TallyRecorded
+from services.runtime import applying
+from services.runtime.bulk import BulkReader
+from services.runtime.database import Conn
+from services.runtime.differences import Differences
+from services.tracker import apply
+from services.tracker.case import Case
+from services.tracker.decide import tick
+from services.tracker.rebuild import Plan
+from services.tracker.refold import Refs
+from services.tracker.store import SCHEMA, decode_case
+from services.tracker.worker import POSTPONED
+from services.tracker.world import World
+
+Advance = Callable[[int], None]
+
+
+async def check_facts(
+    reader: BulkReader, what: Plan, tp: TopicPartition, refs: Refs, problems: Differences, advance: Advance
+) -> int:
+    """Note each applied offset of a partition of the fact topic that is in no case, no repetition and no dead letter,
+    and each dead letter that is not what the log holds; how many records there are."""
+    end = what.facts.get(tp, 0)
+    letters = {offset: digest for (partition, offset), digest in what.letters.items() if partition == tp.partition}
+    count = 0
+    async for records in reader.read(tp, 0, end):
+        facts, spoilt = applying.decoded(records, apply.read)
+        unheld = {letter.offset: letter.reason for letter in spoilt}
+        for offset, fact in facts:
+            known = refs.holds(fact.subject, fact.source, fact.id, tally=isinstance(fact, TallyRecorded))
+            if not known and fact.subject not in what.unpublished:
+                unheld[offset] = f"fact {fact.source} {fact.id} of {fact.subject}"
+        for record in records:
+            digest = letters.pop(record.offset, None)
+            where = f"{tp.topic} {tp.partition} {record.offset}"
+            if digest is not None and digest != sha256(record.value or b"").digest():
+                problems.add("dead letter", where, "holds other bytes than the log")
+            if digest is None and record.offset in unheld:
+                problems.add("fact", where, f"is in no case and no dead letter: {unheld[record.offset]}")
+        count += len(records)
+        advance(len(records))
+    for offset in sorted(letters):
+        problems.add("dead letter", f"{tp.topic} {tp.partition} {offset}", "is of no record that was read")
+    return count
+
+
+async def check_waking(
+    live: Conn, reference: list[tuple[int, ReferenceFact]], now: datetime, problems: Differences
+) -> int:
+    """Note each case of the snapshot that the clock would look at too late, or never; how many were looked at."""
+    world = World()
+    for offset, fact in reference:
+        world.learn(fact, offset)
+    count = 0
+    async for row in live.cursor(f"SELECT body, wake_at FROM {SCHEMA}.cases WHERE state <> 'organ'", prefetch=1000):
+        count += 1
+        case = decode_case(row["body"])
+        if case.view.wake_on is not None and _late(row["wake_at"], case, case.view.wake_on, world):
+            said = _asleep(case, row["wake_at"], world, now)
+            if said:
+                problems.add("cases", case.subject, said)
+    return count
+
+
+def _late(wake_at: datetime | None, case: Case, day: date, world: World) -> bool:
+    zone = world.zone(case.view.organ) if case.view.organ in world.organs else ZoneInfo("UTC")
+    return wake_at is None or wake_at > datetime.combine(day, time.min, zone) + POSTPONED
+
+
+def _asleep(case: Case, wake_at: datetime | None, world: World, now: datetime) -> str:
+    """The day on the case may be behind: the clock looked then, found nothing new, and set the next day."""
+    _, events, next_day = tick(case, world, now)
+    if events and (wake_at is None or wake_at > now + POSTPONED):
+        return f"wakes {_said(wake_at)}, and {len(events)} events are due"
+    if not events and next_day is not None and _late(wake_at, case, next_day, world):
+        return f"wakes {_said(wake_at)}, expected {next_day}"
+    return ""
+
+
+def _said(wake_at: Any) -> str:
+    return "never" if wake_at is None else f"at {wake_at.astimezone(UTC).isoformat(timespec='seconds')}"

@@ -1,0 +1,286 @@
+"""The tracker's tables made anew from the case topic, beside those in use, and compared with them.
+
+What is compared is one instant of the tables, read in one snapshot, with what the log then held:
+
+- the ends of the case topic are asked for *before* the snapshot: all below them was committed before it was published,
+  so the tables must have it, and a row that is missing is found;
+- what the tables have and the log had not yet is then waited for: the relay publishes it, if a tracker runs.
+
+So it makes no difference to the result whether a tracker is running.
+"""
+
+import asyncio
+from collections.abc import Callable
+from dataclasses import dataclass, field
+from datetime import UTC, datetime
+from importlib.resources import files
+from typing import Any
+
+import msgspec
+from aiokafka import TopicPartition
+
+from services.events.codec import decode_fact, encode
+from services.events.facts import CalendarPublished, OrganRegistered, ReferenceFact
+from services.events.refusals import Refused
+from services.runtime import side
+from services.runtime.bulk import BulkReader
+from services.runtime.database import Conn
+from services.runtime.differences import Differences, Table, compare
+from services.runtime.settings import Settings
+from services.tracker.refold import Refold, Refs, changes
+from services.tracker.store import CASE_COLUMNS, EVENT_COLUMNS, SCHEMA, case_row, decode_case
+from services.tracker.world import World
+
+MIGRATIONS = files("services.tracker") / "migrations"
+SIDE = side.side_of(SCHEMA)
+REBUILT = ("cases", "tallies", "events", "published")
+RELAY_SECONDS = 15.0
+"""How long the relay may publish nothing before it counts as stopped."""
+
+_NOT_THE_LOGS = ("partition", "wake_at", "updated_at")
+TABLES = (
+    Table("cases", ("subject",), {c: c for c in CASE_COLUMNS if c not in _NOT_THE_LOGS}, texts=frozenset({"subject"})),
+    Table("tallies", ("source", "id"), {"body": "body"}, texts=frozenset({"source", "id"})),
+    Table("events", ("subject", "sequence"), {"name": "name", "body": "body"}, texts=frozenset({"subject"})),
+)
+
+Advance = Callable[[int], None]
+
+
+@dataclass
+class Plan:
+    """What is to be folded, and what it is to be compared with."""
+
+    ends: dict[TopicPartition, int]
+    """Up to here the tables must have everything."""
+    beyond: dict[TopicPartition, int]
+    """Up to here the log may have what the snapshot has."""
+    facts: dict[TopicPartition, int]
+    """How far the facts of each partition are applied."""
+    letters: dict[tuple[int, int], bytes]
+    """The digests of the dead letters, by partition and offset of the fact topic."""
+    live: bool
+    """Whether there are tables to compare with."""
+    unpublished: set[str] = field(default_factory=set)
+    """Subjects with events that the log doesn't have: they can't be compared yet."""
+
+    @property
+    def records(self) -> int:
+        return sum(self.beyond.values())
+
+
+async def plan(reader: BulkReader, live: Conn, look: Conn, settings: Settings) -> Plan:
+    """Fix what to compare. ``live`` is not in a transaction yet, and holds the snapshot afterwards; ``look`` is a
+    connection of its own."""
+    partitions = await reader.partitions(settings.cases_topic)
+    ends = await reader.ends(partitions)
+    await live.execute("BEGIN ISOLATION LEVEL REPEATABLE READ READ ONLY")
+    if not await side.exists(live, SCHEMA):
+        return Plan(ends, ends, {}, {}, live=False)
+    progress = await live.fetch(
+        f"SELECT partition, next_offset FROM {SCHEMA}.progress WHERE topic = $1", settings.facts_topic
+    )
+    letters = await live.fetch(
+        f'SELECT partition, "offset", sha256(value) FROM {SCHEMA}.dead_letter WHERE topic = $1', settings.facts_topic
+    )
+    newest = {r[0]: r[1] for r in await live.fetch(f"SELECT partition, max(number) FROM {SCHEMA}.events GROUP BY 1")}
+    await _relayed(look, newest)
+    through = {r[0]: r[1] for r in await look.fetch(f"SELECT partition, through FROM {SCHEMA}.published")}
+    beyond = await reader.ends(partitions)
+    unpublished = {
+        row[0]
+        for partition in newest
+        for row in await live.fetch(
+            f"SELECT DISTINCT subject FROM {SCHEMA}.events WHERE partition = $1 AND number > $2",
+            partition,
+            through.get(partition, 0),
+        )
+    }
+    return Plan(
+        ends,
+        beyond,
+        {TopicPartition(settings.facts_topic, r[0]): r[1] for r in progress},
+        {(r[0], r[1]): r[2] for r in letters},
+        live=bool(progress),
+        unpublished=unpublished,
+    )
+
+
+async def _relayed(look: Conn, newest: dict[int, int]) -> None:
+    """Wait until the events up to ``newest`` are in the log, as long as the relay gets on with it."""
+    before, since = -1, asyncio.get_running_loop().time()
+    while True:
+        rows = await look.fetch(f"SELECT partition, through FROM {SCHEMA}.published")
+        through = {row[0]: row[1] for row in rows}
+        if all(through.get(partition, 0) >= number for partition, number in newest.items()):
+            return
+        now = asyncio.get_running_loop().time()
+        if (total := sum(through.values())) > before:
+            before, since = total, now
+        elif now - since > RELAY_SECONDS:
+            return
+        await asyncio.sleep(0.2)
+
+
+async def read_reference(reader: BulkReader, settings: Settings) -> list[tuple[int, ReferenceFact]]:
+    """The organs and calendars of the reference topic, each with its offset."""
+    found: list[tuple[int, ReferenceFact]] = []
+    for tp, end in (await reader.ends(await reader.partitions(settings.reference_topic))).items():
+        async for records in reader.read(tp, 0, end):
+            for record in records:
+                try:
+                    fact = decode_fact(record.value or b"")
+                except Refused:
+                    continue  # the services pass over it as well
+                if isinstance(fact, OrganRegistered | CalendarPublished):
+                    found.append((record.offset, fact))
+    return found
+
+
+async def fold(
+    reader: BulkReader,
+    live: Conn,
+    conn: Conn,
+    what: Plan,
+    reference: list[tuple[int, ReferenceFact]],
+    done: set[TopicPartition],
+    problems: Differences,
+    advance: Advance,
+    on_partition: Callable[[Refold, Refs], Any] | None = None,
+) -> int:
+    """Fold every partition that is not ``done`` into the side schema, each in one transaction; how many events."""
+    world = World()
+    for offset, fact in reference:
+        world.learn(fact, offset)
+    events = 0
+    for tp, end in sorted(what.ends.items()):
+        if tp in done and on_partition is None:
+            advance(what.beyond[tp])
+            continue
+        refold = Refold(tp.partition)
+        async with conn.transaction():
+            if tp in done:
+                await conn.execute(f"DELETE FROM {SIDE}.events WHERE partition = $1", tp.partition)
+                await conn.execute(f"DELETE FROM {SIDE}.cases WHERE partition = $1", tp.partition)
+            async for records in reader.read(tp, 0, end):
+                await _append(conn, refold.take(records, problems))
+                advance(len(records))
+            async for records in reader.read(tp, end, what.beyond[tp]):
+                known = await _known(live, records)
+                await _append(conn, refold.take(records, problems, lambda s, n, k=known: n <= k.get(s, 0)))  # type: ignore[misc]  # a default binds the loop's value
+                advance(len(records))
+            cases = refold.settle(reference)
+            now = datetime.now(UTC)
+            await conn.copy_records_to_table(
+                "cases",
+                schema_name=SIDE,
+                columns=tuple(CASE_COLUMNS),
+                records=[case_row(change, now) for change in changes(cases, tp.partition, world)],
+            )
+            await conn.executemany(
+                f"INSERT INTO {SIDE}.tallies (source, id, body) VALUES ($1, $2, $3) ON CONFLICT DO NOTHING",
+                [(t.source, t.id, encode(t)) for t in refold.tallies],
+            )
+            await _check_repeated(conn, refold, problems)
+            await side.mark_done(conn, SCHEMA, tp)
+        events += refold.events
+        if on_partition is not None:
+            await on_partition(refold, Refs(refold))
+    await conn.execute(f"DELETE FROM {SIDE}.published")
+    await conn.execute(f"INSERT INTO {SIDE}.published SELECT partition, max(number) FROM {SIDE}.events GROUP BY 1")
+    await conn.execute(f"ANALYZE {SIDE}.events, {SIDE}.cases")
+    return events
+
+
+async def _append(conn: Conn, rows: list[Any]) -> None:
+    if rows:
+        await conn.copy_records_to_table("events", schema_name=SIDE, columns=EVENT_COLUMNS, records=rows)
+
+
+async def _known(live: Conn, records: Any) -> dict[str, int]:
+    """The last event of each record's subject in the snapshot."""
+    rows = await live.fetch(
+        f"SELECT subject, max(sequence) FROM {SCHEMA}.events WHERE subject = ANY($1::text[]) GROUP BY 1",
+        [(record.key or b"").decode(errors="replace") for record in records],
+    )
+    return {row[0]: row[1] for row in rows}
+
+
+async def _check_repeated(conn: Conn, refold: Refold, problems: Differences) -> None:
+    """An event that was published twice must have said the same twice."""
+    for start in range(0, len(refold.repeated), 10_000):
+        lot = refold.repeated[start : start + 10_000]
+        rows = await conn.fetch(
+            f"SELECT w.subject, w.sequence, w.place FROM unnest($1::text[], $2::bigint[], $3::text[], $4::bigint[]) "
+            f"AS w(subject, sequence, digest, place) JOIN {SIDE}.events e USING (subject, sequence) "
+            "WHERE md5(e.body) <> w.digest",
+            *(list(column) for column in zip(*lot, strict=True)),
+        )
+        for subject, sequence, place in rows:
+            problems.add(
+                "sequence", f"{subject} {sequence}", f"was published again with another content, offset {place}"
+            )
+
+
+async def compare_tables(live: Conn, conn: Conn, what: Plan, differences: Differences, advance: Advance) -> None:
+    """Note how the snapshot differs from what was folded."""
+
+    def not_in_the_log_yet(key: tuple[Any, ...]) -> bool:
+        return key[0] in what.unpublished
+
+    async with conn.transaction():
+        for table in TABLES:
+            await compare(
+                table,
+                (live, SCHEMA),
+                (conn, SIDE),
+                differences,
+                leave_out=not_in_the_log_yet if table.name != "tallies" or not what.unpublished else lambda key: True,
+                explain=_explain,
+                advance=advance,
+            )
+
+
+def _explain(name: str, found: Any, expected: Any) -> str | None:
+    if name != "body":
+        return f"{name} is {found!r}, expected {expected!r}"
+    try:
+        is_, should = (msgspec.to_builtins(decode_case(body)) for body in (found, expected))
+    except msgspec.MsgspecError:
+        is_, should = _json(found), _json(expected)
+    if not isinstance(is_, dict) or not isinstance(should, dict):
+        return f"body is {found[:200]!r}, expected {expected[:200]!r}"
+    parts = _leaves(is_, should)
+    return "; ".join(parts[:5]) if parts else None
+
+
+def _json(body: bytes) -> Any:
+    try:
+        return msgspec.json.decode(body)
+    except msgspec.MsgspecError:
+        return None
+
+
+def _leaves(found: dict[str, Any], expected: dict[str, Any], path: str = "") -> list[str]:
+    said: list[str] = []
+    for name in sorted(found.keys() | expected.keys()):
+        is_, should = found.get(name), expected.get(name)
+        if isinstance(is_, dict) and isinstance(should, dict):
+            said += _leaves(is_, should, f"{path}{name}.")
+        elif is_ != should:
+            said.append(f"{path}{name} is {str(is_)[:100]!r}, expected {str(should)[:100]!r}")
+    return said
+
+
+async def put_in_place(conn: Conn, settings: Settings, *, equal: bool) -> None:
+    """Swap the side schema in; inside a transaction.
+
+    The positions are kept only where the tables were equal; else all facts are read again, and those that the cases
+    hold are dropped as duplicates. Raises :class:`~services.runtime.side.InUse`.
+    """
+    if await side.exists(conn, SCHEMA):
+        await side.carry_over(conn, SCHEMA, REBUILT)
+        if not equal:
+            await conn.execute(f"DELETE FROM {SIDE}.progress")
+            await conn.execute(f"DELETE FROM {SIDE}.reference_applied")
+    await side.swap(conn, SCHEMA)
