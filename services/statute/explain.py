@@ -12,9 +12,10 @@ from services.statute.calendars import calendar_ids, shipped, superseded
 from services.statute.draft import Draft
 from services.statute.lifecycle import cut, receipt, settle
 from services.statute.profile import Limit, Profile, profiles
+from services.statute.run import Run, Step, limit_clock
 from services.statute.settings import KNOWN
 from services.statute.view import Timer, View
-from services.statute.walk import Run, Step, limit_clock, walk
+from services.statute.walk import walk
 
 _DAY = timedelta(days=1)
 _LONGEST = timedelta(days=60)
@@ -40,6 +41,13 @@ _LIMITS = {
     "volume-deferral": ("延迟答复的期限", "deferral"),
     "reconsideration": ("申请复议的期限", "reconsideration"),
     "litigation": ("起诉期限", "litigation"),
+}
+_ANSWERED = {
+    "day-posted": ("交邮之日", "the day of posting"),
+    "day-sent": ("发出之日", "the day of sending"),
+    "day-signed": ("签收之日", "the day it was signed for"),
+    "day-received": ("收到之日", "the day of its receipt"),
+    "day-decided": ("作出决定之日", "the day of the decision"),
 }
 
 
@@ -183,13 +191,21 @@ def _due(view: View, run: Run) -> list[Line]:
             en += f"; silence is a {silence.replace('-', ' ')}"
             zh += "；视为拒绝" if silence == "deemed-refusal" else "；视为同意"
         lines.append(Line("overdue", view.overdue_from, view.closed_on, zh, en))
-    if view.closed_on is not None:
-        zh = {"answered": "已答复", "withdrawn": "已撤回", "transferred": "已转办"}.get(
-            view.closing, "视为放弃，不再处理"
-        )
+    return [*lines, *_end(view, run)]
+
+
+def _end(view: View, run: Run) -> list[Line]:
+    if view.closed_on is None or run.end is None:
+        return []
+    if view.closing == "answered" and run.end[3] is not None:
+        service = run.end[3].data.service
+        zh, en = _ANSWERED[run.profile.answering[service]]
+        zh, en, article = f"已答复：以{zh}为准", f"answered ({service}): {en} counts", run.profile.answering_article
+    else:
+        ways = {"withdrawn": "已撤回", "transferred": "已转办"}
+        zh, article = ways.get(view.closing, "视为放弃，不再处理"), ""
         en = view.closing if view.closing != "abandoned" else f"closed by the clock: {view.outcome}"
-        lines.append(Line("end", view.closed_on, view.closed_on, zh, en, days=view.working_days or 0))
-    return lines
+    return [Line("end", view.closed_on, view.closed_on, zh, en, article, view.working_days or 0)]
 
 
 def _change(run: Run, view: View, change: Earlier, today: date) -> list[Line]:

@@ -13,9 +13,10 @@ from services.statute.calendar import Calendar
 from services.statute.clock import Interval
 from services.statute.draft import MEANINGS, Draft, in_legal_order, legal_date, read, reviews
 from services.statute.profile import Profile, profile_for, successor
+from services.statute.run import Run, limit_due
 from services.statute.timers import timers
 from services.statute.view import View
-from services.statute.walk import Run, limit_due, walk
+from services.statute.walk import walk
 
 __all__ = ["MEANINGS", "derive", "in_legal_order", "legal_date", "read", "receipt", "reviews", "settle"]
 
@@ -49,7 +50,7 @@ def settle(draft: Draft, statute: str, calendar: Calendar, today: date) -> tuple
         profile = profile_for(statute, received_on)
     view = derive(draft, profile, calendar, today)
     if view.statute_other and profile.id != statute and profile.says("transition") == "pending-takes-new":
-        newer = successor(profile.id)
+        newer = successor(profile)
         assert newer is not None
         other = derive(draft, newer, calendar, today)
         return replace(other, statute_other=profile.id, due_on_other=view.due_on), newer
@@ -165,7 +166,7 @@ def _other(run: Run, due: date | None) -> tuple[str, date | None]:
 
     The breach of the older limit before the change stays a breach; such a request has one date only.
     """
-    newer = successor(run.profile.id)
+    newer = successor(run.profile)
     if newer is None or (due is not None and due < newer.in_force_from):
         return "", None
     if run.received_on >= newer.in_force_from or (run.end is not None and run.end[0] < newer.in_force_from):

@@ -4,7 +4,7 @@
 from collections.abc import Mapping
 from dataclasses import dataclass, replace
 from datetime import date
-from functools import cache, cached_property
+from functools import cache
 from importlib import resources
 from typing import Literal
 
@@ -115,11 +115,6 @@ class Profile:
     ladder: tuple[int, ...]
     settings: Mapping[str, Setting]
 
-    @cached_property
-    def start(self) -> Start:
-        """The rule that says which day is day 1."""
-        return self.answer.start or self.settings["start-day"].value  # type: ignore[return-value]
-
     def says(self, setting: str) -> str:
         """The value of a setting."""
         return self.settings[setting].value
@@ -180,8 +175,12 @@ def profile_for(statute: str, received_on: date) -> Profile:
     raise UnknownStatute(f"no version of {statute} in force on {received_on} is known")
 
 
+def successor(profile: Profile) -> Profile | None:
+    """The version that ships and came into force after this one, if one did."""
+    return _after(profile.statute, profile.in_force_from)
+
+
 @cache
-def successor(profile_id: str) -> Profile | None:
-    """The version that came into force after this one, if one did."""
-    profile = profiles()[profile_id]
-    return next((p for p in versions(profile.statute) if p.in_force_from > profile.in_force_from), None)
+def _after(statute: str, day: date) -> Profile | None:
+    later = [p for p in profiles().values() if p.statute == statute and p.in_force_from > day]
+    return min(later, key=lambda p: p.in_force_from, default=None)

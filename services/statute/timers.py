@@ -5,8 +5,8 @@ from datetime import date, timedelta
 
 from services.statute import clock as clocks
 from services.statute.profile import Remedy
+from services.statute.run import Run, limit_clock, limit_due
 from services.statute.view import Review, Timer
-from services.statute.walk import Run, limit_clock, limit_due
 
 _DAY = timedelta(days=1)
 _COUNTED = ("consultation", "fee-payment")

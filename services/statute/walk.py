@@ -5,110 +5,18 @@ first asks whether the limit still runs: what comes after the limit or after the
 """
 
 from collections.abc import Callable
-from dataclasses import dataclass, field, replace
+from dataclasses import replace
 from datetime import date, timedelta
 
-from services.statute import clock as clocks
 from services.statute.calendar import Calendar
-from services.statute.clock import Clock, Interval
-from services.statute.draft import Draft, End, Finding, legal_date
-from services.statute.profile import Limit, Pause, Profile
+from services.statute.clock import Interval
+from services.statute.draft import Draft, legal_date
+from services.statute.profile import Pause, Profile
+from services.statute.run import Run, Step, limit_clock, limit_due
 from services.statute.view import Fact, Timer
 
 _DAY = timedelta(days=1)
 _ROUNDS = {"one": 1, "two": 2, "unlimited": 10**6}
-
-
-@dataclass(frozen=True, slots=True)
-class Step:
-    """Something that moved the clock."""
-
-    kind: str
-    """``exclude``, ``suspend``, ``restart``, ``extend`` or ``defer``."""
-    fact: Fact
-    on: date
-    article: str
-    confirmed: bool
-    days: Interval | None = None
-    """The days that don't count."""
-    resumed_on: date | None = None
-    """The day from which the clock runs again; None while it isn't known, or where nothing stopped."""
-    amount: int = 0
-    """Units added."""
-    until: date | None = None
-    start: date | None = None
-    """Day 0 of the limit counted anew."""
-    about: str = ""
-
-
-@dataclass
-class Run:
-    """The clock as far as the facts have moved it."""
-
-    draft: Draft
-    profile: Profile
-    calendar: Calendar
-    received_on: date
-    horizon: date
-    """The later of the day of looking and the latest fact: what the clock alone does happens up to it."""
-    clock: Clock
-    event: date
-    """The day that the present limit counts from."""
-    end: End | None = None
-    """The first end that the facts give; a lapse by the clock takes its place if it is earlier."""
-    steps: list[Step] = field(default_factory=list)
-    timers: list[Timer] = field(default_factory=list)
-    findings: list[Finding] = field(default_factory=list)
-    rejected: list[Finding] = field(default_factory=list)
-    wakes: list[date] = field(default_factory=list)
-    """Days on which the clock alone changes something."""
-    last_known: date | None = None
-    extended: int = 0
-    granted: int = 0
-    rounds: int = 0
-    notices: int = 0
-    used: set[int] = field(default_factory=set)
-    """Replies that were taken, by their identity."""
-
-    def due(self) -> date | None:
-        return clocks.due_on(self.clock, self.calendar)
-
-    def note(self, fact: Fact | None, text: str) -> None:
-        self.findings.append(Finding(fact, f"{fact.id}: {text}" if fact else text))
-
-    def unlawful(self, fact: Fact, text: str) -> bool:
-        """Record what the law says against a fact; True where the fact may still have what effect the law allows."""
-        if self.profile.says("unlawful-facts") == "reject":
-            self.rejected.append(Finding(fact, text))
-            return False
-        self.note(fact, text)
-        return True
-
-    def in_time(self, fact: Fact, on: date, what: str) -> bool:
-        """Whether the answer's limit still ran on that day; if not, the fact is found against and cures nothing."""
-        due = self.due()
-        if due is not None and on > due:
-            self.unlawful(fact, f"{what} on {on}, after the limit of {due}; it cures nothing")
-            return False
-        return True
-
-    def stands_still(self, today: date) -> list[Step]:
-        """The stops that hold the clock at the end of ``today``."""
-        return [s for s in self.steps if s.days and s.on <= today and (s.resumed_on is None or today < s.resumed_on)]
-
-
-def limit_clock(limit: Limit, event: date, profile: Profile, calendar: Calendar) -> Clock:
-    """The clock of a limit that counts from what happened on ``event``."""
-    rule = limit.start or profile.settings["start-day"].value
-    zero = event if rule == "next-day" else clocks.day_zero(event, rule, calendar)  # type: ignore[arg-type]
-    return Clock(zero, limit.amount, limit.unit, (), limit.roll, rule != "next-day")
-
-
-def limit_due(limit: Limit, event: date, profile: Profile, calendar: Calendar) -> date:
-    """The last day of a limit that nothing interrupts."""
-    due = clocks.due_on(limit_clock(limit, event, profile, calendar), calendar)
-    assert due is not None
-    return due
 
 
 def walk(draft: Draft, profile: Profile, calendar: Calendar, received_on: date, today: date) -> Run:

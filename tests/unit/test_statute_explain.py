@@ -114,3 +114,14 @@ def test_a_line_as_the_interfaces_give_it() -> None:
     plain = told([received("2025-03-03")])[0].plain()
     assert list(plain) == ["limit", "kind", "from", "to", "days", "text", "article"]
     assert set(plain["text"]) == {"zh", "en"}
+
+
+@pytest.mark.parametrize(
+    ("service", "counts"), [("posted", "posting"), ("handed", "signed for"), ("electronic", "sending")]
+)
+def test_what_counts_as_answering_is_said_by_the_way_of_service(service: str, counts: str) -> None:
+    (line,) = of(
+        told([received("2025-03-03"), fact("answer-issued", answered_on="2025-03-20", service=service)]), "end"
+    )
+    assert counts in line.en
+    assert "235号" in line.article

@@ -112,10 +112,10 @@ def test_the_version_follows_the_day_of_receipt_and_an_id_forces_it() -> None:
     assert profile_for("CN", date(2019, 5, 15)).id == "CN-2019"
     assert profile_for("CN-2019", date(2013, 1, 1)).id == "CN-2019"
     assert {"CN", "CN-2008", "CN-2019", "CN-LICENSING"} <= set(statute_ids())
-    after = successor("CN-2008")
+    after = successor(profiles()["CN-2008"])
     assert after is not None
     assert after.id == "CN-2019"
-    assert successor("CN-2019") is None
+    assert successor(profiles()["CN-2019"]) is None
     with pytest.raises(UnknownStatute, match="in force on 2001-01-01"):
         profile_for("CN", date(2001, 1, 1))
     with pytest.raises(UnknownStatute, match="'XX' is unknown"):
