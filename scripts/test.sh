@@ -13,7 +13,27 @@ need() { # need COMMAND PACKAGE: a program that some tests use
   command -v "$1" >/dev/null || missing+=("$1 (package $2)")
 }
 
+servers() { # servers PACKAGE COMMAND...: servers that tests start themselves; unpacked only, since Debian starts what it installs
+  local package=$1 command missed=() at=.venv/debian
+  shift
+  for command in "$@"; do
+    command -v "$command" >/dev/null || [ -x "$at/usr/bin/$command" ] || missed+=("$command")
+  done
+  [ ${#missed[@]} = 0 ] && return
+  if command -v apt-get >/dev/null; then
+    echo "Unpacking $package ..."
+    mkdir -p "$at"
+    { [ "$(id -u)" != 0 ] || apt-get update -qq; } >/dev/null
+    (cd "$at" && apt-get download -qq "$package" && dpkg-deb -x "$package"_*.deb . && rm -f "$package"_*.deb) >/dev/null 2>&1
+  fi
+  for command in "${missed[@]}"; do
+    [ -x "$at/usr/bin/$command" ] || missing+=("$command (package $package)")
+  done
+}
+
 need chromium "chromium fonts-noto-cjk"
+servers prometheus prometheus promtool
+servers prometheus-alertmanager prometheus-alertmanager amtool
 
 status=0
 make --no-print-directory check || status=$?

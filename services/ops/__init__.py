@@ -1,0 +1,1 @@
+"""What operates the services: alert rules, Prometheus's and Alertmanager's configuration. Pure."""

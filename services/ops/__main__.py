@@ -1,0 +1,35 @@
+"""Write the files of ``deploy/`` anew: ``python -m services.ops [--config FILE.toml] [--out FOLDER]``."""
+
+import argparse
+from pathlib import Path
+
+from services.ops import alertmanager, prometheus
+from services.ops.config import Config, load
+from services.ops.text import dump
+
+TARGETS = {"intake": ["intake:8701"], "tracker": ["tracker:8702"], "stats": ["stats:8703"]}
+
+
+def files(config: Config) -> dict[str, str]:
+    """What is generated, by path below ``deploy/``."""
+    found = {f"prometheus/rules/{name}.yaml": dump(rules) for name, rules in prometheus.rule_files(config).items()}
+    found["prometheus/prometheus.yml"] = dump(prometheus.configuration(config, TARGETS, ["alertmanager:9093"]))
+    found["alertmanager/alertmanager.yml"] = dump(alertmanager.example(config))
+    found["alertmanager/templates/shixian.tmpl"] = alertmanager.TEMPLATE
+    return found
+
+
+def main() -> None:
+    """The command."""
+    parser = argparse.ArgumentParser(prog="python -m services.ops", description=__doc__)
+    parser.add_argument("--config", type=Path, help="thresholds that differ from the defaults, as TOML")
+    parser.add_argument("--out", type=Path, default=Path("deploy"))
+    given = parser.parse_args()
+    for path, text in files(load(given.config) if given.config else Config()).items():
+        target = given.out / path
+        target.parent.mkdir(parents=True, exist_ok=True)
+        target.write_text(text, "utf-8")
+
+
+if __name__ == "__main__":
+    main()

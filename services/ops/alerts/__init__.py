@@ -1,0 +1,1 @@
+"""The alerts, one module a subject; each gives its rules for a configuration."""

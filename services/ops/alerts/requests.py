@@ -1,0 +1,118 @@
+"""Time limits of requests: for the officers of the organ. Replicas give equal numbers, hence ``max``."""
+
+from services.ops.config import WORDS, Config
+from services.ops.rule import OFFICERS, OPERATORS, Rule, alert, first_label, first_value
+
+_OLDEST = "shixian_requests_oldest_overdue_info{organ='%s'}"
+_AGE = "max(shixian_requests_oldest_overdue_age_seconds{organ='%s'})"
+
+
+def rules(config: Config) -> list[Rule]:
+    """The rules of this subject."""
+    board = f"{config.tracker_url}/requests?organ={{{{ $labels.organ | urlquery }}}}"
+    soon = f"max(shixian_requests_due_within{{organ='%s',days='{config.due_soon_days}'}})"
+    found = [
+        alert(
+            config,
+            "RequestDueSoon",
+            f'max by (organ) (shixian_requests_due_within{{days="{config.due_soon_days}"}}) > 0',
+            severity="warning",
+            audience=OFFICERS,
+            symptom="answer",
+            summary="Requests are about to reach the last day for their answer.",
+            description="{{ $labels.organ }}: {{ $value }} requests are due within "
+            f"{config.due_soon_days} days and not answered.",
+            for_=config.due_soon_for,
+            link=f"{board}&status=open",
+        ),
+        alert(
+            config,
+            "RequestOverdue",
+            "max by (organ) (shixian_requests_overdue) > 0",
+            severity="critical",
+            audience=OFFICERS,
+            symptom="answer",
+            summary="Requests are overdue: the last day for their answer has passed.",
+            description="{{ $labels.organ }}: {{ $value }} requests are overdue; the oldest is "
+            f"{first_label(_OLDEST, 'request')}, for {first_value(_AGE, 'humanizeDuration')}. "
+            f"{first_value(soon)} more are due within {config.due_soon_days} days.",
+            for_=config.overdue_for,
+            link=f"{board}&status=overdue",
+            count="{{ $value }}",
+            oldest_request=first_label(_OLDEST, "request"),
+            oldest_link=f"{config.tracker_url}/requests/{first_label(_OLDEST, 'request')}",
+        ),
+    ]
+    for severity, days in zip(WORDS, config.untouched_days, strict=True):
+        found.append(
+            alert(
+                config,
+                "RequestUntouched",
+                f'max by (organ) (shixian_requests_untouched_due_within{{limit="answer",days="{days}"}}) > 0',
+                severity=severity,
+                audience=OFFICERS,
+                symptom="untouched",
+                summary="Nobody seems to work on requests whose limit is near.",
+                description="{{ $labels.organ }}: {{ $value }} requests are due within "
+                f"{days} days, and nothing but their receipt is known.",
+                for_=config.untouched_for,
+                link=f"{board}&status=open",
+            )
+        )
+    for severity, days in zip(WORDS, config.clarification_days, strict=True):
+        series = f'shixian_requests_untouched_due_within{{limit="clarification-notice",days="{days}"}}'
+        found.append(
+            alert(
+                config,
+                "ClarificationNoticeDue",
+                f"max by (organ) ({series}) > 0",
+                severity=severity,
+                audience=OFFICERS,
+                symptom="clarification-notice",
+                summary="The time to ask applicants for a clarification ends.",
+                description="{{ $labels.organ }}: for {{ $value }} requests that nobody has touched a clarification "
+                f"can be asked for only {days} days more.",
+                for_=config.clarification_for,
+                link=f"{board}&status=open",
+            )
+        )
+    found += [
+        alert(
+            config,
+            "ConsultationDueSoon",
+            f'max by (organ) (shixian_limits_due_within{{limit="consultation",days="{config.consultation_days}"}}) > 0',
+            severity="warning",
+            audience=OFFICERS,
+            symptom="consultation",
+            summary="Consulted parties are about to reach the end of their time to reply.",
+            description="{{ $labels.organ }}: {{ $value }} consultations end within "
+            f"{config.consultation_days} days without a reply yet.",
+            for_=config.consultation_for,
+            link=board,
+        ),
+        alert(
+            config,
+            "ConsultationOverdue",
+            'max by (organ) (shixian_limits_overdue{limit="consultation"}) > 0',
+            severity="critical",
+            audience=OFFICERS,
+            symptom="consultation",
+            summary="Consulted parties have not replied in time; the request's own clock runs on.",
+            description="{{ $labels.organ }}: the time to reply of {{ $value }} consultations is over.",
+            for_=config.consultation_for,
+            link=board,
+        ),
+        alert(
+            config,
+            "CasesWaiting",
+            'max by (waiting_for) (shixian_cases_waiting{waiting_for!="receipt-confirmed"}) > 0',
+            severity="warning",
+            audience=OPERATORS,
+            symptom="waiting",
+            summary="Facts can't be judged, because something that they name is not there.",
+            description="{{ $value }} cases wait for {{ $labels.waiting_for }}; no limit runs for them.",
+            for_=config.waiting_for,
+            link=f"{config.tracker_url}/requests?status=waiting",
+        ),
+    ]
+    return found

@@ -1,0 +1,75 @@
+"""Every service: does it run, can it work?"""
+
+from services.ops.config import WORDS, Config
+from services.ops.rule import OPERATORS, Rule, alert
+
+SERVICES = ("intake", "tracker", "stats")
+_AWAY = (
+    """{{ range printf "shixian_part_ok{service='%s'} == 0" $labels.service | query }} {{ .Labels.part }}{{ end }}"""
+)
+
+
+def rules(config: Config) -> list[Rule]:
+    """The rules of this subject."""
+    absent = "\nor\n".join(f'max by (service) (absent(up{{job="shixian",service="{name}"}}))' for name in SERVICES)
+    down = {
+        "warning": (
+            'min by (service, instance) (up{job="shixian"}) == 0',
+            "A replica of {{ $labels.service }}, {{ $labels.instance }}, does not answer.",
+        ),
+        "critical": (f'max by (service) (up{{job="shixian"}}) == 0\nor\n{absent}', "No {{ $labels.service }} answers."),
+    }
+    found = [
+        alert(
+            config,
+            "ServiceDown",
+            expr,
+            severity=severity,
+            audience=OPERATORS,
+            symptom="down",
+            summary="A service does not answer.",
+            description=description,
+            for_=config.down_for,
+        )
+        for severity, (expr, description) in down.items()
+    ]
+    for severity, for_ in zip(WORDS, config.not_ready_for, strict=True):
+        found.append(
+            alert(
+                config,
+                "ServiceNotReady",
+                "max by (service) (shixian_ready) == 0",
+                severity=severity,
+                audience=OPERATORS,
+                symptom="not-ready",
+                summary="A service runs, but something that it needs is away.",
+                description=f"{{{{ $labels.service }}}} waits for:{_AWAY}.",
+                for_=for_,
+            )
+        )
+    found += [
+        alert(
+            config,
+            "DatabasePoolExhausted",
+            'max by (service, instance) (shixian_database_connections{state="in-use"} '
+            f"/ ignoring (state) shixian_database_connections_limit) >= {config.pool_share}",
+            severity="warning",
+            audience=OPERATORS,
+            symptom="pool",
+            summary="A service uses nearly all connections that it may have to PostgreSQL.",
+            description="{{ $labels.instance }} uses {{ $value | humanizePercentage }} of its connections.",
+            for_=config.pool_for,
+        ),
+        alert(
+            config,
+            "Watchdog",
+            "vector(1)",
+            severity="none",
+            audience=OPERATORS,
+            symptom="watchdog",
+            summary="Fires always: where it is missed, alerting itself is broken.",
+            description="Send it to something that complains when it stops coming.",
+            for_="0s",
+        ),
+    ]
+    return found

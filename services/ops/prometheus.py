@@ -1,0 +1,43 @@
+"""Prometheus: its rule files and its configuration."""
+
+from collections.abc import Mapping, Sequence
+from types import ModuleType
+from typing import Any
+
+from services.ops.alerts import calendars, intake, requests, services, stats, tracker
+from services.ops.config import Config
+from services.ops.rule import group
+
+SUBJECTS: Mapping[str, ModuleType] = {
+    "requests": requests,
+    "calendars": calendars,
+    "intake": intake,
+    "tracker": tracker,
+    "stats": stats,
+    "services": services,
+}
+
+
+def rule_files(config: Config) -> dict[str, dict[str, Any]]:
+    """The rule files by subject."""
+    return {name: group(name, config, module.rules(config)) for name, module in SUBJECTS.items()}
+
+
+def configuration(
+    config: Config, targets: Mapping[str, Sequence[str]], alertmanagers: Sequence[str], rules: str = "rules/*.yaml"
+) -> dict[str, Any]:
+    """Prometheus's own file: ``targets`` are the addresses of each service's replicas. Every series gets the label
+    ``service``, which the rules and the inhibitions go by."""
+    return {
+        "global": {"scrape_interval": config.scrape, "evaluation_interval": config.evaluate},
+        "rule_files": [rules],
+        "alerting": {"alertmanagers": [{"static_configs": [{"targets": list(alertmanagers)}]}]},
+        "scrape_configs": [
+            {
+                "job_name": "shixian",
+                "static_configs": [
+                    {"targets": list(addresses), "labels": {"service": name}} for name, addresses in targets.items()
+                ],
+            }
+        ],
+    }
