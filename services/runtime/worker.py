@@ -30,6 +30,7 @@ PartitionHook = Callable[[Partitions], Awaitable[None]]
 
 POLL_RECORDS = 2000
 BUFFERED_BATCHES = 4
+METADATA_MILLISECONDS = 5000
 YEAR_SECONDS = 365 * 86_400.0
 
 log = structlog.get_logger(__name__)
@@ -187,6 +188,9 @@ def batch_app(
         broker_session_timeout=10.0,
         broker_heartbeat_interval=2.0,
         broker_max_poll_records=POLL_RECORDS,
+        # A leader that joins while a broker restarts may know no partitions, and then gives none to anybody; the group
+        # finds out when the leader next asks which there are.
+        consumer_metadata_max_age_ms=METADATA_MILLISECONDS,
         stream_buffer_maxsize=BUFFERED_BATCHES,
         stream_wait_empty=True,
         web_enabled=False,
