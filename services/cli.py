@@ -5,7 +5,6 @@ import sys
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from dataclasses import replace
-from datetime import UTC, datetime
 from pathlib import Path
 from typing import Annotated, Any, NoReturn
 
@@ -51,7 +50,8 @@ def _progress(total: int, what: str) -> Iterator[Callable[[int], None]]:
     from rich.console import Console
     from rich.progress import Progress
 
-    with Progress(console=Console(stderr=True), transient=True) as bars:
+    console = Console(stderr=True)
+    with Progress(console=console, transient=True, disable=not console.is_terminal) as bars:
         task = bars.add_task(what, total=total)
         yield lambda n: bars.advance(task, n)
 
@@ -236,6 +236,34 @@ def audit(service: Service = "all") -> None:
     from services.commands import rebuild as command
 
     _each_service(service, "audit", command.check)
+
+
+@app.command()
+def export(file: Annotated[Path, typer.Argument(help="The file to write; it must not exist.")]) -> None:
+    """Write the whole log to a compressed file with a chain of checksums; goes on where it was stopped."""
+    from services.commands import archive
+
+    def run(settings: Any) -> int:
+        try:
+            return archive.export(settings, file, _progress)
+        except archive.Failed as error:
+            fail(str(error))
+
+    typer.echo(f"{_at_home(run)} records exported")
+
+
+@app.command()
+def restore(file: Annotated[Path, typer.Argument(help="A file that `shixian export` wrote.")]) -> None:
+    """Write an exported log into an empty cluster, each record at its old offset; goes on where it was stopped."""
+    from services.commands import archive
+
+    def run(settings: Any) -> int:
+        try:
+            return archive.restore(settings, file, _progress)
+        except archive.Failed as error:
+            fail(str(error))
+
+    typer.echo(f"{_at_home(run)} records are in the log")
 
 
 @app.command()
