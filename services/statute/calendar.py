@@ -100,8 +100,8 @@ class Calendar:
         return date.fromordinal(_BASE + nth[place])
 
     def why_off(self, day: date) -> str | None:
-        """Why ``day`` is no working day; None where it is one."""
-        if self.is_working(day):
+        """Why ``day`` is no working day; None where it is one. Raises :class:`OutOfRange`."""
+        if self._counts[2][self._index(day)]:
             return None
         return self.off.get(day) or WEEK[day.weekday()]
 
