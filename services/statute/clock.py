@@ -119,7 +119,8 @@ def due_on(clock: Clock, calendar: Calendar) -> date | None:
     if clock.deferred is None:
         return due
     told, until = clock.deferred
-    later, _ = _shifted(until, clock.unit, [g for g in gaps if g.first > told], 0, told, calendar)
+    after = union(g for g in clock.excluded if g.first > told)
+    later, _ = _shifted(until, clock.unit, after, 0, told, calendar)
     return None if later is None else max(due, later)
 
 

@@ -6,6 +6,7 @@ from datetime import date, timedelta
 from functools import cache
 
 from services.statute import clock as clocks
+from services.statute import words
 from services.statute.account import Line, account, reason_in_chinese
 from services.statute.calendar import Calendar
 from services.statute.calendars import calendar_ids, shipped, superseded
@@ -20,35 +21,6 @@ from services.statute.walk import walk
 _DAY = timedelta(days=1)
 _LONGEST = timedelta(days=60)
 """No notice moves a date by more than this."""
-_UNITS = {
-    "working-day": ("个工作日", "working days"),
-    "calendar-day": ("日", "days"),
-    "week": ("周", "weeks"),
-    "working-week": ("周（每周五个工作日）", "weeks of five working days"),
-    "month": ("个月", "months"),
-}
-_STARTS = {
-    "next-day": ("次日起算", "counted from the day after"),
-    "same-day": ("当日起算", "counted from that day"),
-    "next-working-day": ("次一工作日起算", "counted from the next working day"),
-}
-_LIMITS = {
-    "answer": ("答复期限", "answer"),
-    "clarification-notice": ("告知补正的期限", "clarification notice"),
-    "clarification-reply": ("补正期限", "clarification reply"),
-    "consultation": ("被征求方提出意见的期限", "consultation"),
-    "fee-payment": ("缴费期限", "fee payment"),
-    "volume-deferral": ("延迟答复的期限", "deferral"),
-    "reconsideration": ("申请复议的期限", "reconsideration"),
-    "litigation": ("起诉期限", "litigation"),
-}
-_ANSWERED = {
-    "day-posted": ("交邮之日", "the day of posting"),
-    "day-sent": ("发出之日", "the day of sending"),
-    "day-signed": ("签收之日", "the day it was signed for"),
-    "day-received": ("收到之日", "the day of its receipt"),
-    "day-decided": ("作出决定之日", "the day of the decision"),
-}
 
 
 @dataclass(frozen=True, slots=True)
@@ -147,10 +119,10 @@ def _segments(run: Run, today: date, each_day: bool) -> list[Line]:
 
 
 def _rule(profile: Profile, limit: Limit, event: date, zero: date, name: str) -> Line:
-    zh_unit, en_unit = _UNITS[limit.unit]
+    zh_unit, en_unit = words.UNITS[limit.unit]
     rule = limit.start or profile.says("start-day")
-    zh_start, en_start = _STARTS[rule]
-    what, en_what = _LIMITS[name]
+    zh_start, en_start = words.STARTS[rule]
+    what, en_what = words.LIMITS[name]
     text = f"{en_what}: {limit.amount} {en_unit} from {event}, {en_start}"
     article = _basis(limit.article, limit.confirmed)
     zh = f"{what}：自{event}{zh_start}，{limit.amount}{zh_unit}"
@@ -165,7 +137,7 @@ def _steps(run: Run) -> list[Line]:
     lines = []
     for step in run.steps:
         if step.kind == "extend":
-            zh_unit, en_unit = _UNITS[run.profile.answer.unit if step.about else run.profile.extension.unit]
+            zh_unit, en_unit = words.UNITS[run.profile.answer.unit if step.about else run.profile.extension.unit]
             zh, en = f"延长{step.amount}{zh_unit}", f"extended by {step.amount} {en_unit}"
             lines.append(_step("extension", step, None, zh, en))
         elif step.kind == "defer":
@@ -199,7 +171,7 @@ def _end(view: View, run: Run) -> list[Line]:
         return []
     if view.closing == "answered" and run.end[3] is not None:
         service = run.end[3].data.service
-        zh, en = _ANSWERED[run.profile.answering[service]]
+        zh, en = words.ANSWERED[run.profile.answering[service]]
         zh, en, article = f"已答复：以{zh}为准", f"answered ({service}): {en} counts", run.profile.answering_article
     else:
         ways = {"withdrawn": "已撤回", "transferred": "已转办"}
@@ -248,7 +220,7 @@ def _timer(timer: Timer, run: Run, each_day: bool) -> list[Line]:
         lines.append(_rule(run.profile, limit, timer.start, clock.start, timer.limit))
         if each_day:
             lines += account(clock, run.calendar, timer.due_on, timer.limit, each_day)
-    zh, en = _LIMITS[timer.limit]
+    zh, en = words.LIMITS[timer.limit]
     about = f" {timer.about}" if timer.about else ""
     zh, en = f"{zh}{about}：最后一日", f"{en}{about}: the last day"
     if timer.done_on is not None:

@@ -234,12 +234,13 @@ def _defer(run: Run, fact: Fact, on: date) -> None:
         return
     if not run.in_time(fact, on, "deferral notified"):
         return
-    due = run.due()
+    due, before = run.due(), run.clock.deferred
     if due is not None and until <= due:
+        # It is kept all the same: what made the date later can end with the request, and then the deferral holds.
         run.note(fact, f"deferral to {until} is not later than the limit of {due}")
-        return
     article = run.profile.volume_article
-    run.clock = replace(run.clock, deferred=(on, until))
+    if before is None or until > before[1]:
+        run.clock = replace(run.clock, deferred=(on, until))
     run.timers.append(Timer("volume-deferral", on, until, article, about=fact.id))
     run.steps.append(Step("defer", fact, on, article, True, until=until))
 

@@ -207,6 +207,19 @@ def test_what_comes_after_the_breach_keeps_the_breach(facts: list[Fact], after: 
     assert (found.due_on, found.overdue_from) == (before.due_on, before.overdue_from)
 
 
+@settings(max_examples=150)
+@given(histories(), st.integers(0, 60), st.integers(0, 40))
+def test_another_consultation_never_moves_the_date_of_a_history_earlier(
+    facts: list[Fact], after: int, length: int
+) -> None:
+    sent = facts[0].data.submitted_on + timedelta(days=after)
+    more = consulted(sent.isoformat(), (sent + timedelta(days=length)).isoformat(), "another")
+    far = date(2026, 12, 1)
+    before, found = (settle(read(x), "CN", CN, far)[0] for x in (facts, [*facts, *more]))
+    if before.due_on is not None and found.due_on is not None and before.closed_on == found.closed_on:
+        assert found.due_on >= before.due_on
+
+
 @settings(max_examples=100)
 @given(histories(), st.randoms(use_true_random=False))
 def test_the_order_in_which_facts_are_read_changes_nothing(facts: list[Fact], order: Random) -> None:
