@@ -104,7 +104,7 @@ def _segments(run: Run, today: date, each_day: bool) -> list[Line]:
     """The days of the limit as it is counted now, and why an earlier count was given up."""
     lines = []
     for step in run.steps:
-        if step.kind == "restart" and step.resumed_on is not None:
+        if step.start is not None:
             zh = f"{reason_in_chinese(step.about)}；自{step.resumed_on}起重新计算全部期限"
             en = f"stopped for the {step.about}; the whole limit is counted anew from {step.resumed_on}"
             lines.append(Line("restart", step.on, step.resumed_on, zh, en, _basis(step.article, step.confirmed)))

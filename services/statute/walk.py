@@ -114,9 +114,10 @@ def _pause(run: Run, pause: Pause, fact: Fact, on: date, reply: date | None, abo
     start = None
     if pause.effect == "restart" and reply is not None:
         fresh = limit_clock(run.profile.answer, reply, run.profile, run.calendar)
-        start, run.event = fresh.start, reply
-        gaps = tuple(g for g in gaps if g.last is None or g.last > fresh.start)
-        run.clock = replace(run.clock, start=start, excluded=gaps, deferred=None)
+        if fresh.start > run.clock.start:  # of two replies the later one sets the limit anew
+            start, run.event = fresh.start, reply
+            gaps = tuple(g for g in gaps if g.last is None or g.last > fresh.start)
+            run.clock = replace(run.clock, start=start, excluded=gaps, deferred=None)
     else:
         run.clock = replace(run.clock, excluded=gaps)
     run.steps.append(

@@ -120,6 +120,14 @@ def test_a_fee_notice_stops_the_clock_and_payment_starts_it_anew() -> None:
     assert (lapsed.closing, lapsed.outcome, str(lapsed.closed_on)) == ("abandoned", "fee-lapsed", "2025-04-09")
 
 
+def test_of_two_stops_that_set_the_limit_anew_the_later_end_counts() -> None:
+    fee = [fact("fee-notified", notified_on="2025-03-10"), fact("fee-paid", paid_on="2025-03-20")]
+    inside = clarified("2025-03-11", "2025-03-30", "2025-03-14")
+    across = clarified("2025-03-11", "2025-03-30", "2025-03-24")
+    assert due([received(R), *fee, *inside]) == due([received(R), *fee]) == "2025-04-18"
+    assert due([received(R), *fee, *across]) == due([received(R), *across]) == "2025-04-22"
+
+
 @pytest.mark.parametrize(
     ("boundary", "last"),
     [("first-counts", "2025-04-08"), ("both-excluded", "2025-04-09"), ("both-count", "2025-04-07")],
