@@ -43,6 +43,9 @@ def is_transient(error: BaseException) -> bool:
     if isinstance(error, asyncpg.InterfaceError):
         # asyncpg has one class for a connection that is gone and for wrong use; only the text tells them apart.
         return "closed" in str(error) or "closing" in str(error)
+    if isinstance(error, asyncpg.InternalClientError):
+        # The server said goodbye on a connection that was idle, and asyncpg has read it, but not yet the end behind it.
+        return "another operation" in str(error)
     return isinstance(error, OSError | LogUnavailable | KafkaConnectionError | KafkaTimeoutError)
 
 

@@ -83,6 +83,7 @@ def postgres_error(sqlstate: str) -> asyncpg.PostgresError:
         *[postgres_error(state) for state in ("08006", "40001", "40P01", "57P01", "57P03", "53300")],
         asyncpg.InterfaceError("connection is closed"),
         LogUnavailable("away"),
+        asyncpg.InternalClientError("cannot switch to state 15; another operation (2) is in progress"),
     ],
     ids=repr,
 )
@@ -96,6 +97,7 @@ def test_outages_are_transient(error: Exception) -> None:
         ValueError("wrong"),
         *[postgres_error(state) for state in ("23505", "22001", "42P01", "28P01")],
         asyncpg.InterfaceError("the server expects 2 arguments for this query, 1 was passed"),
+        asyncpg.InternalClientError("unexpected message"),
         asyncio.CancelledError(),
         LogHole(TP, 1, 2, "gone"),
     ],
