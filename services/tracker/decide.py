@@ -54,6 +54,9 @@ def tick(case: Case, world: World, now: datetime) -> tuple[Case, list[CaseEvent]
     as_of = max(case.as_of, _today(world, case.view.organ, now))
     view, profile = look(case, world, as_of)
     found = decisions.changes(case.view, view, profile, as_of) + _rejections(case.view, view)
+    if not found and view.waiting_for != case.view.waiting_for:
+        # What it waited for has come and set no date: the log has to say so, or the case would wait for it for ever.
+        found = [Decision("fact-recorded", as_of, {"waiting_for": view.waiting_for or None})]
     if not found:
         return case, [], view.wake_on
     after, events = _conclude(case, view, found, None, world, as_of, now)

@@ -1,0 +1,25 @@
+"""A case that waits for its organ, and what the clock makes of it once the organ is known."""
+
+from datetime import UTC, datetime
+
+from services.events.cases import FactRecorded
+from services.tracker.case import Case
+from services.tracker.decide import decide, tick
+from services.tracker.world import World
+from tests.support import ORGAN, fact, received
+
+NOW = datetime(2024, 6, 28, 4, tzinfo=UTC)
+
+
+def test_a_request_not_yet_received_in_law_no_longer_waits_for_an_organ_that_is_known() -> None:
+    posted = received("r/1", "2023-03-01", "online")  # online: received in law once it is confirmed
+    request = fact("request-received", "r/1", posted["data"])
+    case, _ = decide(Case(subject="r/1"), request, World(), NOW, {})
+    assert (case.view.state, case.view.waiting_for) == ("waiting", "organ-registered gz-psb")
+    world = World([fact("organ-registered", "gz-psb", ORGAN)])
+    after, events, _ = tick(case, world, NOW)
+    assert (after.view.state, after.view.waiting_for, after.sequence) == ("unconfirmed", "", 2)
+    assert [type(e) for e in events] == [FactRecorded]
+    assert events[0].data.request is not None
+    assert events[0].data.request.state == "unconfirmed"
+    assert tick(after, world, NOW)[1] == []
