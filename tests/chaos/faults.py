@@ -19,6 +19,8 @@ KINDS: tuple[tuple[str, str], ...] = (
     ("pause", "stats"),
     ("pause", "kafka"),
     ("pause", "postgres"),
+    ("restart", "kafka"),
+    ("restart", "postgres"),
     ("cut", "kafka"),
     ("cut", "postgres"),
     ("hold", "kafka"),
@@ -130,9 +132,9 @@ class Breaker:
                 cluster.signal_postgres(signal.SIGSTOP)
                 await asyncio.sleep(fault.seconds)
                 cluster.signal_postgres(signal.SIGCONT)
-            case "kill":
+            case "kill" | "restart":
                 server = node if is_kafka else cluster.postgres
-                await asyncio.to_thread(server.kill)
+                await asyncio.to_thread(server.kill if fault.kind == "kill" else server.stop)
                 await asyncio.sleep(fault.seconds / 2)
                 server.launch()
                 await asyncio.to_thread(server.wait_ready)

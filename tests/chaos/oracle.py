@@ -7,8 +7,7 @@ facts as if they had come without any trouble, and must end at the same case.
 
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
-from datetime import date, datetime
-from typing import Any
+from datetime import datetime
 
 import msgspec
 
@@ -20,9 +19,7 @@ from services.events.refusals import Refused
 from services.events.vocabulary import Ref
 from services.stats.cells import Cell, Number
 from services.stats.fold import Fold
-from services.statute.view import View
 from services.tracker.case import Case
-from services.tracker.case import look as look_at
 from services.tracker.decide import decide, tick
 from services.tracker.world import World
 
@@ -171,6 +168,11 @@ class Worlds:
         return self._made[known]
 
     @property
+    def last_calendar(self) -> int:
+        """How many reference records there were once the last calendar was known."""
+        return 1 + max((at for at, fact in self._facts if isinstance(fact, f.CalendarPublished)), default=-1)
+
+    @property
     def last(self) -> World:
         """The world with all that is known."""
         return self.at(1 + max((offset for offset, _ in self._facts), default=-1))
@@ -225,21 +227,6 @@ def final(subject: str, facts: Iterable[RequestFact], world: World, now: datetim
         events += found
     case, found, _ = tick(case, world, now)
     return case, events + found
-
-
-def looked_at(case: Case, world: World, today: date) -> dict[str, Any]:
-    """What the law makes of a case's facts on ``today``."""
-    return _plain(look_at(case, world, max(today, case.as_of))[0])
-
-
-def stored_view(view: View) -> dict[str, Any]:
-    """A view as it was stored, to compare with :func:`looked_at`."""
-    return _plain(view)
-
-
-def _plain(view: View) -> dict[str, Any]:
-    plain: dict[str, Any] = msgspec.to_builtins(view)
-    return plain
 
 
 def count(events: Iterable[CaseEvent]) -> tuple[Mapping[Cell, Number], Fold]:

@@ -1,7 +1,6 @@
 """What is left when all is quiet: the topics' records and the tables' rows, read without any service of ours."""
 
 import asyncio
-from collections.abc import AsyncIterator
 from dataclasses import dataclass
 from datetime import datetime
 
@@ -31,28 +30,25 @@ async def ends(bootstrap: str, topic: str, partitions: int) -> dict[int, int]:
 
 async def records(bootstrap: str, topic: str, partitions: int) -> list[Record]:
     """All records of a topic, those of a partition in their order."""
-    return [record async for record in _records(bootstrap, topic, partitions)]
+    return [r for p in range(partitions) for r in await partition_records(bootstrap, topic, p)]
 
 
-async def _records(bootstrap: str, topic: str, partitions: int) -> AsyncIterator[Record]:
-    limits = {TopicPartition(topic, p): end for p, end in (await ends(bootstrap, topic, partitions)).items()}
+async def partition_records(bootstrap: str, topic: str, partition: int) -> list[Record]:
+    """All records of one partition, in their order."""
+    tp = TopicPartition(topic, partition)
+    end = (await ends(bootstrap, topic, partition + 1))[partition]
     consumer = AIOKafkaConsumer(
         bootstrap_servers=bootstrap, enable_auto_commit=False, auto_offset_reset="earliest", max_poll_records=5000
     )
     await consumer.start()
     try:
-        consumer.assign(list(limits))
-        left = {tp for tp, end in limits.items() if end}
-        while left:
+        consumer.assign([tp])
+        found: list[Record] = []
+        while await consumer.position(tp) < end:
             async with asyncio.timeout(IDLE_SECONDS):
-                got = await consumer.getmany(timeout_ms=500)
-            for tp, found in got.items():
-                for r in found:
-                    if r.offset < limits[tp]:
-                        yield Record(r.partition, r.offset, r.key, r.value or b"", dict(r.headers))
-            for tp in list(left):
-                if await consumer.position(tp) >= limits[tp]:
-                    left.discard(tp)
+                got = await consumer.getmany(tp, timeout_ms=500)
+            found += [Record(partition, r.offset, r.key, r.value or b"", dict(r.headers)) for r in got.get(tp, ())]
+        return found
     finally:
         await consumer.stop()
 
