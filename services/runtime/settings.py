@@ -37,6 +37,8 @@ class Settings:
     intake_port: int = 8701
     tracker_port: int = 8702
     stats_port: int = 8703
+    tracker_url: str = ""
+    """Where readers of the reports reach the tracker's explanations; empty: its port on this machine."""
     kafka_port: int = 19092
     """The embedded broker's port (its controller takes the next one); 0: any free pair."""
     topic_prefix: str = "shixian."
@@ -62,6 +64,11 @@ class Settings:
         if not self.postgres:
             raise SettingError("SHIXIAN_POSTGRES: expected a PostgreSQL URI (`shixian up` brings its own server)")
         return self.postgres
+
+    @property
+    def tracker_address(self) -> str:
+        """The tracker's public address without a slash at its end."""
+        return (self.tracker_url or f"http://127.0.0.1:{self.tracker_port}").rstrip("/")
 
     @property
     def facts_topic(self) -> str:

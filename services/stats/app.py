@@ -21,7 +21,7 @@ from services.runtime.settings import Settings
 from services.runtime.topics import ensure
 from services.runtime.web import create_app, new_registry
 from services.runtime.worker import batch_app
-from services.stats import api
+from services.stats import api, publications
 from services.stats.metrics import AuditCollector, YearCollector
 from services.stats.organs import Organs
 from services.stats.snapshot import Snapshots
@@ -57,6 +57,7 @@ async def build(settings: Settings, health: Health) -> AsyncIterator[Parts]:
 
     async def prepare() -> None:
         await database.ready(pool, SCHEMA, files("services.stats") / "migrations", part)
+        await database.ready(pool, publications.SCHEMA, files("services.stats") / "kept", part)
         await ensure(
             settings.bootstrap,
             topics(settings.topic_prefix, settings.partitions, settings.replication),
@@ -66,7 +67,7 @@ async def build(settings: Settings, health: Health) -> AsyncIterator[Parts]:
 
     app = create_app(
         "stats",
-        api.handlers(api.Deps(pool, part, organs, snapshots)),
+        api.handlers(api.Deps(pool, part, organs, snapshots, settings.tracker_address)),
         health,
         registry,
         description="Counts what the tracker decided, and prints annual reports.",

@@ -27,6 +27,10 @@ class Organs:
         known = self._reference.organs.get(organ)
         return known.data if known else None
 
+    def parents(self) -> dict[str, str | None]:
+        """Each registered organ's parent, if it names one."""
+        return {code: known.data.parent for code, known in self._reference.organs.items()}
+
     def name(self, organ: str) -> Label:
         """The organ's name; its code where the name is not known."""
         data = self.data(organ)

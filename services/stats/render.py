@@ -15,41 +15,10 @@ from services.events.vocabulary import Label
 from services.stats.form import Form
 from services.stats.layout import grid
 from services.stats.report import Lang, Report, said
+from services.stats.words import NAMES, WORDS
 
 _encoder = msgspec.json.Encoder(decimal_format="number")
 _decoder = msgspec.json.Decoder(Report, float_hook=Decimal)
-
-WORDS: dict[str, Label] = {
-    "year": Label("年度", "Year"),
-    "report_of": Label("{year}年度", "{year}"),
-    "unit": Label("单位", "Unit"),
-    "checks": Label("勾稽关系", "Arithmetic"),
-    "holds": Label("成立", "holds"),
-    "fails": Label("不成立", "does not hold"),
-    "warns": Label("请核对", "to be looked at"),
-    "published": Label("已公布的数字", "as published"),
-    "unconfirmed": Label("未经核对", "unconfirmed"),
-    "unconfirmed_text": Label("本行未与原表核对", "This row was not compared with the printed form"),
-    "rule": Label("规则", "Rule"),
-    "figures": Label("数字", "Figures"),
-    "as_of": Label("数据截至", "As of"),
-    "last_event": Label("最后一条记录写入于", "Last record written"),
-    "log": Label("日志位置", "Position in the log"),
-    "no_events": Label("尚无记录", "no records yet"),
-    "partition": Label("分区", "Partition"),
-    "home": Label("全部机关", "All organs"),
-    "organs": Label("行政机关", "Organs"),
-    "organ": Label("机关", "Organ"),
-    "code": Label("代码", "Code"),
-    "years": Label("年度报告", "Annual reports"),
-    "received": Label("收到申请", "requests received"),
-    "no_numbers": Label("尚无数据", "no numbers yet"),
-    "no_organs": Label("尚未登记任何机关。", "No organ is registered yet."),
-    "language": Label("语言", "Language"),
-    "source": Label("表式来源", "Form"),
-    "print": Label("本页可直接打印（A4）。", "This page prints on A4."),
-    "product": Label("时限", "Shixian"),
-}
 
 
 class Place(Struct, frozen=True):
@@ -71,6 +40,11 @@ class Standing(Struct, frozen=True):
 def to_json(report: Report) -> bytes:
     """The report as the API gives it; decimals are exact numbers."""
     return _encoder.encode(report)
+
+
+def encode(answer: object) -> bytes:
+    """Any other answer of the API, the same way."""
+    return _encoder.encode(answer)
 
 
 def from_json(text: bytes) -> Report:
@@ -108,9 +82,26 @@ def page(template: str, lang: Lang, **values: Any) -> str:
             lang=lang,
             html_lang="zh-CN" if lang == "zh" else "en",
             say=lambda label: said(WORDS[label] if isinstance(label, str) else label, lang),
+            name_of=lambda value: said(NAMES[value], lang) if value in NAMES else value or "",
             **{"css": "", **values},
         )
     )
+
+
+_BARE: Mapping[str, Any] = {
+    "links": {},
+    "revised": {},
+    "charts": (),
+    "published": (),
+    "revisions": (),
+    "under": (),
+    "scope": "",
+    "forms": (),
+    "query": "",
+    "tracker": "",
+    "path": "",
+}
+"""What a report by itself has beside its numbers: nothing."""
 
 
 def to_html(
@@ -142,5 +133,5 @@ def to_html(
         css=stylesheet() if alone else "",
         warnings=warnings,
         rule_label=lambda rule: rule_label(form, rule, lang),
-        extra={"links": {}, "revised": {}, **more},
+        extra={**_BARE, **more},
     )

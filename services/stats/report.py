@@ -6,7 +6,7 @@ from typing import Literal
 from msgspec import Struct
 
 from services.events.vocabulary import Label
-from services.stats.cells import Cell, Number, of_year, plain
+from services.stats.cells import CARRY_KINDS, LEVEL_KINDS, Cell, Number, of_year, plain
 from services.stats.form import DIMENSIONS, Counts, Filter, Form, Rule, Term
 
 Lang = Literal["zh", "en"]
@@ -100,6 +100,25 @@ def make_with_previous(
     earlier = any(cell.organ in own and cell.year < year for cell in cells)
     previous = make_report(form, organ, year - 1, as_of, cells, organs=own) if earlier else None
     return make_report(form, organ, year, as_of, cells, organs=own, previous=previous)
+
+
+def fits(counts: Counts, where: Filter, cell: Cell) -> bool:
+    """Whether a cell of the kind that ``counts`` asks for has the values that it and a column's ``where`` want."""
+    return _takes(counts, cell) and _within(where, cell)
+
+
+def contributes(counts: Counts, where: Filter, cell: Cell, year: int) -> bool:
+    """Whether a change of the raw ``cell`` is felt by the number that ``counts`` (in a column's ``where``) asks for."""
+    if counts.kind in ("carried-in", "carried-out"):
+        last = year if counts.kind == "carried-out" else year - 1
+        if cell.kind not in CARRY_KINDS or cell.year > last:
+            return False
+        cell = cell._replace(kind=counts.kind)
+    elif cell.kind in LEVEL_KINDS and counts.kind == "tally" and cell.year == year:
+        cell = cell._replace(kind="tally")
+    elif cell.kind != counts.kind or cell.year != year:
+        return False
+    return fits(counts, where, cell)
 
 
 def _takes(counts: Counts, cell: Cell) -> bool:

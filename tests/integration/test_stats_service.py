@@ -158,9 +158,19 @@ def test_what_is_asked_wrongly_is_answered_clearly(env: dict[str, str], stats: S
     for year in ("13", "abcd", "1949", "2200", "20131", "2013.pdf", "２０１３"):
         status, detail = problem(f"/v1/annual/a/{year}")
         assert status == 400 and "1950 to 2199" in detail
-    assert problem("/v1/annual/a/2013?form=cn-1999") == (400, "query.form: is 'cn-1999'; expected one of cn-gz-2013")
-    assert problem("/v1/annual/a/2013.html?lang=fr")[0] == 400
-    assert problem("/v1/annual/a")[0] == 404
+    assert problem("/v1/annual/a/2013?form=cn-1999") == (
+        400,
+        "query.form: is 'cn-1999'; expected one of cn-2014, cn-2021, cn-gz-2013, uk-cabinet-office",
+    )
+    for path in ("2013.html?lang=fr", "2013?as_of=yesterday", "2013?as_of=2013-02-30", "2013?reach=all"):
+        assert problem(f"/v1/annual/a/{path}")[0] == 400
+    cell = "/v1/annual/a/2013/cells/requests"
+    for path in ("answered/total", "nothing/count", "answered/count?form=cn-2021"):
+        assert problem(f"{cell}/{path}")[0] == 404
+    assert problem(f"{cell}/answered/count?limit=0")[0] == 400
+    assert problem("/v1/annual/a?first=2013&last=2012")[0] == 400
+    for path in ("/v1/annual/nobody", "/v1/annual/nobody/2013/publications", "/v1/annual/nobody/2013/organs"):
+        assert problem(path)[0] == 404
 
 
 def test_a_killed_service_goes_on_where_it_was_and_counts_nothing_twice(env: dict[str, str]) -> None:

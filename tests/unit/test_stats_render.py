@@ -114,9 +114,10 @@ def test_the_home_page_lists_organs_and_years() -> None:
         {"code": "a/b", "name": NAME, "path": "/v1/annual/a%2Fb", "years": [(2013, 46)], "this_year": 2014},
         {"code": "c", "name": Label("丙", "C"), "path": "/v1/annual/c", "years": [], "this_year": 2014},
     ]
-    page = Page(render.page("home.html", "en", organs=organs))
+    rest = {"all": 2, "found": 2, "wanted": "", "page": 1, "pages": 1}
+    page = Page(render.page("home.html", "en", organs=organs, **rest))
     assert {"/v1/annual/a%2Fb/2013.html?lang=en", "/v1/annual/c/2014.html?lang=en"} <= set(page.links)
-    assert "尚未登记任何机关" in render.page("home.html", "zh", organs=[])
+    assert "尚未登记任何机关" in render.page("home.html", "zh", organs=[], **rest)
 
 
 def printed(only: str = "") -> str:

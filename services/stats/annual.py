@@ -1,0 +1,125 @@
+"""The annual reports as the service answers them: which organs, as of when, in which form, and what was published."""
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+from datetime import date, datetime, time, timedelta
+from typing import Literal
+
+from services.runtime.database import Conn
+from services.stats import publications, reading, tree
+from services.stats.cells import Cell, Number
+from services.stats.form import Form
+from services.stats.organs import Organs
+from services.stats.publications import Publication
+from services.stats.report import Report, ReportRow, ReportTable, make_report
+from services.stats.revisions import Revision, as_checks, revisions
+
+Scope = Literal["tree", "own"]
+
+
+@dataclass(frozen=True, slots=True)
+class Asked:
+    """A report asked for."""
+
+    organ: str
+    year: int
+    form: Form
+    as_of: str
+    before: datetime | None
+    """What was written at this instant or later is left out."""
+    organs: tuple[str, ...]
+    """Whose numbers it is made of."""
+
+
+@dataclass(frozen=True, slots=True)
+class Answer:
+    """A report with what stands beside it."""
+
+    report: Report
+    cells: Mapping[Cell, Number]
+    published: tuple[Publication, ...] = ()
+    revised: tuple[Revision, ...] = ()
+    """Since the latest publication in the same form."""
+
+
+def organs_of(organs: Organs, organ: str, scope: Scope) -> tuple[str, ...]:
+    """Whose numbers a report is made of: an organ's own, or those of all that are under it as well."""
+    return tuple(tree.below(organ, organs.parents())) if scope == "tree" else (organ,)
+
+
+def moment(organs: Organs, organ: str, as_of: str) -> tuple[str, datetime | None]:
+    """What ``as_of`` says, and the instant from which on nothing is known. Raises ``ValueError``.
+
+    A date means the end of that day in the organ's zone, an RFC 3339 instant itself.
+    """
+    if not as_of:
+        return organs.today(organ).isoformat(), None
+    if len(as_of) == 10:
+        day = date.fromisoformat(as_of)
+        return as_of, datetime.combine(day + timedelta(days=1), time.min, organs.zone(organ))
+    instant = datetime.fromisoformat(as_of)
+    if instant.tzinfo is None:
+        raise ValueError("an instant needs its zone")
+    return as_of, instant + timedelta(microseconds=1)
+
+
+async def answer(conn: Conn, asked: Asked) -> Answer:
+    """The report; call it in a transaction that sees one state."""
+    cells = await reading.year_cells(conn, asked.organs, asked.year, asked.before)
+    previous = await _previous(conn, asked)
+    report = make_report(
+        asked.form, asked.organ, asked.year, asked.as_of, cells, organs=asked.organs, previous=previous
+    )
+    published = await publications.of_year(conn, asked.organ, asked.year)
+    latest = next((p for p in reversed(published) if p.content.form == asked.form.id), None)
+    if latest is None:
+        return Answer(report, cells, tuple(published))
+    revised = await since(conn, latest, report, asked)
+    checks = (*report.checks, *as_checks(latest.content, revised))
+    report = Report(report.form, report.organ, report.year, report.as_of, report.tables, checks)
+    return Answer(report, cells, tuple(published), tuple(revised))
+
+
+async def since(conn: Conn, publication: Publication, present: Report, asked: Asked) -> list[Revision]:
+    """What changed since a publication."""
+    content = publication.content
+    found = revisions(content, present, asked.form, ())
+    if not found:
+        return []
+    reached = {place.partition: place.next_offset for place in content.offsets}
+    changes = await reading.changes_beyond(conn, sorted({*content.organs, *asked.organs}), asked.year, reached)
+    return revisions(content, present, asked.form, changes)
+
+
+async def _previous(conn: Conn, asked: Asked) -> Report | None:
+    """The year before: as it was published where it was, else by the counters; none where nothing is known of it."""
+    if not any(rule.looks_back for rule in asked.form.checks):
+        return None
+    year = asked.year - 1
+    published = [p for p in await publications.of_year(conn, asked.organ, year) if p.content.form == asked.form.id]
+    if published and set(published[-1].content.organs) == set(asked.organs):
+        return _thawed(published[-1], asked.form)
+    if not await reading.has_earlier(conn, asked.organs, asked.year):
+        return None
+    cells = await reading.year_cells(conn, asked.organs, year, asked.before)
+    return make_report(asked.form, asked.organ, year, asked.as_of, cells, organs=asked.organs)
+
+
+def _thawed(publication: Publication, form: Form) -> Report:
+    """A publication's figures as a report in its form; what the form has gained since is 0."""
+    content, numbers = publication.content, publication.content.numbers()
+    tables = tuple(
+        ReportTable(
+            table.id,
+            tuple(
+                ReportRow(
+                    row.id,
+                    row.label,
+                    {c.id: numbers.get((table.id, row.id), {}).get(c.id, 0) for c in table.columns_of(row)},
+                )
+                for row in table.rows
+            ),
+        )
+        for table in form.tables
+    )
+    return Report(content.form, content.organ, content.year, content.as_of, tables, content.checks)

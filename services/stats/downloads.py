@@ -1,0 +1,30 @@
+"""A report as a file to download."""
+
+from collections.abc import Mapping
+from urllib.parse import quote
+
+from litestar import Response
+
+from services.events.vocabulary import Label
+from services.stats import document, flat, spreadsheet
+from services.stats.asking import DOCX, SUFFIXES, XLSX
+from services.stats.form import Form
+from services.stats.report import Lang, Report
+
+
+def download(
+    report: Report, form: Form, name: Label, media_type: str, lang: Lang, headers: Mapping[str, str]
+) -> Response[bytes]:
+    """CSV, XLSX or DOCX with a file name that says whose report it is (RFC 6266)."""
+    match media_type:
+        case str(kind) if kind == XLSX:
+            content = spreadsheet.to_xlsx(report, form, name, lang=lang)
+        case str(kind) if kind == DOCX:
+            content = document.to_docx(report, form, name, lang=lang)
+        case _:
+            content = flat.to_csv(report, form, lang=lang).encode()
+    suffix = next(s for s, kind in SUFFIXES.items() if kind == media_type)
+    file = f"{report.organ}-{report.year}-{form.id}{suffix}"
+    plain = "".join(c if c.isascii() and (c.isalnum() or c in "-._") else "_" for c in file)
+    said = f"attachment; filename=\"{plain}\"; filename*=UTF-8''{quote(file, safe='')}"
+    return Response(content, media_type=media_type, headers={**headers, "content-disposition": said})

@@ -1,0 +1,119 @@
+"""What the pages show beside the numbers: links, publications, the organs under an organ, years side by side. Pure."""
+
+import itertools
+from collections.abc import Mapping, Sequence
+from typing import Any
+from urllib.parse import quote, urlencode
+
+from msgspec import Struct
+
+from services.events.vocabulary import Label
+from services.stats.annual import Answer, Asked
+from services.stats.cells import Number
+from services.stats.form import Form
+from services.stats.report import Lang, Report
+
+
+def query(**given: str | int | None) -> str:
+    """A query string of what is given; empty where nothing is."""
+    return urlencode({key: value for key, value in given.items() if value not in (None, "")})
+
+
+def base(organ: str) -> str:
+    """The path of an organ's reports."""
+    return f"/v1/annual/{quote(organ, safe='')}"
+
+
+def links(asked: Asked, lang: Lang, *, as_of: str = "", reach: str = "") -> dict[tuple[str, str, str], str]:
+    """For each number of the form where what is behind it stands."""
+    tail = query(form=asked.form.id, lang=lang, as_of=as_of, reach=reach)
+    start = f"{base(asked.organ)}/{asked.year}/cells"
+    return {
+        (table.id, row.id, column.id): f"{start}/{table.id}/{row.id}/{column.id}.html?{tail}"
+        for table in asked.form.tables
+        for row in table.rows
+        for column in table.columns_of(row)
+    }
+
+
+def revised(answer: Answer) -> dict[tuple[str, str, str], Number]:
+    """The published number of each cell that has another now."""
+    return {(r.table, r.row, r.column): r.published for r in answer.revised}
+
+
+def cell_label(form: Form, table_id: str, row_id: str, column_id: str) -> tuple[Label, ...]:
+    """The printed names of a number, from the table down to the column."""
+    table = form.table(table_id)
+    if table is None:
+        return ()
+    row = next(r for r in table.rows if r.id == row_id)
+    column = next(c for c in table.columns if c.id == column_id)
+    return (table.title, *row.groups, row.label, *column.groups[1:], column.label)
+
+
+class Line(Struct, frozen=True):
+    """One number of a form through several years."""
+
+    table: str
+    row: str
+    column: str
+    label: Label
+    level: int
+    numbers: list[Number]
+    changes: list[Number]
+    """Each year's less the one before it; the first year has none."""
+
+
+class SideBySide(Struct, frozen=True):
+    """Several years of an organ in one form."""
+
+    form: str
+    organ: str
+    years: list[int]
+    lines: list[Line]
+    share_in_time: list[float | None]
+
+
+def side_by_side(form: Form, reports: Sequence[Report], shares: Sequence[float | None]) -> SideBySide:
+    """The years' reports line by line; of a table with a column ``total`` only that."""
+    numbers = [report.numbers() for report in reports]
+    lines = []
+    for table in form.tables:
+        whole = next((c for c in table.columns if c.id == "total"), None)
+        for row in table.rows:
+            for column in table.columns_of(row):
+                if whole is not None and column is not whole:
+                    continue
+                found = [n[table.id, row.id][column.id] for n in numbers]
+                one = len(table.columns_of(row)) == 1 or whole is not None
+                label = row.label if one else _joined(row.label, column.label)
+                changes = [b - a for a, b in itertools.pairwise(found)]
+                lines.append(Line(table.id, row.id, column.id, label, row.level, found, changes))
+    first = reports[0]
+    return SideBySide(first.form, first.organ, [r.year for r in reports], lines, list(shares))
+
+
+def _joined(row: Label, column: Label) -> Label:
+    return Label(f"{row.zh}：{column.zh}", f"{row.en}: {column.en}")
+
+
+def paged(items: Sequence[Any], page: int, size: int) -> tuple[Sequence[Any], int]:
+    """One page (from 1) of ``items``, and how many pages there are."""
+    pages = max(1, -(-len(items) // size))
+    place = min(max(page, 1), pages)
+    return items[(place - 1) * size : place * size], pages
+
+
+def matches(wanted: str, code: str, name: Label) -> bool:
+    """Whether an organ's code or name has all words looked for."""
+    text = f"{code} {name.zh} {name.en}".casefold()
+    return all(word in text for word in wanted.casefold().split())
+
+
+def totals(rows: Mapping[str, Mapping[str, int]]) -> dict[str, int]:
+    """The sum of organs' figures."""
+    found: dict[str, int] = {}
+    for numbers in rows.values():
+        for name, number in numbers.items():
+            found[name] = found.get(name, 0) + number
+    return found

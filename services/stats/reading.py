@@ -1,0 +1,121 @@
+"""The counters as a report needs them, now or as of an instant, and what changed them; one query each."""
+
+from collections.abc import Collection, Mapping, Sequence
+from datetime import datetime
+
+from msgspec import Struct
+
+from services.events.vocabulary import Ref
+from services.runtime.database import Conn
+from services.stats.cells import CARRY_KINDS, LEVEL_KINDS, Cell, Number, plain
+from services.stats.fold import Place
+from services.stats.store import SCHEMA
+
+MOST_CHANGES = 2000
+"""How many changes are looked through for the causes of revised numbers."""
+
+
+class Changed(Struct, frozen=True):
+    """A change of a counter: by how much, because of which event of which request, and which fact led to that."""
+
+    cell: Cell
+    delta: Number
+    subject: str
+    sequence: int
+    recorded_at: datetime
+    cause: Ref | None
+    place: Place
+
+
+async def year_cells(
+    conn: Conn, organs: Collection[str], year: int, before: datetime | None = None
+) -> dict[Cell, Number]:
+    """What :func:`services.stats.cells.of_year` needs for one year: the organs' cells of it, and what they carried.
+
+    With ``before`` as it was known then: what was written at that instant or later is taken away again, so the cost
+    follows what has changed since. Numbers that several organs have together stand under the first organ.
+    """
+    under = min(organs)
+    since = (
+        f" UNION ALL SELECT organ, year, kind, a, b, c, -delta FROM {SCHEMA}.cell_change "
+        "WHERE organ = ANY($1::text[]) AND recorded_at >= $5 AND (year = $2 OR (year < $2 AND kind = ANY($4::text[])))"
+    )
+    rows = await conn.fetch(
+        "SELECT CASE WHEN kind = ANY($3::text[]) THEN organ END AS own, "
+        "CASE WHEN year < $2 THEN $2 - 1 ELSE $2 END AS y, kind, a, b, c, sum(count) FROM ("
+        f"SELECT organ, year, kind, a, b, c, count FROM {SCHEMA}.cell "
+        "WHERE organ = ANY($1::text[]) AND (year = $2 OR (year < $2 AND kind = ANY($4::text[])))"
+        f"{since if before else ''}) AS counted GROUP BY 1, 2, 3, 4, 5, 6 HAVING sum(count) <> 0",
+        list(organs),
+        year,
+        list(LEVEL_KINDS),
+        list(CARRY_KINDS),
+        *([before] if before else []),
+    )
+    return {Cell(own or under, y, *rest): plain(count) for own, y, *rest, count in rows}
+
+
+async def has_earlier(conn: Conn, organs: Collection[str], year: int) -> bool:
+    """Whether anything was counted for the organs before ``year``."""
+    return bool(
+        await conn.fetchval(
+            f"SELECT EXISTS (SELECT FROM {SCHEMA}.cell WHERE organ = ANY($1::text[]) AND year < $2 AND count <> 0)",
+            list(organs),
+            year,
+        )
+    )
+
+
+async def by_organ(conn: Conn, organs: Sequence[str], year: int) -> dict[str, dict[str, int]]:
+    """For each organ how many requests it received and ended in the year, and how many of those in time or late."""
+    rows = await conn.fetch(
+        "SELECT organ, CASE kind WHEN 'closed' THEN CASE c WHEN '' THEN 'ended' ELSE c END ELSE kind END, "
+        f"sum(count)::bigint FROM {SCHEMA}.cell WHERE organ = ANY($1::text[]) "
+        "AND ((year = $2 AND kind IN ('received', 'closed')) OR (year <= $2 AND kind = ANY($3::text[]))) GROUP BY 1, 2",
+        list(organs),
+        year,
+        list(CARRY_KINDS),
+    )
+    found: dict[str, dict[str, int]] = {organ: {} for organ in organs}
+    for organ, what, count in rows:
+        found[organ][what] = count
+    return {
+        organ: {
+            "received": n.get("received", 0),
+            "ended": n.get("in-time", 0) + n.get("late", 0) + n.get("ended", 0),
+            "in_time": n.get("in-time", 0),
+            "late": n.get("late", 0),
+            "pending": n.get("carried", 0) - n.get("carried-ended", 0),
+        }
+        for organ, n in found.items()
+    }
+
+
+async def changes_beyond(conn: Conn, organs: Collection[str], year: int, offsets: Mapping[int, int]) -> list[Changed]:
+    """The changes that a year's report feels and whose events stand at or beyond ``offsets`` (by partition), the
+    earliest first, at most :data:`MOST_CHANGES`."""
+    rows = await conn.fetch(
+        'SELECT d.*, d."offset" AS at '
+        f"FROM {SCHEMA}.cell_change d LEFT JOIN unnest($3::int[], $4::bigint[]) AS p(partition, reached) "
+        "USING (partition) WHERE d.organ = ANY($1::text[]) "
+        "AND (d.year = $2 OR (d.year < $2 AND d.kind = ANY($5::text[]))) "
+        'AND d."offset" >= coalesce(p.reached, 0) ORDER BY d.recorded_at, d.subject, d.sequence LIMIT $6',
+        list(organs),
+        year,
+        list(offsets),
+        list(offsets.values()),
+        list(CARRY_KINDS),
+        MOST_CHANGES,
+    )
+    return [
+        Changed(
+            Cell(r["organ"], r["year"], r["kind"], r["a"], r["b"], r["c"]),
+            plain(r["delta"]),
+            r["subject"],
+            r["sequence"],
+            r["recorded_at"],
+            Ref(r["cause_source"], r["cause_id"]) if r["cause_id"] is not None else None,
+            Place(r["partition"], r["at"]),
+        )
+        for r in rows
+    ]
