@@ -59,12 +59,13 @@ def _progress(total: int, what: str) -> Iterator[Callable[[int], None]]:
 @app.command()
 def up(
     demo: Annotated[bool, typer.Option("--demo", help="Also post the 2013 sample and print its report.")] = False,
+    ops: Annotated[bool, typer.Option("--ops", help="Also run Prometheus and Alertmanager with the alerts.")] = False,
 ) -> None:
     """Run the whole system on this machine: Kafka, PostgreSQL and the three services, until Ctrl-C."""
     from services.commands.up import Failed, run
 
     try:
-        run(_settings(), demo=demo)
+        run(_settings(), demo=demo, with_ops=ops)
     except Failed as error:
         fail(str(error))
 

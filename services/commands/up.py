@@ -6,13 +6,17 @@ import sys
 import time
 from dataclasses import replace
 from datetime import UTC, datetime
+from pathlib import Path
 
 from rich.console import Console
 
 from services import samples
 from services.commands import reporting
 from services.intake import client
+from services.ops import local
+from services.ops.config import BadConfig, Config, load
 from services.runtime import logs
+from services.runtime.local import ops
 from services.runtime.local.jars import JarError
 from services.runtime.local.kafka import BrokerFailed
 from services.runtime.local.postgres import PostgresFailed
@@ -34,6 +38,8 @@ _KNOWN = (
     PortTaken,
     NotReady,
     ServiceDied,
+    ops.ProgramMissing,
+    BadConfig,
     client.Unavailable,
     reporting.Failed,
 )
@@ -57,7 +63,16 @@ def services(settings: Settings) -> list[Service]:
     ]
 
 
-def run(settings: Settings, *, demo: bool) -> None:
+def watching(settings: Settings) -> list[Service]:
+    """Prometheus and Alertmanager with our rules. Raises ``ProgramMissing``, ``PortTaken`` or ``BadConfig``."""
+    own = Config(tracker_url=f"http://127.0.0.1:{settings.tracker_port}")
+    config = load(Path(settings.alert_config), own) if settings.alert_config else own
+    ports = {"intake": settings.intake_port, "tracker": settings.tracker_port, "stats": settings.stats_port}
+    files = local.files(config, ports, settings.alertmanager_port, settings.alert_webhook)
+    return ops.services(settings.home, ops.Ports(settings.prometheus_port, settings.alertmanager_port), files)
+
+
+def run(settings: Settings, *, demo: bool, with_ops: bool = False) -> None:
     """Run everything until a signal. Raises :class:`Failed`.
 
     Unless the user asks for more, the services tell only what needs attention, so that the report is not lost in it.
@@ -74,10 +89,10 @@ def run(settings: Settings, *, demo: bool) -> None:
     async def on_ready() -> None:
         if demo:
             await asyncio.to_thread(_demo, settings)
-        _addresses(settings, demo)
+        _addresses(settings, demo, with_ops)
 
     try:
-        run_up(settings, services(settings), on_ready)
+        run_up(settings, services(settings) + (watching(settings) if with_ops else []), on_ready)
     except _KNOWN as error:
         raise Failed(str(error)) from error
 
@@ -111,7 +126,7 @@ def _holds(report: Report, expected: Report) -> bool:
     return all(found.get(cell, 0) >= value for cell, value in _cells(expected).items())
 
 
-def _addresses(settings: Settings, demo: bool) -> None:
+def _addresses(settings: Settings, demo: bool, with_ops: bool) -> None:
     console = Console()
     console.print()
     banner = "时限 Shixian is up. 系统已启动。  Ctrl-C stops it, the data stay. 按 Ctrl-C 停止，数据保留。"
@@ -124,5 +139,8 @@ def _addresses(settings: Settings, demo: bool) -> None:
         ("报送 post facts to", f"http://127.0.0.1:{settings.intake_port}/v1/events"),
         ("数据 data", str(settings.home)),
     ]
+    if with_ops:
+        rows.insert(-1, ("告警 alerts", f"http://127.0.0.1:{settings.alertmanager_port}/"))
+        rows.insert(-1, ("监控 Prometheus", f"http://127.0.0.1:{settings.prometheus_port}/alerts"))
     for label, value in rows:
         console.print(f"  {label}  {value}", soft_wrap=True, highlight=False)

@@ -87,11 +87,14 @@ class Config:
     operators_repeat: str = "4h"
 
 
-def load(path: Path) -> Config:
-    """The defaults with a TOML file's values over them. Raises :class:`BadConfig`, naming the key."""
-    base = Config()
+def load(path: Path, base: Config | None = None) -> Config:
+    """``base`` (the defaults) with a TOML file's values over it. Raises :class:`BadConfig`, naming the key."""
+    base = base or Config()
     known = {f.name: getattr(base, f.name) for f in fields(Config)}
-    given = tomllib.loads(path.read_text("utf-8"))
+    try:
+        given = tomllib.loads(path.read_text("utf-8"))
+    except (OSError, tomllib.TOMLDecodeError) as error:
+        raise BadConfig(f"{path}: {error}") from error
     for key, value in given.items():
         if key not in known:
             raise BadConfig(f"{path.name}: {key}: is no threshold; known are {', '.join(known)}")

@@ -41,6 +41,13 @@ class Settings:
     """Where readers of the reports reach the tracker's explanations; empty: its port on this machine."""
     kafka_port: int = 19092
     """The embedded broker's port (its controller takes the next one); 0: any free pair."""
+    prometheus_port: int = 9090
+    alertmanager_port: int = 9093
+    """Both for ``shixian up --ops``."""
+    alert_webhook: str = ""
+    """Where ``up --ops`` sends alerts, a URL; empty: nowhere, they are shown only."""
+    alert_config: str = ""
+    """A TOML file with thresholds for ``up --ops`` that differ from the defaults."""
     topic_prefix: str = "shixian."
     partitions: int = 12
     replication: int = 1

@@ -1,10 +1,38 @@
-"""The programs that scripts/test.sh unpacked beside the virtual environment are on the path."""
+"""A system that is watched, started once for all tests of operations."""
 
-import os
-import sys
+import asyncio
+import uuid
+from collections.abc import Iterator
 from pathlib import Path
 
-PROGRAMS = Path(sys.prefix) / "debian/usr/bin"
+import asyncpg
+import pytest
 
-if PROGRAMS.is_dir():
-    os.environ["PATH"] = f"{os.environ['PATH']}{os.pathsep}{PROGRAMS}"
+from services.runtime.local.postgres import PostgresServer
+from tests.ops.tools import program
+from tests.ops.watched import Watched
+
+
+@pytest.fixture(scope="session")
+def watched(kafka: str, postgres_server: PostgresServer, session_folder: Path) -> Iterator[Watched]:
+    """Services, Prometheus and Alertmanager, with the year 2013 in them."""
+    for name in ("prometheus", "prometheus-alertmanager"):
+        program(name)
+    folder = session_folder / f"ops-{uuid.uuid4().hex[:8]}"
+    folder.mkdir()
+    running = Watched(folder, kafka, asyncio.run(new_database(postgres_server)))
+    try:
+        running.start()
+        running.sample()
+        yield running
+    finally:
+        running.close()
+
+
+async def new_database(server: PostgresServer) -> str:
+    """The URI of a fresh database; it goes with the session's server."""
+    name = f"ops_{uuid.uuid4().hex}"
+    admin = await asyncpg.connect(server.dsn)
+    await admin.execute(f'CREATE DATABASE "{name}"')
+    await admin.close()
+    return server.database_dsn(name)

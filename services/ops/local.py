@@ -1,0 +1,21 @@
+"""The files of Prometheus and Alertmanager for one machine."""
+
+from collections.abc import Mapping
+
+from services.ops import alertmanager, prometheus
+from services.ops.config import Config
+from services.ops.text import dump
+
+
+def files(config: Config, ports: Mapping[str, int], alertmanager_port: int, webhook: str) -> dict[str, str]:
+    """Texts by path; ``ports`` are the services' ports by name. Without a ``webhook`` alerts are shown in Alertmanager
+    and sent to nobody."""
+    found = {f"rules/{name}.yaml": dump(rules) for name, rules in prometheus.rule_files(config).items()}
+    targets = {name: [f"127.0.0.1:{port}"] for name, port in ports.items()}
+    found["prometheus.yml"] = dump(
+        prometheus.configuration(config, targets, [f"127.0.0.1:{alertmanager_port}"]),
+    )
+    hooks = [{"url": webhook, "send_resolved": True}] if webhook else []
+    receivers = [{"name": name} | ({"webhook_configs": hooks} if hooks else {}) for name in ("officers", "operators")]
+    found["alertmanager.yml"] = dump(alertmanager.configuration(config, receivers, {}))
+    return found

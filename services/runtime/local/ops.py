@@ -1,0 +1,83 @@
+"""Debian's Prometheus and Alertmanager beside the services: their files in the home, their command lines.
+
+Layout below the home::
+
+    ops/prometheus.yml, ops/rules/, ops/alertmanager.yml     written anew at each start
+    ops/prometheus/, ops/alertmanager/                       their data
+"""
+
+import shutil
+from collections.abc import Mapping
+from dataclasses import dataclass
+from pathlib import Path
+
+from services.runtime.local.process import PortTaken, port_free
+from services.runtime.local.supervisor import Service
+
+PACKAGES = {"prometheus": "prometheus", "prometheus-alertmanager": "prometheus-alertmanager"}
+RETENTION = "90d"
+
+
+class ProgramMissing(RuntimeError):
+    """Prometheus or Alertmanager is not installed."""
+
+
+@dataclass(frozen=True, slots=True)
+class Ports:
+    """Where the two listen, on 127.0.0.1."""
+
+    prometheus: int
+    alertmanager: int
+
+
+def programs() -> dict[str, str]:
+    """The paths of both programs. Raises :class:`ProgramMissing`, which says how to get them."""
+    found = {name: shutil.which(name) for name in PACKAGES}
+    # Upstream's own packages call it alertmanager.
+    found["prometheus-alertmanager"] = found["prometheus-alertmanager"] or shutil.which("alertmanager")
+    missing = [PACKAGES[name] for name, path in found.items() if path is None]
+    if missing:
+        raise ProgramMissing(f"--ops needs {' and '.join(missing)}; on Debian: apt-get install {' '.join(missing)}")
+    return {name: path for name, path in found.items() if path is not None}
+
+
+def services(home: Path, ports: Ports, files: Mapping[str, str]) -> list[Service]:
+    """Write ``files`` (texts by path: prometheus.yml, rules/..., alertmanager.yml) and give the two as services.
+
+    Raises :class:`ProgramMissing` or :class:`PortTaken`.
+    """
+    paths = programs()
+    for name, port in (("PROMETHEUS", ports.prometheus), ("ALERTMANAGER", ports.alertmanager)):
+        if not port_free(port):
+            raise PortTaken(f"port {port} is in use; SHIXIAN_{name}_PORT names another")
+    folder = home.expanduser().resolve() / "ops"
+    shutil.rmtree(folder / "rules", ignore_errors=True)
+    for path, text in files.items():
+        (folder / path).parent.mkdir(parents=True, exist_ok=True)
+        (folder / path).write_text(text, "utf-8")
+    return [
+        Service(
+            "alertmanager",
+            [
+                paths["prometheus-alertmanager"],
+                f"--config.file={folder / 'alertmanager.yml'}",
+                f"--storage.path={folder / 'alertmanager'}",
+                f"--web.listen-address=127.0.0.1:{ports.alertmanager}",
+                "--cluster.listen-address=",
+                "--log.level=warn",
+            ],
+            f"http://127.0.0.1:{ports.alertmanager}/-/ready",
+        ),
+        Service(
+            "prometheus",
+            [
+                paths["prometheus"],
+                f"--config.file={folder / 'prometheus.yml'}",
+                f"--storage.tsdb.path={folder / 'prometheus'}",
+                f"--storage.tsdb.retention.time={RETENTION}",
+                f"--web.listen-address=127.0.0.1:{ports.prometheus}",
+                "--log.level=warn",
+            ],
+            f"http://127.0.0.1:{ports.prometheus}/-/ready",
+        ),
+    ]
