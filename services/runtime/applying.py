@@ -121,7 +121,8 @@ async def apply(
                 tried.add(first)  # another worker's row may have been in the way; it isn't the second time
                 todo.append((low, high))
             else:
-                letter = dead_letters.of(batch.records[low], reason_of(error))
+                reason = str(error) if isinstance(error, Unfit) else reason_of(error)
+                letter = dead_letters.of(batch.records[low], reason)
                 log.error("record_unfit", topic=batch.topic, partition=batch.partition, offset=first, exc_info=error)
                 await _once(pool, schema, batch, (low, high), [], [letter], effect, done)
     if done.letters:

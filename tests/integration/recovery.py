@@ -7,6 +7,7 @@ import subprocess
 import sys
 from collections.abc import Iterator, Sequence
 from contextlib import ExitStack, contextmanager
+from datetime import UTC, datetime, timedelta
 from typing import Any
 from uuid import uuid4
 
@@ -117,6 +118,8 @@ def quiet(env: dict[str, str], seconds: float = 120) -> None:
     """Wait until both services have applied all that the log holds, and it stays so for some rounds of the sweep."""
     prefix = env["SHIXIAN_TOPIC_PREFIX"]
     seen: list[Any] = []
+    now = datetime.fromisoformat(env["SHIXIAN_NOW"]) if "SHIXIAN_NOW" in env else datetime.now(UTC)
+    soon = now + timedelta(minutes=5)
 
     def settled() -> bool | None:
         ends = asyncio.run(_ends(env, [f"{prefix}facts", f"{prefix}cases"]))
@@ -125,7 +128,7 @@ def quiet(env: dict[str, str], seconds: float = 120) -> None:
             for schema in ("tracker", "stats")
             for r in sql(env, f"SELECT * FROM {schema}.progress")
         }
-        pending = sql(env, "SELECT count(*) FROM tracker.cases WHERE wake_at <= now() + interval '2 s'")[0][0]
+        pending = sql(env, "SELECT count(*) FROM tracker.cases WHERE wake_at <= $1", soon)[0][0]
         if pending or any(applied.get(tp, 0) != end for tp, end in ends.items()):
             seen.clear()
             return None
