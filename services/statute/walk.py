@@ -96,7 +96,8 @@ def _pause(run: Run, pause: Pause, fact: Fact, on: date, reply: date | None, abo
     if pause.effect == "none":
         return
     if pause.effect == "extend":
-        if not any(s.kind == "extend" and s.about == about for s in run.steps):
+        # Once for a request, however many are asked; a step of the extension itself is about nothing.
+        if not any(s.kind == "extend" and s.about for s in run.steps):
             run.clock = replace(run.clock, budget=run.clock.budget + pause.extend_by)
             run.steps.append(
                 Step("extend", fact, on, pause.article, pause.confirmed, amount=pause.extend_by, about=about)
