@@ -123,6 +123,7 @@ def _without_request(case: Case, bare: View, amended: Amended, world: World) -> 
             applicant=data.applicant,
             submitted_on=data.submitted_on,
             statute=data.statute or (organ.statute if organ else "unknown"),
+            waiting_for="" if organ else f"organ-registered {data.organ}",
         )
     if case.subject in world.organs:
         return changed(bare, state="organ", waiting_for=_awaited(amended))

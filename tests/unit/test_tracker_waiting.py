@@ -23,3 +23,15 @@ def test_a_request_not_yet_received_in_law_no_longer_waits_for_an_organ_that_is_
     assert events[0].data.request is not None
     assert events[0].data.request.state == "unconfirmed"
     assert tick(after, world, NOW)[1] == []
+
+
+def test_a_request_taken_back_before_its_organ_is_known_gets_its_statute_later() -> None:
+    request = fact("request-received", "r/1", received("r/1", "2023-03-01")["data"], id="q1")
+    amends = {"source": "urn:shixian:test", "id": "q1"}
+    case, _ = decide(Case(subject="r/1"), request, World(), NOW, {})
+    taken_back = fact("fact-retracted", "r/1", {"amends": amends, "reason": "by mistake"})
+    case, _ = decide(case, taken_back, World(), NOW, {})
+    assert (case.view.state, case.view.statute) == ("retracted", "unknown")
+    after, events, _ = tick(case, World([fact("organ-registered", "gz-psb", ORGAN)]), NOW)
+    assert (after.view.state, after.view.statute, after.view.waiting_for) == ("retracted", "CN", "")
+    assert len(events) == 1
