@@ -21,6 +21,7 @@ from services.runtime.health import Part
 from services.runtime.retry import reason_of
 
 POLL_SECONDS = 0.5
+POLL_WAIT_MILLISECONDS = 100
 LOOK_SECONDS = 5.0
 """How often the broker is asked for the topic's end when nothing comes, to know whether it is there."""
 REQUEST_SECONDS = 5.0
@@ -132,6 +133,8 @@ class Reference:
             enable_auto_commit=False,
             auto_offset_reset="none",
             request_timeout_ms=int(REQUEST_SECONDS * 1000),
+            # A question for the end waits behind the poll that is under way, and a batch may wait for the answer.
+            fetch_max_wait_ms=POLL_WAIT_MILLISECONDS,
         )
         try:
             async with asyncio.timeout(ANSWER_SECONDS):
