@@ -6,7 +6,7 @@ PYTHON ?= $(shell command -v python3.11 || command -v python3)
 BIN := .venv/bin
 PIP := $(BIN)/python -m pip --disable-pip-version-check --quiet
 
-.PHONY: help install run test check bench format docs lock clean
+.PHONY: help install run test check bench bench-throughput chaos fuzz format docs lock clean
 
 help: ## this list
 	@grep -hE '^[a-z-]+:.*##' $(MAKEFILE_LIST) | sed -E 's/:[^#]*##/\t/' | expand -t 12
@@ -41,8 +41,18 @@ check: .venv/installed-dev ## format, lint, types, import rules
 	$(BIN)/mypy
 	$(BIN)/lint-imports
 
-bench: .venv/installed-dev ## due dates a second, beside holidays and numpy in the same run
+bench: .venv/installed-dev ## due dates a second, then facts a second, each beside others in the same run
 	$(BIN)/python -m benchmarks.due
+	$(BIN)/python -m benchmarks.throughput
+
+bench-throughput: .venv/installed-dev ## facts a second of the tracker and of stats, beside an ordinary Faust agent
+	$(BIN)/python -m benchmarks.throughput --facts $(or $(FACTS),200000)
+
+chaos: .venv/installed-dev ## nothing lost, nothing twice: FAULTS=40 FACTS=20000 SEED=1 (docs/chaos.md)
+	$(BIN)/python -m tests.chaos.run --faults $(or $(FAULTS),40) --facts $(or $(FACTS),20000) --seed $(or $(SEED),1)
+
+fuzz: .venv/installed-dev ## hostile records straight onto the fact topic: RECORDS=100000 SEED=1
+	$(BIN)/python -m tests.chaos.fuzz --records $(or $(RECORDS),100000) --seed $(or $(SEED),1)
 
 format: .venv/installed-dev ## put the code into the format that `check` wants
 	$(BIN)/ruff format .
