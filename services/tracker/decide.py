@@ -2,8 +2,9 @@
 
 from collections.abc import Mapping
 from datetime import UTC, date, datetime, time
+from hashlib import sha1
 from typing import Any
-from uuid import UUID, uuid5
+from uuid import UUID
 from zoneinfo import ZoneInfo
 
 import msgspec
@@ -126,7 +127,7 @@ def _conclude(
 ) -> tuple[Case, list[CaseEvent]]:
     """Number the decisions and dress them as events; the case after them."""
     zone = _zone(world, view.organ or (fact_organ(case, fact) if fact else ""))
-    request = summary(view)
+    request, recorded = summary(view), now.astimezone(UTC)
     events: list[CaseEvent] = []
     after = case
     for place, decision in enumerate(found):
@@ -136,12 +137,14 @@ def _conclude(
         carried: dict[str, Any] = {"as_of": as_of, "reference": world.known}
         if place == 0 and fact is not None:
             carried["fact"] = fact
-        event = _event(decision.name, case, case.sequence + place + 1, values | carried, cause, request)
-        event = replace(
-            event,
-            time=datetime.combine(day, time.min, zone) if day > date.min else now,
-            recordedtime=now.astimezone(UTC),
-            traceparent=fact.traceparent if fact else None,
+        event = _event(
+            decision.name,
+            case.subject,
+            case.sequence + place + 1,
+            _data(decision.name, values | carried, cause, request),
+            datetime.combine(day, time.min, zone) if day > date.min else now,
+            recorded,
+            fact.traceparent if fact else None,
         )
         after = evolve(after, event)
         events.append(event)
@@ -149,19 +152,37 @@ def _conclude(
 
 
 def _event(
-    name: str, case: Case, sequence: int, values: Mapping[str, Any], cause: Ref | None, request: RequestSummary | None
+    name: str, subject: str, sequence: int, data: Any, at: datetime, recorded: datetime, traceparent: str | None
 ) -> CaseEvent:
     shape: Any = CASE_TYPES[type_of(name)]
-    data = _data_shape(name)(**_typed(name, values), cause=cause, request=request)
     event: CaseEvent = shape(
         specversion="1.0",
-        id=str(uuid5(_IDS, f"{case.subject}\n{sequence}")),
+        id=event_id(subject, sequence),
         source=SOURCE,
-        subject=case.subject,
+        subject=subject,
+        time=at,
+        recordedtime=recorded,
         sequence=sequence,
         data=data,
+        traceparent=traceparent,
     )
     return event
+
+
+def event_id(subject: str, sequence: int) -> str:
+    """The id of a subject's event: a UUID of version 5 (RFC 9562) of what it is, so that it comes out the same again.
+
+    As :func:`uuid.uuid5` does it, in a quarter of its time.
+    """
+    digest = bytearray(sha1(_IDS.bytes + f"{subject}\n{sequence}".encode(), usedforsecurity=False).digest()[:16])
+    digest[6] = digest[6] & 0x0F | 0x50
+    digest[8] = digest[8] & 0x3F | 0x80
+    text = digest.hex()
+    return f"{text[:8]}-{text[8:12]}-{text[12:16]}-{text[16:20]}-{text[20:]}"
+
+
+def _data(name: str, values: Mapping[str, Any], cause: Ref | None, request: RequestSummary | None) -> Any:
+    return _data_shape(name)(**_typed(name, values), cause=cause, request=request)
 
 
 _SHAPES: dict[str, Any] = {
