@@ -6,7 +6,7 @@ PYTHON ?= $(shell command -v python3.11 || command -v python3)
 BIN := .venv/bin
 PIP := $(BIN)/python -m pip --disable-pip-version-check --quiet
 
-.PHONY: help install run test check bench bench-throughput chaos fuzz format docs lock clean
+.PHONY: help install run test check bench bench-throughput chaos fuzz format docs deploy-files lock clean
 
 help: ## this list
 	@grep -hE '^[a-z-]+:.*##' $(MAKEFILE_LIST) | sed -E 's/:[^#]*##/\t/' | expand -t 12
@@ -60,6 +60,11 @@ format: .venv/installed-dev ## put the code into the format that `check` wants
 
 docs: .venv/installed-dev ## write the generated pages anew
 	$(BIN)/python -m services.events.schema
+	$(BIN)/python -m scripts.metrics_page
+
+deploy-files: .venv/installed-dev ## write the generated files of deploy/ anew
+	$(BIN)/python -m services.ops
+	$(BIN)/python -m scripts.dashboards
 
 lock: .venv/installed-dev ## resolve the locks anew (the only target that needs uv)
 	$(BIN)/python -m pip install --quiet uv

@@ -1,6 +1,7 @@
 """Every setting of every service, read once from the environment.
 
-A setting is an upper-case variable with the prefix ``SHIXIAN_``. What is not set has the default below; what is set
+A setting is an upper-case variable with the prefix ``SHIXIAN_``; with ``_FILE`` after its name, a file that holds the
+value, for secrets. What is not set has the default below; what is set
 wrongly is refused at start with the variable's name and what was expected (:class:`SettingError`).
 """
 
@@ -122,6 +123,17 @@ def _parse(name: str, text: str, default: object) -> object:
     return text
 
 
+def _text(env: Mapping[str, str], variable: str) -> str:
+    """What is set; the content of the file where only that is named. Empty: nothing is set."""
+    text, file = env.get(variable, ""), env.get(f"{variable}_FILE", "")
+    if text or not file:
+        return text
+    try:
+        return Path(file).read_text("utf-8").strip()
+    except (OSError, UnicodeDecodeError) as error:
+        raise SettingError(f"{variable}_FILE: expected a file that holds the value: {error}") from error
+
+
 def load(environ: Mapping[str, str] | None = None) -> Settings:
     """Read the settings from ``environ`` (the process's own by default).
 
@@ -129,9 +141,6 @@ def load(environ: Mapping[str, str] | None = None) -> Settings:
     """
     env = os.environ if environ is None else environ
     base = Settings()
-    given = {
-        f.name: _parse(f.name, env[f"SHIXIAN_{f.name.upper()}"], getattr(base, f.name))
-        for f in fields(Settings)
-        if env.get(f"SHIXIAN_{f.name.upper()}", "") != ""
-    }
+    texts = {f.name: _text(env, f"SHIXIAN_{f.name.upper()}") for f in fields(Settings)}
+    given = {name: _parse(name, text, getattr(base, name)) for name, text in texts.items() if text != ""}
     return Settings(**given)  # type: ignore[arg-type]  # each value was parsed to its field's type above

@@ -1,0 +1,167 @@
+"""What is in deploy/, as far as it can be judged without Docker and a cluster: schemas, names, and what must not be."""
+
+import re
+from collections.abc import Iterator
+from dataclasses import fields
+from pathlib import Path
+from typing import Any
+
+import kubernetes_validate
+import pytest
+import yaml
+from compose_spec import ComposeSpecification
+
+from services.runtime.settings import SettingError, Settings, load
+from tests.ops.tools import DEPLOY, ROOT
+
+VERSIONS = ("1.30", "1.34")
+CRDS = {"ScaledObject", "PodMonitor", "Kustomization"}
+KUBERNETES = DEPLOY / "kubernetes"
+PORTS = {"intake": Settings().intake_port, "tracker": Settings().tracker_port, "stats": Settings().stats_port}
+SECRETIVE = re.compile(r"password|secret|token|key", re.IGNORECASE)
+
+
+def manifests() -> list[tuple[str, dict[str, Any]]]:
+    found = []
+    for file in sorted(KUBERNETES.rglob("*.yaml")):
+        for document in yaml.safe_load_all(file.read_text("utf-8")):
+            found.append((f"{file.relative_to(KUBERNETES)}:{document['kind']}", document))
+    return found
+
+
+def of(kind: str) -> Iterator[dict[str, Any]]:
+    return (document for _, document in manifests() if document["kind"] == kind)
+
+
+def settings_named(env: dict[str, Any]) -> list[str]:
+    known = {f"SHIXIAN_{f.name.upper()}" for f in fields(Settings)}
+    return [name for name in env if name.startswith("SHIXIAN_") and name.removesuffix("_FILE") not in known]
+
+
+@pytest.mark.parametrize("version", VERSIONS)
+@pytest.mark.parametrize(("name", "document"), manifests(), ids=lambda x: x if isinstance(x, str) else "")
+def test_manifests_hold_to_their_schemas(name: str, document: dict[str, Any], version: str) -> None:
+    if document["kind"] in CRDS:
+        assert document["apiVersion"].count("/") == 1
+        return
+    kubernetes_validate.validate(document, version, strict=True)
+
+
+def test_kustomizations_name_every_file_and_only_files_that_are_there() -> None:
+    for file in KUBERNETES.rglob("kustomization.yaml"):
+        named = yaml.safe_load(file.read_text())["resources"]
+        assert all((file.parent / one).exists() for one in named)
+        assert {p.name for p in file.parent.glob("*.yaml")} - {"kustomization.yaml"} == set(named) - {"../../base"}
+
+
+def test_each_service_is_deployed_carefully() -> None:
+    deployments = {d["metadata"]["name"]: d for d in of("Deployment")}
+    assert deployments.keys() == PORTS.keys() == {d["metadata"]["name"] for d in of("PodDisruptionBudget")}
+    for name, deployment in deployments.items():
+        pod = deployment["spec"]["template"]
+        labels = pod["metadata"]["labels"]
+        (container,) = pod["spec"]["containers"]
+        assert deployment["spec"]["replicas"] >= 2
+        assert deployment["spec"]["selector"]["matchLabels"].items() <= labels.items()
+        assert container["args"] == [name]
+        assert container["ports"][0]["containerPort"] == PORTS[name]
+        assert container["livenessProbe"]["httpGet"]["path"] == "/healthz"  # a database that is away kills nobody
+        assert container["readinessProbe"]["httpGet"]["path"] == "/readyz"
+        assert {"cpu", "memory"} <= container["resources"]["requests"].keys()
+        assert "memory" in container["resources"]["limits"]
+        assert pod["spec"]["securityContext"]["runAsNonRoot"]
+        assert container["securityContext"]["readOnlyRootFilesystem"]
+        assert pod["spec"]["terminationGracePeriodSeconds"] > Settings().shutdown_seconds
+        assert settings_named({e["name"]: e for e in container["env"]}) == []
+        (budget,) = (b for b in of("PodDisruptionBudget") if b["metadata"]["name"] == name)
+        assert budget["spec"]["selector"]["matchLabels"].items() <= labels.items()
+        (service,) = (s for s in of("Service") if s["metadata"]["name"] == name)
+        assert service["spec"]["selector"].items() <= labels.items()
+        assert service["spec"]["ports"][0]["port"] == PORTS[name]
+
+
+def test_no_secret_is_in_a_file() -> None:
+    assert list(of("Secret")) == []
+    for deployment in of("Deployment"):
+        for env in deployment["spec"]["template"]["spec"]["containers"][0]["env"]:
+            assert "secretKeyRef" in env["valueFrom"], f"{env['name']} has its value in the file"
+    for service in compose()["services"].values():
+        for name, value in service.get("environment", {}).items():
+            if SECRETIVE.search(name):
+                assert name.endswith(("_FILE", "__FILE")), f"{name} has its value in the file"
+            assert "://" not in str(value) or "@" not in str(value)
+    assert "deploy/secrets/" in (ROOT / ".gitignore").read_text()
+
+
+def test_workers_scale_on_lag_and_never_beyond_the_partitions() -> None:
+    (config,) = of("ConfigMap")
+    assert settings_named(config["data"]) == []
+    scaled = {s["spec"]["scaleTargetRef"]["name"]: s["spec"] for s in of("ScaledObject")}
+    assert scaled.keys() == {"tracker", "stats"}
+    for name, spec in scaled.items():
+        assert 2 <= spec["minReplicaCount"] <= spec["maxReplicaCount"] <= int(config["data"]["SHIXIAN_PARTITIONS"])
+        assert f'shixian_consumer_lag_records{{service="{name}"}}' in spec["triggers"][0]["metadata"]["query"]
+    (monitor,) = of("PodMonitor")
+    relabelled = {r["targetLabel"]: r for r in monitor["spec"]["podMetricsEndpoints"][0]["relabelings"]}
+    assert relabelled["job"]["replacement"] == "shixian"
+    assert "service" in relabelled
+
+
+def test_the_network_policy_opens_the_ports_of_the_services_only() -> None:
+    (policy,) = of("NetworkPolicy")
+    assert set(policy["spec"]["policyTypes"]) == {"Ingress", "Egress"}
+    opened = {p["port"] for rule in policy["spec"]["ingress"] for p in rule["ports"]}
+    assert opened == set(PORTS.values())
+    assert all(rule.get("from") for rule in policy["spec"]["ingress"])
+
+
+def compose() -> dict[str, Any]:
+    found: dict[str, Any] = yaml.safe_load((DEPLOY / "compose.yaml").read_text("utf-8"))
+    return found
+
+
+def test_the_compose_file_holds_to_its_specification_and_names_what_is_there() -> None:
+    document = compose()
+    ComposeSpecification.model_validate(document)
+    services = document["services"]
+    assert {"kafka-1", "kafka-2", "kafka-3", "postgres", *PORTS, "prometheus", "alertmanager", "grafana"} <= set(
+        services
+    )
+    for name, service in services.items():
+        assert re.search(r":v?\d+\.\d+", service["image"]), f"{name}: its image is not pinned"
+        assert set(service.get("depends_on", {})) <= services.keys()
+        assert settings_named(service.get("environment", {})) == []
+        for port in service.get("ports", []):
+            assert port.startswith("127.0.0.1:"), "TLS ends at a proxy in front of the services"
+        for mount in service.get("volumes", []):
+            source = mount.partition(":")[0]
+            assert (DEPLOY / source).exists() if source.startswith(".") else source in document["volumes"]
+        for secret in service.get("secrets", []):
+            assert (secret if isinstance(secret, str) else secret["source"]) in document["secrets"]
+    for name, port in PORTS.items():
+        assert services[name]["command"] == [name]
+        assert services[name]["ports"] == [f"127.0.0.1:{port}:{port}"]
+    given = services["tracker"]["environment"]
+    assert len(given["SHIXIAN_KAFKA"].split(",")) == given["SHIXIAN_REPLICATION"] == 3
+
+
+def test_the_image_is_small_pinned_and_not_roots() -> None:
+    lines = (DEPLOY / "Dockerfile").read_text().splitlines()
+    bases = [line.split()[1] for line in lines if line.startswith("FROM")]
+    assert len(bases) == 2
+    assert all(re.fullmatch(r"python:3\.11\.\d+-slim-bookworm", base) for base in bases)
+    assert any(re.fullmatch(r"USER \d+:\d+", line) for line in lines)
+    assert any("--require-hashes -r requirements.lock" in line for line in lines)
+    kept = {line[1:] for line in (ROOT / ".dockerignore").read_text().splitlines() if line.startswith("!")}
+    copied = {word for line in lines if line.startswith("COPY") and "--from" not in line for word in line.split()[1:-1]}
+    assert copied <= kept
+    assert all((ROOT / one).exists() for one in copied)
+
+
+def test_a_setting_can_come_from_a_file(tmp_path: Path) -> None:
+    file = tmp_path / "postgres-url"
+    file.write_text("postgresql://shixian:secret@db/shixian\n")
+    assert load({"SHIXIAN_POSTGRES_FILE": str(file)}).postgres == "postgresql://shixian:secret@db/shixian"
+    assert load({"SHIXIAN_POSTGRES_FILE": str(file), "SHIXIAN_POSTGRES": "x"}).postgres == "x"
+    with pytest.raises(SettingError, match="SHIXIAN_POSTGRES_FILE: expected a file"):
+        load({"SHIXIAN_POSTGRES_FILE": str(tmp_path / "none")})
