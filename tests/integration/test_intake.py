@@ -232,6 +232,7 @@ async def test_a_broker_that_is_away_means_503_and_never_202(
             ready = await client.get("/readyz")
             assert ready.status_code == 503
             assert "log" in ready.json()["parts"]
+            assert 'shixian_part_ok{part="log"} 0.0' in (await client.get("/metrics")).text
             assert (await client.get("/healthz")).status_code == 200
             assert (await post(client, STRUCTURED, b"hello")).status_code == 400
             node.start()
