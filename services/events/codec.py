@@ -166,5 +166,9 @@ def _check_amount(name: str, amount: Decimal, *, whole: bool) -> None:
         if places
         else f"a whole number from 0 to {MOST:f}"
     )
-    if not (amount.is_finite() and 0 <= amount <= MOST) or -int(amount.normalize().as_tuple().exponent) > places:
+    # The exponent first: of a number too small for the arithmetic itself, normalize() makes a plain 0.
+    if (
+        not (amount.is_finite() and abs(amount.adjusted()) <= 30 and 0 <= amount <= MOST)
+        or -int(amount.normalize().as_tuple().exponent) > places
+    ):
         raise Refused(FieldError(f"$.data.{name}", f"is {str(amount)[:60]}", wanted))
