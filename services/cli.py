@@ -131,6 +131,7 @@ def sample() -> None:
 
 
 app.command()(report_cli.report)
+app.command()(report_cli.what_if)
 
 
 @app.command()

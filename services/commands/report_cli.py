@@ -68,6 +68,33 @@ def report(
     _judge(reporting.broken(found) if strict else [])
 
 
+def what_if(
+    statute: Annotated[str, typer.Option(help="The statute to hold the requests to, e.g. CN-2019 or UK.")],
+    facts: Annotated[Path, typer.Option(help="A file of facts; no service is asked.")],
+    organ: Annotated[str, typer.Option(help="Only requests to this organ.")] = "",
+    year: Annotated[int, typer.Option(help="Only requests received in this year; 0: all.")] = 0,
+    format: Annotated[str, typer.Option(help="table or json")] = "table",
+) -> None:
+    """Show how requests would have fared under another statute."""
+    from services.commands import reporting, what_if
+
+    if format not in ("table", "json"):
+        fail(f"--format: expected table or json, got {format!r}")
+    try:
+        with facts.open("rb") as lines:
+            found = what_if.compare(lines, statute, datetime.now(UTC), organ, year)
+    except OSError as error:
+        fail(f"--facts: {facts}: {error.strerror}")
+    except reporting.Failed as error:
+        fail(str(error))
+    if format == "json":
+        typer.echo(what_if.as_json(found))
+    else:
+        from rich.console import Console
+
+        what_if.show(found, Console())
+
+
 def _write(content: bytes, output: Path | None) -> None:
     if output is None:
         sys.stdout.buffer.write(content)

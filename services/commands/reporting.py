@@ -12,7 +12,14 @@ from rich.console import Console
 from rich.table import Table
 
 from services.commands import offline
-from services.events.facts import CalendarPublished, FactCorrected, FactRetracted, OrganRegistered, RequestFact
+from services.events.facts import (
+    CalendarPublished,
+    FactCorrected,
+    FactRetracted,
+    OrganRegistered,
+    RequestFact,
+    TallyRecorded,
+)
 from services.events.vocabulary import Label
 from services.stats import flat, render, tree
 from services.stats import form as forms
@@ -66,7 +73,8 @@ def make(
     try:
         facts = list(offline.read_facts(lines))
         if as_of is not None:
-            now = min(now, datetime.combine(as_of, time.max, _zone(facts, organ)))
+            zone = _zone(facts, organ)
+            now = min(now, datetime.combine(as_of, time.max, zone)).astimezone(zone)
             facts = list(known_by(facts, now))
         world, events = offline.run(facts, now)
     except offline.BadLine as error:
@@ -105,6 +113,8 @@ def known_by(facts: Facts, now: datetime) -> Iterator[OrganRegistered | Calendar
                 known = instant <= now
             case FactCorrected() | FactRetracted():
                 known = True
+            case TallyRecorded():
+                known = fact.data.on <= now.date()
             case _:
                 known = legal_date(lawful(fact)) <= now.date()
         if known:

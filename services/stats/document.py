@@ -18,7 +18,7 @@ from services.stats.report import Lang, Report, said
 
 _PAGE, _MARGIN = 210, 18
 """A4's width and the margins, in mm."""
-_GROUP, _UNIT = 9, 16
+_GROUP, _UNIT = 17, 16
 """Widths of columns in mm; the label and the numbers share the rest."""
 _FONT = {"zh": "宋体", "en": "Times New Roman"}
 _MARK = {"zh": "（未经核对）", "en": " (unconfirmed)"}
@@ -92,10 +92,6 @@ def _fill(cell: _Cell, spot: Spot, lang: Lang, columns: int) -> None:
     aligned = {"number": WD_ALIGN_PARAGRAPH.RIGHT, "label": WD_ALIGN_PARAGRAPH.LEFT}
     paragraph.alignment = aligned.get(spot.role, WD_ALIGN_PARAGRAPH.CENTER)
     cell.vertical_alignment = WD_CELL_VERTICAL_ALIGNMENT.CENTER
-    if spot.role == "group" and spot.rows > 2:
-        direction = OxmlElement("w:textDirection")
-        direction.set(qn("w:val"), "tbRlV" if lang == "zh" else "btLr")
-        cell._tc.get_or_add_tcPr().append(direction)
 
 
 def _mark(properties: object, name: str) -> None:
@@ -109,6 +105,6 @@ def _widths(shape: FormTable, found: Grid) -> list[float]:
     groups = max(0, found.labels - 1 - units)
     rest = whole - groups * _GROUP - units * _UNIT
     counted = found.columns - found.labels
-    label = max(rest - counted * 22, rest * 0.32) if found.labels else 0.0
+    label = max(rest - counted * 22, rest * 0.42) if found.labels else 0.0
     number = (rest - label) / counted
     return [*[float(_GROUP)] * groups, *([label] if found.labels else []), *[float(_UNIT)] * units, *[number] * counted]

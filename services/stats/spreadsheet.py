@@ -17,7 +17,7 @@ _LINE = Side(style="thin", color="000000")
 _BORDER = Border(left=_LINE, right=_LINE, top=_LINE, bottom=_LINE)
 _TITLE = 2
 """Lines above a table: its title, and whose it is."""
-_GROUP, _LABEL, _UNIT, _NUMBER = 5.0, 34.0, 8.0, 11.0
+_GROUP, _LABEL, _UNIT, _NUMBER = 11.0, 34.0, 8.0, 11.0
 """Widths of columns, in the spreadsheet's unit (characters)."""
 
 
@@ -76,14 +76,12 @@ def _put(sheet: Worksheet, spot: Spot, lang: Lang, font: str) -> None:
         corner.number_format = "#,##0" if isinstance(spot.number, int) else "#,##0.######"
     elif spot.text is not None:
         corner.value = _text(said(spot.text, lang) + (_MARK[lang] if spot.unconfirmed else ""))
-    upright = spot.role == "group" and spot.rows > 2
     corner.font = Font(name=font, size=10, bold=spot.role == "head")
     corner.alignment = Alignment(
         horizontal={"number": "right", "label": "left"}.get(spot.role, "center"),
         vertical="center",
         wrap_text=True,
         indent=spot.level,
-        textRotation=255 if upright and lang == "zh" else 90 if upright else 0,
     )
     if (bottom, right) != (top, left):
         sheet.merge_cells(start_row=top, start_column=left, end_row=bottom, end_column=right)
@@ -103,7 +101,7 @@ def _widths(sheet: Worksheet, table: FormTable, found: Grid) -> None:
         sheet.column_dimensions[get_column_letter(n + 1)].width = width
     for n, line in enumerate(found.lines()):
         longest = max((len(s.text.zh) for s in line if s.text is not None and s.role == "label"), default=0)
-        sheet.row_dimensions[_TITLE + n + 1].height = 15.0 * max(1, -(-longest * 2 // int(_LABEL)))
+        sheet.row_dimensions[_TITLE + n + 1].height = 6.0 + 13.0 * max(1, -(-longest * 2 // int(_LABEL)))
 
 
 def _text(value: str) -> str:

@@ -1,0 +1,138 @@
+"""``shixian report --facts`` and ``shixian what-if``: a past date, strictness, formats, another statute."""
+
+import json
+from datetime import UTC, datetime
+from pathlib import Path
+from typing import Any
+
+import pytest
+from typer.testing import CliRunner
+
+from services import cli
+from services.commands import what_if
+from services.commands.reporting import Failed, make
+from tests.support import ORGAN, answered, raw, received
+
+CHILD = {**ORGAN, "code": "sub", "parent": "gz-psb"}
+FACTS = [
+    raw("organ-registered", "gz-psb", ORGAN),
+    raw("organ-registered", "sub", CHILD),
+    {**received("r1", "2023-03-01"), "time": "2023-03-01T09:00:00+08:00"},
+    received("r2", "2023-03-01", organ="sub"),
+    answered("r2", "2023-03-25", "unclear"),
+    {**answered("r1", "2023-03-20"), "recordedtime": "2023-05-01T00:00:00+08:00"},
+    raw("tally-recorded", "sub", {"organ": "sub", "on": "2023-12-31", "measure": "licensing-decisions", "count": 9}),
+]
+for fact in FACTS[2:4]:
+    fact["data"]["confirmed_on"] = "2023-03-01"
+
+
+def write(path: Path, facts: list[dict[str, Any]]) -> str:
+    path.write_text("".join(json.dumps(f) + "\n" for f in facts))
+    return str(path)
+
+
+@pytest.fixture
+def file(tmp_path: Path) -> str:
+    return write(tmp_path / "facts.jsonl", FACTS)
+
+
+def run(*arguments: str) -> Any:
+    return CliRunner().invoke(cli.app, [*arguments])
+
+
+def totals(file: str, *more: str) -> dict[str, int]:
+    """The column ``total`` of the requests that are not 0."""
+    answer = run(
+        "report", "--form", "cn-2021", "--year", "2023", "--facts", file, "--format", "json", *(more or ORGAN_ONLY)
+    )
+    assert answer.exit_code == 0, answer.output
+    tables = {t["id"]: t for t in json.loads(answer.output)["tables"]}
+    return {r["id"]: r["cells"]["total"] for r in tables["requests"]["rows"] if r["cells"]["total"]}
+
+
+ORGAN_ONLY = ("--organ", "gz-psb")
+
+
+def test_an_organ_reports_the_sum_of_those_under_it(file: str) -> None:
+    assert totals(file) == {"1": 2, "3.1": 1, "3.4.3": 1, "3.7": 2}
+    assert totals(file, "--organ", "sub") == {"1": 1, "3.4.3": 1, "3.7": 1}
+
+
+@pytest.mark.parametrize(
+    ("day", "expected"),
+    [
+        ("2023-02-28", {}),
+        ("2023-03-01", {"1": 2, "4": 2}),
+        ("2023-03-25", {"1": 2, "3.4.3": 1, "3.7": 1, "4": 1}),  # r1's answer was recorded in May
+        ("2023-04-30", {"1": 2, "3.4.3": 1, "3.7": 1, "4": 1}),  # ... at midnight in the organ's zone
+        ("2023-05-01", {"1": 2, "3.1": 1, "3.4.3": 1, "3.7": 2}),
+    ],
+)
+def test_the_report_as_of_a_date_is_what_was_known_then(file: str, day: str, expected: dict[str, int]) -> None:
+    assert totals(file, *ORGAN_ONLY, "--as-of", day) == expected
+
+
+def test_strict_names_the_rule_that_fails_and_exits_with_1(file: str, tmp_path: Path) -> None:
+    ask = ("report", "--form", "cn-2021", "--organ", "gz-psb", "--year", "2023", "--strict", "--format", "json")
+    assert run(*ask, "--facts", file).exit_code == 0
+    odd = [*FACTS, received("r3", "2023-01-05"), answered("r3", "2022-12-30")]
+    odd[-2]["data"]["confirmed_on"] = "2023-01-05"
+    failed = run(*ask, "--facts", write(tmp_path / "odd.jsonl", odd))
+    assert failed.exit_code == 1
+    assert "R1" in failed.stderr and "requests/natural-person: 1 3 + 2 0 not = 3.7 2 + 4 0" in failed.stderr
+    assert json.loads(failed.stdout)["checks"]
+
+
+@pytest.mark.parametrize(
+    ("format", "start"), [("csv", b"\xef\xbb\xbfform"), ("xlsx", b"PK"), ("docx", b"PK"), ("html", b"<!doctype html>")]
+)
+def test_every_format_can_be_written_to_a_file(file: str, tmp_path: Path, format: str, start: bytes) -> None:
+    target = tmp_path / f"report.{format}"
+    done = run(
+        *("report", "--form", "cn-2021", "--organ", "gz-psb", "--year", "2023", "--facts", file),
+        *("--format", format, "--output", str(target)),
+    )
+    assert done.exit_code == 0 and target.read_bytes().startswith(start)
+
+
+@pytest.mark.parametrize(
+    ("given", "said"),
+    [
+        (("--as-of", "soon"), "--as-of: expected a date"),
+        (("--format", "pdf"), "--format: expected one of table, json, csv, xlsx, docx, html"),
+        (("--form", "cn-1999"), "--form: form 'cn-1999' is unknown"),
+        (("--organ", "nobody"), "--organ: 'nobody' is not registered"),
+        (("--lang", "fr"), "--lang: expected zh or en"),
+    ],
+)
+def test_a_wrong_call_is_one_line_and_exit_code_2(file: str, given: tuple[str, ...], said: str) -> None:
+    call = {"--form": "cn-2021", "--organ": "gz-psb", "--year": "2023", "--facts": file} | {given[0]: given[1]}
+    answer = run("report", *(part for pair in call.items() for part in pair))
+    assert answer.exit_code == 2 and said in answer.stderr and answer.stderr.count("\n") == 1
+
+
+def test_a_year_has_its_form_by_itself(file: str) -> None:
+    now = datetime(2024, 2, 1, tzinfo=UTC)
+    lines = Path(file).read_bytes().splitlines()
+    assert make(lines, "", "gz-psb", 2013, now).report.form == "cn-gz-2013"
+    assert make(lines, "", "gz-psb", 2023, now).report.form == "cn-2021"
+
+
+def test_what_if_holds_the_same_requests_to_another_statute(file: str) -> None:
+    now = datetime(2024, 2, 1, tzinfo=UTC)
+    late = answered("r2", "2023-03-28")
+    lines = [json.dumps(f).encode() for f in [*FACTS[:4], late]]
+    found = what_if.compare(lines, "CN-2008", now)
+    assert [(y.organ, y.received, y.in_time, y.late) for y in found.as_is] == [("gz-psb", 1, 0, 0), ("sub", 1, 1, 0)]
+    assert [(y.organ, y.received, y.in_time, y.late) for y in found.what_if] == [("gz-psb", 1, 0, 0), ("sub", 1, 0, 1)]
+    (open_, ended) = found.changed
+    assert (open_.request, ended.request) == ("r1", "r2")
+    assert (ended.as_is.statute, ended.what_if.statute) == ("CN-2019", "CN-2008")
+    assert (ended.as_is.timeliness, ended.what_if.timeliness) == ("in-time", "late")
+    with pytest.raises(Failed, match="statute 'XX' is unknown"):
+        what_if.compare(lines, "XX", now)
+    with pytest.raises(Failed, match="no request"):
+        what_if.compare(lines, "CN-2008", now, year=1999)
+    shown = run("what-if", "--statute", "CN-2008", "--facts", file, "--format", "json")
+    assert shown.exit_code == 0 and json.loads(shown.output)["statute"] == "CN-2008"

@@ -1,0 +1,144 @@
+"""A report as CSV, spreadsheet, document and charts."""
+
+import csv
+import io
+import xml.etree.ElementTree as ET
+from datetime import date
+from decimal import Decimal
+from typing import Any
+
+import pytest
+from docx import Document
+from openpyxl import load_workbook
+from openpyxl.utils import get_column_letter
+
+from services.events.vocabulary import Label
+from services.stats.cells import Cell, Number
+from services.stats.charts import bars, charts, columns
+from services.stats.document import to_docx
+from services.stats.flat import BOM, to_csv
+from services.stats.fold import Fold
+from services.stats.form import form_ids, load
+from services.stats.indicators import indicators
+from services.stats.layout import grid
+from services.stats.report import Report, make_report
+from services.stats.spreadsheet import to_xlsx
+from tests.stats_events import answered, recorded, summary
+
+CN = load("cn-2021")
+NAME = Label("=某局", "=Bureau")
+CELLS: dict[Cell, Number] = {
+    Cell("a", 2023, "received", "post", "business", "02"): 41,
+    Cell("a", 2023, "closed", "granted", "business", "in-time"): 39,
+    Cell("a", 2023, "closed", "unclear", "natural-person", "late"): 2,
+    Cell("a", 2023, "tally", "fees-collected"): Decimal("59237.2449"),
+}
+
+
+def report(form_id: str = "cn-2021", organ: str = "a") -> Report:
+    cells = {cell._replace(organ=organ): number for cell, number in CELLS.items()}
+    return make_report(load(form_id), organ, 2023, "2024-01-31", cells)
+
+
+def test_csv_has_a_line_for_each_number_and_the_mark_that_spreadsheets_want() -> None:
+    text = to_csv(report(), CN)
+    assert text.startswith(BOM) and text.count("\r\n") == text.count("\n")
+    lines = list(csv.DictReader(io.StringIO(text.removeprefix(BOM))))
+    assert {(r["table"], r["row"], r["column"]): r["value"] for r in lines} == {
+        (table, row, column): str(number)
+        for (table, row), cells in report().numbers().items()
+        for column, number in cells.items()
+    }
+    (fees,) = [r for r in lines if r["row"] == "fees"]
+    assert (fees["value"], fees["row_label"], fees["column_label"]) == (
+        "59237.2449",
+        "行政事业性收费",
+        "本年收费金额（单位：万元）",
+    )
+
+
+def test_no_text_becomes_a_formula() -> None:
+    lines = list(csv.DictReader(io.StringIO(to_csv(report(organ="=HYPERLINK(1)"), CN).removeprefix(BOM))))
+    assert {r["organ"] for r in lines} == {"'=HYPERLINK(1)"}
+    book = load_workbook(io.BytesIO(to_xlsx(report(), CN, NAME)))
+    assert all(cell.data_type != "f" for sheet in book.worksheets for line in sheet.iter_rows() for cell in line)
+
+
+@pytest.mark.parametrize("form_id", form_ids())
+def test_the_workbook_is_the_printed_table(form_id: str) -> None:
+    form, found = load(form_id), report(form_id)
+    book = load_workbook(io.BytesIO(to_xlsx(found, form, NAME, lang="zh")))
+    assert len(book.worksheets) == len(form.tables)
+    for sheet, table in zip(book.worksheets, form.tables, strict=True):
+        printed = grid(table, {r.id: found.numbers()[table.id, r.id] for r in table.rows})
+        merged = {str(area) for area in sheet.merged_cells.ranges}
+        for spot in printed.spots:
+            cell = sheet.cell(3 + spot.row, 1 + spot.column)
+            if spot.number is not None:
+                assert Decimal(str(cell.value)) == spot.number
+            elif spot.text is not None and spot.role != "unit":
+                assert str(cell.value).startswith(spot.text.zh)
+            if spot.rows * spot.columns > 1:
+                corner = sheet.cell(2 + spot.row + spot.rows, spot.column + spot.columns)
+                assert f"{cell.coordinate}:{corner.coordinate}" in merged
+        last = get_column_letter(printed.columns)
+        assert sheet.print_area == f"'{sheet.title}'!$A$1:${last}${2 + printed.rows}"
+        assert sheet.page_setup.paperSize == 9
+
+
+@pytest.mark.parametrize("form_id", form_ids())
+def test_the_document_has_every_table_with_its_numbers(form_id: str) -> None:
+    form, found = load(form_id), report(form_id)
+    document: Any = Document(io.BytesIO(to_docx(found, form, NAME, lang="en")))
+    assert len(document.tables) == len(form.tables)
+    for shown, table in zip(document.tables, form.tables, strict=True):
+        printed = grid(table, {r.id: found.numbers()[table.id, r.id] for r in table.rows})
+        for spot in printed.spots:
+            text = shown.rows[spot.row].cells[spot.column].text
+            wanted = f"{spot.number:,}" if spot.number is not None else spot.text.en if spot.text else ""
+            assert text.startswith(wanted)
+    titles = [paragraph.text for paragraph in document.paragraphs]
+    assert "=Bureau" in titles and all(t.title.en in titles for t in form.tables)
+
+
+def folded() -> Fold:
+    fold = Fold()
+    for number, request in enumerate(
+        (
+            answered(working_days=3),
+            answered(working_days=5, timeliness="late"),
+            answered("unclear", working_days=9, channel="post", on=date(2013, 4, 2)),
+            answered(state="closed", outcome="other", timeliness=None, working_days=None),
+            summary(),
+        )
+    ):
+        fold.apply(recorded(f"r{number}", 1, request))
+    return fold
+
+
+def test_indicators_say_shares_days_and_months() -> None:
+    found = indicators(folded().cells, ["a"], 2013)
+    assert (found.in_time, found.late, found.share_in_time) == (2, 1, 2 / 3)
+    assert (found.days, found.median_days) == ({3: 1, 5: 1, 9: 1}, 5)
+    assert found.channels == {"post": 1, "online": 4}
+    assert found.outcomes == {"granted": 2, "unclear": 1, "other": 1}
+    assert list(found.received_by_month) == [0, 0, 5, *[0] * 9]
+    assert list(found.ended_by_month) == [0, 0, 3, 1, *[0] * 8]
+    nothing = indicators({}, ["a"], 2013)
+    assert nothing.share_in_time is None and nothing.median_days is None and charts(nothing, "zh") == []
+
+
+def test_charts_are_sound_svg_that_says_its_numbers_and_has_no_script() -> None:
+    found = charts(indicators(folded().cells, ["a"], 2013), "en")
+    assert len(found) == 5
+    for text in found:
+        figure = ET.fromstring(text)
+        assert figure.find("svg/desc") is not None
+        assert {child.tag for child in figure.iter()} <= {"figure", "figcaption", "svg", "desc", "text", "rect", "line"}
+        assert "style=" not in text
+    assert "online 4" in found[0] and "66.7%" in found[3] and "median 5" in found[4]
+
+
+def test_labels_in_charts_are_text() -> None:
+    for text in (bars('<a> & "b"', [("<x>", 1)]), columns('<a> & "b"', ["<x>"], [("<y>", [1]), ("z", [2])])):
+        assert ET.fromstring(text).findtext("figcaption") == '<a> & "b"'
