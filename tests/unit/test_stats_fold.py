@@ -2,6 +2,7 @@
 
 from datetime import date
 from decimal import Decimal
+from typing import Any
 
 from msgspec.structs import replace
 
@@ -110,7 +111,7 @@ def pending(*requests: RequestSummary) -> dict[int, tuple[Number, Number]]:
 
 
 def test_what_is_pending_at_a_year_s_end_is_carried_into_the_next_year() -> None:
-    ended = {"state": "closed", "answered_on": None, "outcome": "other", "timeliness": None}
+    ended: dict[str, Any] = {"state": "closed", "answered_on": None, "outcome": "other", "timeliness": None}
     assert pending(answered()) == {}
     assert pending(summary(received_on=date(2013, 12, 31))) == {2013: (0, 1), 2014: (1, 1), 2015: (1, 1), 2016: (1, 1)}
     assert pending(answered(on=date(2013, 12, 31))) == {}
