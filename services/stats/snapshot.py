@@ -129,7 +129,8 @@ WITH counted AS (
 ), changed AS (
     SELECT organ, year, kind, a, b, c, sum(delta) AS n FROM {schema}.cell_change GROUP BY 1, 2, 3, 4, 5, 6
 ), requests AS (
-    SELECT organ, extract(year FROM received_on)::int AS year, 'received' AS kind, channel AS a, applicant AS b, '' AS c
+    SELECT organ, extract(year FROM received_on)::int AS year, 'received' AS kind, channel AS a, applicant AS b,
+           to_char(received_on, 'MM') AS c
     FROM {schema}.request WHERE received_on IS NOT NULL AND state = ANY($1::text[])
     UNION ALL
     SELECT organ, extract(year FROM closed_on)::int, 'closed', coalesce(outcome, 'other'), applicant,
