@@ -17,6 +17,7 @@ from aiokafka import AIOKafkaProducer, TopicPartition
 from aiokafka.errors import KafkaError
 
 from services.commands.blocks import Block, Damaged, Writer, read
+from services.events import brokers
 from services.events.topics import Topic, create_topics, topics
 from services.runtime.batch import PositionRefused
 from services.runtime.bulk import BulkReader
@@ -339,7 +340,7 @@ async def _send(
     settings: Settings, path: Path, head: Head, held: dict[TopicPartition, int], progress: Progress
 ) -> None:
     producer = AIOKafkaProducer(
-        bootstrap_servers=settings.bootstrap,
+        **brokers.client(settings.bootstrap),
         acks="all",
         enable_idempotence=True,
         linger_ms=5,

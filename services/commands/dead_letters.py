@@ -16,6 +16,7 @@ from aiokafka import AIOKafkaProducer
 from aiokafka.errors import KafkaError
 from msgspec.structs import replace
 
+from services.events import brokers
 from services.events.codec import decode_fact, encode
 from services.events.facts import CalendarPublished, Fact, OrganRegistered
 from services.events.refusals import Refused
@@ -173,7 +174,7 @@ def _fact(name: Name, value: bytes, settings: Settings) -> Fact:
 
 async def _write(settings: Settings, facts: Sequence[Fact]) -> list[str]:
     """Where each fact now stands: reference facts in their own topic, all under their subject."""
-    producer = AIOKafkaProducer(bootstrap_servers=settings.bootstrap, acks="all", enable_idempotence=True)
+    producer = AIOKafkaProducer(**brokers.client(settings.bootstrap), acks="all", enable_idempotence=True)
     places = []
     try:
         await producer.start()

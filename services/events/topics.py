@@ -9,6 +9,8 @@ from dataclasses import dataclass, field
 from aiokafka.admin import AIOKafkaAdminClient, NewTopic
 from aiokafka.errors import TopicAlreadyExistsError, for_code
 
+from services.events import brokers
+
 _KEEP = {"cleanup.policy": "delete", "retention.ms": "-1", "retention.bytes": "-1"}
 
 
@@ -40,7 +42,7 @@ async def create_topics(bootstrap: str, wanted: tuple[Topic, ...]) -> list[str]:
 
     Raises ``aiokafka.errors.KafkaError`` where the cluster refuses or can't be reached.
     """
-    admin = AIOKafkaAdminClient(bootstrap_servers=bootstrap)
+    admin = AIOKafkaAdminClient(**brokers.client(bootstrap))
     await admin.start()
     try:
         there = set(await admin.list_topics())

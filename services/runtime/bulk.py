@@ -8,6 +8,7 @@ from typing import Any, Self
 from aiokafka import AIOKafkaConsumer, TopicPartition
 from aiokafka.errors import KafkaError
 
+from services.events import brokers
 from services.runtime.batch import check_position
 from services.runtime.retry import LogUnavailable, reason_of
 
@@ -17,6 +18,10 @@ FETCH_BYTES = 8 * 1024 * 1024
 ANSWER_SECONDS = 30.0
 """Without an answer from the broker for this long, reading is given up."""
 POLL_SECONDS = 1.0
+
+
+def _shown(bootstrap: str) -> str:
+    return ",".join(brokers.hosts(bootstrap))
 
 
 class BulkReader:
@@ -29,7 +34,7 @@ class BulkReader:
 
     def _client(self) -> Any:
         return AIOKafkaConsumer(
-            bootstrap_servers=self._bootstrap,
+            **brokers.client(self._bootstrap),
             group_id=None,
             enable_auto_commit=False,
             auto_offset_reset="none",
@@ -46,7 +51,7 @@ class BulkReader:
                 await self._consumer.start()
         except (KafkaError, OSError) as error:
             await self._stop()
-            raise LogUnavailable(f"Kafka at {self._bootstrap} does not answer: {reason_of(error)}") from error
+            raise LogUnavailable(f"Kafka at {_shown(self._bootstrap)} does not answer: {reason_of(error)}") from error
         return self
 
     async def __aexit__(
@@ -76,7 +81,7 @@ class BulkReader:
         try:
             return await asyncio.wait_for(question, ANSWER_SECONDS)
         except (KafkaError, OSError) as error:
-            raise LogUnavailable(f"Kafka at {self._bootstrap} does not answer: {reason_of(error)}") from error
+            raise LogUnavailable(f"Kafka at {_shown(self._bootstrap)} does not answer: {reason_of(error)}") from error
 
     async def read(self, tp: TopicPartition, start: int, end: int) -> AsyncIterator[Sequence[Any]]:
         """The records of a partition from ``start`` up to (not including) ``end``, in order and in handy lots.

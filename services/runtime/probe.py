@@ -11,6 +11,7 @@ import structlog
 from aiokafka import AIOKafkaConsumer, TopicPartition
 from aiokafka.errors import KafkaError
 
+from services.events import brokers
 from services.runtime.health import Part
 from services.runtime.retry import reason_of
 
@@ -40,12 +41,12 @@ class LogProbe:
                 topics = await self._ask(partitions)
         except (KafkaError, OSError) as error:  # a TimeoutError is an OSError
             if self.part.state != "away":
-                log.warning("kafka_away", bootstrap=self._bootstrap, reason=reason_of(error))
+                log.warning("kafka_away", bootstrap=brokers.hosts(self._bootstrap), reason=reason_of(error))
             self.part.away(reason_of(error))
             await self.close()
             return None
         if self.part.state == "away":
-            log.info("kafka_back", bootstrap=self._bootstrap)
+            log.info("kafka_back", bootstrap=brokers.hosts(self._bootstrap))
         self.part.ok()
         return topics
 
@@ -66,7 +67,7 @@ class LogProbe:
     async def _connected(self) -> AIOKafkaConsumer:
         if self._consumer is None:
             consumer = AIOKafkaConsumer(
-                bootstrap_servers=self._bootstrap,
+                **brokers.client(self._bootstrap),
                 group_id=None,
                 enable_auto_commit=False,
                 request_timeout_ms=int(REQUEST_SECONDS * 1000),

@@ -24,6 +24,7 @@ from aiokafka.errors import (
 )
 from aiokafka.structs import RecordMetadata
 
+from services.events import brokers
 from services.runtime.health import Part
 from services.runtime.retry import LogUnavailable, reason_of
 
@@ -142,7 +143,7 @@ class LogProducer:
                 if self._closed:
                     raise LogUnavailable("the producer is closed")
                 producer = AIOKafkaProducer(
-                    bootstrap_servers=self._bootstrap,
+                    **brokers.client(self._bootstrap),
                     client_id=self._client_id,
                     acks="all",
                     enable_idempotence=True,
@@ -178,7 +179,7 @@ class LogProducer:
 
     def _away(self, reason: str) -> None:
         if self.part.state != "away":
-            log.warning("log_away", bootstrap=self._bootstrap, reason=reason)
+            log.warning("log_away", bootstrap=brokers.hosts(self._bootstrap), reason=reason)
         self.part.away(reason)
 
     async def close(self) -> None:

@@ -14,6 +14,7 @@ from aiokafka import AIOKafkaConsumer, TopicPartition
 from aiokafka.errors import KafkaError, OffsetOutOfRangeError
 from prometheus_client import CollectorRegistry, Counter, Gauge
 
+from services.events import brokers
 from services.events.codec import decode_fact
 from services.events.facts import CalendarData, CalendarPublished, OrganData, OrganRegistered, ReferenceFact
 from services.events.refusals import Refused
@@ -128,7 +129,7 @@ class Reference:
 
     async def _follow(self) -> None:
         consumer = AIOKafkaConsumer(
-            bootstrap_servers=self._bootstrap,
+            **brokers.client(self._bootstrap),
             group_id=None,
             enable_auto_commit=False,
             auto_offset_reset="none",
@@ -199,7 +200,7 @@ class Reference:
 
     def _away(self, error: BaseException) -> None:
         if self.part.state != "away":
-            log.warning("reference_away", bootstrap=self._bootstrap, reason=reason_of(error))
+            log.warning("reference_away", bootstrap=brokers.hosts(self._bootstrap), reason=reason_of(error))
         self.part.away(reason_of(error))
 
 

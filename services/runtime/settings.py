@@ -14,6 +14,8 @@ from typing import Literal
 
 import platformdirs
 
+from services.events import brokers
+
 
 class SettingError(ValueError):
     """An environment variable holds something that its setting can't be."""
@@ -30,7 +32,8 @@ class Settings:
 
     home: Path = field(default_factory=default_home)
     kafka: str = ""
-    """Bootstrap servers, ``host:port`` with commas between; empty: the embedded broker."""
+    """Bootstrap servers, ``host:port`` with commas between, or a URL with TLS and login (``services.events.brokers``);
+    empty: the embedded broker."""
     postgres: str = ""
     """A PostgreSQL URI; empty: the embedded server."""
     host: str = "127.0.0.1"
@@ -108,6 +111,11 @@ def _parse(name: str, text: str, default: object) -> object:
         if instant.tzinfo is None:
             raise SettingError(f"{variable}: expected an instant with a time zone, got {text!r}")
         return instant
+    if name == "kafka":
+        try:
+            brokers.client(text)
+        except brokers.BadAddress as error:
+            raise SettingError(f"{variable}: {error}") from error
     if name in _CHOICES and text not in _CHOICES[name]:
         raise SettingError(f"{variable}: expected one of {', '.join(_CHOICES[name])}, got {text!r}")
     if isinstance(default, Path):

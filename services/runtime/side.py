@@ -13,6 +13,7 @@ import asyncpg
 from aiokafka import TopicPartition
 from aiokafka.admin import AIOKafkaAdminClient
 
+from services.events import brokers
 from services.runtime.database import Conn
 from services.runtime.migrations import MigrationRefused, migrate, schema_name
 
@@ -142,7 +143,7 @@ async def swap(conn: Conn, schema: str) -> None:
 
 async def require_idle(bootstrap: str, group: str, seconds: float = IDLE_SECONDS) -> None:
     """Return if the consumer group has no member; a member killed just now is waited out. Raises :class:`InUse`."""
-    admin = AIOKafkaAdminClient(bootstrap_servers=bootstrap)
+    admin = AIOKafkaAdminClient(**brokers.client(bootstrap))
     await admin.start()
     try:
         limit = asyncio.get_running_loop().time() + seconds

@@ -17,6 +17,7 @@ from aiokafka.errors import KafkaError
 from mode.supervisors import CrashingSupervisor
 from yarl import URL
 
+from services.events import brokers
 from services.runtime.batch import Batch, LogHole
 from services.runtime.health import Health
 from services.runtime.probe import LogProbe
@@ -42,6 +43,18 @@ async def _ignore(partitions: Partitions) -> None:
 
 def _is_broker_error(error: BaseException) -> bool:
     return isinstance(error, KafkaError | OSError)
+
+
+def _credentials(security: Mapping[str, Any]) -> Any:
+    """What Faust calls credentials; None for a plain address."""
+    if "sasl_mechanism" in security:
+        return faust.SASLCredentials(
+            username=security["sasl_plain_username"],
+            password=security["sasl_plain_password"],
+            mechanism=security["sasl_mechanism"],
+            ssl_context=security.get("ssl_context"),
+        )
+    return faust.SSLCredentials(security["ssl_context"]) if security else None
 
 
 class _App(faust.App):  # type: ignore[misc]  # Faust is untyped here
@@ -175,7 +188,8 @@ def batch_app(
     patiently = {"is_transient": is_transient, "on_retry": report_to(part), "stopping": stopping}
     app = _App(
         name,
-        broker=[URL(f"aiokafka://{server.strip()}") for server in settings.bootstrap.split(",")],
+        broker=[URL(f"aiokafka://{host}") for host in brokers.hosts(settings.bootstrap)],
+        broker_credentials=_credentials(brokers.security(settings.bootstrap)),
         store="memory://",
         agent_supervisor=CrashingSupervisor,
         topic_allow_declare=False,

@@ -9,7 +9,7 @@ from typing import Any
 import kubernetes_validate
 import pytest
 import yaml
-from compose_spec import ComposeSpecification
+from compose_spec import ComposeSpecification  # type: ignore[attr-defined]  # imported there, and not marked as exported
 
 from services.runtime.settings import SettingError, Settings, load
 from tests.ops.tools import DEPLOY, ROOT
