@@ -154,6 +154,8 @@ class Run:
         for line in self.cluster.log_lines("stats"):
             if re.search(r'"event": "case_events_missing"', line):
                 summary.findings.add("gap seen by stats", line[:300])
+            if re.search(r'"event": "audit_difference"', line):
+                summary.findings.add("difference found by stats itself", line[:300])
         summary.figures = {
             "accepted": self.load.sent,
             "refused": self.load.refused,
