@@ -29,6 +29,7 @@ class Asked:
     """What was written at this instant or later is left out."""
     organs: tuple[str, ...]
     """Whose numbers it is made of."""
+    reach: Scope = "tree"
 
 
 @dataclass(frozen=True, slots=True)
@@ -71,13 +72,18 @@ async def answer(conn: Conn, asked: Asked) -> Answer:
         asked.form, asked.organ, asked.year, asked.as_of, cells, organs=asked.organs, previous=previous
     )
     published = await publications.of_year(conn, asked.organ, asked.year)
-    latest = next((p for p in reversed(published) if p.content.form == asked.form.id), None)
+    latest = next((p for p in reversed(published) if _is_alike(p, asked)), None)
     if latest is None:
         return Answer(report, cells, tuple(published))
     revised = await since(conn, latest, report, asked)
     checks = (*report.checks, *as_checks(latest.content, revised))
     report = Report(report.form, report.organ, report.year, report.as_of, report.tables, checks)
     return Answer(report, cells, tuple(published), tuple(revised))
+
+
+def _is_alike(publication: Publication, asked: Asked) -> bool:
+    """Whether it is in the same form, and of the organ alone or of all that are under it, as asked."""
+    return (publication.content.form, publication.content.reach) == (asked.form.id, asked.reach)
 
 
 async def since(conn: Conn, publication: Publication, present: Report, asked: Asked) -> list[Revision]:
@@ -96,8 +102,8 @@ async def _previous(conn: Conn, asked: Asked) -> Report | None:
     if not any(rule.looks_back for rule in asked.form.checks):
         return None
     year = asked.year - 1
-    published = [p for p in await publications.of_year(conn, asked.organ, year) if p.content.form == asked.form.id]
-    if published and set(published[-1].content.organs) == set(asked.organs):
+    published = [p for p in await publications.of_year(conn, asked.organ, year) if _is_alike(p, asked)]
+    if published:
         return _thawed(published[-1], asked.form)
     if not await reading.has_earlier(conn, asked.organs, asked.year):
         return None

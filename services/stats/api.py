@@ -146,7 +146,9 @@ def handlers(deps: Deps) -> list[ControllerRouterHandler]:
             await _known(conn, deps, organ)
             reports, shares = [], []
             for year in range(start, end + 1):
-                answer = await annual.answer(conn, Asked(organ, year, asked.form, asked.as_of, None, asked.organs))
+                answer = await annual.answer(
+                    conn, Asked(organ, year, asked.form, asked.as_of, None, asked.organs, asked.reach)
+                )
                 reports.append(answer.report)
                 shares.append(indicators(answer.cells, asked.organs, year).share_in_time)
             return pages.side_by_side(asked.form, reports, shares)

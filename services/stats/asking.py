@@ -105,4 +105,6 @@ def asked(organs: Organs, organ: str, year: int, name: str | None, as_of: str | 
         told, before = moment(organs, organ, as_of or "")
     except (ValueError, OverflowError):
         raise wrong("query.as_of", as_of or "", "a date, or an RFC 3339 instant with its zone") from None
-    return Asked(organ, year, form(name, year, organs, organ), told, before, organs_of(organs, organ, scope(given)))
+    reach = scope(given)
+    codes = organs_of(organs, organ, reach)
+    return Asked(organ, year, form(name, year, organs, organ), told, before, codes, reach)

@@ -44,6 +44,8 @@ class Content(Struct, frozen=True):
     """Of this organ's year: 1, 2 where it was published again..."""
     published_on: date
     as_of: str
+    reach: str
+    """``tree``: of the organ with all that are under it; ``own``: of the organ alone."""
     organs: tuple[str, ...]
     """The organs whose numbers are in it."""
     offsets: tuple[Place, ...]
@@ -84,6 +86,7 @@ def digest_of(text: str) -> str:
 def frozen(
     report: Report,
     published_on: date,
+    reach: str,
     organs: Sequence[str],
     offsets: Sequence[Place],
     before: Publication | None,
@@ -97,6 +100,7 @@ def frozen(
         number=before.content.number + 1 if before else 1,
         published_on=published_on,
         as_of=report.as_of,
+        reach=reach,
         organs=tuple(organs),
         offsets=tuple(offsets),
         tables=tuple(FrozenTable(t.id, tuple(Figures(r.id, r.cells) for r in t.rows)) for t in report.tables),
@@ -109,10 +113,9 @@ def frozen(
 
 
 def says_the_same(one: Publication, other: Publication) -> bool:
-    """Whether they publish the same figures, in the same form, with the same date."""
-    pairs = ((p.content.form, p.content.published_on, p.content.tables) for p in (one, other))
-    first, second = pairs
-    return first == second
+    """Whether they publish the same figures, in the same form, of the same reach, with the same date."""
+    said = [(p.content.form, p.content.reach, p.content.published_on, p.content.tables) for p in (one, other)]
+    return said[0] == said[1]
 
 
 async def insert(conn: Conn, publication: Publication) -> None:

@@ -9,7 +9,7 @@ from msgspec import Meta, Struct
 from services.runtime.database import Conn
 from services.runtime.problems import ProblemError
 from services.stats import annual, publications
-from services.stats.annual import Answer, Asked
+from services.stats.annual import Answer, Asked, Scope
 from services.stats.form import UnknownForm, load
 from services.stats.organs import Organs
 from services.stats.publications import Content, Publication
@@ -67,7 +67,7 @@ async def publish(
         answer.report.tables,
         tuple(own),
     )
-    made = publications.frozen(report, wanted.published_on, asked.organs, offsets, before, wanted.despite)
+    made = publications.frozen(report, wanted.published_on, asked.reach, asked.organs, offsets, before, wanted.despite)
     if before is not None and publications.says_the_same(before, made):
         return told(before), False
     await publications.insert(conn, made)
@@ -89,7 +89,9 @@ async def of_year(conn: Conn, organs: Organs, organ: str, year: int) -> Publishe
         except UnknownForm:  # a form of a later version: its figures can be shown, but not compared
             found.append(told(publication))
             continue
-        asked = Asked(organ, year, form, organs.today(organ).isoformat(), None, content.organs)
+        reach: Scope = "own" if content.reach == "own" else "tree"
+        codes = annual.organs_of(organs, organ, reach)
+        asked = Asked(organ, year, form, organs.today(organ).isoformat(), None, codes, reach)
         present = (await annual.answer(conn, asked)).report
         found.append(told(publication, await annual.since(conn, publication, present, asked)))
     return PublishedYear(organ, year, found)
