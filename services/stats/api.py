@@ -291,7 +291,7 @@ def _more(deps: Deps, asked: Asked, answer: Answer, lang: Any, as_of: str, scope
         "revised": pages.revised(answer),
         "charts": charts(indicators(answer.cells, asked.organs, asked.year), lang),
         "published": answer.published,
-        "revisions": answer.revised,
+        "revisions": [(pages.cell_label(asked.form, r.table, r.row, r.column), r) for r in answer.revised],
         "under": asked.organs if len(annual.organs_of(deps.organs, asked.organ, "tree")) > 1 else (),
         "scope": scope,
         "query": pages.query(as_of=as_of, reach=scope),

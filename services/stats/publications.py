@@ -35,7 +35,7 @@ class FrozenTable(Struct, frozen=True):
 
 
 class Content(Struct, frozen=True):
-    """What was published, and what it rests on."""
+    """What was published, and what it rests on. A field added later needs a default: contents are never rewritten."""
 
     form: str
     organ: str
@@ -44,14 +44,14 @@ class Content(Struct, frozen=True):
     """Of this organ's year: 1, 2 where it was published again..."""
     published_on: date
     as_of: str
-    reach: str
-    """``tree``: of the organ with all that are under it; ``own``: of the organ alone."""
     organs: tuple[str, ...]
     """The organs whose numbers are in it."""
     offsets: tuple[Place, ...]
     """How far each partition was folded: the events before these offsets are in the figures."""
     tables: tuple[FrozenTable, ...]
     checks: tuple[Check, ...]
+    reach: str = "tree"
+    """``tree``: of the organ with all that are under it; ``own``: of the organ alone."""
     note: str = ""
     previous: str = ""
     """The digest of the publication before."""

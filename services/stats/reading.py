@@ -11,8 +11,8 @@ from services.stats.cells import CARRY_KINDS, LEVEL_KINDS, Cell, Number, plain
 from services.stats.fold import Place
 from services.stats.store import SCHEMA
 
-MOST_CHANGES = 2000
-"""How many changes are looked through for the causes of revised numbers."""
+MOST_CHANGES = 50
+"""How many changes of one counter are told of as causes of a revised number, the latest."""
 
 
 class Changed(Struct, frozen=True):
@@ -93,13 +93,15 @@ async def by_organ(conn: Conn, organs: Sequence[str], year: int) -> dict[str, di
 
 async def changes_beyond(conn: Conn, organs: Collection[str], year: int, offsets: Mapping[int, int]) -> list[Changed]:
     """The changes that a year's report feels and whose events stand at or beyond ``offsets`` (by partition), the
-    earliest first, at most :data:`MOST_CHANGES`."""
+    earliest first; of each counter at most the latest :data:`MOST_CHANGES`."""
     rows = await conn.fetch(
-        'SELECT d.*, d."offset" AS at '
+        'SELECT *, "offset" AS at FROM (SELECT d.*, row_number() OVER (PARTITION BY d.year, d.kind, d.a, d.b, d.c '
+        'ORDER BY d.recorded_at DESC, d.partition, d."offset" DESC) AS place '
         f"FROM {SCHEMA}.cell_change d LEFT JOIN unnest($3::int[], $4::bigint[]) AS p(partition, reached) "
         "USING (partition) WHERE d.organ = ANY($1::text[]) "
         "AND (d.year = $2 OR (d.year < $2 AND d.kind = ANY($5::text[]))) "
-        'AND d."offset" >= coalesce(p.reached, 0) ORDER BY d.recorded_at, d.subject, d.sequence LIMIT $6',
+        'AND d."offset" >= coalesce(p.reached, 0)) AS beyond '
+        "WHERE place <= $6 ORDER BY recorded_at, subject, sequence",
         list(organs),
         year,
         list(offsets),

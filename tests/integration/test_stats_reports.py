@@ -35,7 +35,7 @@ PATH = "/v1/annual/a/2013"
 
 
 @pytest.fixture
-def stats(env: dict[str, str]) -> Iterator[ServiceProcess]:  # the fixture imported above
+def stats(env: dict[str, str]) -> Iterator[ServiceProcess]:
     with service("stats", env) as running:
         write(env, EVENTS, [REGISTERED, CHILD])
         running.wait_ready()
@@ -119,7 +119,7 @@ def test_every_number_is_that_of_the_list_behind_it(stats: ServiceProcess) -> No
 
 
 def test_a_published_year_shows_what_changed_since_and_by_which_fact(
-    env: dict[str, str],  # the fixture imported above
+    env: dict[str, str],
     stats: ServiceProcess,
 ) -> None:
     wanted = {"form": "cn-2021", "published_on": "2014-01-31"}
@@ -186,7 +186,7 @@ def test_a_published_year_shows_what_changed_since_and_by_which_fact(
 
 
 async def test_a_publication_can_neither_be_changed_nor_taken_away(
-    env: dict[str, str],  # the fixture imported above
+    env: dict[str, str],
     stats: ServiceProcess,
 ) -> None:
     stats.http.post(f"{PATH}/publications", json={"form": "cn-2021", "published_on": "2014-01-31"})
@@ -202,7 +202,7 @@ async def test_a_publication_can_neither_be_changed_nor_taken_away(
 
 
 def test_a_report_that_does_not_add_up_is_published_only_with_a_reason(
-    env: dict[str, str],  # the fixture imported above
+    env: dict[str, str],
     stats: ServiceProcess,
 ) -> None:
     write(env, [recorded("odd", 1, answered(received_on=date(2013, 1, 5), on=date(2012, 12, 31)))])
@@ -223,7 +223,7 @@ def test_a_report_that_does_not_add_up_is_published_only_with_a_reason(
 
 
 def test_the_year_before_is_compared_as_it_was_published(
-    env: dict[str, str],  # the fixture imported above
+    env: dict[str, str],
     stats: ServiceProcess,
 ) -> None:
     made = stats.http.post("/v1/annual/a/2012/publications", json={"form": "cn-2021", "published_on": "2013-01-31"})

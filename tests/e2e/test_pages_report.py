@@ -1,0 +1,149 @@
+"""The pages of a report in a real browser: numbers opened by keyboard, publications, small screens, paper."""
+
+import os
+from collections.abc import Iterator
+from typing import Any
+
+import httpx
+import pytest
+from playwright.sync_api import Browser, Page
+
+from tests.e2e.conftest import System
+from tests.e2e.test_pages import CHROMIUM, browser, page
+from tests.support import ORGAN, answered, eventually, raw, received
+
+__all__ = ["browser", "page"]
+
+pytestmark = pytest.mark.skipif(
+    CHROMIUM is None and "chromium" in os.environ.get("SHIXIAN_TEST_MISSING", ""),
+    reason="no Chromium on this machine, and none could be installed",
+)
+
+CITY = {**ORGAN, "code": "pages-city", "name": {"zh": "页面市", "en": "City of Pages"}}
+OFFICE = {**CITY, "code": "pages-office", "name": {"zh": "页面局", "en": "Office of Pages"}, "parent": "pages-city"}
+YEAR = "/v1/annual/pages-city/2023"
+
+
+def in_person(subject: str, day: str, organ: str) -> dict[str, Any]:
+    return received(subject, day, "in-person", organ)
+
+
+FACTS = [
+    raw("organ-registered", "pages-city", CITY),
+    raw("organ-registered", "pages-office", OFFICE),
+    in_person("pages/2022/1", "2022-12-20", "pages-city"),
+    answered("pages/2022/1", "2023-01-10"),
+    in_person("pages/2023/1", "2023-03-01", "pages-city"),
+    answered("pages/2023/1", "2023-03-20", "refused-deliberative"),
+    in_person("pages/2023/2", "2023-12-28", "pages-office"),
+]
+
+
+def total(system: System, row: str) -> int:
+    report = httpx.get(f"{system.stats}{YEAR}.json", params={"form": "cn-2021"}).raise_for_status().json()
+    requests = next(t for t in report["tables"] if t["id"] == "requests")
+    return int(next(r["cells"]["total"] for r in requests["rows"] if r["id"] == row))
+
+
+@pytest.fixture(scope="module")
+def posted(system: System) -> Iterator[System]:
+    """The system with an office under a city, two years of requests, and a publication of one."""
+    assert httpx.post(f"{system.intake}/v1/events", json=FACTS).status_code == 202
+    eventually(lambda: (total(system, "3.7"), total(system, "1")) == (2, 2) or None)
+    yield system
+
+
+def test_a_number_opens_by_keyboard_down_to_its_requests(page: Page, posted: System) -> None:
+    page.goto(f"{posted.stats}{YEAR}.html?form=cn-2021&lang=zh")
+    assert page.locator("th.group").count() == 5
+    link = page.locator("a[href*='/cells/requests/2/total.html']")
+    assert link.inner_text() == "1"
+    link.focus()
+    outline = link.evaluate("a => getComputedStyle(a).outlineStyle")
+    assert outline != "none"
+    page.keyboard.press("Enter")
+    page.wait_for_url("**/cells/requests/2/total.html**")
+    assert page.inner_text("h1") == "1"
+    request = page.locator("tbody a").first
+    assert request.inner_text() == "pages/2022/1"
+    explained = httpx.get(request.get_attribute("href") or "")
+    assert explained.status_code == 200 and "pages/2022/1" in explained.text
+    page.get_by_role("link", name="返回报告").click()
+    page.wait_for_url("**/2023.html**")
+
+
+def test_a_published_figure_stands_beside_the_present_one(page: Page, posted: System) -> None:
+    wanted = {"form": "cn-2021", "published_on": "2024-01-31"}
+    assert httpx.post(f"{posted.stats}{YEAR}/publications", json=wanted).status_code == 201
+    page.goto(f"{posted.stats}{YEAR}.html?form=cn-2021&lang=en")
+    assert page.locator("del").count() == 0 and "Unchanged since" in page.inner_text(".publications")
+    fix = raw(
+        "fact-corrected",
+        "pages/2023/1",
+        {
+            "amends": {"source": FACTS[5]["source"], "id": FACTS[5]["id"]},
+            "data": {**FACTS[5]["data"], "outcome": "granted-in-part"},
+        },
+        id="pages-correction",
+    )
+    assert httpx.post(f"{posted.intake}/v1/events", json=fix).status_code == 202
+    eventually(lambda: total(posted, "3.2") == 1 or None)
+    page.reload()
+    assert page.locator("td:has(del)").all_inner_texts() == ["1 0", "1 0", "0 1", "0 1"]
+    told = page.inner_text(".publications")
+    assert "4 numbers have changed since" in told and "pages-correction" in told
+    page.emulate_media(media="print")
+    assert not page.locator(".charts").is_visible()
+
+
+def test_the_city_is_the_sum_of_its_offices(page: Page, posted: System) -> None:
+    page.goto(f"{posted.stats}{YEAR}.html?form=cn-2021&lang=en")
+    page.get_by_role("link", name="Organ by organ").click()
+    page.wait_for_url("**/organs**")
+    lines = [line.split("\t") for line in page.locator("tbody tr").all_inner_texts()]
+    assert [(line[0].split()[0], line[1], line[2], line[6]) for line in lines] == [
+        ("Sum", "2", "2", "1"),
+        ("City", "1", "2", "0"),
+        ("Office", "1", "0", "1"),
+    ]
+
+
+@pytest.mark.parametrize("lang", ["zh", "en"])
+@pytest.mark.parametrize(
+    "path",
+    [
+        f"{YEAR}.html?form=cn-2021",
+        f"{YEAR}.html?form=cn-2014",
+        f"{YEAR}/cells/requests/1/total.html?form=cn-2021",
+        f"{YEAR}/organs?",
+        "/v1/annual/pages-city.html?first=2022&last=2023&form=cn-2021",
+        "/v1/annual/pages-office/1999.html?form=uk-cabinet-office",
+        "/?q=pages",
+    ],
+)
+def test_every_page_fits_a_small_screen(page: Page, posted: System, path: str, lang: str) -> None:
+    page.set_viewport_size({"width": 360, "height": 800})
+    page.goto(f"{posted.stats}{path}&lang={lang}")
+    assert page.evaluate("document.documentElement.scrollWidth") <= 360
+    assert page.get_attribute("html", "lang") == {"zh": "zh-CN", "en": "en"}[lang]
+    # What is wider than the screen scrolls by keyboard, too.
+    for region in page.locator(".scroll").all():
+        wider = region.evaluate("r => r.scrollWidth > r.clientWidth")
+        assert not wider or region.get_attribute("tabindex") == "0"
+
+
+def test_the_first_page_finds_an_organ(page: Page, posted: System) -> None:
+    page.goto(f"{posted.stats}/?lang=en&q=office+of")
+    assert page.locator("tbody tr").count() == 1 and "Office of Pages" in page.inner_text("tbody")
+
+
+def test_the_form_of_2021_prints_on_a4(browser: Browser, posted: System) -> None:
+    page = browser.new_page()
+    page.goto(f"{posted.stats}{YEAR}.html?form=cn-2021&lang=zh")
+    page.emulate_media(media="print")
+    # The table of requests fits on one page: 297 mm less the margins, at 96 px an inch.
+    page.set_viewport_size({"width": int((210 - 32) / 25.4 * 96), "height": 1000})
+    tall = page.locator("section:has(#requests)").bounding_box()
+    assert tall is not None and tall["height"] < (297 - 36) / 25.4 * 96
+    assert page.pdf(format="A4", prefer_css_page_size=True).startswith(b"%PDF")
+    page.close()
