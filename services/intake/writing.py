@@ -6,6 +6,7 @@ import msgspec
 
 from services.events.codec import encode
 from services.events.facts import Fact, ReferenceFact
+from services.runtime import tracing
 from services.runtime.clock import Clock
 from services.runtime.producer import LogProducer, Record
 
@@ -32,8 +33,9 @@ class Writer:
         reference: list[Record] = []
         others: list[Record] = []
         for fact in facts:
-            value = encode(msgspec.structs.replace(fact, recordedtime=now))
-            record = (fact.subject.encode(), value, _HEADERS)
+            traceparent = fact.traceparent or tracing.current()
+            value = encode(msgspec.structs.replace(fact, recordedtime=now, traceparent=traceparent))
+            record = (fact.subject.encode(), value, (*_HEADERS, *tracing.header(traceparent)))
             (reference if isinstance(fact, ReferenceFact) else others).append(record)
         for topic, records in ((self._reference_topic, reference), (self._facts_topic, others)):
             if records:

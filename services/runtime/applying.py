@@ -19,7 +19,7 @@ import asyncpg
 import structlog
 
 from services.events.refusals import Refused
-from services.runtime import dead_letters, progress
+from services.runtime import dead_letters, progress, tracing
 from services.runtime.batch import Batch, LogHole
 from services.runtime.database import Conn, Pool
 from services.runtime.dead_letters import DeadLetter
@@ -73,7 +73,14 @@ def decoded(records: Iterable[Any], read: Callable[[bytes | None, bytes], T]) ->
                 items.append((record.offset, read(record.key, record.value or b"")))
         except Unfit as error:
             if not isinstance(error.__cause__, Refused):
-                log.error("record_unreadable", topic=record.topic, offset=record.offset, exc_info=error)
+                log.error(
+                    "record_unreadable",
+                    topic=record.topic,
+                    partition=record.partition,
+                    offset=record.offset,
+                    exc_info=error,
+                    **tracing.identity(record),
+                )
             letters.append(dead_letters.of(record, str(error)))
     return items, letters
 
@@ -123,7 +130,14 @@ async def apply(
             else:
                 reason = str(error) if isinstance(error, Unfit) else reason_of(error)
                 letter = dead_letters.of(batch.records[low], reason)
-                log.error("record_unfit", topic=batch.topic, partition=batch.partition, offset=first, exc_info=error)
+                log.error(
+                    "record_unfit",
+                    topic=batch.topic,
+                    partition=batch.partition,
+                    offset=first,
+                    exc_info=error,
+                    **tracing.identity(batch.records[low]),
+                )
                 await _once(pool, schema, batch, (low, high), [], [letter], effect, done)
     if done.letters:
         first_letter = done.letters[0]

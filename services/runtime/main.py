@@ -22,7 +22,7 @@ from typing import Any, NoReturn
 import structlog
 import uvicorn
 
-from services.runtime import logs
+from services.runtime import logs, tracing
 from services.runtime.health import Health
 from services.runtime.settings import SettingError, Settings
 from services.runtime.settings import load as load_settings
@@ -81,6 +81,7 @@ def run_service(name: str, build: Build, settings: Settings | None = None) -> No
         sys.stderr.write(f"shixian {name}: {error}\n")
         sys.exit(2)
     logs.configure(settings, name)
+    tracing.configure(settings, name)
     use_uvloop()
     sys.exit(asyncio.run(serve(name, build, settings)))
 

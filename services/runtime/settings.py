@@ -57,6 +57,10 @@ class Settings:
     replication: int = 1
     log: Literal["auto", "json", "console"] = "auto"
     log_level: Literal["debug", "info", "warning", "error"] = "info"
+    otlp: str = ""
+    """A collector for traces (OTLP over HTTP), e.g. ``http://collector:4318``; empty: no tracing."""
+    otlp_ratio: float = 1.0
+    """The share of traces that are kept, of those that begin here."""
     now: datetime | None = None
     """The instant that the services take for now when they start; their clock runs on from there."""
     sweep_seconds: float = 5.0

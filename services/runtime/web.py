@@ -25,7 +25,7 @@ from prometheus_client import (
 )
 from prometheus_client.exposition import choose_encoder
 
-from services.runtime import problems
+from services.runtime import problems, tracing
 from services.runtime.health import Health
 from services.runtime.metrics_health import HealthCollector
 
@@ -161,7 +161,8 @@ def _observed(app: ASGIApp, registry: CollectorRegistry, routes: Sequence[tuple[
 
         started = time.perf_counter()
         try:
-            await app(scope, receive, sending)
+            with tracing.span(f"HTTP {scope['method']}", "SERVER", _traceparent(scope)):
+                await app(scope, receive, sending)
         finally:
             # The router leaves the template behind; what matched no route has none, and its path is not a label.
             template = str(scope.get("path_template") or "unmatched")
@@ -170,6 +171,11 @@ def _observed(app: ASGIApp, registry: CollectorRegistry, routes: Sequence[tuple[
             duration.labels(template, method).observe(time.perf_counter() - started)
 
     return observed
+
+
+def _traceparent(scope: Scope) -> str | None:
+    given = next((value for name, value in scope["headers"] if name == b"traceparent"), b"")
+    return tracing.valid(given.decode("ascii", "replace"))
 
 
 class _Schemas:

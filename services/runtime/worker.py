@@ -18,6 +18,7 @@ from mode.supervisors import CrashingSupervisor
 from yarl import URL
 
 from services.events import brokers
+from services.runtime import tracing
 from services.runtime.batch import Batch, LogHole
 from services.runtime.health import Health
 from services.runtime.probe import LogProbe
@@ -149,7 +150,15 @@ class BatchWorker:
         try:
             # A task of its own, so that the watchdog can say where a batch stands: no stack shows below Faust's agents.
             name = f"batch {batch.topic}-{batch.partition} {batch.first_offset}..{batch.last_offset}"
-            await asyncio.create_task(self._handle(batch), name=name)
+            with tracing.span(
+                f"{batch.topic} batch",
+                "CONSUMER",
+                links=tracing.contexts(batch.records),
+                partition=batch.partition,
+                first_offset=batch.first_offset,
+                records=len(batch.records),
+            ):
+                await asyncio.create_task(self._handle(batch), name=name)
         except Exception:
             log.exception(
                 "batch_failed",

@@ -22,7 +22,7 @@ import structlog
 from aiokafka.errors import MessageSizeTooLargeError
 
 from services.events.facts import RequestFact
-from services.runtime import applying, progress
+from services.runtime import applying, progress, tracing
 from services.runtime.applying import blame
 from services.runtime.clock import Clock
 from services.runtime.database import Conn, Pool
@@ -150,7 +150,11 @@ class Tracker:
                 return
             try:
                 await self.producer.send_all(
-                    self.cases_topic, [(key.encode(), body, _HEADERS) for _, key, body in rows]
+                    self.cases_topic,
+                    [
+                        (key.encode(), body, (*_HEADERS, *tracing.header(tracing.envelope(body))))
+                        for _, key, body in rows
+                    ],
                 )
             except MessageSizeTooLargeError as error:
                 # Ours are below Kafka's default limit, so this topic's was lowered. Waiting keeps the order; it ends
