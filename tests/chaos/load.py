@@ -13,6 +13,7 @@ from tests.chaos.histories import Call, History
 _HEADERS = {"content-type": "application/cloudevents-batch+json"}
 ANSWER_SECONDS = 20.0
 PATIENCE_SECONDS = 180.0
+CLOSE_SECONDS = 5.0
 
 
 class LoadFailed(RuntimeError):
@@ -112,15 +113,16 @@ async def put_garbage(
         await may_send(number / len(portions))
         left = list(portion)
         while left:
+            producer = AIOKafkaProducer(bootstrap_servers=bootstrap, acks="all", request_timeout_ms=5000)
             try:
-                async with (
-                    asyncio.timeout(ANSWER_SECONDS),
-                    AIOKafkaProducer(bootstrap_servers=bootstrap, acks="all", request_timeout_ms=5000) as producer,
-                ):
+                async with asyncio.timeout(ANSWER_SECONDS):
+                    await producer.start()
                     while left:
                         await producer.send_and_wait(topic, left[0][1], key=left[0][0])
                         left.pop(0)
             except (KafkaError, OSError):
                 repeated += 1
                 await asyncio.sleep(0.5)
+            finally:
+                await asyncio.wait([asyncio.create_task(producer.stop())], timeout=CLOSE_SECONDS)
     return repeated
