@@ -5,6 +5,7 @@ from dataclasses import dataclass
 from datetime import date, datetime, time, timedelta
 from typing import Literal
 
+from services.events.vocabulary import FIRST_DAY, LAST_DAY
 from services.runtime.database import Conn
 from services.stats import publications, reading, tree
 from services.stats.cells import Cell, Number
@@ -57,11 +58,18 @@ def moment(organs: Organs, organ: str, as_of: str) -> tuple[str, datetime | None
         return organs.today(organ).isoformat(), None
     if len(as_of) == 10:
         day = date.fromisoformat(as_of)
+        _check(day)
         return as_of, datetime.combine(day + timedelta(days=1), time.min, organs.zone(organ))
     instant = datetime.fromisoformat(as_of)
     if instant.tzinfo is None:
         raise ValueError("an instant needs its zone")
+    _check(instant.date())
     return as_of, instant + timedelta(microseconds=1)
+
+
+def _check(day: date) -> None:
+    if not FIRST_DAY <= day <= LAST_DAY:
+        raise ValueError(f"expected a day from {FIRST_DAY} to {LAST_DAY}")
 
 
 async def answer(conn: Conn, asked: Asked) -> Answer:

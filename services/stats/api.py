@@ -311,6 +311,9 @@ async def _read(deps: Deps, ask: Callable[[Conn], Awaitable[T]], *, readonly: bo
     try:
         async with deps.pool.acquire() as conn, conn.transaction(isolation="repeatable_read", readonly=readonly):
             return await ask(conn)
+    except (asyncpg.CharacterNotInRepertoireError, asyncpg.UntranslatableCharacterError) as error:
+        # What no stored name can hold: a NUL in the path or in a cursor.
+        raise ProblemError(400, f"the path or the query holds a character that no name has: {error}") from None
     except Exception as error:  # only what says that the database is away; all else is raised again
         if not is_transient(error) or isinstance(error, asyncpg.SerializationError):
             raise

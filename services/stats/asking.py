@@ -103,7 +103,7 @@ def asked(organs: Organs, organ: str, year: int, name: str | None, as_of: str | 
     """The report that is asked for. Raises :class:`ProblemError`."""
     try:
         told, before = moment(organs, organ, as_of or "")
-    except (ValueError, OverflowError):
+    except ValueError:
         raise wrong("query.as_of", as_of or "", "a date, or an RFC 3339 instant with its zone") from None
     reach = scope(given)
     codes = organs_of(organs, organ, reach)

@@ -145,6 +145,16 @@ def test_events_become_the_report_the_page_and_the_metrics(env: dict[str, str], 
     assert found['shixian_requests_overdue{organ="a"}'] == 0  # it is the last day of the limit
 
 
+def test_the_schema_names_every_route(env: dict[str, str], stats: ServiceProcess) -> None:
+    paths = stats.get("/schema/openapi.json")["paths"]
+    year = "/v1/annual/{organ}/{year}"
+    cell = f"{year}/cells/{{table}}/{{row}}/{{column}}"
+    assert {p for p in paths if p.startswith("/v1")} == {
+        "/v1/annual/{organ}", year, f"{year}/organs", cell, f"{year}/publications",
+    }  # fmt: skip
+    assert set(paths[f"{year}/publications"]) == {"get", "post"}
+
+
 def test_what_is_asked_wrongly_is_answered_clearly(env: dict[str, str], stats: ServiceProcess) -> None:
     write(env, [], [REGISTERED])
     eventually(lambda: stats.get("/v1/annual/a/2013"))
@@ -169,6 +179,10 @@ def test_what_is_asked_wrongly_is_answered_clearly(env: dict[str, str], stats: S
         assert problem(f"{cell}/{path}")[0] == 404
     assert problem(f"{cell}/answered/count?limit=0")[0] == 400
     assert problem("/v1/annual/a?first=2013&last=2012")[0] == 400
+    for as_of in ("0001-01-01", "9999-12-31", "0001-01-01T00:00:00%2B14:00", "2013-01-01T00:00:00"):
+        assert problem(f"/v1/annual/a/2013?as_of={as_of}")[0] == 400
+    for path in ("%00/2013", "%00", "%00/2013/organs", "a/2013/cells/requests/received/count?after=%00"):
+        assert problem(f"/v1/annual/{path}")[0] == 400
     for path in ("/v1/annual/nobody", "/v1/annual/nobody/2013/publications", "/v1/annual/nobody/2013/organs"):
         assert problem(path)[0] == 404
 
