@@ -87,7 +87,9 @@ def batch(facts: Sequence[dict[str, Any] | bytes], first: int = 0, topic: str = 
         value = each if isinstance(each, bytes) else msgspec.json.encode(each)
         key = None if isinstance(each, bytes) else each["subject"].encode()
         records.append(
-            SimpleNamespace(topic=topic, partition=0, offset=first + n, key=key, value=value, timestamp=first + n)
+            SimpleNamespace(
+                topic=topic, partition=0, offset=first + n, key=key, value=value, timestamp=first + n, headers=()
+            )
         )
     return Batch(topic, 0, tuple(records), first, first + len(records))
 
@@ -278,6 +280,7 @@ async def test_a_worker_that_lost_its_partition_waits_for_the_other_and_counts_n
     """Step 2's lock: without it both would find the position before the batch, and both would count it."""
     events = [recorded(f"r{n}", 1, summary()) for n in range(3)]
     one, other = (stats_worker.Folder(pool, stats_worker.metrics(CollectorRegistry())) for _ in range(2))
+    await one.handle(batch([encode(recorded("before", 1, summary()))], topic="shixian.cases"))
     whole, inside, go_on = stats_store.load, [], asyncio.Event()
 
     async def slow(conn: Any, fresh: Any) -> Any:
@@ -288,15 +291,16 @@ async def test_a_worker_that_lost_its_partition_waits_for_the_other_and_counts_n
 
     monkeypatch.setattr(stats_store, "load", slow)
     both = [
-        asyncio.create_task(folder.handle(batch([encode(e) for e in events], topic="shixian.cases")))
+        asyncio.create_task(folder.handle(batch([encode(e) for e in events], 1, "shixian.cases")))
         for folder in (one, other)
     ]
     await asyncio.sleep(0.7)
-    assert inside == [3], "the second waits at the position's row"
+    at_first = list(inside)
     go_on.set()
     await asyncio.wait_for(asyncio.gather(*both), 20)
+    assert at_first == [3], "the second waits at the position's row"
     assert inside == [3, 0], "and then finds the batch applied"
-    assert await pool.fetchval("SELECT sum(count) FROM stats.cell WHERE kind = 'received'") == 3
+    assert await pool.fetchval("SELECT sum(count) FROM stats.cell WHERE kind = 'received'") == 4
     assert await letters(pool, "stats") == []
 
 
