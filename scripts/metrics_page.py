@@ -110,7 +110,7 @@ def _tracker() -> CollectorRegistry:
     tracker_metrics.metrics(registry)
     world = World([OrganRegistered(specversion="1.0", id="1", source="urn:x", subject=ORGAN.code, data=ORGAN)])
     seen = {(ORGAN.code, "consultation", date(2013, 7, 2)): 1}
-    snapshot = TrackerSnapshot(seen, {(ORGAN.code, "answer", date(2013, 7, 2)): 1}, {}, 0, DeadLetters({}))
+    snapshot = TrackerSnapshot(seen, {}, {(ORGAN.code, "answer", date(2013, 7, 2)): 1}, {}, 0, DeadLetters({}))
     registry.register(tracker_metrics.CaseCollector(lambda: snapshot, world, ManualClock(NOW)))
     _shared(registry, "shixian.facts")
     return registry

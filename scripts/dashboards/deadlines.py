@@ -47,7 +47,12 @@ def build() -> Any:
                     colors=NONE_IS_GOOD,
                 ),
                 number("Due today 今日到期", "Today is their last day.", _sum(due, ',days="0"'), colors=FEW_ARE_GOOD),
-                number("Due in 3 days 三日内", "Today included.", _sum(due, ',days="3"'), colors=FEW_ARE_GOOD),
+                number(
+                    "Due in 3 working days 三个工作日内",
+                    "By the organ's calendar; what the alert counts.",
+                    _sum("shixian_requests_due_soon", ',working_days="3"'),
+                    colors=FEW_ARE_GOOD,
+                ),
                 number("Due in 7 days 七日内", "Today included.", _sum(due, ',days="7"')),
                 number(
                     "Oldest overdue 最长逾期",

@@ -1,6 +1,7 @@
 """Every threshold of the alerts in one place, with the defaults that ``deploy/`` is generated from.
 
-Days are calendar days in the organ's zone and must be among those that the metrics count (0, 1, 3, 7, 14 for both).
+Days, unless they say working days, are calendar days in the organ's zone; both must be among those that the metrics
+count (0, 1, 3, 5, 7, 14).
 Durations are Prometheus's (``90s``, ``5m``, ``1d``).
 """
 
@@ -29,6 +30,7 @@ class Config:
 
     # Requests
     due_soon_days: int = 3
+    """Working days of the organ's calendar: 0, 1, 3, 5 or 10."""
     due_soon_for: str = "10m"
     overdue_for: str = "2m"
     untouched_days: tuple[int, int] = (7, 3)

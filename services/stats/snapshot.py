@@ -1,6 +1,7 @@
 """What the folded tables say, read every few seconds, so that no scrape waits for the database."""
 
 import asyncio
+import time
 from dataclasses import dataclass
 from datetime import UTC, date, datetime, timedelta
 
@@ -15,6 +16,9 @@ from services.stats.store import SCHEMA
 
 SNAPSHOT_SECONDS = 2.0
 AUDIT_SECONDS = 3600.0
+AUDIT_LIMIT_SECONDS = 1800.0
+PACE = 10
+"""The pause after a reading is at least so many times as long as the reading took."""
 
 log = structlog.get_logger(__name__)
 
@@ -151,7 +155,9 @@ SELECT (SELECT count(*) FROM counted FULL JOIN changed USING (organ, year, kind,
 async def audit(pool: Pool) -> Audit:
     """Compare the counters with their changes and with the requests themselves, in one reading of the tables."""
     async with pool.acquire() as conn, conn.transaction(isolation="repeatable_read", readonly=True):
-        differences = await conn.fetchval(_RECOUNT.format(schema=SCHEMA), list(COUNTED_STATES), list(ENDED_STATES))
+        differences = await conn.fetchval(
+            _RECOUNT.format(schema=SCHEMA), list(COUNTED_STATES), list(ENDED_STATES), timeout=AUDIT_LIMIT_SECONDS
+        )
         return Audit(datetime.now(UTC), differences)
 
 
@@ -168,9 +174,11 @@ class Snapshots:
         """Read on and on, waiting for a database that is away."""
         patiently = retry_in_place(read, on_retry=report_to(self._part))
         while True:
+            began = time.monotonic()
             self.latest = await patiently(self._pool)
             self._part.ok()
-            await asyncio.sleep(SNAPSHOT_SECONDS)
+            # Where there is much to read it is read less often.
+            await asyncio.sleep(max(SNAPSHOT_SECONDS, PACE * (time.monotonic() - began)))
 
     def dead_letters(self) -> DeadLetters | None:
         """As of the latest snapshot."""
@@ -178,9 +186,10 @@ class Snapshots:
 
     async def auditing(self) -> None:
         """Check the counters now and then, waiting for a database that is away."""
-        patiently = retry_in_place(audit, on_retry=report_to(self._part))
+        patiently = retry_in_place(audit)  # an audit that can't be had is no reason to call the service unable
         while True:
+            began = time.monotonic()
             self.audit = await patiently(self._pool)
             if self.audit.differences:
                 log.error("audit_difference", counters=self.audit.differences)
-            await asyncio.sleep(AUDIT_SECONDS)
+            await asyncio.sleep(max(AUDIT_SECONDS, PACE * (time.monotonic() - began)))

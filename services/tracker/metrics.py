@@ -20,6 +20,7 @@ from services.tracker.world import World
 
 DAYS = (0, 1, 3, 5, 7, 14)
 """How far ahead the ends of limits are counted, in calendar days; 0 is today."""
+WORKING_DAYS = (0, 1, 3, 5, 10)
 UNTOUCHED_LIMITS = ("answer", "clarification-notice")
 DETECTION_BUCKETS = (1, 5, 10, 30, 60, 300, 900, 3600, 6 * 3600, 86_400)
 
@@ -99,6 +100,7 @@ class CaseCollector(Collector):
             snapshot.running,
             {(organ, limit) for organ in organs for limit in LIMITS},
         )
+        yield self._working_days(snapshot, organs)
         yield self._overdue(snapshot.running, {(organ, limit) for organ in organs for limit in LIMITS})
         yield self._within(
             "shixian_requests_untouched_due_within",
@@ -132,6 +134,22 @@ class CaseCollector(Collector):
                 numbers[organ, limit, str(days)] += count if 0 <= left <= days else 0
         zero = {(organ, limit, str(days)): 0 for organ, limit in sorted(shown) for days in DAYS}
         return _gauge(name, text, ("organ", "limit", "days"), zero | dict(numbers))
+
+    def _working_days(self, snapshot: Snapshot, organs: Iterable[str]) -> Metric:
+        numbers: Numbers[tuple[str, ...]] = Numbers()
+        for (organ, due_on), count in snapshot.due.items():
+            today = self._today(organ)
+            if due_on < today or organ not in self._world.organs:
+                continue
+            left = self._world.calendar(self._world.organs[organ].calendar).count(today, due_on)
+            for days in WORKING_DAYS:
+                numbers[organ, str(days)] += count if left <= days else 0
+        text = (
+            "Requests whose clock runs and before whose last day (included, today not) lie at most so many working "
+            "days of the organ's calendar; without the overdue ones. Holidays so bring a warning forward."
+        )
+        zero = {(organ, str(days)): 0 for organ in sorted(organs) for days in WORKING_DAYS}
+        return _gauge("shixian_requests_due_soon", text, ("organ", "working_days"), zero | dict(numbers))
 
     def _overdue(self, dates: Dates, shown: Iterable[tuple[str, str]]) -> Metric:
         numbers: Numbers[tuple[str, ...]] = Numbers()

@@ -5,6 +5,7 @@ read again only when the case has moved on, so that a reading costs what has cha
 """
 
 import asyncio
+import time
 from collections import Counter
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
@@ -18,6 +19,8 @@ from services.tracker.case import Case, name_of
 from services.tracker.store import SCHEMA, decode_case
 
 SNAPSHOT_SECONDS = 5.0
+PACE = 10
+"""The pause after a reading is at least so many times as long as the reading took."""
 BODIES = 500
 """How many bodies are read at once; between two lots the other tasks have their turn."""
 LIMITS = ("clarification-notice", "clarification-reply", "consultation", "fee-payment", "volume-deferral")
@@ -37,6 +40,8 @@ class Snapshot:
 
     running: Dates
     """Limits that run, the answer's left out."""
+    due: Mapping[tuple[str, date], int]
+    """Open requests whose clock runs, by organ and last day for the answer."""
     untouched: Dates
     """The limits of requests of which nothing but the receipt is known: the answer's and the clarification notice's."""
     waiting: Mapping[str, int]
@@ -53,6 +58,8 @@ class Limits:
     sequence: int
     organ: str
     untouched: bool
+    open: bool
+    """The clock for the answer runs."""
     due_on: date | None
     running: tuple[tuple[str, date], ...]
 
@@ -66,7 +73,7 @@ def limits(case: Case) -> Limits:
         if timer.limit in LIMITS and timer.done_on is None and timer.due_on is not None and timer.stopped_since is None
     )
     untouched = all(name_of(fact) in _RECEIPT for fact in case.facts)
-    return Limits(case.sequence, view.organ, untouched, view.due_on, running)
+    return Limits(case.sequence, view.organ, untouched, view.state == "open", view.due_on, running)
 
 
 def awaited(state: str, waiting_for: str) -> str:
@@ -77,18 +84,21 @@ def awaited(state: str, waiting_for: str) -> str:
     return first if first in AWAITED else "other"
 
 
-def counted(cases: Iterable[Limits]) -> tuple[Dates, Dates]:
-    """``running`` and ``untouched`` of a snapshot."""
+def counted(cases: Iterable[Limits]) -> tuple[Dates, Mapping[tuple[str, date], int], Dates]:
+    """``running``, ``due`` and ``untouched`` of a snapshot."""
     running: Counter[tuple[str, str, date]] = Counter()
+    due: Counter[tuple[str, date]] = Counter()
     untouched: Counter[tuple[str, str, date]] = Counter()
     for case in cases:
+        if case.open and case.due_on is not None:
+            due[case.organ, case.due_on] += 1
         for limit, due_on in case.running:
             running[case.organ, limit, due_on] += 1
             if case.untouched and limit == "clarification-notice":
                 untouched[case.organ, limit, due_on] += 1
         if case.untouched and case.due_on is not None:
             untouched[case.organ, "answer", case.due_on] += 1
-    return running, untouched
+    return running, due, untouched
 
 
 class Snapshots:
@@ -107,9 +117,11 @@ class Snapshots:
         """Read on and on, waiting for a database that is away."""
         patiently = retry_in_place(self.read, on_retry=report_to(self._part))
         while True:
+            began = time.monotonic()
             self.latest = await patiently()
             self._part.ok()
-            await asyncio.sleep(SNAPSHOT_SECONDS)
+            # Where there is much to read it is read less often.
+            await asyncio.sleep(max(SNAPSHOT_SECONDS, PACE * (time.monotonic() - began)))
 
     async def read(self) -> Snapshot:
         """A snapshot of now."""
@@ -125,11 +137,11 @@ class Snapshots:
                 "WHERE e.partition = g.partition AND e.number > coalesce(p.through, 0)) AS unpublished"
             )
             letters = await dead_letters(conn, SCHEMA)
-        running, untouched = counted(self._known.values())
+        running, due, untouched = counted(self._known.values())
         numbers: Counter[str] = Counter()
         for state, waiting_for, count in waiting:
             numbers[awaited(state, waiting_for)] += count
-        return Snapshot(running, untouched, numbers, unpublished, letters)
+        return Snapshot(running, due, untouched, numbers, unpublished, letters)
 
     async def _refresh(self) -> None:
         """Bring what is remembered of the open cases up to date."""

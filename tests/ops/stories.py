@@ -25,13 +25,13 @@ TRACKER_UP = 'up{job="shixian",service="tracker",instance="a"}'
 
 STORIES: Mapping[str, Sequence[Story]] = {
     "requests": [
-        # Today is within 3 days; an organ without such requests shows 0, and what is due in 7 days is not meant.
+        # Today is within 3 days; an organ without such requests shows 0, and what is due in 10 days is not meant.
         Story(
             "RequestDueSoon",
             "warning",
             {
-                'shixian_requests_due_within{organ="gz",days="3"}': "0x9 1x30 0x30",
-                'shixian_requests_due_within{organ="gz",days="7"}': "5x80",
+                'shixian_requests_due_soon{organ="gz",working_days="3"}': "0x9 1x30 0x30",
+                'shixian_requests_due_soon{organ="gz",working_days="10"}': "5x80",
             },
             ["5m", "10m", "19m"],
             ["21m", "40m"],

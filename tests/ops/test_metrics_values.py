@@ -133,11 +133,12 @@ def test_limits_are_counted_ahead_and_overdue_in_the_zone_of_the_organ() -> None
     _, world = case(received(), today=date(2024, 3, 5))
     due = date(2024, 3, 13)
     known_cases = [
-        Limits(1, "gz-psb", True, date(2024, 4, 1), (("clarification-notice", due), ("consultation", due))),
-        Limits(1, "gz-psb", False, date(2024, 3, 14), (("consultation", date(2024, 3, 12)),)),
+        Limits(1, "gz-psb", True, True, date(2024, 4, 1), (("clarification-notice", due), ("consultation", due))),
+        Limits(1, "gz-psb", False, False, date(2024, 3, 14), (("consultation", date(2024, 3, 12)),)),
     ]
-    running, untouched = counted(known_cases)
-    snapshot = Snapshot(running, untouched, {"fact": 2}, 3, DeadLetters({}))
+    running, due_on, untouched = counted(known_cases)
+    assert due_on == {("gz-psb", date(2024, 4, 1)): 1}  # the other one's clock stands still
+    snapshot = Snapshot(running, due_on, untouched, {"fact": 2}, 3, DeadLetters({}))
     clock = ManualClock(datetime(2024, 3, 12, 16, 0, tzinfo=UTC))  # 13 March has just begun in Guangzhou
     registry = scraped(tracker_metrics.CaseCollector(lambda: snapshot, world, clock))
 
@@ -155,6 +156,30 @@ def test_limits_are_counted_ahead_and_overdue_in_the_zone_of_the_organ() -> None
     assert value("tracker_outbox_events") == 3
     clock.set(datetime(2024, 3, 13, 16, 0, tzinfo=UTC))
     assert value("limits_overdue", **at) == 2
+
+
+@pytest.mark.parametrize(
+    ("today", "within"),
+    [
+        # Due on Monday 26 February 2024; Spring Festival is from 10 to 17 February, Sunday 18 is a working day.
+        (date(2024, 2, 8), {"0": 0, "3": 0, "5": 0, "10": 1}),  # 8 working days: Sunday 4th was one as well, 9th is one
+        (date(2024, 2, 20), {"0": 0, "3": 0, "5": 1, "10": 1}),
+        (date(2024, 2, 21), {"0": 0, "3": 1, "5": 1, "10": 1}),
+        (date(2024, 2, 25), {"0": 0, "1": 1, "3": 1}),
+        (date(2024, 2, 26), {"0": 1, "1": 1, "3": 1}),
+        (date(2024, 2, 27), {"0": 0, "1": 0, "3": 0}),
+    ],
+)
+def test_what_is_due_is_counted_in_working_days_of_the_organs_calendar(today: date, within: dict[str, int]) -> None:
+    world = World([fact("organ-registered", "gz-psb", ORGAN)])
+    snapshot = Snapshot({}, {("gz-psb", date(2024, 2, 26)): 1}, {}, {}, 0, DeadLetters({}))
+    clock = ManualClock(datetime(today.year, today.month, today.day, 4, 0, tzinfo=UTC))
+    registry = scraped(tracker_metrics.CaseCollector(lambda: snapshot, world, clock))
+    found = {
+        days: registry.get_sample_value("shixian_requests_due_soon", {"organ": "gz-psb", "working_days": days})
+        for days in within
+    }
+    assert found == within
 
 
 @pytest.mark.parametrize(

@@ -10,7 +10,6 @@ import yaml
 from services.ops import prometheus
 from services.ops.__main__ import files
 from services.ops.config import BadConfig, Config, load
-from services.stats import metrics as stats_metrics
 from services.tracker import metrics as tracker_metrics
 from tests.ops.stories import STORIES
 from tests.ops.tools import DEPLOY, ROOT, run, tell
@@ -68,13 +67,13 @@ def test_an_overdue_request_is_told_with_its_organ_count_age_and_link(tmp_path: 
         'shixian_requests_overdue{organ="gz",service="stats",instance="b"}': "2x30",
         'shixian_requests_oldest_overdue_info{organ="gz",request="2024-17",service="stats",instance="a"}': "1x30",
         'shixian_requests_oldest_overdue_age_seconds{organ="gz",service="stats",instance="a"}': "93600x30",
-        'shixian_requests_due_within{organ="gz",days="3",service="stats",instance="a"}': "4x30",
+        'shixian_requests_due_soon{organ="gz",working_days="3",service="tracker",instance="b"}': "4x30",
     }
     labels = {"organ": "gz", "severity": "critical", "audience": "officers", "symptom": "answer"}
     annotations = {
         "summary": "Requests are overdue: the last day for their answer has passed.",
         "description": "gz: 2 requests are overdue; the oldest is 2024-17, for 1d 2h 0m 0s. "
-        "4 more are due within 3 days.",
+        "4 more are due within 3 working days.",
         "count": "2",
         "oldest_request": "2024-17",
         "oldest_link": "http://127.0.0.1:8702/requests/2024-17",
@@ -101,18 +100,18 @@ def test_an_overdue_request_is_told_with_its_organ_count_age_and_link(tmp_path: 
 
 def test_days_that_alerts_ask_for_are_days_that_metrics_count() -> None:
     config = Config()
-    assert config.due_soon_days in stats_metrics.DAYS
+    assert config.due_soon_days in tracker_metrics.WORKING_DAYS
     for days in (*config.untouched_days, *config.clarification_days, config.consultation_days):
         assert days in tracker_metrics.DAYS
 
 
 def test_thresholds_come_from_a_file_and_a_wrong_one_is_named(tmp_path: Path) -> None:
     file = tmp_path / "thresholds.toml"
-    file.write_text('due_soon_days = 7\nlag_seconds = [30, 300]\ntracker_url = "https://board.gz.example"\n')
+    file.write_text('due_soon_days = 5\nlag_seconds = [30, 300]\ntracker_url = "https://board.gz.example"\n')
     given = load(file)
-    assert given == replace(Config(), due_soon_days=7, lag_seconds=(30, 300), tracker_url="https://board.gz.example")
+    assert given == replace(Config(), due_soon_days=5, lag_seconds=(30, 300), tracker_url="https://board.gz.example")
     text = files(given)["prometheus/rules/requests.yaml"]
-    assert 'days="7"}) > 0' in text
+    assert 'days="5"}) > 0' in text
     assert "https://board.gz.example/requests?" in text
     for wrong, named in (
         ("due_soon = 1", "due_soon"),

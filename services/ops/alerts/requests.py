@@ -10,18 +10,18 @@ _AGE = "max(shixian_requests_oldest_overdue_age_seconds{organ='%s'})"
 def rules(config: Config) -> list[Rule]:
     """The rules of this subject."""
     board = f"{config.tracker_url}/requests?organ={{{{ $labels.organ | urlquery }}}}"
-    soon = f"max(shixian_requests_due_within{{organ='%s',days='{config.due_soon_days}'}})"
+    soon = f"max(shixian_requests_due_soon{{organ='%s',working_days='{config.due_soon_days}'}})"
     found = [
         alert(
             config,
             "RequestDueSoon",
-            f'max by (organ) (shixian_requests_due_within{{days="{config.due_soon_days}"}}) > 0',
+            f'max by (organ) (shixian_requests_due_soon{{working_days="{config.due_soon_days}"}}) > 0',
             severity="warning",
             audience=OFFICERS,
             symptom="answer",
             summary="Requests are about to reach the last day for their answer.",
             description="{{ $labels.organ }}: {{ $value }} requests are due within "
-            f"{config.due_soon_days} days and not answered.",
+            f"{config.due_soon_days} working days and not answered.",
             for_=config.due_soon_for,
             link=f"{board}&status=open",
         ),
@@ -35,7 +35,7 @@ def rules(config: Config) -> list[Rule]:
             summary="Requests are overdue: the last day for their answer has passed.",
             description="{{ $labels.organ }}: {{ $value }} requests are overdue; the oldest is "
             f"{first_label(_OLDEST, 'request')}, for {first_value(_AGE, 'humanizeDuration')}. "
-            f"{first_value(soon)} more are due within {config.due_soon_days} days.",
+            f"{first_value(soon)} more are due within {config.due_soon_days} working days.",
             for_=config.overdue_for,
             link=f"{board}&status=overdue",
             count="{{ $value }}",
