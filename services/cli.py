@@ -351,21 +351,24 @@ def letters_discard(
 
 @app.command()
 def schema(
-    format: Annotated[str, typer.Option(help="json-schema or asyncapi")] = "json-schema",
+    format: Annotated[str, typer.Option(help="json-schema, asyncapi or statute")] = "json-schema",
     type: Annotated[str, typer.Option(help="One event type by its name, e.g. answer-issued.")] = "",
 ) -> None:
-    """Print the log's contract: the JSON Schema of the events, or the AsyncAPI document of the topics."""
+    """Print the JSON Schema of the events, the AsyncAPI document of the topics, or the schema of statute files."""
     from services.events import asyncapi, schema
+    from services.statute import profile_schema
 
     if format == "asyncapi":
         document = asyncapi.asyncapi()
+    elif format == "statute":
+        document = profile_schema.schema()
     elif format == "json-schema":
         try:
             document = schema.json_schema(type or None)
         except schema.UnknownType as error:
             fail(f"--type: {error}")
     else:
-        fail(f"--format: expected json-schema or asyncapi, got {format!r}")
+        fail(f"--format: expected json-schema, asyncapi or statute, got {format!r}")
     typer.echo(json.dumps(document, ensure_ascii=False, indent=2))
 
 
