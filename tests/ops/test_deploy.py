@@ -1,6 +1,8 @@
 """What is in deploy/, as far as it can be judged without Docker and a cluster: schemas, names, and what must not be."""
 
 import re
+import subprocess
+import sys
 from collections.abc import Iterator
 from dataclasses import fields
 from pathlib import Path
@@ -165,3 +167,13 @@ def test_a_setting_can_come_from_a_file(tmp_path: Path) -> None:
     assert load({"SHIXIAN_POSTGRES_FILE": str(file), "SHIXIAN_POSTGRES": "x"}).postgres == "x"
     with pytest.raises(SettingError, match="SHIXIAN_POSTGRES_FILE: expected a file"):
         load({"SHIXIAN_POSTGRES_FILE": str(tmp_path / "none")})
+
+
+def test_the_services_need_none_of_the_packages_that_the_image_leaves_out() -> None:
+    removed = re.search(r"pip uninstall --quiet --yes ((?!pip).*)", (DEPLOY / "Dockerfile").read_text())
+    assert removed is not None
+    modules = [name.replace("-", "_") for name in removed[1].split()]
+    code = f"import sys; sys.modules.update(dict.fromkeys({modules}))\n"
+    code += "import services.cli, services.intake.__main__, services.tracker.__main__, services.stats.__main__"
+    done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, cwd=ROOT, timeout=60)
+    assert done.returncode == 0, done.stderr
