@@ -5,18 +5,18 @@ Restored, it has them all again, the offset too: positions, dead letters and pla
 """
 
 import asyncio
-from base64 import b64decode, b64encode
-from collections.abc import Callable, Iterator, Sequence
+from base64 import b64decode
+from collections.abc import Callable, Sequence
 from contextlib import AbstractContextManager
 from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any
 
-import msgspec
 from aiokafka import AIOKafkaProducer, TopicPartition
 from aiokafka.errors import KafkaError
 
-from services.commands.blocks import Block, Damaged, Writer, read
+from services.commands.blocks import Damaged, Writer, read
+from services.commands.lines import FORMAT, End, Head, Line, as_line, contents, encode, head_of, lines_of, value_of
 from services.events import brokers
 from services.events.topics import Topic, create_topics, topics
 from services.runtime.batch import PositionRefused
@@ -24,7 +24,6 @@ from services.runtime.bulk import BulkReader
 from services.runtime.retry import LogUnavailable, reason_of
 from services.runtime.settings import Settings
 
-FORMAT = "shixian log 1"
 ORDER = ("dead-letters", "cases", "facts", "reference")
 """The order in which the topics' ends are asked for: what follows from a record is never in the file without it."""
 BLOCK_BYTES = 4 * 1024 * 1024
@@ -36,74 +35,6 @@ Progress = Callable[[int, str], AbstractContextManager[Callable[[int], None]]]
 
 class Failed(RuntimeError):
     """The command can't be carried out; says why in one line."""
-
-
-class Head(msgspec.Struct, forbid_unknown_fields=True):
-    """The first line: how much of which topics the file holds."""
-
-    format: str
-    made_at: datetime
-    ends: dict[str, list[int]]
-    """Of each topic the offset after the last record of each partition."""
-
-    @property
-    def records(self) -> int:
-        return sum(map(sum, self.ends.values()))
-
-
-class End(msgspec.Struct, forbid_unknown_fields=True):
-    """The last line."""
-
-    end: int
-    """How many records there are."""
-
-
-class Line(msgspec.Struct, omit_defaults=True, forbid_unknown_fields=True):
-    """A record. Text stands as it is; bytes that are no UTF-8 in base64, in the field with 64."""
-
-    t: str
-    p: int
-    o: int
-    ts: int
-    k: str | None = None
-    k64: str | None = None
-    v: str | None = None
-    v64: str | None = None
-    h: list[tuple[str, str]] = []
-    """Headers: name, and value in base64."""
-
-
-_encode = msgspec.json.Encoder().encode
-_line = msgspec.json.Decoder(Line)
-
-
-def _either(name: str, value: bytes | None) -> dict[str, str]:
-    if value is None:
-        return {}
-    try:
-        return {name: value.decode()}
-    except UnicodeDecodeError:
-        return {f"{name}64": b64encode(value).decode()}
-
-
-def _bytes(text: str | None, base64: str | None) -> bytes | None:
-    return b64decode(base64) if base64 is not None else None if text is None else text.encode()
-
-
-def as_line(topic: str, record: Any) -> bytes:
-    """A record of the log as a line."""
-    headers = [(name, b64encode(value or b"").decode()) for name, value in record.headers]
-    return _encode(
-        Line(
-            topic,
-            record.partition,
-            record.offset,
-            record.timestamp,
-            h=headers,
-            **_either("k", record.key),
-            **_either("v", record.value),
-        )
-    )
 
 
 def export(settings: Settings, path: Path, progress: Progress) -> int:
@@ -138,7 +69,7 @@ async def _write(reader: BulkReader, settings: Settings, draft: Path, progress: 
         file.seek(size)
         writer = Writer(file, number, digest)
         if not size:
-            writer.write([_encode(head)])
+            writer.write([encode(head)])
         advance(sum(done.values()))
         for topic, ends in head.ends.items():
             for partition, end in enumerate(ends):
@@ -156,7 +87,7 @@ async def _write(reader: BulkReader, settings: Settings, draft: Path, progress: 
                     advance(len(records))
                 if lines:
                     writer.write(lines)
-        writer.write([_encode(End(head.records))])
+        writer.write([encode(End(head.records))])
     return head.records
 
 
@@ -184,9 +115,9 @@ def _left(draft: Path) -> tuple[Head | None, dict[tuple[str, int], int], int, by
     try:
         for block in read(draft):
             if head is None:
-                head = _read_head(block)
+                head = head_of(block)
             else:
-                for line in _lines(block):
+                for line in lines_of(block):
                     done[line.t, line.p] = line.o + 1
             number, digest, size = block.number + 1, block.digest, block.end
     except FileNotFoundError:
@@ -195,48 +126,6 @@ def _left(draft: Path) -> tuple[Head | None, dict[tuple[str, int], int], int, by
         if head is None or error.block == 0:
             return None, {}, 0, b"", 0
     return head, done, number, digest, size
-
-
-def _read_head(block: Block) -> Head:
-    try:
-        head = msgspec.json.decode(block.lines[0], type=Head)
-    except (msgspec.MsgspecError, UnicodeDecodeError, IndexError) as error:
-        raise Damaged(block.number, f"has no head ({error})") from None
-    if head.format != FORMAT:
-        raise Damaged(block.number, f"is of the format {head.format!r}; expected {FORMAT!r}")
-    return head
-
-
-def _lines(block: Block) -> list[Line]:
-    try:
-        return [_line.decode(line) for line in block.lines]
-    except (msgspec.MsgspecError, UnicodeDecodeError) as error:
-        raise Damaged(block.number, f"has a line that is no record ({error})") from None
-
-
-def _all(path: Path) -> Iterator[tuple[Block, Head | None, list[Line]]]:
-    """The blocks of a whole file with what they hold: the head first, then records. Raises :class:`Damaged`."""
-    end: End | None = None
-    count = number = 0
-    head: Head | None = None
-    for block in read(path):
-        number = block.number
-        if end is not None:
-            raise Damaged(number, "comes after the end")
-        if head is None:
-            head = _read_head(block)
-            yield block, head, []
-            continue
-        if len(block.lines) == 1 and block.lines[0].startswith(b'{"end"'):
-            end = msgspec.json.decode(block.lines[0], type=End)
-            continue
-        lines = _lines(block)
-        count += len(lines)
-        yield block, None, lines
-    if end is None or head is None:
-        raise Damaged(number + 1, "is missing: the file was cut off here")
-    if not end.end == count == head.records:
-        raise Damaged(number, f"ends the file after {count} records; expected {head.records}")
 
 
 def restore(settings: Settings, path: Path, progress: Progress) -> int:
@@ -273,7 +162,7 @@ async def _restore(settings: Settings, path: Path, head: Head, progress: Progres
 def _check(path: Path, progress: Progress) -> Head:
     found: Head | None = None
     with progress(path.stat().st_size, "checking the file") as advance:
-        for block, head, lines in _all(path):
+        for block, head, lines in contents(path):
             found = head or found
             assert found is not None
             advance(block.end - block.start)
@@ -317,7 +206,7 @@ async def _compare(
     """Refuse unless what the topics hold is what the file says, record by record."""
     with progress(sum(held.values()), "comparing what is there") as advance:
         here: Any = None
-        for _, _, lines in _all(path):
+        for _, _, lines in contents(path):
             for line in lines:
                 tp = TopicPartition(settings.topic_prefix + line.t, line.p)
                 if line.o >= held[tp]:
@@ -325,7 +214,7 @@ async def _compare(
                 if line.o == 0:
                     here = _records(reader, tp, held[tp])
                 record = await anext(here, None)
-                if record is None or as_line(line.t, record) != _encode(line):
+                if record is None or as_line(line.t, record) != encode(line):
                     raise Failed(f"{tp.topic} is not empty: partition {tp.partition} holds another record {line.o}")
                 advance(1)
 
@@ -350,7 +239,7 @@ async def _send(
     await producer.start()
     try:
         with progress(head.records, "restoring") as advance:
-            for _, _, lines in _all(path):
+            for _, _, lines in contents(path):
                 todo = [x for x in lines if x.o >= held[TopicPartition(settings.topic_prefix + x.t, x.p)]]
                 advance(len(lines) - len(todo))
                 for start in range(0, len(todo), SEND_RECORDS):
@@ -366,8 +255,8 @@ async def _send_lot(producer: Any, prefix: str, lot: Sequence[Line]) -> None:
     sent = [
         await producer.send(
             prefix + line.t,
-            _bytes(line.v, line.v64),
-            key=_bytes(line.k, line.k64),
+            value_of(line.v, line.v64),
+            key=value_of(line.k, line.k64),
             partition=line.p,
             timestamp_ms=line.ts,
             headers=[(name, b64decode(value)) for name, value in line.h],
