@@ -21,6 +21,7 @@ from services.runtime.settings import Settings
 from services.runtime.topics import ensure
 from services.runtime.web import create_app, new_registry
 from services.runtime.worker import batch_app
+from services.statute import data
 from services.tracker import api, pages
 from services.tracker.metrics import CaseCollector, metrics
 from services.tracker.snapshot import Snapshots
@@ -33,6 +34,7 @@ from services.tracker.world import World
 @asynccontextmanager
 async def build(settings: Settings, health: Health) -> AsyncIterator[Parts]:
     """The parts of a tracker process, closed in the end."""
+    data.check()  # a bad statute file ends the start, with file, key and reason
     registry = new_registry()
     clock = SystemClock(settings.now)
     world = World()
