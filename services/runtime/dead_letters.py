@@ -108,6 +108,10 @@ def told(letter: DeadLetter, service: str, *, cut: bool = False) -> Record:
     return key, value, [(name, text.encode()) for name, text in headers.items()]
 
 
+SURE_BYTES = 900_000
+"""A record of this size fits with its headers into a producer's request of 1 MiB."""
+
+
 class Relay:
     """Tells a service's dead letters to the topic of dead letters."""
 
@@ -159,6 +163,12 @@ class Relay:
         return sent
 
     async def _tell(self, letters: Sequence[DeadLetter]) -> None:
+        # Those that might be too large go alone: a refusal among others would mean telling these twice.
+        sure = [letter for letter in letters if len(letter.value) <= SURE_BYTES]
+        if len(letters) > 1 and len(sure) < len(letters):
+            for part in (sure, *([letter] for letter in letters if len(letter.value) > SURE_BYTES)):
+                await self._tell(part)
+            return
         try:
             await self._producer.send_all(self._target, [told(letter, self._schema) for letter in letters])
         except MessageSizeTooLargeError:
