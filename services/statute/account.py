@@ -2,9 +2,11 @@
 
 import re
 from collections.abc import Iterator
-from dataclasses import dataclass, replace
 from datetime import date, timedelta
 from typing import Any
+
+from msgspec import Struct
+from msgspec.structs import replace
 
 from services.statute import clock as clocks
 from services.statute.calendar import Calendar
@@ -28,8 +30,7 @@ _NAMES = (
 _SWAPPED = re.compile(r"Day off \(substituted from (\d\d)/(\d\d)/(\d{4})\)")
 
 
-@dataclass(frozen=True, slots=True)
-class Line:
+class Line(Struct, frozen=True):
     """A line of an explanation: what holds from ``first`` to ``last`` (local dates), and on which basis."""
 
     kind: str
@@ -55,8 +56,7 @@ class Line:
         }
 
 
-@dataclass(slots=True)
-class _Span:
+class _Span(Struct):
     kind: str
     """``counted``, ``make-up``, ``weekend``, ``holiday``, ``left-out`` or ``roll``."""
     first: date

@@ -2,8 +2,9 @@
 
 from calendar import monthrange
 from collections.abc import Iterable
-from dataclasses import dataclass
 from datetime import date, timedelta
+
+from msgspec import Struct
 
 from services.statute.calendar import Calendar
 from services.statute.profile import Roll, Start, Unit
@@ -12,8 +13,7 @@ _DAY = timedelta(days=1)
 _WORKING = ("working-day", "working-week")
 
 
-@dataclass(frozen=True, slots=True, order=True)
-class Interval:
+class Interval(Struct, frozen=True, order=True):
     """Days that don't count, both ends included; ``last`` is None while the end is not known."""
 
     first: date
@@ -22,8 +22,7 @@ class Interval:
     article: str = ""
 
 
-@dataclass(frozen=True, slots=True)
-class Clock:
+class Clock(Struct, frozen=True):
     """``budget`` units counted from the day after ``start``, without the days of ``excluded``."""
 
     start: date

@@ -1,6 +1,5 @@
 """What follows when a request's view changes: the difference of two views, in the case events' names."""
 
-from dataclasses import asdict
 from datetime import date
 from typing import Any
 
@@ -114,9 +113,11 @@ def _end(old: View, new: View, article: str) -> list[Decision]:
     return [Decision("request-answered", new.closed_on, values)]
 
 
+_FILED = ("review", "organ", "kind", "filed_on", "first_handling_disputed")
+
+
 def _filed(review: Review) -> dict[str, Any]:
-    names = ("review", "organ", "kind", "filed_on", "first_handling_disputed")
-    return {n: v for n, v in asdict(review).items() if n in names}
+    return {name: getattr(review, name) for name in _FILED}
 
 
 def _reviews(old: View, new: View) -> list[Decision]:

@@ -4,14 +4,14 @@ The order of arrival is forgotten here: the same facts make the same draft.
 """
 
 from collections.abc import Callable, Iterable
-from dataclasses import dataclass, field
 from datetime import date
+
+from msgspec import Struct, field
 
 from services.statute.view import Fact, Review
 
 
-@dataclass(frozen=True, slots=True)
-class Finding:
+class Finding(Struct, frozen=True):
     """What the law says against a fact (or, without one, against the case)."""
 
     fact: Fact | None
@@ -22,8 +22,7 @@ End = tuple[date, str, str, Fact | None]
 """How a request ended: the day, how, the outcome, and the fact that says so (None where the clock did)."""
 
 
-@dataclass
-class Draft:
+class Draft(Struct):
     """What the facts read so far amount to."""
 
     received: Fact | None = None
@@ -99,8 +98,7 @@ def _decided(draft: Draft, fact: Fact) -> None:
         draft.find(fact, f"review {fact.data.review} was already decided; the first decision counts")
 
 
-@dataclass(frozen=True, slots=True)
-class Meaning:
+class Meaning(Struct, frozen=True):
     """Which of a fact's dates places it in time, its place among facts of one day, and what it does."""
 
     dated: str

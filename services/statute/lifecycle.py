@@ -4,9 +4,10 @@
 clock by one after the other, :func:`derive` says how the request stands on a day. So the same facts make the same case.
 """
 
-from dataclasses import replace
 from datetime import date, timedelta
 from typing import Any
+
+from msgspec.structs import replace
 
 from services.statute import clock as clocks
 from services.statute.calendar import Calendar

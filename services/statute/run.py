@@ -1,7 +1,8 @@
 """One run of the answer's clock: how far the facts have moved it, what moved it, and what was found against them."""
 
-from dataclasses import dataclass, field
 from datetime import date
+
+from msgspec import Struct, field
 
 from services.statute import clock as clocks
 from services.statute.calendar import Calendar
@@ -11,8 +12,7 @@ from services.statute.profile import Limit, Profile
 from services.statute.view import Fact, Timer
 
 
-@dataclass(frozen=True, slots=True)
-class Step:
+class Step(Struct, frozen=True):
     """Something that moved the clock."""
 
     kind: str
@@ -33,8 +33,7 @@ class Step:
     about: str = ""
 
 
-@dataclass
-class Run:
+class Run(Struct):
     """The clock as far as the facts have moved it."""
 
     draft: Draft

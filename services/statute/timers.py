@@ -1,7 +1,8 @@
 """All time limits of a request side by side, the answer's first; derived with the view, never stored as truth."""
 
-from dataclasses import replace
 from datetime import date, timedelta
+
+from msgspec.structs import replace
 
 from services.statute import clock as clocks
 from services.statute.profile import Remedy

@@ -1,12 +1,12 @@
 """What the law makes of a request's facts: plain values, and the decisions that lead from one view to the next."""
 
-from dataclasses import dataclass
 from datetime import date
 from typing import Any
 
+from msgspec import Struct
 
-@dataclass(frozen=True, slots=True)
-class Fact:
+
+class Fact(Struct, frozen=True):
     """A fact as the law reads it: the contract's name for it, what names it for ever, and its data.
 
     ``data`` has the attributes that the contract lists for ``name``.
@@ -18,8 +18,7 @@ class Fact:
     data: Any
 
 
-@dataclass(frozen=True, slots=True)
-class Review:
+class Review(Struct, frozen=True):
     """A reconsideration, lawsuit or complaint against the handling of a request, as far as its facts say."""
 
     review: str
@@ -31,8 +30,7 @@ class Review:
     result: str = ""
 
 
-@dataclass(frozen=True, slots=True)
-class Timer:
+class Timer(Struct, frozen=True):
     """One time limit of a request. Nothing here depends on the day of looking, except that the answer's follows the
     request's own state."""
 
@@ -54,8 +52,7 @@ class Timer:
     """What it means in law that the limit passes without a reply, if anything."""
 
 
-@dataclass(frozen=True, slots=True)
-class View:
+class View(Struct, frozen=True):
     """A request as it stands on a day; every date is derived from the facts, the profile and the calendar."""
 
     state: str = "waiting"
@@ -102,8 +99,7 @@ class View:
     """The next day on which the clock alone changes this view."""
 
 
-@dataclass(frozen=True, slots=True)
-class Decision:
+class Decision(Struct, frozen=True):
     """One thing that follows: the contract's name for the case event, the day it holds from, and its values."""
 
     name: str

@@ -5,8 +5,9 @@ first asks whether the limit still runs: what comes after the limit or after the
 """
 
 from collections.abc import Callable
-from dataclasses import replace
 from datetime import date, timedelta
+
+from msgspec.structs import replace
 
 from services.statute.calendar import Calendar
 from services.statute.clock import Interval

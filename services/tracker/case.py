@@ -5,7 +5,6 @@ case after an event. The facts are what counts; the view is derived from them, s
 """
 
 from collections.abc import Mapping
-from dataclasses import replace as changed
 from datetime import date
 from typing import Any
 
@@ -80,14 +79,14 @@ def look(case: Case, world: World, today: date) -> tuple[View, Profile | None]:
     data = draft.received.data
     organ = world.organs.get(data.organ)
     if organ is None:
-        return changed(bare, waiting_for=f"organ-registered {data.organ}"), None
+        return replace(bare, waiting_for=f"organ-registered {data.organ}"), None
     statute = data.statute or organ.statute
     try:
         view, profile = lifecycle.settle(draft, statute, world.calendar(organ.calendar), today)
     except StatuteError as error:
-        return changed(bare, waiting_for=str(error)), None
+        return replace(bare, waiting_for=str(error)), None
     if amended.rejected or amended.waiting:
-        view = changed(view, rejected=(*amended.rejected, *view.rejected), waiting_for=_awaited(amended))
+        view = replace(view, rejected=(*amended.rejected, *view.rejected), waiting_for=_awaited(amended))
     return view, profile
 
 
@@ -115,7 +114,7 @@ def _without_request(case: Case, bare: View, amended: Amended, world: World) -> 
     if gone:
         data = min(gone, key=lambda f: f.ref).data
         organ = world.organs.get(data.organ)
-        return changed(
+        return replace(
             bare,
             state="retracted",
             organ=data.organ,
@@ -126,8 +125,8 @@ def _without_request(case: Case, bare: View, amended: Amended, world: World) -> 
             waiting_for="" if organ else f"organ-registered {data.organ}",
         )
     if case.subject in world.organs:
-        return changed(bare, state="organ", waiting_for=_awaited(amended))
-    return changed(bare, waiting_for="request-received")
+        return replace(bare, state="organ", waiting_for=_awaited(amended))
+    return replace(bare, waiting_for="request-received")
 
 
 def tally_value(fact: TallyRecorded, case: Case) -> TallyRecorded | None:
