@@ -10,6 +10,7 @@ from dataclasses import dataclass, field
 from datetime import date, timedelta
 from functools import cached_property
 from itertools import accumulate, compress
+from typing import Any
 
 from services.statute.errors import OutOfRange
 
@@ -58,6 +59,11 @@ class Calendar:
     """Days set by the notice of another year than their own: with that year's notice they come and go."""
 
     @cached_property
+    def memory(self) -> dict[Any, date]:
+        """For whoever asks this calendar the same thing again and again; lost with it, so never out of date."""
+        return {}
+
+    @cached_property
     def _counts(self) -> tuple[list[int], list[int], bytes]:
         week = (_BASE + 6) % 7  # date.fromordinal(1) is a Monday
         pattern = bytes(0 if (week + i) % 7 in self.weekend else 1 for i in range(7))
@@ -93,7 +99,9 @@ class Calendar:
         if days == 0:
             return day
         upto, nth, works = self._counts
-        index = self._index(day)
+        index = day.toordinal() - _BASE
+        if not 0 <= index < _SIZE:
+            index = self._index(day)
         place = upto[index] + days - 1 if days > 0 else upto[index] - works[index] + days
         if not 0 <= place < len(nth):
             raise OutOfRange(f"calendar {self.id}: {days} working days from {day} is outside {FIRST} to {LAST}")

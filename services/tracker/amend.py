@@ -11,6 +11,7 @@ from services.events.facts import FactCorrected, FactRetracted, RequestFact
 from services.events.refusals import Refused
 from services.events.vocabulary import Ref
 
+_AMENDING = {FactCorrected, FactRetracted}
 _LONG_AGO = datetime(1, 1, 1, tzinfo=UTC)
 
 
@@ -36,7 +37,7 @@ def amend(facts: Sequence[RequestFact]) -> Amended:
 
     A retraction wins over corrections of the same fact; an amendment can itself be corrected or retracted.
     """
-    if not any(isinstance(f, FactCorrected | FactRetracted) for f in facts):
+    if _AMENDING.isdisjoint([f.__class__ for f in facts]):
         return Amended(tuple(facts), (), (), ())
     by_ref = {f.ref: f for f in facts}
     aimed: dict[Ref, list[FactCorrected | FactRetracted]] = defaultdict(list)

@@ -6,7 +6,7 @@ case after an event. The facts are what counts; the view is derived from them, s
 
 from collections.abc import Mapping
 from datetime import date
-from typing import Any
+from typing import Any, get_args
 
 from msgspec import Struct
 from msgspec.structs import replace
@@ -17,6 +17,7 @@ from services.events.facts import FactCorrected, FactRetracted, RequestFact, Req
 from services.events.vocabulary import Ref
 from services.statute import lifecycle
 from services.statute.account import Line
+from services.statute.draft import Draft
 from services.statute.errors import StatuteError
 from services.statute.explain import explain
 from services.statute.profile import Profile
@@ -40,9 +41,15 @@ class Case(Struct, frozen=True, kw_only=True):
     view: View = View()
 
 
+_NAMES: dict[type, str] = {
+    shape: str(shape.__struct_config__.tag).removeprefix(PREFIX).removesuffix(VERSION)
+    for shape in get_args(RequestFact)
+}
+
+
 def name_of(fact: RequestFact) -> str:
     """The contract's name of the fact, e.g. ``answer-issued``."""
-    return str(fact.__struct_config__.tag).removeprefix(PREFIX).removesuffix(VERSION)
+    return _NAMES[fact.__class__]
 
 
 def is_amendment(fact: RequestFact) -> bool:
@@ -51,7 +58,7 @@ def is_amendment(fact: RequestFact) -> bool:
 
 def lawful(fact: RequestFact) -> Fact:
     """The fact as the law reads it."""
-    return Fact(name_of(fact), fact.source, fact.id, fact.data)
+    return Fact(_NAMES[fact.__class__], fact.source, fact.id, fact.data)
 
 
 def evolve(case: Case, event: CaseEvent) -> Case:
@@ -72,22 +79,26 @@ def evolve(case: Case, event: CaseEvent) -> Case:
 def look(case: Case, world: World, today: date) -> tuple[View, Profile | None]:
     """The case's view at ``today``, and the version of the statute that it was derived with, if any."""
     amended = amend(case.facts)
-    draft = lifecycle.read(lawful(f) for f in amended.facts)
-    bare = View(reviews=lifecycle.reviews(draft), rejected=amended.rejected, flags=tuple(draft.flags))
+    draft = lifecycle.read([lawful(f) for f in amended.facts])
     if draft.received is None:
-        return _without_request(case, bare, amended, world), None
+        return _without_request(case, _bare(draft, amended), amended, world), None
     data = draft.received.data
     organ = world.organs.get(data.organ)
     if organ is None:
-        return replace(bare, waiting_for=f"organ-registered {data.organ}"), None
+        return replace(_bare(draft, amended), waiting_for=f"organ-registered {data.organ}"), None
     statute = data.statute or organ.statute
     try:
         view, profile = lifecycle.settle(draft, statute, world.calendar(organ.calendar), today)
     except StatuteError as error:
-        return replace(bare, waiting_for=str(error)), None
+        return replace(_bare(draft, amended), waiting_for=str(error)), None
     if amended.rejected or amended.waiting:
         view = replace(view, rejected=(*amended.rejected, *view.rejected), waiting_for=_awaited(amended))
     return view, profile
+
+
+def _bare(draft: Draft, amended: Amended) -> View:
+    """What can be said without the law."""
+    return View(reviews=lifecycle.reviews(draft), rejected=amended.rejected, flags=tuple(draft.flags))
 
 
 def account(case: Case, world: World, today: date, each_day: bool = False) -> list[dict[str, Any]]:

@@ -1,6 +1,6 @@
 """What follows from a fact, or from the clock: the case events, numbered, each explained by its cause. Pure."""
 
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from datetime import UTC, date, datetime, time
 from hashlib import sha1
 from typing import Any
@@ -12,7 +12,7 @@ from msgspec.structs import replace
 
 from services.events.cases import CaseEvent, RequestSummary
 from services.events.codec import CASE_TYPES
-from services.events.envelope import type_of
+from services.events.envelope import PREFIX, VERSION
 from services.events.facts import FactCorrected, FactRetracted, RequestFact, TallyRecorded
 from services.events.vocabulary import Ref
 from services.statute import decisions
@@ -33,15 +33,19 @@ def decide(
     ``now`` is an aware instant; a fact is judged at its own legal date (or the latest that the case knows), so that
     history can be posted years later without false alarms: the clock's own doings are left to :func:`tick`.
     """
-    if any(f.source == fact.source and f.id == fact.id for f in case.facts):
-        return case, []
+    for known in case.facts:
+        if known.id == fact.id and known.source == fact.source:
+            return case, []
     if isinstance(fact, TallyRecorded):
         return _count(case, fact, world, now, tallies)
     grown = replace(case, facts=(*case.facts, fact))
     as_of = max(case.as_of, min(_dated(fact, world, case, now), _today(world, fact_organ(case, fact), now)))
     view, profile = look(grown, world, as_of)
-    found = decisions.changes(case.view, view, profile, as_of) + _rejections(case.view, view)
-    found += _tally_changes(case, grown, fact, tallies, as_of)
+    found = decisions.changes(case.view, view, profile, as_of)
+    if view.rejected:
+        found += _rejections(case.view, view)
+    if tallies:
+        found += _tally_changes(case, grown, fact, tallies, as_of)
     if not found:
         values: dict[str, Any] = {"flags": tuple(f for f in view.flags if f not in case.view.flags)}
         if view.waiting_for:
@@ -128,45 +132,38 @@ def _conclude(
     """Number the decisions and dress them as events; the case after them."""
     zone = _zone(world, view.organ or (fact_organ(case, fact) if fact else ""))
     request, recorded = summary(view), now.astimezone(UTC)
+    named = fact.ref if fact else None
     events: list[CaseEvent] = []
     after = case
     for place, decision in enumerate(found):
-        values = dict(decision.values)
-        cause = values.pop("cause", fact.ref if fact else None)
+        values = decision.values
+        cause = values.pop("cause") if "cause" in values else named
         day = as_of if decision.on == date.min else decision.on
-        carried: dict[str, Any] = {"as_of": as_of, "reference": world.known}
-        if place == 0 and fact is not None:
-            carried["fact"] = fact
-        event = _event(
-            decision.name,
-            case.subject,
-            case.sequence + place + 1,
-            _data(decision.name, values | carried, cause, request),
-            datetime.combine(day, time.min, zone) if day > date.min else now,
-            recorded,
-            fact.traceparent if fact else None,
+        event_shape, data_shape = _SHAPES[decision.name]
+        if decision.name.startswith("review-"):
+            values = _typed(data_shape, values)
+        sequence = case.sequence + place + 1
+        event: CaseEvent = event_shape(
+            specversion="1.0",
+            id=event_id(case.subject, sequence),
+            source=SOURCE,
+            subject=case.subject,
+            time=datetime.combine(day, time.min, zone) if day > date.min else now,
+            recordedtime=recorded,
+            sequence=sequence,
+            data=data_shape(
+                **values,
+                cause=cause,
+                request=request,
+                as_of=as_of,
+                reference=world.known,
+                fact=fact if place == 0 else None,
+            ),
+            traceparent=fact.traceparent if fact else None,
         )
         after = evolve(after, event)
         events.append(event)
     return replace(after, view=view), events
-
-
-def _event(
-    name: str, subject: str, sequence: int, data: Any, at: datetime, recorded: datetime, traceparent: str | None
-) -> CaseEvent:
-    shape: Any = CASE_TYPES[type_of(name)]
-    event: CaseEvent = shape(
-        specversion="1.0",
-        id=event_id(subject, sequence),
-        source=SOURCE,
-        subject=subject,
-        time=at,
-        recordedtime=recorded,
-        sequence=sequence,
-        data=data,
-        traceparent=traceparent,
-    )
-    return event
 
 
 def event_id(subject: str, sequence: int) -> str:
@@ -181,24 +178,19 @@ def event_id(subject: str, sequence: int) -> str:
     return f"{text[:8]}-{text[8:12]}-{text[12:16]}-{text[16:20]}-{text[20:]}"
 
 
-def _data(name: str, values: Mapping[str, Any], cause: Ref | None, request: RequestSummary | None) -> Any:
-    return _data_shape(name)(**_typed(name, values), cause=cause, request=request)
-
-
-_SHAPES: dict[str, Any] = {
-    name: {f.name: f.type for f in msgspec.structs.fields(shape)}["data"] for name, shape in CASE_TYPES.items()
+_SHAPES: dict[str, tuple[Any, Any]] = {
+    name.removeprefix(PREFIX).removesuffix(VERSION): (
+        shape,
+        {f.name: f.type for f in msgspec.structs.fields(shape)}["data"],
+    )
+    for name, shape in CASE_TYPES.items()
 }
+"""By the decision's name: the event's type and its data's."""
 
 
-def _data_shape(name: str) -> Any:
-    return _SHAPES[type_of(name)]
-
-
-def _typed(name: str, values: Mapping[str, Any]) -> dict[str, Any]:
+def _typed(shape: Any, values: Mapping[str, Any]) -> dict[str, Any]:
     """The review decisions come as plain mappings; make the contract's types of them."""
-    if not name.startswith("review-"):
-        return dict(values)
-    types = {f.name: f.type for f in msgspec.structs.fields(_data_shape(name))}
+    types = {f.name: f.type for f in msgspec.structs.fields(shape)}
     return {k: msgspec.convert(v, types[k]) if isinstance(v, dict) else v for k, v in values.items()}
 
 
@@ -206,30 +198,25 @@ def summary(view: View) -> RequestSummary | None:
     """The request as a case event carries it; None while the request itself (or its organ) is unknown."""
     if view.submitted_on is None:
         return None
-    given = {
-        name: getattr(view, name) or None
-        for name in (
-            "received_on",
-            "due_on",
-            "answered_on",
-            "closed_on",
-            "outcome",
-            "timeliness",
-            "overdue_from",
-        )
-    }
-    return msgspec.convert(
-        {
-            "organ": view.organ,
-            "channel": view.channel,
-            "applicant": view.applicant,
-            "statute": view.statute,
-            "submitted_on": view.submitted_on,
-            "state": view.state,
-            "provisional": view.provisional,
-            "extended": view.extended > 0,
-            "working_days": view.working_days,
-            **given,
-        },
-        RequestSummary,
+    return _SUMMARY(
+        organ=view.organ,
+        channel=view.channel,
+        applicant=view.applicant,
+        statute=view.statute,
+        submitted_on=view.submitted_on,
+        state=view.state,
+        received_on=view.received_on,
+        due_on=view.due_on,
+        provisional=view.provisional,
+        extended=view.extended > 0,
+        answered_on=view.answered_on,
+        closed_on=view.closed_on,
+        outcome=view.outcome or None,
+        timeliness=view.timeliness or None,
+        working_days=view.working_days,
+        overdue_from=view.overdue_from,
     )
+
+
+_SUMMARY: Callable[..., RequestSummary] = RequestSummary
+"""The view's codes are those of the facts that were checked when they came, so they need no check here."""
