@@ -8,7 +8,8 @@ from services.events.codec import encode
 from services.events.facts import Fact, ReferenceFact
 from services.runtime import tracing
 from services.runtime.clock import Clock
-from services.runtime.producer import LogProducer, Record
+from services.runtime.packing import Record
+from services.runtime.producer import LogProducer
 
 _HEADERS = (("content-type", b"application/cloudevents+json"),)
 

@@ -15,7 +15,8 @@ from aiokafka.errors import MessageSizeTooLargeError
 
 from services.runtime.database import Conn, Pool
 from services.runtime.health import Part
-from services.runtime.producer import LogProducer, Record
+from services.runtime.packing import Record
+from services.runtime.producer import LogProducer
 from services.runtime.retry import report_to, retry_in_place
 
 RELAY_ROWS = 500

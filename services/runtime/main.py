@@ -9,6 +9,7 @@ opened. A thread sees to it that this takes no longer than the setting allows.
 
 import asyncio
 import contextlib
+import gc
 import os
 import signal
 import socket
@@ -30,6 +31,8 @@ from services.runtime.watchdog import EXIT_FAILED, STALL_SECONDS, Watchdog, dead
 from services.runtime.worker import BatchWorker
 
 LOOK_SECONDS = 3.0
+COLLECTOR = (50_000, 20, 50)
+"""When Python's collector of cycles looks: a batch makes many objects and hardly a cycle."""
 
 log = structlog.get_logger(__name__)
 
@@ -189,6 +192,10 @@ async def _work(parts: Parts, stop: asyncio.Event) -> None:
     """Prepare, then run worker, watchdog and tasks together; the first to raise ends the others."""
     if parts.prepare is not None:
         await parts.prepare()
+    # What is there by now stays: the collector need not look at it again, nor at every thousandth new object.
+    gc.collect()
+    gc.freeze()
+    gc.set_threshold(*COLLECTOR)
     try:
         async with asyncio.TaskGroup() as group:
             for task_name, task in parts.tasks.items():

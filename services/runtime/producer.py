@@ -9,8 +9,9 @@ earlier one of the same call.
 
 import asyncio
 import contextlib
+import itertools
 import time
-from collections.abc import Sequence
+from collections.abc import Collection, Sequence
 from typing import Any
 
 import structlog
@@ -25,11 +26,10 @@ from aiokafka.errors import (
 from aiokafka.structs import RecordMetadata
 
 from services.events import brokers
+from services.runtime import packing
 from services.runtime.health import Part
+from services.runtime.packing import Record
 from services.runtime.retry import LogUnavailable, reason_of
-
-Record = tuple[bytes | None, bytes, Sequence[tuple[str, bytes]]]
-"""Key, value, headers."""
 
 CHUNK = 1000
 ATTEMPT_SECONDS = 10.0
@@ -113,10 +113,19 @@ class LogProducer:
     ) -> tuple[list[RecordMetadata], Exception | None]:
         """One attempt: what was acknowledged before the first failure, and that failure."""
         futures: list[asyncio.Future[RecordMetadata]] = []
+        places: list[Sequence[int]] = []
         try:
             async with asyncio.timeout(ATTEMPT_SECONDS):
-                for key, value, headers in records:
-                    futures.append(await generation.producer.send(topic, value, key=key, headers=list(headers)))
+                if packing.worth_packing(records):
+                    producer = generation.producer
+                    partitions = sorted(await producer.partitions_for(topic))
+                    for pack in packing.pack(records, partitions, producer.create_batch):
+                        places.append(pack.places)
+                        futures.append(await producer.send_batch(pack.builder, topic, partition=pack.partition))
+                else:
+                    for place, (key, value, headers) in enumerate(records):
+                        places.append((place,))
+                        futures.append(await generation.producer.send(topic, value, key=key, headers=list(headers)))
                 # Ends at the first failure of any, which is looked for below.
                 all_acked = asyncio.gather(*futures)
                 all_acked.add_done_callback(lambda f: f.cancelled() or f.exception())
@@ -125,16 +134,17 @@ class LogProducer:
             failure: Exception | None = None
         except (KafkaError, TimeoutError) as error:
             failure = error
-        acked: list[RecordMetadata] = []
-        for future in futures:
+        acked: dict[int, RecordMetadata] = {}
+        for future, inside in zip(futures, places, strict=False):  # the last one's sending may have failed
             if not future.done():
                 failure = failure or LogUnavailable("the producer was replaced before this record was acknowledged")
-                break
-            if (refused := future.exception()) is not None:
-                failure = refused if isinstance(refused, Exception) else LogUnavailable(repr(refused))
-                break
-            acked.append(future.result())
-        return acked, failure
+            elif (refused := future.exception()) is not None:
+                refusal = refused if isinstance(refused, Exception) else LogUnavailable(repr(refused))
+                failure = refusal if not isinstance(failure, PERMANENT) else failure
+            else:
+                first = future.result()
+                acked |= {place: first._replace(offset=first.offset + n) for n, place in enumerate(inside)}
+        return [acked[place] for place in range(_beginning(acked))], failure
 
     async def _producer(self) -> _Generation:
         async with self._changing:
@@ -192,6 +202,11 @@ class LogProducer:
             except (KafkaError, TimeoutError) as error:
                 log.warning("producer_not_flushed", reason=reason_of(error))
                 await _abandon(generation.producer)
+
+
+def _beginning(acked: Collection[int]) -> int:
+    """How many places from 0 on there are without a gap."""
+    return next(place for place in itertools.count() if place not in acked)
 
 
 async def _abandon(producer: Any) -> None:

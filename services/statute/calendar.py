@@ -59,6 +59,11 @@ class Calendar:
     """Days set by the notice of another year than their own: with that year's notice they come and go."""
 
     @cached_property
+    def title(self) -> str:
+        """Its id and its version."""
+        return f"{self.id} {self.version}"
+
+    @cached_property
     def memory(self) -> dict[Any, date]:
         """For whoever asks this calendar the same thing again and again; lost with it, so never out of date."""
         return {}
@@ -119,6 +124,8 @@ class Calendar:
         Without ``since`` the count is taken to reach back :data:`REACH`.
         """
         first = since or day - REACH
+        if self.published_from.year <= first.year and day.year <= self.published_through.year:
+            return False
         return not all(self.is_published(year) for year in range(first.year, day.year + 1))
 
     def is_published(self, year: int) -> bool:

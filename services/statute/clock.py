@@ -7,7 +7,7 @@ from datetime import date, timedelta
 from msgspec import Struct
 
 from services.statute.calendar import Calendar
-from services.statute.profile import Roll, Start, Unit
+from services.statute.profile import Limit, Roll, Start, Unit
 
 _DAY = timedelta(days=1)
 _WORKING = ("working-day", "working-week")
@@ -150,6 +150,11 @@ def used(clock: Clock, calendar: Calendar, through: date) -> int:
     return count(clock.unit, calendar, clock.start, through) - lost
 
 
+def asks_calendar(limit: Clock | Limit) -> bool:
+    """Whether a limit is counted, or rolled, by a calendar."""
+    return limit.unit in _WORKING or limit.roll != "none"
+
+
 def depends_on_calendar(clock: Clock) -> bool:
     """Whether another calendar could give another due date."""
-    return clock.unit in _WORKING or clock.roll != "none" or any(unit in _WORKING for _, unit in clock.beyond)
+    return asks_calendar(clock) or any(unit in _WORKING for _, unit in clock.beyond)

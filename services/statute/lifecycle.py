@@ -5,7 +5,6 @@ clock by one after the other, :func:`derive` says how the request stands on a da
 """
 
 from datetime import date, timedelta
-from typing import Any
 
 from msgspec.structs import replace
 
@@ -62,21 +61,23 @@ def derive(draft: Draft, profile: Profile, calendar: Calendar, today: date) -> V
     """The request as it stands at ``today``; call it only with a draft whose request is received."""
     assert draft.received is not None
     data = draft.received.data
-    base: dict[str, Any] = {
-        "organ": data.organ,
-        "channel": data.channel,
-        "applicant": data.applicant,
-        "submitted_on": data.submitted_on,
-        "statute": profile.id,
-        "calendar": f"{calendar.id} {calendar.version}",
-        "reviews": reviews(draft) if draft.filed else (),
-    }
+    filed = reviews(draft) if draft.filed else ()
     received_on = receipt(draft, profile)
     if received_on is None:
         since = data.submitted_on
         by = limit_due(profile.answer, since, profile, calendar)
         text = f"not yet confirmed; counted from the submission on {since} the limit would end on {by}"
-        return View(**base, state="unconfirmed", flags=(*draft.flags, text))
+        return View(
+            organ=data.organ,
+            channel=data.channel,
+            applicant=data.applicant,
+            submitted_on=since,
+            statute=profile.id,
+            calendar=calendar.title,
+            reviews=filed,
+            state="unconfirmed",
+            flags=(*draft.flags, text),
+        )
     run = walk(draft, profile, calendar, received_on, today)
     _check(run)
     end = run.end
@@ -91,23 +92,29 @@ def derive(draft: Draft, profile: Profile, calendar: Calendar, today: date) -> V
     )
     rungs = [] if end or due is None else _rungs(run, due)
     statute_other, due_on_other = _other(run, due)
-    halted = min((s.days.first for s in halts if s.days), default=None)
+    halted = min([s.days.first for s in halts if s.days], default=None)
     return View(
-        **base,
+        organ=data.organ,
+        channel=data.channel,
+        applicant=data.applicant,
+        submitted_on=data.submitted_on,
+        statute=profile.id,
+        calendar=calendar.title,
+        reviews=filed,
         received_on=received_on,
         state=("answered" if end[1] == "answered" else "closed") if end else ("stopped" if halts else "open"),
-        flags=tuple(f.text for f in (*draft.findings, *run.findings)),
-        rejected=tuple((f.fact.source, f.fact.id, f.text) for f in run.rejected if f.fact),
+        flags=tuple([f.text for f in (*draft.findings, *run.findings)]),
+        rejected=tuple([(f.fact.source, f.fact.id, f.text) for f in run.rejected if f.fact]),
         due_on=due,
         provisional=provisional,
         extended=run.extended,
         last_due_on=run.last_known if due is None else None,
-        moves=_moves(run),
+        moves=_moves(run) if run.steps else (),
         statute_other=statute_other,
         due_on_other=due_on_other,
         stopped_since=halted,
         stopped_for=halts[0].about if halts else "",
-        warned=tuple(r for r in rungs if r[0] <= today),
+        warned=tuple([r for r in rungs if r[0] <= today]),
         overdue_from=overdue_from,
         answered_on=end[0] if end and end[1] == "answered" else None,
         closed_on=end[0] if end else None,
@@ -116,7 +123,7 @@ def derive(draft: Draft, profile: Profile, calendar: Calendar, today: date) -> V
         timeliness=("late" if overdue_from else "in-time") if end and end[1] == "answered" else "",
         working_days=max(0, clocks.used(clock, calendar, end[0])) if end else None,
         wake_on=None if end else _wake(run, due, rungs, today),
-        clocks=timers(run, due, provisional, halted, overdue_from, base["reviews"]),
+        clocks=timers(run, due, provisional, halted, overdue_from, filed),
     )
 
 
@@ -139,8 +146,9 @@ def _check(run: Run) -> None:
         return
     if run.end[0] < received_on:
         run.note(None, f"{run.end[1]} on {run.end[0]}, before the receipt on {received_on}")
-    for day, how, _, fact in sorted(draft.ends, key=lambda e: e[:3]):
-        if fact is not run.end[3]:
+    others = [end for end in draft.ends if end[3] is not run.end[3]]
+    for day, how, _, fact in sorted(others, key=lambda e: e[:3]):
+        if fact is not None:
             run.note(fact, f"{how} on {day}: the request had ended on {run.end[0]}")
 
 
@@ -180,9 +188,8 @@ def _other(run: Run, due: date | None) -> tuple[str, date | None]:
 
 def _rungs(run: Run, due: date) -> list[tuple[date, int]]:
     """The days on which a warning is due, the first one first; none on or before the day that the limit counts from."""
-    unit = clocks.days_of(run.clock.unit)
-    days = [(clocks.add(unit, run.calendar, due, -n), n) for n in run.profile.ladder]
-    return [(day, n) for day, n in days if day > run.clock.start]
+    unit, calendar, start = clocks.days_of(run.clock.unit), run.calendar, run.clock.start
+    return [(day, n) for n in run.profile.ladder if (day := clocks.add(unit, calendar, due, -n)) > start]
 
 
 def _wake(run: Run, due: date | None, rungs: list[tuple[date, int]], today: date) -> date | None:

@@ -6,7 +6,7 @@ from msgspec.structs import replace
 
 from services.statute import clock as clocks
 from services.statute.profile import Remedy
-from services.statute.run import Run, limit_clock, limit_due
+from services.statute.run import Run, limit_due
 from services.statute.view import Review, Timer
 
 _DAY = timedelta(days=1)
@@ -63,14 +63,13 @@ def _remedies(run: Run, overdue_from: date | None, reviews: tuple[Review, ...]) 
     """The windows for reconsideration and litigation that the answer, or the silence, or a reconsideration opened."""
     found = []
     for remedy in run.profile.remedies:
-        filed = sorted(r.filed_on for r in reviews if r.kind.startswith(remedy.kind))
+        filed = sorted([r.filed_on for r in reviews if r.kind.startswith(remedy.kind)]) if reviews else []
         for event, about in _openings(remedy, run, overdue_from, reviews):
             if not remedy.from_ <= event <= remedy.through:
                 continue
-            clock = limit_clock(remedy.limit, event, run.profile, run.calendar)
             due = limit_due(remedy.limit, event, run.profile, run.calendar)
-            unsure = clocks.depends_on_calendar(clock) and run.calendar.is_provisional(due, event)
-            done = next((d for d in filed if d >= event), None)
+            unsure = clocks.asks_calendar(remedy.limit) and run.calendar.is_provisional(due, event)
+            done = next((d for d in filed if d >= event), None) if filed else None
             late = due + _DAY if done is not None and done > due else None
             found.append(Timer(remedy.kind, event, due, remedy.limit.article, unsure, None, done, late, about=about))
     return found

@@ -139,9 +139,9 @@ def _conclude(
         values = decision.values
         cause = values.pop("cause") if "cause" in values else named
         day = as_of if decision.on == date.min else decision.on
-        event_shape, data_shape = _SHAPES[decision.name]
-        if decision.name.startswith("review-"):
-            values = _typed(data_shape, values)
+        event_shape, data_shape, types = _SHAPES[decision.name]
+        if types:
+            values = {k: msgspec.convert(v, types[k]) if v.__class__ is dict else v for k, v in values.items()}
         sequence = case.sequence + place + 1
         event: CaseEvent = event_shape(
             specversion="1.0",
@@ -178,20 +178,18 @@ def event_id(subject: str, sequence: int) -> str:
     return f"{text[:8]}-{text[8:12]}-{text[12:16]}-{text[16:20]}-{text[20:]}"
 
 
-_SHAPES: dict[str, tuple[Any, Any]] = {
-    name.removeprefix(PREFIX).removesuffix(VERSION): (
-        shape,
-        {f.name: f.type for f in msgspec.structs.fields(shape)}["data"],
-    )
-    for name, shape in CASE_TYPES.items()
+def _shapes(name: str, shape: Any) -> tuple[Any, Any, Mapping[str, Any]]:
+    data: Any = {f.name: f.type for f in msgspec.structs.fields(shape)}["data"]
+    types = {f.name: f.type for f in msgspec.structs.fields(data)} if name.startswith("review-") else {}
+    return shape, data, types
+
+
+_SHAPES = {
+    name: _shapes(name, shape)
+    for name, shape in ((tag.removeprefix(PREFIX).removesuffix(VERSION), s) for tag, s in CASE_TYPES.items())
 }
-"""By the decision's name: the event's type and its data's."""
-
-
-def _typed(shape: Any, values: Mapping[str, Any]) -> dict[str, Any]:
-    """The review decisions come as plain mappings; make the contract's types of them."""
-    types = {f.name: f.type for f in msgspec.structs.fields(shape)}
-    return {k: msgspec.convert(v, types[k]) if isinstance(v, dict) else v for k, v in values.items()}
+"""By the decision's name: the event's type and its data's; and the types of its values for the decisions on reviews,
+which come as plain mappings."""
 
 
 def summary(view: View) -> RequestSummary | None:

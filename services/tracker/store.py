@@ -8,7 +8,7 @@ from typing import Any
 import msgspec
 
 from services.events.cases import CaseEvent
-from services.events.codec import encode, exact
+from services.events.codec import CASE_TYPES, encode, exact
 from services.events.envelope import PREFIX, VERSION
 from services.events.facts import TallyRecorded
 from services.events.vocabulary import Ref
@@ -22,6 +22,7 @@ MAX_EVENT = 900_000
 """Bytes of an event: Kafka's usual limit, with room for key and headers. What is larger could never be published, and
 all events of its partition would wait behind it; so it is not written, and the fact that leads to it is refused."""
 
+_NAMES: dict[type, str] = {s: tag.removeprefix(PREFIX).removesuffix(VERSION) for tag, s in CASE_TYPES.items()}
 _encoder = msgspec.json.Encoder(decimal_format="number")
 _cases = msgspec.json.Decoder(Case, float_hook=exact)
 _tallies = msgspec.json.Decoder(TallyRecorded)
@@ -131,7 +132,7 @@ def event_row(partition: int, event: CaseEvent) -> Row:
 
 def event_name(event: CaseEvent) -> str:
     """The contract's name of an event, e.g. ``due-date-set``."""
-    return str(event.__struct_config__.tag).removeprefix(PREFIX).removesuffix(VERSION)
+    return _NAMES[event.__class__]
 
 
 async def save_cases(conn: Conn, rows: Sequence[Row]) -> None:
@@ -168,11 +169,33 @@ async def save_tallies(conn: Conn, tallies: Sequence[TallyRecorded]) -> None:
         )
 
 
-async def append_events(conn: Conn, rows: Sequence[Row]) -> None:
+@dataclass(frozen=True, slots=True)
+class Appended:
+    """Events that one transaction appended to a partition's history."""
+
+    published: int
+    """The number of the partition's last event known to be in the log."""
+    before: int
+    """The number of the partition's last event before these; 0 for none."""
+    through: int
+    """The number of the last of these."""
+    rows: Sequence[Row]
+    """Each as :func:`event_row` gives it."""
+
+
+async def append_events(conn: Conn, partition: int, rows: Sequence[Row]) -> Appended | None:
     """Append events, each as :func:`event_row` gives it, to the history, which is also the outbox; only under the lock
-    of their partition's progress row."""
-    if rows:
-        await conn.copy_records_to_table("events", schema_name=SCHEMA, columns=EVENT_COLUMNS, records=rows)
+    of their partition's progress row. None if there are no rows."""
+    if not rows:
+        return None
+    last = f"coalesce((SELECT max(number) FROM {SCHEMA}.events WHERE partition = $1), 0)"
+    found = await conn.fetchrow(
+        f"SELECT {last} AS last, coalesce((SELECT through FROM {SCHEMA}.published WHERE partition = $1), 0) AS through",
+        partition,
+    )
+    assert found is not None
+    await conn.copy_records_to_table("events", schema_name=SCHEMA, columns=EVENT_COLUMNS, records=rows)
+    return Appended(found["through"], found["last"], await conn.fetchval(f"SELECT {last}", partition), rows)
 
 
 async def unpublished(conn: Conn, partition: int) -> list[tuple[int, str, bytes]]:
@@ -187,9 +210,14 @@ async def unpublished(conn: Conn, partition: int) -> list[tuple[int, str, bytes]
 
 
 async def mark_published(conn: Conn, partition: int, through: int) -> None:
-    """Remember that the partition's events up to ``through`` are in the log; it never goes back."""
+    """Remember that the partition's events up to ``through`` are in the log; it never goes back.
+
+    It does not wait for the disk: a crash of the database that loses it has them published once more, which readers
+    tell by the sequence.
+    """
     await conn.execute(
-        f"INSERT INTO {SCHEMA}.published AS p VALUES ($1, $2) "
+        "WITH unhurried AS (SELECT set_config('synchronous_commit', 'off', true)) "
+        f"INSERT INTO {SCHEMA}.published AS p SELECT $1::int, $2::bigint FROM unhurried "
         "ON CONFLICT (partition) DO UPDATE SET through = greatest(p.through, excluded.through)",
         partition,
         through,

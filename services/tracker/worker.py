@@ -16,6 +16,7 @@ import time
 from collections import defaultdict
 from collections.abc import Awaitable, Callable, Sequence
 from datetime import datetime, timedelta
+from itertools import pairwise
 from typing import Any
 
 import structlog
@@ -33,7 +34,7 @@ from services.runtime.transport import Batch
 from services.tracker import apply, store
 from services.tracker.apply import Outcome
 from services.tracker.metrics import Metrics
-from services.tracker.store import SCHEMA, Change
+from services.tracker.store import SCHEMA, Appended, Change
 from services.tracker.world import World
 
 SWEEP_CASES = 500
@@ -72,21 +73,21 @@ class Tracker:
         if apply.unknown_organs((fact for _, fact in facts), self.world):
             await self.catch_up()
 
-        async def decide(conn: Conn, fresh: list[RequestFact], _records: Sequence[Any]) -> None:
+        async def decide(conn: Conn, fresh: list[RequestFact], _records: Sequence[Any]) -> Appended | None:
             cases = await store.load_cases(conn, {fact.subject for fact in fresh})  # 3
             with blame():
                 refs = apply.tally_refs(fresh, cases)
             tallies = await store.load_tallies(conn, refs)
             with blame():
                 outcome = apply.run(fresh, cases, tallies, self.world, self.clock.now())  # 4
-            await self._write(conn, batch.partition, outcome)  # 5
+            return await self._write(conn, batch.partition, outcome)  # 5
 
         async with self._locks[batch.partition]:
             done = await applying.apply(self.pool, SCHEMA, batch, facts, spoilt, decide)  # 2 to 5
             if done.letters:
                 self.metrics.dead_letters.inc(len(done.letters))
                 self.on_dead_letters()
-            await self.publish(batch.partition)  # 6
+            await self.publish(batch.partition, done.results)  # 6
         self.metrics.facts.inc(done.fresh)
         self.metrics.batch_seconds.observe(time.perf_counter() - began)
         # 7: the caller acknowledges when this returns.
@@ -141,34 +142,43 @@ class Tracker:
         await store.postpone(conn, list(failed), now + POSTPONED)
         self.metrics.sweep_failures.inc(len(failed))
 
-    async def publish(self, partition: int) -> None:
-        """Send what the log does not have yet of a partition's events, in order."""
+    async def publish(self, partition: int, written: Sequence[Appended | None] = ()) -> None:
+        """Send what the log does not have yet of a partition's events, in order.
+
+        ``written`` is what was appended just now: if that is all that the log lacks, it need not be read back.
+        """
+        appended = [each for each in written if each is not None]
+        if appended and all(each.published == appended[0].before for each in appended) and _follow(appended):
+            await self._send([(row[1], row[4]) for each in appended for row in each.rows])
+            async with self.pool.acquire() as conn:
+                await store.mark_published(conn, partition, appended[-1].through)
+            return
         while True:
             async with self.pool.acquire() as conn:
                 rows = await store.unpublished(conn, partition)
             if not rows:
                 return
-            try:
-                await self.producer.send_all(
-                    self.cases_topic,
-                    [
-                        (key.encode(), body, (*_HEADERS, *tracing.header(tracing.envelope(body))))
-                        for _, key, body in rows
-                    ],
-                )
-            except MessageSizeTooLargeError as error:
-                # Ours are below Kafka's default limit, so this topic's was lowered. Waiting keeps the order; it ends
-                # when the limit is raised, and readiness says so until then.
-                largest = max(len(body) for _, _, body in rows)
-                raise LogUnavailable(
-                    f"{self.cases_topic} refuses an event of up to {largest} bytes: raise its max.message.bytes"
-                ) from error
+            await self._send([(key, body) for _, key, body in rows])
             async with self.pool.acquire() as conn:
                 await store.mark_published(conn, partition, rows[-1][0])
             if len(rows) < store.RELAY_ROWS:
                 return
 
-    async def _write(self, conn: Conn, partition: int, outcome: Outcome) -> None:
+    async def _send(self, events: Sequence[tuple[str, bytes]]) -> None:
+        try:
+            await self.producer.send_all(
+                self.cases_topic,
+                [(key.encode(), body, (*_HEADERS, *tracing.header(tracing.envelope(body)))) for key, body in events],
+            )
+        except MessageSizeTooLargeError as error:
+            # Ours are below Kafka's default limit, so this topic's was lowered. Waiting keeps the order; it ends
+            # when the limit is raised, and readiness says so until then.
+            largest = max(len(body) for _, body in events)
+            raise LogUnavailable(
+                f"{self.cases_topic} refuses an event of up to {largest} bytes: raise its max.message.bytes"
+            ) from error
+
+    async def _write(self, conn: Conn, partition: int, outcome: Outcome) -> Appended | None:
         now = self.clock.now()
         with blame():
             cases = [
@@ -181,5 +191,11 @@ class Tracker:
             events = [store.event_row(partition, event) for event in outcome.events]
         await store.save_cases(conn, cases)
         await store.save_tallies(conn, outcome.tallies)
-        await store.append_events(conn, events)
+        appended = await store.append_events(conn, partition, events)
         self.metrics.events.inc(len(outcome.events))
+        return appended
+
+
+def _follow(appended: Sequence[Appended]) -> bool:
+    """Whether nothing of anybody else's stands between them."""
+    return all(later.before == earlier.through for earlier, later in pairwise(appended))

@@ -2,6 +2,7 @@
 
 from collections import defaultdict
 from collections.abc import Iterable
+from functools import cache
 from zoneinfo import ZoneInfo
 
 from services.events.facts import CalendarPublished, OrganData, OrganRegistered, ReferenceFact
@@ -70,7 +71,10 @@ class World:
 
     def zone(self, organ: str) -> ZoneInfo:
         """The time zone of an organ that is known."""
-        return ZoneInfo(self.organs[organ].timezone)
+        return _zone(self.organs[organ].timezone)
+
+
+_zone = cache(ZoneInfo)
 
 
 def _version(base: str, notices: list[Notice]) -> str:

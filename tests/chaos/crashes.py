@@ -9,7 +9,7 @@ from collections.abc import AsyncIterator, Sequence
 from contextlib import asynccontextmanager
 from typing import Any, Protocol
 
-from services.runtime.producer import Record
+from services.runtime.packing import Record
 
 _CALLS = ("execute", "fetch", "fetchval", "fetchrow", "executemany", "copy_records_to_table")
 

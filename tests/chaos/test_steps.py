@@ -22,7 +22,7 @@ from services.events.vocabulary import Ref
 from services.runtime import migrations, progress
 from services.runtime.batch import Batch, LogHole
 from services.runtime.clock import ManualClock
-from services.runtime.producer import Record
+from services.runtime.packing import Record
 from services.runtime.settings import Settings
 from services.stats import store as stats_store
 from services.stats import worker as stats_worker

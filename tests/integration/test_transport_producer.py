@@ -11,7 +11,8 @@ from aiokafka.errors import MessageSizeTooLargeError
 
 from services.runtime.health import Health
 from services.runtime.local.kafka import KafkaNode
-from services.runtime.producer import LogProducer, Record
+from services.runtime.packing import Record
+from services.runtime.producer import LogProducer
 from services.runtime.retry import LogUnavailable
 from tests.integration.log_tools import look, make_topic, until
 
