@@ -51,7 +51,11 @@ def blame() -> Iterator[None]:
     except (Unfit, MemoryError):
         raise
     except Exception as error:
-        raise Unfit(str(error) if isinstance(error, Refused) else reason_of(error)) from error
+        raise _unfit(error) from error
+
+
+def _unfit(error: Exception) -> Unfit:
+    return Unfit(str(error) if isinstance(error, Refused) else reason_of(error))
 
 
 def is_permanent(error: BaseException) -> bool:
@@ -69,10 +73,11 @@ def decoded(records: Iterable[Any], read: Callable[[bytes | None, bytes], T]) ->
     letters: list[DeadLetter] = []
     for record in records:
         try:
-            with blame():
-                items.append((record.offset, read(record.key, record.value or b"")))
-        except Unfit as error:
-            if not isinstance(error.__cause__, Refused):
+            items.append((record.offset, read(record.key, record.value or b"")))
+        except MemoryError:
+            raise
+        except Exception as error:
+            if not isinstance(error, Refused):
                 log.error(
                     "record_unreadable",
                     topic=record.topic,
@@ -81,7 +86,7 @@ def decoded(records: Iterable[Any], read: Callable[[bytes | None, bytes], T]) ->
                     exc_info=error,
                     **tracing.identity(record),
                 )
-            letters.append(dead_letters.of(record, str(error)))
+            letters.append(dead_letters.of(record, str(_unfit(error))))
     return items, letters
 
 

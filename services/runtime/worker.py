@@ -21,6 +21,7 @@ from services.events import brokers
 from services.runtime import tracing
 from services.runtime.batch import Batch, LogHole
 from services.runtime.health import Health
+from services.runtime.lanes import Lanes
 from services.runtime.probe import LogProbe
 from services.runtime.retry import is_transient as default_is_transient
 from services.runtime.retry import report_to, retry_in_place
@@ -32,6 +33,8 @@ PartitionHook = Callable[[Partitions], Awaitable[None]]
 
 POLL_RECORDS = 2000
 BUFFERED_BATCHES = 4
+LANES = 2
+"""Partitions that are worked on at once."""
 METADATA_MILLISECONDS = 5000
 YEAR_SECONDS = 365 * 86_400.0
 
@@ -135,10 +138,19 @@ class BatchWorker:
         await self._on_revoked(partitions)
 
     async def consume(self, stream: Any) -> None:
+        lanes = Lanes(LANES)
         async for event in stream.noack().events():
-            batch: Batch = event.value
-            await self._apply(batch)
-            await stream.ack(event)
+            await lanes.start(event.value.tp, self._work(stream, event))
+
+    async def _work(self, stream: Any, event: Any) -> None:
+        """One batch, acknowledged when it is applied; what it fails with ends the app."""
+        try:
+            await self._apply(event.value)
+        except Exception as error:
+            # The agent may be waiting for its next event, and would not hear of it.
+            await self.app.crash(error)
+            raise
+        await stream.ack(event)
 
     async def _apply(self, batch: Batch) -> None:
         expected = self.handled.get(batch.tp)

@@ -5,6 +5,8 @@ from datetime import datetime
 from decimal import Decimal
 from typing import Any
 
+from msgspec.structs import astuple
+
 from services.events.cases import CaseEvent, RequestSummary, ReviewClosed, ReviewOpened, TallyCounted
 from services.events.facts import ReviewDecidedData, ReviewFiledData, TallyData
 from services.runtime.database import Conn
@@ -91,8 +93,9 @@ async def _save_requests(conn: Conn, schema: str, rows: Sequence[RequestRow]) ->
         return
     types = ["text", "bigint", *(_SUMMARY_TYPES.get(name, "text") for name in SUMMARY)]
     columns = ["subject", "sequence", *SUMMARY]
-    values = [[r.subject for r in rows], [r.sequence for r in rows]]
-    values += [[r.request and getattr(r.request, name) for r in rows] for name in SUMMARY]
+    nothing = (None,) * len(SUMMARY)
+    summaries = zip(*(astuple(r.request) if r.request else nothing for r in rows), strict=True)
+    values = [[r.subject for r in rows], [r.sequence for r in rows], *map(list, summaries)]
     await conn.execute(
         f"INSERT INTO {schema}.request ({', '.join(columns)}) SELECT * FROM {_rows(*types)} "
         f"ON CONFLICT (subject) DO UPDATE SET ({', '.join(columns[1:])}) = "

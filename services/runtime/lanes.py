@@ -1,0 +1,38 @@
+"""Work on several partitions at once, and within a partition one piece after the other.
+
+While the database works for one partition, the process reckons for another. More than a few at once would only hold
+more in memory.
+"""
+
+import asyncio
+from collections.abc import Coroutine, Hashable
+from typing import Any
+
+
+class Lanes:
+    """At most ``width`` pieces of work at once, at most one a lane; the first failure ends it all."""
+
+    def __init__(self, width: int) -> None:
+        self._width = width
+        self._running: dict[Hashable, asyncio.Task[None]] = {}
+        self._failure: BaseException | None = None
+
+    async def start(self, lane: Hashable, work: Coroutine[Any, Any, None]) -> None:
+        """Begin ``work`` when its lane is free and there is room. Raises what any piece failed with, once one did."""
+        try:
+            while self._failure is None and (lane in self._running or len(self._running) >= self._width):
+                await asyncio.wait(self._running.values(), return_when=asyncio.FIRST_COMPLETED)
+                await asyncio.sleep(0)  # their callbacks come first
+            if self._failure is not None:
+                raise self._failure
+        except BaseException:
+            work.close()
+            raise
+        task = asyncio.create_task(work)
+        self._running[lane] = task
+        task.add_done_callback(lambda done: self._ended(lane, done))
+
+    def _ended(self, lane: Hashable, task: asyncio.Task[None]) -> None:
+        del self._running[lane]
+        if not task.cancelled() and task.exception() is not None:
+            self._failure = self._failure or task.exception()

@@ -1,0 +1,45 @@
+"""Records in batches of our own packing."""
+
+from typing import Any
+
+from aiokafka.partitioner import DefaultPartitioner
+from aiokafka.producer.message_accumulator import BatchBuilder
+
+from services.runtime.packing import FEW, LARGE, pack, worth_packing
+
+PARTITIONS = [0, 1, 2, 5]
+
+
+def records(count: int, size: int = 100) -> list[Any]:
+    return [(b"key-%d" % (n % 30), b"%d" % n + b"x" * size, (("h", b"1"),)) for n in range(count)]
+
+
+def builder() -> Any:
+    return BatchBuilder(4096, 0)
+
+
+def test_each_record_is_in_one_batch_of_the_partition_of_its_key_in_order() -> None:
+    given = records(500)
+    packs = pack(given, PARTITIONS, builder)
+    assert sorted(place for each in packs for place in each.places) == list(range(500))
+    for each in packs:
+        assert each.places == sorted(each.places)
+        assert each.builder.record_count() == len(each.places)
+        assert {DefaultPartitioner()(given[p][0], PARTITIONS, PARTITIONS) for p in each.places} == {each.partition}
+    for partition in PARTITIONS:
+        places = [place for each in packs if each.partition == partition for place in each.places]
+        assert places == sorted(places)
+        assert len([each for each in packs if each.partition == partition]) > 1, "one batch would prove little"
+
+
+def test_a_record_larger_than_a_batch_has_one_to_itself() -> None:
+    given = [*records(3), (b"key-0", b"y" * 10_000, ()), *records(3)]
+    packs = pack(given, [0], builder)
+    assert [each.places for each in packs] == [[0, 1, 2], [3], [4, 5, 6]]
+
+
+def test_few_records_and_large_ones_are_left_to_the_client() -> None:
+    assert worth_packing(records(FEW + 1))
+    assert not worth_packing(records(FEW))
+    assert not worth_packing([*records(FEW + 1), (b"k", b"z" * LARGE, ())])
+    assert not worth_packing([*records(FEW + 1), (None, b"", ())])
