@@ -54,12 +54,24 @@ class _Generation:
 class LogProducer:
     """An idempotent producer that survives the broker's absence; one for a process, for any number of tasks."""
 
-    def __init__(self, bootstrap: str, part: Part, *, client_id: str = "shixian", give_up_seconds: float | None = None):
-        """``give_up_seconds``: after how long :meth:`send_all` raises :class:`LogUnavailable`; None: it waits on."""
+    def __init__(
+        self,
+        bootstrap: str,
+        part: Part,
+        *,
+        client_id: str = "shixian",
+        give_up_seconds: float | None = None,
+        linger_ms: int = 2,
+    ):
+        """``give_up_seconds``: after how long :meth:`send_all` raises :class:`LogUnavailable`; None: it waits on.
+
+        ``linger_ms``: how long a record waits for those of other callers, in milliseconds.
+        """
         self.part = part
         self._bootstrap = bootstrap
         self._client_id = client_id
         self._give_up = give_up_seconds
+        self._linger_ms = linger_ms
         self._current: _Generation | None = None
         self._changing = asyncio.Lock()
         self._closed = False
@@ -157,7 +169,7 @@ class LogProducer:
                     client_id=self._client_id,
                     acks="all",
                     enable_idempotence=True,
-                    linger_ms=2,
+                    linger_ms=self._linger_ms,
                     max_batch_size=256 * 1024,
                     request_timeout_ms=int(REQUEST_SECONDS * 1000),
                 )

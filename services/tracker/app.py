@@ -41,7 +41,7 @@ async def build(settings: Settings, health: Health) -> AsyncIterator[Parts]:
     reference = Reference(settings.bootstrap, settings.reference_topic, health.part("reference"), registry)
     reference.subscribe(world.learn)
     pool = database.pool(settings.require_postgres())
-    producer = LogProducer(settings.bootstrap, health.part("producer"), client_id="shixian-tracker")
+    producer = LogProducer(settings.bootstrap, health.part("producer"), client_id="shixian-tracker", linger_ms=0)
     own = metrics(registry)
     letters = Relay(
         pool, SCHEMA, settings.dead_letters_topic, producer, health.part("dead-letters"), lambda: worker.owned
