@@ -116,6 +116,14 @@ def _merged(spans: Iterator[_Span]) -> list[_Span]:
 
 def account(clock: Clock, calendar: Calendar, through: date, limit: str, each_day: bool = False) -> list[Line]:
     """The days of ``clock`` up to ``through``; a line a day if ``each_day``."""
+    if each_day:
+        return _lines(clock, calendar, through, limit, each_day)
+    asked = (clock, through, limit)
+    known: tuple[Line, ...] | None = calendar.memory.get(asked)
+    return list(known or calendar.remember(asked, tuple(_lines(clock, calendar, through, limit, each_day))))
+
+
+def _lines(clock: Clock, calendar: Calendar, through: date, limit: str, each_day: bool) -> list[Line]:
     spans = _spans(clock, calendar, through)
     lines, number = [], 0
     working = clock.unit in ("working-day", "working-week")

@@ -5,18 +5,22 @@ and to step are then two look-ups. It knows which years' days off are published:
 and the fixed holidays only, and every date that reaches there is provisional.
 """
 
-from collections.abc import Iterable, Mapping
+from collections.abc import Hashable, Iterable, Mapping
 from dataclasses import dataclass, field
 from datetime import date, timedelta
 from functools import cached_property
 from itertools import accumulate, compress
-from typing import Any
+from typing import Any, TypeVar
 
 from services.statute.errors import OutOfRange
+
+T = TypeVar("T")
 
 FIRST = date(1948, 1, 1)
 LAST = date(2219, 12, 31)
 WEEK = ("Monday", "Tuesday", "Wednesday", "Thursday", "Friday", "Saturday", "Sunday")
+REMEMBERED = 50_000
+"""Answers that a calendar remembers: five limits of every day of 27 years."""
 REACH = timedelta(days=90)
 """How far back from its last day a limit is taken to begin, where its beginning isn't given."""
 _BASE = FIRST.toordinal()
@@ -64,9 +68,19 @@ class Calendar:
         return f"{self.id} {self.version}"
 
     @cached_property
-    def memory(self) -> dict[Any, date]:
-        """For whoever asks this calendar the same thing again and again; lost with it, so never out of date."""
+    def memory(self) -> dict[Any, Any]:
+        """What was worked out with this calendar and is asked for again and again; lost with it, so never out of date.
+
+        :meth:`remember` adds to it.
+        """
         return {}
+
+    def remember(self, asked: Hashable, answer: T) -> T:
+        """``answer``, kept under ``asked``, which must say everything that it depends on besides the calendar."""
+        if len(self.memory) >= REMEMBERED:
+            self.memory.clear()
+        self.memory[asked] = answer
+        return answer
 
     @cached_property
     def _counts(self) -> tuple[list[int], list[int], bytes]:

@@ -95,20 +95,13 @@ def limit_clock(limit: Limit, event: date, profile: Profile, calendar: Calendar)
     return Clock(zero, limit.amount, limit.unit, (), limit.roll, rule != "next-day")
 
 
-REMEMBERED = 50_000
-"""Last days that a calendar remembers: five limits of every day of 27 years."""
-
-
 def limit_due(limit: Limit, event: date, profile: Profile, calendar: Calendar) -> date:
     """The last day of a limit that nothing interrupts."""
     rule = limit.start or profile.settings["start-day"].value
     asked = (event, limit.amount, limit.unit, limit.roll, rule)
-    memory = calendar.memory
-    due = memory.get(asked)
-    if due is None:
-        due = clocks.due_on(limit_clock(limit, event, profile, calendar), calendar)
-        assert due is not None
-        if len(memory) >= REMEMBERED:
-            memory.clear()
-        memory[asked] = due
-    return due
+    known: date | None = calendar.memory.get(asked)
+    if known is not None:
+        return known
+    due = clocks.due_on(limit_clock(limit, event, profile, calendar), calendar)
+    assert due is not None
+    return calendar.remember(asked, due)

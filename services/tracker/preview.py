@@ -1,7 +1,8 @@
 """What would be due: cases given whole, one JSON object each, answered without any service or store.
 
 ``{"statute", "facts": [{"type", "data"}], "calendar"?, "as_of"}`` gives ``{"due_on", "status", "provisional",
-"explanation"}``. The bare case (a request and nothing else) is answered from memory if one like it was answered before.
+"explanation"}``. A case is answered from memory if the same was asked before; the bare case (a request and nothing
+else) also if it differs in what bears on no date.
 """
 
 from collections.abc import Iterable, Iterator
@@ -17,15 +18,18 @@ from services.events.envelope import PREFIX, VERSION
 from services.events.facts import Data, ReceivedData
 from services.events.refusals import FieldError, Refused, explain
 from services.events.vocabulary import FIRST_DAY, LAST_DAY, Code
+from services.statute.account import Line
 from services.statute.calendar import Calendar
 from services.statute.calendars import inline
 from services.statute.draft import MEANINGS
-from services.statute.due import due
+from services.statute.due import Due, due
 from services.statute.errors import BadData, OutOfRange, StatuteError
 from services.statute.view import Fact
 
 REMEMBERED = 8192
 """Answers kept; one takes about four kilobytes."""
+SHORT = 1024
+"""Bytes of a case up to which its answer is kept under its very text."""
 
 
 class Given(Struct, frozen=True, forbid_unknown_fields=True):
@@ -105,9 +109,30 @@ def answers(lines: Iterable[bytes]) -> Iterator[bytes]:
     for line in lines:
         if not line.isspace():
             try:
-                yield answer(line)
+                yield _again(line) if len(line) <= SHORT else answer(line)
             except Refused as refused:
                 yield msgspec.json.encode({"error": str(refused)})
+
+
+_again = lru_cache(maxsize=REMEMBERED)(answer)
+
+
+def _shared(found: Due) -> bytes:
+    """The same as the encoded plain form. Bare cases share most of their lines, those of a day's limit, of a version,
+    of a calendar: each such line is encoded once."""
+    return msgspec.json.encode(
+        {
+            "due_on": found.due_on,
+            "status": found.status,
+            "provisional": found.provisional,
+            "explanation": [_line(line) for line in found.explanation],
+        }
+    )
+
+
+@lru_cache(maxsize=2 * REMEMBERED)
+def _line(line: Line) -> Raw:
+    return Raw(msgspec.json.encode(line.plain()))
 
 
 @lru_cache(maxsize=REMEMBERED)
@@ -122,7 +147,7 @@ def _bare(
         received_on=received_on,
         confirmed_on=confirmed_on,
     )
-    return msgspec.json.encode(due(statute, [Fact("request-received", "", "fact 1", data)], as_of).plain())
+    return _shared(due(statute, [Fact("request-received", "", "fact 1", data)], as_of))
 
 
 @lru_cache(maxsize=8)
