@@ -21,6 +21,7 @@ from services.runtime.bulk import BulkReader
 from services.runtime.clock import SystemClock
 from services.runtime.health import Part
 from services.runtime.local.postgres import PostgresServer
+from services.runtime.local.process import free_port
 from services.runtime.retry import LogUnavailable
 from services.runtime.settings import load as settings_of
 from services.tracker import guard
@@ -28,6 +29,8 @@ from services.tracker.metrics import metrics
 from services.tracker.rebuild import read_reference
 from services.tracker.worker import Tracker
 from services.tracker.world import World
+from tests.chaos.proxy import Proxy
+from tests.integration.log_tools import until
 from tests.integration.recovery import environment, everything, keyed, load, put, quiet, services, shixian, sql
 from tests.stats_events import recorded
 from tests.support import received
@@ -226,3 +229,37 @@ async def test_the_newest_event_is_found_behind_older_ones_sent_again_and_garbag
     await guard.check(kafka, topic, pool, part)
     assert part.is_ok
     await pool.close()
+
+
+async def test_the_look_waits_for_both_servers(kafka: str, postgres: str) -> None:
+    env = environment(kafka, postgres)
+    await asyncio.to_thread(put, env, [("cases", b"a", encode(recorded("a", 1, None)))])
+    pool = database.pool(postgres)
+    await database.ready(pool, "tracker", files("services.tracker") / "migrations", Part("database"))
+    await pool.execute(
+        "INSERT INTO tracker.events (partition, subject, sequence, name, body) VALUES (0, 'a', 1, 'x', '')"
+    )
+    asked = 0
+
+    class AwayFirst:
+        async def fetchrow(self, *query: Any) -> Any:
+            nonlocal asked
+            asked += 1
+            if asked < 3:
+                raise ConnectionResetError("the database went away")
+            return await pool.fetchrow(*query)
+
+    part, proxy = Part("history"), Proxy(free_port(), int(kafka.rpartition(":")[2]))
+    away: Any = AwayFirst()
+    topic = f"{env['SHIXIAN_TOPIC_PREFIX']}cases"
+    looking = asyncio.create_task(guard.check(f"127.0.0.1:{proxy.port}", topic, away, part))
+    try:
+        await until(lambda: part.state == "waiting" and "does not answer" in part.reason)
+        await proxy.start()
+        await until(lambda: "the database went away" in part.reason)
+        await asyncio.wait_for(looking, 60)
+        assert part.is_ok and asked >= 3
+    finally:
+        looking.cancel()
+        await proxy.stop()
+        await pool.close()
