@@ -2,6 +2,7 @@
 
 import argparse
 import asyncio
+import logging
 import re
 import shutil
 import sys
@@ -262,6 +263,7 @@ def main(argv: Sequence[str] | None = None) -> int:
         progress.update(tasks[stage], completed=min(done, total), total=total)
 
     uvloop.install()
+    logging.getLogger("aiokafka").setLevel(logging.CRITICAL)  # that the broker is away is our own doing
     summary: Summary | None = None
     try:
         with progress or nullcontext():
@@ -269,7 +271,7 @@ def main(argv: Sequence[str] | None = None) -> int:
                 chaos(options.seed, options.faults, options.facts, folder, kafka_classpath(), advance)
             )
     finally:
-        if summary is None or not summary.good or options.keep:
+        if summary is None or not summary.good or summary.ended_by_themselves or options.keep:
             console.print(f"logs and data: {folder}")
         else:
             shutil.rmtree(folder, ignore_errors=True)
