@@ -39,6 +39,8 @@ class Result:
     service: str
     compared: bool = False
     """Whether there were tables to compare with."""
+    complete: bool = True
+    """Whether the log has all that the tables had decided; if not, the facts must be read again after a swap."""
     swapped: bool = False
     notes: list[str] = field(default_factory=list)
     differences: Differences = field(default_factory=Differences)
@@ -104,7 +106,7 @@ async def _put_in_place(
     try:
         await side.require_idle(settings.bootstrap, group, side.IDLE_SECONDS if asked else 0)
         async with on.side.transaction():
-            await put(on.side, settings, equal=result.equal)
+            await put(on.side, settings, equal=result.equal and result.complete)
     except side.InUse as error:
         if asked:
             raise
@@ -149,6 +151,7 @@ async def _tracker(settings: Settings, on: _Connections, result: Result, progres
         )
     result.notes.append(f"{events} case events folded" + (f", {counted['facts']} facts looked for" if audit else ""))
     if what.unpublished:
+        result.complete = False
         result.notes.append(f"{len(what.unpublished)} subjects left out: the log does not have their last events yet")
     if what.live:
         rows: int = await on.side.fetchval(f"SELECT count(*) FROM {tracker.SIDE}.events")

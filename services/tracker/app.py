@@ -22,7 +22,7 @@ from services.runtime.topics import ensure
 from services.runtime.web import create_app, new_registry
 from services.runtime.worker import batch_app
 from services.statute import data
-from services.tracker import api, pages
+from services.tracker import api, guard, pages
 from services.tracker.metrics import CaseCollector, metrics
 from services.tracker.snapshot import Snapshots
 from services.tracker.store import SCHEMA
@@ -57,6 +57,7 @@ async def build(settings: Settings, health: Health) -> AsyncIterator[Parts]:
         f"{settings.topic_prefix}tracker", settings, settings.facts_topic, positions, tracker.handle, health=health
     )
     watch(registry, worker, pool)
+    history = health.part("history")
     snapshots = Snapshots(pool, health.part("snapshot"))
     registry.register(CaseCollector(lambda: snapshots.latest, world, clock))
     registry.register(DeadLetterCollector(settings.facts_topic, snapshots.dead_letters))
@@ -68,6 +69,7 @@ async def build(settings: Settings, health: Health) -> AsyncIterator[Parts]:
             topics(settings.topic_prefix, settings.partitions, settings.replication),
             health.part("topics"),
         )
+        await guard.check(settings.bootstrap, settings.cases_topic, pool, history)
         health.part("producer").ok()
 
     sweeping = Sweeping(tracker.sweep, lambda: worker.owned, health, own, settings.sweep_seconds)

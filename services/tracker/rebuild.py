@@ -275,8 +275,9 @@ def _leaves(found: dict[str, Any], expected: dict[str, Any], path: str = "") -> 
 async def put_in_place(conn: Conn, settings: Settings, *, equal: bool) -> None:
     """Swap the side schema in; inside a transaction.
 
-    The positions are kept only where the tables were equal; else all facts are read again, and those that the cases
-    hold are dropped as duplicates. Raises :class:`~services.runtime.side.InUse`.
+    The positions are kept only where the tables were equal, with nothing in them that was still to be published; else
+    all facts are read again, and those that the cases hold are dropped as duplicates.
+    Raises :class:`~services.runtime.side.InUse`.
     """
     if await side.exists(conn, SCHEMA):
         await side.carry_over(conn, SCHEMA, REBUILT)

@@ -38,6 +38,10 @@ class Load:
     unavailable: int = 0
     """Answers 503."""
     without_retry_after: int = 0
+    under_way: int = 0
+    """Calls that wait for their answer, or are being repeated."""
+    answered: int = 0
+    """Calls answered as they should be."""
 
     async def run(self) -> None:
         """Post all of it; returns when every call was answered as it should be. Raises :class:`LoadFailed`."""
@@ -79,7 +83,14 @@ class Load:
         self.refused += len(call)
 
     async def _post(self, http: aiohttp.ClientSession, call: Call, expected: int = 202) -> None:
-        body = b"[" + b",".join(call) + b"]"
+        self.under_way += 1
+        try:
+            await self._until_answered(http, b"[" + b",".join(call) + b"]", expected)
+        finally:
+            self.under_way -= 1
+        self.answered += 1
+
+    async def _until_answered(self, http: aiohttp.ClientSession, body: bytes, expected: int) -> None:
         limit = asyncio.get_running_loop().time() + PATIENCE_SECONDS
         while asyncio.get_running_loop().time() < limit:
             try:

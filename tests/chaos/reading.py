@@ -1,11 +1,13 @@
 """What is left when all is quiet: the topics' records and the tables' rows, read without any service of ours."""
 
 import asyncio
+from collections.abc import Sequence
 from dataclasses import dataclass
 from datetime import datetime
 
 import asyncpg
 from aiokafka import AIOKafkaConsumer, TopicPartition
+from aiokafka.errors import KafkaError
 
 from services.stats import store as stats
 from services.stats.cells import Cell, Number, RequestRow, ReviewRow, TallyRow
@@ -14,6 +16,7 @@ from services.tracker.store import decode_case
 from tests.chaos.oracle import Record
 
 IDLE_SECONDS = 20.0
+ASK_SECONDS = 5.0
 
 
 async def ends(bootstrap: str, topic: str, partitions: int) -> dict[int, int]:
@@ -26,6 +29,26 @@ async def ends(bootstrap: str, topic: str, partitions: int) -> dict[int, int]:
             return {tp.partition: end for tp, end in told.items()}
     finally:
         await consumer.stop()
+
+
+async def follow_ends(bootstrap: str, topics: Sequence[str], partitions: int, heard: dict[str, int]) -> None:
+    """Keep in ``heard`` how many records each topic holds, as last told by the broker; until cancelled."""
+    tps = [TopicPartition(topic, p) for topic in topics for p in range(partitions)]
+    while True:
+        consumer = AIOKafkaConsumer(bootstrap_servers=bootstrap, enable_auto_commit=False)
+        try:
+            async with asyncio.timeout(ASK_SECONDS):
+                await consumer.start()
+            while True:
+                async with asyncio.timeout(ASK_SECONDS):
+                    told = await consumer.end_offsets(tps)
+                for topic in topics:
+                    heard[topic] = sum(end for tp, end in told.items() if tp.topic == topic)
+                await asyncio.sleep(0.25)
+        except (KafkaError, OSError):  # a TimeoutError is an OSError; what was heard last still holds
+            await asyncio.sleep(0.25)
+        finally:
+            await asyncio.wait([asyncio.create_task(consumer.stop())], timeout=ASK_SECONDS)
 
 
 async def records(bootstrap: str, topic: str, partitions: int) -> list[Record]:

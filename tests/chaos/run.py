@@ -2,6 +2,7 @@
 
 import argparse
 import asyncio
+import logging
 import re
 import shutil
 import sys
@@ -10,7 +11,6 @@ import time
 from collections import Counter
 from collections.abc import Callable, Coroutine, Sequence
 from contextlib import nullcontext
-from dataclasses import dataclass, field
 from datetime import timedelta
 from pathlib import Path
 from typing import Any
@@ -21,12 +21,12 @@ from rich.console import Console
 from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, TimeElapsedColumn
 
 from services.runtime.local.jars import kafka_classpath
-from tests.chaos import faults, reading, verify
+from tests.chaos import commands, faults, reading, verify
 from tests.chaos.cluster import Cluster
 from tests.chaos.faults import Breaker, Fault
 from tests.chaos.histories import History, generate
 from tests.chaos.load import Load, put_garbage
-from tests.chaos.oracle import Findings
+from tests.chaos.summary import Summary
 
 GIVE_UP_SECONDS = 240.0
 """Without any progress for this long while there is work, the system counts as stuck."""
@@ -41,48 +41,6 @@ Advance = Callable[[str, int, int], None]
 
 class Stuck(RuntimeError):
     """There is work, and nobody does it."""
-
-
-@dataclass
-class Summary:
-    """What a run came to."""
-
-    seed: int
-    faults: Counter[str] = field(default_factory=Counter)
-    findings: Findings = field(default_factory=Findings)
-    seconds: float = 0.0
-    longest_stall: float = 0.0
-    restarts: int = 0
-    ended_by_themselves: list[str] = field(default_factory=list)
-    unclean_ends: list[str] = field(default_factory=list)
-    figures: dict[str, int] = field(default_factory=dict)
-
-    @property
-    def good(self) -> bool:
-        return not self.findings.counts
-
-    def lines(self) -> list[str]:
-        """The summary in words; the last line says it all."""
-        by_kind = ", ".join(f"{kind} {n}" for kind, n in sorted(self.faults.items()))
-        figures = ", ".join(f"{name} {n}" for name, n in self.figures.items())
-        lost = sum(n for kind, n in self.findings.counts.items() if "lost" in kind or "missing" in kind)
-        doubled = sum(n for kind, n in self.findings.counts.items() if "doubled" in kind)
-        cells = sum(n for kind, n in self.findings.counts.items() if kind.startswith("counter"))
-        other = sum(self.findings.counts.values()) - lost - doubled - cells
-        return [
-            *self.findings.lines,
-            f"faults: {by_kind}",
-            f"recoveries: {self.restarts} restarts; ended by themselves: {_listed(self.ended_by_themselves)}",
-            f"ends that were not clean: {_listed(self.unclean_ends)}",
-            f"totals: {figures}",
-            f"chaos: {'ok' if self.good else 'FAILED'} seed={self.seed} faults={self.faults.total()} "
-            f"facts={self.figures.get('accepted', 0)} lost={lost} doubled={doubled} differing_cells={cells} "
-            f"other={other} longest_stall_s={self.longest_stall:.1f} seconds={self.seconds:.0f}",
-        ]
-
-
-def _listed(names: Sequence[str]) -> str:
-    return ", ".join(names) or "none"
 
 
 async def _beside(watching: Sequence[asyncio.Task[None]], work: Coroutine[Any, Any, None]) -> None:
@@ -108,13 +66,17 @@ class Run:
         self.faults_begun = 0
         self.load = Load("", history, self._may_send)
         self._over = asyncio.Event()
+        self._found: reading.Progress | None = None
+        self._heard: dict[str, int] = {}
 
     async def go(self) -> None:
         """Load and faults together, then quiet, then the checks. Raises what kept the run from its end."""
         began = time.monotonic()
         await self.cluster.start()
         self.load.url = f"http://127.0.0.1:{self.cluster.of('intake')[0].port}"
-        watching = [asyncio.create_task(self._supervise()), asyncio.create_task(self._watch())]
+        topics = (self.cluster.facts_topic, self.cluster.cases_topic)
+        ends = reading.follow_ends(self.cluster.bootstrap, topics, self.cluster.partitions, self._heard)
+        watching = [asyncio.create_task(task) for task in (self._supervise(), self._follow(), ends, self._watch())]
         try:
             await self._until_topics()
             await _beside(watching, self._trouble())
@@ -137,6 +99,7 @@ class Run:
         refused = [fact for call in self.history.refused for fact in call]
         await verify.check(remains, self.load.accepted, refused, now, self.summary.findings, checked)
         self._conclude(remains)
+        self.summary.verdicts = await commands.run(self.cluster, now, self.summary.findings)
         self.summary.seconds = time.monotonic() - began
 
     async def _trouble(self) -> None:
@@ -212,24 +175,28 @@ class Run:
                     pass
                 await asyncio.sleep(0.1)
 
-    async def _watch(self) -> None:
-        """Measure the longest time in which nothing went forward while there was something to do."""
-        last: tuple[Any, ...] = ()
-        moved_at = time.monotonic()
+    async def _follow(self) -> None:
+        """Keep what the tables say of the work in mind; while the database is away, what they said last."""
         while True:
-            found = await reading.progress(self.cluster.postgres.dsn)
-            if found is not None:
-                self.advance("facts tracked", found.facts, self.history.facts + len(self.history.garbage))
-                idle = not self._over.is_set() and found.facts >= self.load.sent
-                state = (found.facts, found.cases, self.load.sent)
-                if state != last or idle:
-                    last, moved_at = state, time.monotonic()
-            stalled = time.monotonic() - moved_at
-            if not self._over.is_set():
-                self.summary.longest_stall = max(self.summary.longest_stall, stalled)
-            if stalled > GIVE_UP_SECONDS and not self._over.is_set():
-                raise Stuck(f"nothing moved for {stalled:.0f} s: {found}, {self.load.sent} facts posted")
+            self._found = await reading.progress(self.cluster.postgres.dsn) or self._found
+            if self._found is not None:
+                self.advance("facts tracked", self._found.facts, self.history.facts + len(self.history.garbage))
             await asyncio.sleep(0.25)
+
+    async def _watch(self) -> None:
+        """Measure how long each of the three stands still with work before it. Raises :class:`Stuck`."""
+        facts, cases, stalls = self.cluster.facts_topic, self.cluster.cases_topic, self.summary.stalls
+        while not self._over.is_set():
+            now, found = time.monotonic(), self._found or reading.Progress(0, 0)
+            stalled = max(
+                stalls.accepted.look(self.load.answered, self.load.under_way > 0, now),
+                stalls.tracked.look(found.facts, found.facts < self._heard.get(facts, 0), now),
+                stalls.folded.look(found.cases, found.cases < self._heard.get(cases, 0), now),
+            )
+            if stalled > GIVE_UP_SECONDS:
+                raise Stuck(f"stood still for {stalled:.0f} s: {found} of {self._heard}, {self.load.sent} facts posted")
+            await asyncio.sleep(0.25)
+        await asyncio.Event().wait()  # like the others, until cancelled
 
     async def _quiet(self) -> None:
         """Return when all is applied, published, looked at and folded. Raises :class:`Stuck`."""
@@ -296,6 +263,7 @@ def main(argv: Sequence[str] | None = None) -> int:
         progress.update(tasks[stage], completed=min(done, total), total=total)
 
     uvloop.install()
+    logging.getLogger("aiokafka").setLevel(logging.CRITICAL)  # that the broker is away is our own doing
     summary: Summary | None = None
     try:
         with progress or nullcontext():
@@ -303,7 +271,7 @@ def main(argv: Sequence[str] | None = None) -> int:
                 chaos(options.seed, options.faults, options.facts, folder, kafka_classpath(), advance)
             )
     finally:
-        if summary is None or not summary.good or options.keep:
+        if summary is None or not summary.good or summary.ended_by_themselves or options.keep:
             console.print(f"logs and data: {folder}")
         else:
             shutil.rmtree(folder, ignore_errors=True)

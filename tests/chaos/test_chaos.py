@@ -18,6 +18,10 @@ async def test_nothing_is_lost_or_doubled_whatever_fails(folder: Path, classpath
     assert not summary.findings.counts, "\n".join(summary.lines())
     assert summary.faults == Counter(f"{kind} {target}" for kind, target in faults.KINDS)
     assert not summary.ended_by_themselves
+    assert summary.verdicts.line() == "audit=equal rebuild=equal damage=found"
+    # The three stood still while what they need was killed, and each is told apart.
+    stalls = summary.stalls
+    assert min(stalls.accepted.longest, stalls.tracked.longest, stalls.folded.longest) > 0
     # The run was one: facts of all requests, repeated ones among them, and garbage beside them.
     assert summary.figures["accepted"] >= FACTS
     assert summary.figures["repeated records"] > 0

@@ -7,7 +7,8 @@ import pytest
 from tests.chaos.cluster import Cluster
 from tests.chaos.faults import Fault
 from tests.chaos.histories import generate
-from tests.chaos.run import Run, Summary
+from tests.chaos.run import Run
+from tests.chaos.summary import Summary
 
 SEED, FACTS = 11, 6000
 PLAN = [
@@ -32,3 +33,4 @@ async def test_a_killed_and_a_restarted_broker_lose_nothing_and_double_nothing(
     assert summary.faults == {"kill kafka": 1, "restart kafka": 1, "kill tracker": 1}
     assert summary.figures["accepted"] >= FACTS
     assert not summary.ended_by_themselves
+    assert summary.verdicts.line() == "audit=equal rebuild=equal damage=found"

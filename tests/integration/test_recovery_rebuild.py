@@ -1,7 +1,14 @@
 """`shixian rebuild` and `shixian audit` on a real state: equal as it is, and every kind of damage found."""
 
+import asyncio
+from datetime import datetime
+from types import SimpleNamespace
+from typing import Any
+
 import pytest
 
+from tests.chaos import commands
+from tests.chaos.oracle import Findings
 from tests.integration.recovery import environment, keyed, load, put, quiet, services, shixian, sql
 from tests.support import received
 
@@ -103,6 +110,16 @@ def test_tables_that_differ_or_are_gone_are_replaced_on_request(state: dict[str,
 
     audit = shixian(state, "audit")
     assert audit.returncode == 0, audit.stdout
+
+
+async def test_the_verdicts_of_a_chaos_run_tell_a_state_that_differs(state: dict[str, str]) -> None:
+    await asyncio.to_thread(sql, state, "DELETE FROM tracker.cases WHERE subject = 'still-open'")
+    now, findings = datetime.fromisoformat(state["SHIXIAN_NOW"]), Findings()
+    cluster: Any = SimpleNamespace(env=lambda: state, postgres=SimpleNamespace(dsn=state["SHIXIAN_POSTGRES"]))
+    verdicts = await commands.run(cluster, now, findings)
+    assert verdicts.line() == "audit=NOT-equal rebuild=NOT-equal damage=found"
+    assert findings.counts == {"audit not equal": 1, "rebuild not equal": 1}
+    assert "tracker: cases still-open: is missing" in findings.lines[0]
 
 
 def test_a_service_that_does_not_exist_is_one_line(state: dict[str, str]) -> None:

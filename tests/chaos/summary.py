@@ -1,0 +1,54 @@
+"""What a chaos run came to, in figures and in words."""
+
+from collections import Counter
+from collections.abc import Sequence
+from dataclasses import dataclass, field
+
+from tests.chaos.commands import Verdicts
+from tests.chaos.oracle import Findings
+from tests.chaos.stalls import Stalls
+
+
+@dataclass
+class Summary:
+    """What a run came to."""
+
+    seed: int
+    faults: Counter[str] = field(default_factory=Counter)
+    findings: Findings = field(default_factory=Findings)
+    seconds: float = 0.0
+    stalls: Stalls = field(default_factory=Stalls)
+    verdicts: Verdicts = field(default_factory=Verdicts)
+    restarts: int = 0
+    ended_by_themselves: list[str] = field(default_factory=list)
+    unclean_ends: list[str] = field(default_factory=list)
+    figures: dict[str, int] = field(default_factory=dict)
+
+    @property
+    def good(self) -> bool:
+        return not self.findings.counts
+
+    def lines(self) -> list[str]:
+        """The summary in words; the last line says it all."""
+        by_kind = ", ".join(f"{kind} {n}" for kind, n in sorted(self.faults.items()))
+        figures = ", ".join(f"{name} {n}" for name, n in self.figures.items())
+        lost = sum(n for kind, n in self.findings.counts.items() if "lost" in kind or "missing" in kind)
+        doubled = sum(n for kind, n in self.findings.counts.items() if "doubled" in kind)
+        cells = sum(n for kind, n in self.findings.counts.items() if kind.startswith("counter"))
+        other = sum(self.findings.counts.values()) - lost - doubled - cells
+        return [
+            *self.findings.lines,
+            f"faults: {by_kind}",
+            f"recoveries: {self.restarts} restarts; ended by themselves: {_listed(self.ended_by_themselves)}",
+            f"ends that were not clean: {_listed(self.unclean_ends)}",
+            f"longest stalls: {self.stalls.line()}",
+            f"totals: {figures}",
+            f"chaos: {'ok' if self.good else 'FAILED'} seed={self.seed} faults={self.faults.total()} "
+            f"facts={self.figures.get('accepted', 0)} lost={lost} doubled={doubled} differing_cells={cells} "
+            f"other={other} longest_stall_s={self.stalls.longest:.1f} seconds={self.seconds:.0f} "
+            f"{self.verdicts.line()}",
+        ]
+
+
+def _listed(names: Sequence[str]) -> str:
+    return ", ".join(names) or "none"
