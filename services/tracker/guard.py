@@ -20,9 +20,9 @@ from services.runtime.health import Part
 from services.runtime.retry import LogUnavailable, is_transient, report_to, retry_in_place
 from services.tracker.store import RELAY_ROWS, SCHEMA
 
-LAST = RELAY_ROWS
-"""Records looked at of each partition: as many as are published at once. A crash may have sent the first of them again,
-so the very last record may be an older event than the newest."""
+LAST = 4 * RELAY_ROWS
+"""Records looked at of each partition: at least as many as one batch of facts leads to. A crash may have had the first of
+them sent again, so the very last record may be an older event than the newest."""
 
 log = structlog.get_logger(__name__)
 
