@@ -1,8 +1,9 @@
 """Charts as SVG text, made here: they need no script, print sharp, and say their numbers to a screen reader as well."""
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from xml.sax.saxutils import escape
 
+from services.stats.days import FINAL, FIRST, LABELS, Taken
 from services.stats.indicators import Indicators
 from services.stats.report import Lang, said
 from services.stats.words import NAMES, WORDS
@@ -24,7 +25,9 @@ def charts(found: Indicators, lang: Lang) -> list[str]:
         (said(WORDS["received_head"], lang), list(found.received_by_month)),
         (said(WORDS["ended_head"], lang), list(found.ended_by_month)),
     ]
-    median = "" if found.median_days is None else f" · {said(WORDS['median'], lang)} {found.median_days}"
+    taken = {said(LABELS[FIRST], lang): found.taken.first, said(LABELS[FINAL], lang): found.taken.final}
+    medians = ", ".join(f"{name} {each.median}" for name, each in taken.items() if each.median is not None)
+    median = f" · {said(WORDS['median'], lang)}: {medians}" if medians else ""
     return [
         chart
         for chart in (
@@ -32,23 +35,28 @@ def charts(found: Indicators, lang: Lang) -> list[str]:
             bars(said(WORDS["by_outcome"], lang), outcomes),
             columns(said(WORDS["by_month"], lang), months, series),
             bars(said(WORDS["share_in_time"], lang) + percent, pace if share is not None else []),
-            columns(said(WORDS["pace"], lang) + median, *_distribution(found)),
+            columns(said(WORDS["pace"], lang) + median, *_distribution(taken)),
         )
         if chart
     ]
 
 
-def _distribution(found: Indicators) -> tuple[list[str], list[tuple[str, list[int]]]]:
-    if not found.days:
+def _distribution(taken: Mapping[str, Taken]) -> tuple[list[str], list[tuple[str, list[int]]]]:
+    """The days side by side, in steps of several where there are too many, with the numbers of each response."""
+    if not any(each.by_days for each in taken.values()):
         return [], []
-    last = max(found.days)
+    last = max(days for each in taken.values() for days in each.by_days)
     step = -(-(last + 1) // _STEPS)
     places = last // step + 1
-    counts = [0] * places
-    for days, count in found.days.items():
-        counts[days // step] += count
+    series = []
+    for name, each in taken.items():
+        counts = [0] * places
+        for days, count in each.by_days.items():
+            counts[days // step] += count
+        if each.by_days:
+            series.append((name, counts))
     names = [str(n * step) if step == 1 else f"{n * step}–{n * step + step - 1}" for n in range(places)]
-    return names, [("", counts)]
+    return names, series
 
 
 def bars(title: str, items: Sequence[tuple[str, int]]) -> str:

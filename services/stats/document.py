@@ -13,7 +13,7 @@ from docx.table import Table, _Cell
 
 from services.events.vocabulary import Label
 from services.stats.form import Form, FormTable
-from services.stats.layout import Grid, Spot, grid
+from services.stats.layout import Grid, Spot, grid, printed
 from services.stats.report import Lang, Report, said
 
 _PAGE, _MARGIN = 210, 18
@@ -40,10 +40,9 @@ def to_docx(report: Report, form: Form, name: Label, *, lang: Lang = "zh") -> by
     _line(document, f"{said(name, lang)}", 16, bold=True)
     year = f"{report.year}年度" if lang == "zh" else str(report.year)
     _line(document, f"{year} {said(form.title, lang)}", 12, bold=False)
-    numbers = report.numbers()
-    for table in form.tables:
+    for table, numbers in printed(report, form):
         _line(document, said(table.title, lang), 11, bold=True, center=False)
-        _table(document, table, grid(table, {r.id: numbers[table.id, r.id] for r in table.rows}), lang)
+        _table(document, table, grid(table, numbers), lang)
     _line(document, f"{'数据截至' if lang == 'zh' else 'As of'} {report.as_of}", 9, bold=False, center=False)
     out = io.BytesIO()
     document.save(out)

@@ -4,9 +4,11 @@ from collections.abc import Collection, Mapping
 from typing import Literal
 
 from msgspec import Struct
+from msgspec.structs import replace
 
 from services.events.vocabulary import Label
 from services.stats.cells import CARRY_KINDS, LEVEL_KINDS, Cell, Number, of_year, plain
+from services.stats.days import NOTHING, DaysTaken, days_taken
 from services.stats.form import DIMENSIONS, Counts, Filter, Form, Rule, Term
 
 Lang = Literal["zh", "en"]
@@ -35,7 +37,7 @@ class Check(Struct, frozen=True):
     """The table, the cells compared and their numbers."""
 
 
-class Report(Struct, frozen=True):
+class Report(Struct, frozen=True, omit_defaults=True):
     """What ``GET /v1/annual`` answers in JSON."""
 
     form: str
@@ -45,6 +47,9 @@ class Report(Struct, frozen=True):
     """The local date in the organ's zone for which it was made, or the instant that was asked for."""
     tables: tuple[ReportTable, ...]
     checks: tuple[Check, ...]
+    days_taken: DaysTaken = NOTHING
+    """Until the first and until the final response; beside the form, left out where there are none, and no part of a
+    publication."""
 
     def numbers(self) -> dict[Place, dict[str, Number]]:
         """The numbers of each row by table and row."""
@@ -67,7 +72,8 @@ def make_report(
     ``previous`` is the same form a year earlier; without it the rules that look back are left out.
     """
     by_kind: dict[str, list[tuple[Cell, Number]]] = {}
-    for cell, number in of_year(cells, organs or {organ}, year, organ).items():
+    counted = of_year(cells, organs or {organ}, year, organ)
+    for cell, number in counted.items():
         by_kind.setdefault(cell.kind, []).append((cell, number))
     tables = []
     for table in form.tables:
@@ -83,8 +89,8 @@ def make_report(
                 found[column.id] = plain(sum(n for c, n in taken[id(counts)] if _within(column.where, c)))
             rows.append(ReportRow(row.id, row.label, found))
         tables.append(ReportTable(table.id, tuple(rows)))
-    report = Report(form.id, organ, year, as_of, tuple(tables), ())
-    return Report(form.id, organ, year, as_of, tuple(tables), check(form, report, previous))
+    report = Report(form.id, organ, year, as_of, tuple(tables), (), days_taken(counted.items()))
+    return replace(report, checks=check(form, report, previous))
 
 
 def make_with_previous(

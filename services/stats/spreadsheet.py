@@ -10,7 +10,7 @@ from openpyxl.worksheet.worksheet import Worksheet
 
 from services.events.vocabulary import Label
 from services.stats.form import Form, FormTable
-from services.stats.layout import Grid, Spot, grid
+from services.stats.layout import Grid, Spot, grid, printed
 from services.stats.report import Lang, Report, said
 
 _LINE = Side(style="thin", color="000000")
@@ -27,10 +27,9 @@ def to_xlsx(report: Report, form: Form, name: Label, *, lang: Lang = "zh") -> by
     book.remove(book.worksheets[0])
     book.properties.title = f"{said(name, lang)} {report.year} {said(form.title, lang)}"
     book.properties.creator = "Shixian"
-    numbers = report.numbers()
-    for n, table in enumerate(form.tables, 1):
+    for n, (table, numbers) in enumerate(printed(report, form), 1):
         sheet = book.create_sheet(f"{n} {table.id}"[:31])
-        _sheet(sheet, table, grid(table, {r.id: numbers[table.id, r.id] for r in table.rows}), report, name, lang)
+        _sheet(sheet, table, grid(table, numbers), report, name, lang)
     out = io.BytesIO()
     book.save(out)
     return out.getvalue()

@@ -21,6 +21,7 @@ from services.stats.fold import Fold
 from services.stats.form import form_ids, load
 from services.stats.indicators import indicators
 from services.stats.layout import grid
+from services.stats.render import from_json, to_html, to_json
 from services.stats.report import Report, make_report
 from services.stats.spreadsheet import to_xlsx
 from tests.stats_events import answered, recorded, summary
@@ -105,7 +106,7 @@ def folded() -> Fold:
     fold = Fold()
     for number, request in enumerate(
         (
-            answered(working_days=3),
+            answered(working_days=3, first_response_on=date(2013, 3, 5), first_working_days=2),
             answered(working_days=5, timeliness="late"),
             answered("unclear", working_days=9, channel="post", on=date(2013, 4, 2)),
             answered(state="closed", outcome="other", timeliness=None, working_days=None),
@@ -136,7 +137,35 @@ def test_charts_are_sound_svg_that_says_its_numbers_and_has_no_script() -> None:
         assert figure.find("svg/desc") is not None
         assert {child.tag for child in figure.iter()} <= {"figure", "figcaption", "svg", "desc", "text", "rect", "line"}
         assert "style=" not in text
-    assert "online 4" in found[0] and "66.7%" in found[3] and "median 5" in found[4]
+    assert "online 4" in found[0] and "66.7%" in found[3] and "median: First response 2, Final response 5" in found[4]
+
+
+def test_days_until_the_first_and_the_final_response_stand_beside_the_form_in_every_format() -> None:
+    found = make_report(CN, "a", 2013, "2014-01-31", folded().cells)
+    first, final = found.days_taken.first, found.days_taken.final
+    assert (first.requests, first.median, first.by_days) == (1, 2, {2: 1})
+    assert (final.requests, final.median, final.by_days) == (3, 5, {3: 1, 5: 1, 9: 1})
+    assert from_json(to_json(found)) == found
+    said = b'"days_taken":{"first":{"requests":1,"median":2,"by_days":{"2":1}},"final":{"requests":3,"median":5,'
+    assert said in to_json(found)
+    expected = [
+        ("2", "1", "0"), ("3", "0", "1"), ("5", "0", "1"), ("9", "0", "1"), ("total", "1", "3"), ("median", "2", "5")
+    ]  # fmt: skip
+    lines = csv.DictReader(io.StringIO(to_csv(found, CN, lang="zh").removeprefix(BOM)))
+    days = [r for r in lines if r["table"] == "days-taken"]
+    assert [(r["row"], r["value"]) for r in days if r["column_label"] == "首次回应"] == [e[:2] for e in expected]
+    assert [(r["row"], r["value"]) for r in days if r["column_label"] == "最终答复（办结）"] == [
+        e[::2] for e in expected
+    ]
+    sheet = load_workbook(io.BytesIO(to_xlsx(found, CN, NAME))).worksheets[-1]
+    assert [[str(c.value) for c in line[1:3]] for line in sheet.iter_rows(min_row=4)] == [list(e[1:]) for e in expected]
+    document: Any = Document(io.BytesIO(to_docx(found, CN, NAME, lang="en")))
+    table = document.tables[-1]
+    assert [c.text for c in table.rows[0].cells[1:]] == ["First response", "Final response"]
+    assert [[c.text for c in row.cells[1:]] for row in table.rows[1:]] == [list(e[1:]) for e in expected]
+    for lang, title in (("zh", "答复用时分布"), ("en", "Days taken")):
+        page = to_html(found, CN, NAME, lang=lang, alone=True)  # type: ignore[arg-type]  # one of the two
+        assert title in page and 'id="days-taken"' in page
 
 
 def test_labels_in_charts_are_text() -> None:
