@@ -179,7 +179,7 @@ def of_year(cells: Mapping[Cell, Number], organs: Collection[str], year: int, un
 
     ``carried-in`` and ``carried-out`` (by applicant) stand in it for what was pending when the year began and when it
     ended, so ``cells`` needs the years before as well; of each level the latest of each organ stands among the
-    tallies. Cells that are 0 are left out.
+    tallies, and ``level-known`` says of how many organs it is known. Cells that are 0 are left out.
     """
     found: dict[Cell, Number] = {}
     latest: dict[tuple[str, str], Cell] = {}
@@ -202,4 +202,5 @@ def of_year(cells: Mapping[Cell, Number], organs: Collection[str], year: int, un
             add(found, {cell._replace(organ=under): number})
     for (_, measure), cell in latest.items():
         add(found, {Cell(under, year, "tally", measure): cells.get(cell._replace(kind="level"), 0)})
+        add(found, {Cell(under, year, "level-known", measure): 1})
     return found

@@ -9,11 +9,10 @@ from msgspec.structs import replace
 from services.events.vocabulary import Label
 from services.stats.cells import CARRY_KINDS, LEVEL_KINDS, Cell, Number, of_year, plain
 from services.stats.days import NOTHING, DaysTaken, days_taken
-from services.stats.form import DIMENSIONS, Counts, Filter, Form, Rule, Term
+from services.stats.form import DIMENSIONS, Counts, Filter, Form
+from services.stats.rules import Check, Place, check
 
 Lang = Literal["zh", "en"]
-Place = tuple[str, str]
-"""A table and a row."""
 
 
 class ReportRow(Struct, frozen=True):
@@ -26,15 +25,6 @@ class ReportRow(Struct, frozen=True):
 class ReportTable(Struct, frozen=True):
     id: str
     rows: tuple[ReportRow, ...]
-
-
-class Check(Struct, frozen=True):
-    """One rule of the form's arithmetic, in one column (or row), and whether it holds."""
-
-    rule: str
-    ok: bool
-    detail: str
-    """The table, the cells compared and their numbers."""
 
 
 class Report(Struct, frozen=True, omit_defaults=True):
@@ -90,7 +80,8 @@ def make_report(
             rows.append(ReportRow(row.id, row.label, found))
         tables.append(ReportTable(table.id, tuple(rows)))
     report = Report(form.id, organ, year, as_of, tuple(tables), (), days_taken(counted.items()))
-    return replace(report, checks=check(form, report, previous))
+    known = {cell.a for cell in counted if cell.kind == "level-known"}
+    return replace(report, checks=check(form, report.numbers(), previous.numbers() if previous else None, known))
 
 
 def make_with_previous(
@@ -145,47 +136,6 @@ def _names(left_out: Filter, cell: Cell) -> bool:
         if values is not None and value in values:
             return True
     return False
-
-
-def check(form: Form, report: Report, previous: Report | None = None) -> tuple[Check, ...]:
-    """The form's arithmetic over a report's numbers, each rule column by column (or row by row)."""
-    now = report.numbers()
-    before = previous.numbers() if previous is not None else None
-    found: list[Check] = []
-    for rule in form.checks:
-        table = form.table(rule.table)
-        if table is None or (rule.looks_back and before is None):
-            continue
-        others = [c.id for c in table.columns] if rule.over == "rows" else [r.id for r in table.rows]
-        for other in others:
-            if not rule.only or other in rule.only:
-                found.append(_check(rule, other, now, before or {}))
-    return tuple(found)
-
-
-def _check(
-    rule: Rule, other: str, now: Mapping[Place, Mapping[str, Number]], before: Mapping[Place, Mapping[str, Number]]
-) -> Check:
-    def number(text: str) -> Number:
-        term = Term.read(text)
-        row, column = (term.id, other) if rule.over == "rows" else (other, term.id)
-        value = (before if term.previous else now)[rule.table, row][column]
-        return -value if term.minus else value
-
-    left, right = [number(t) for t in rule.left], [number(t) for t in rule.right]
-    ok = sum(left) == sum(right) if rule.relation == "=" else sum(left) <= sum(right)
-    relation = rule.relation if ok else f"not {rule.relation}"
-    said = [_sum(terms, numbers) for terms, numbers in ((rule.left, left), (rule.right, right))]
-    return Check(rule.rule, ok, f"{rule.table}/{other}: {said[0]} {relation} {said[1]}")
-
-
-def _sum(terms: tuple[str, ...], numbers: list[Number]) -> str:
-    text = ""
-    for term, number in zip(terms, numbers, strict=True):
-        minus = term.startswith("-")
-        sign = (" - " if minus else " + ") if text else ("-" if minus else "")
-        text += f"{sign}{term.removeprefix('-')} {-number if minus else number}"
-    return text
 
 
 def failures(form: Form, report: Report, severity: str = "error") -> list[Check]:
