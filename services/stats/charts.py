@@ -3,6 +3,8 @@
 from collections.abc import Mapping, Sequence
 from xml.sax.saxutils import escape
 
+from msgspec import UnsetType
+
 from services.stats.days import FINAL, FIRST, LABELS, Taken
 from services.stats.indicators import Indicators
 from services.stats.report import Lang, said
@@ -25,7 +27,9 @@ def charts(found: Indicators, lang: Lang) -> list[str]:
         (said(WORDS["received_head"], lang), list(found.received_by_month)),
         (said(WORDS["ended_head"], lang), list(found.ended_by_month)),
     ]
-    taken = {said(LABELS[FIRST], lang): found.taken.first, said(LABELS[FINAL], lang): found.taken.final}
+    taken: dict[str, Taken] = {}
+    if not isinstance(found.taken, UnsetType):
+        taken = {said(LABELS[FIRST], lang): found.taken.first, said(LABELS[FINAL], lang): found.taken.final}
     medians = ", ".join(f"{name} {each.median}" for name, each in taken.items() if each.median is not None)
     median = f" · {said(WORDS['median'], lang)}: {medians}" if medians else ""
     return [

@@ -7,7 +7,7 @@ which that was given, and under the final one in the year of its end.
 from collections import Counter
 from collections.abc import Iterable, Mapping
 
-from msgspec import Struct
+from msgspec import UNSET, Struct, UnsetType
 
 from services.events.vocabulary import Label
 from services.stats.cells import Cell, Number
@@ -34,21 +34,18 @@ class Taken(Struct, frozen=True):
 class DaysTaken(Struct, frozen=True):
     """The two distributions of a year."""
 
-    first: Taken = Taken()
-    final: Taken = Taken()
+    first: Taken
+    final: Taken
 
 
-NOTHING = DaysTaken()
-
-
-def days_taken(cells: Iterable[tuple[Cell, Number]]) -> DaysTaken:
-    """From the cells of one year."""
+def days_taken(cells: Iterable[tuple[Cell, Number]]) -> DaysTaken | UnsetType:
+    """From the cells of one year; ``UNSET`` where nothing was responded to."""
     found: dict[str, Counter[int]] = {FIRST: Counter(), FINAL: Counter()}
     for cell, number in cells:
         if cell.kind in _KINDS and cell.a:
             found[_KINDS[cell.kind]][int(cell.a)] += int(number)
     if not any(found.values()):
-        return NOTHING
+        return UNSET
     return DaysTaken(*(Taken(sum(d.values()), median(d), dict(sorted(d.items()))) for d in found.values()))
 
 
@@ -62,12 +59,12 @@ def median(days: Mapping[int, int]) -> int | None:
     return None
 
 
-def as_table(taken: DaysTaken) -> tuple[FormTable, dict[str, dict[str, Number]]] | None:
+def as_table(taken: DaysTaken | UnsetType) -> tuple[FormTable, dict[str, dict[str, Number]]] | None:
     """The distribution as a table like those of the form, with its numbers by row and column; None without any."""
+    if isinstance(taken, UnsetType):
+        return None
     both = {FIRST: taken.first, FINAL: taken.final}
     days = sorted({*taken.first.by_days, *taken.final.by_days})
-    if not days:
-        return None
     numbers: dict[str, dict[str, Number]] = {
         str(d): {column: each.by_days.get(d, 0) for column, each in both.items()} for d in days
     }

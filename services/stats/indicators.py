@@ -4,6 +4,8 @@ from collections import Counter
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 
+from msgspec import UnsetType
+
 from services.events.vocabulary import CHANNELS, OUTCOMES
 from services.stats.cells import Cell, Number, of_year
 from services.stats.days import DaysTaken, days_taken
@@ -19,13 +21,13 @@ class Indicators:
     ended_by_month: Sequence[int]
     in_time: int
     late: int
-    taken: DaysTaken
+    taken: DaysTaken | UnsetType
     """How many requests took how many days until the first and until the final response."""
 
     @property
     def days(self) -> Mapping[int, int]:
         """How many requests took how many days of their limit's unit until the final response."""
-        return self.taken.final.by_days
+        return {} if isinstance(self.taken, UnsetType) else self.taken.final.by_days
 
     @property
     def share_in_time(self) -> float | None:
@@ -36,7 +38,7 @@ class Indicators:
     @property
     def median_days(self) -> int | None:
         """The number of days within which half of them were ended (the lower one of two)."""
-        return self.taken.final.median
+        return None if isinstance(self.taken, UnsetType) else self.taken.final.median
 
 
 def indicators(cells: Mapping[Cell, Number], organs: Sequence[str], year: int) -> Indicators:

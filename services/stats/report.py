@@ -3,12 +3,12 @@
 from collections.abc import Collection, Mapping
 from typing import Literal
 
-from msgspec import Struct
+from msgspec import UNSET, Struct, UnsetType
 from msgspec.structs import replace
 
 from services.events.vocabulary import Label
 from services.stats.cells import CARRY_KINDS, LEVEL_KINDS, Cell, Number, of_year, plain
-from services.stats.days import NOTHING, DaysTaken, days_taken
+from services.stats.days import DaysTaken, days_taken
 from services.stats.form import DIMENSIONS, Counts, Filter, Form
 from services.stats.rules import Check, Place, check
 
@@ -27,7 +27,7 @@ class ReportTable(Struct, frozen=True):
     rows: tuple[ReportRow, ...]
 
 
-class Report(Struct, frozen=True, omit_defaults=True):
+class Report(Struct, frozen=True):
     """What ``GET /v1/annual`` answers in JSON."""
 
     form: str
@@ -37,7 +37,7 @@ class Report(Struct, frozen=True, omit_defaults=True):
     """The local date in the organ's zone for which it was made, or the instant that was asked for."""
     tables: tuple[ReportTable, ...]
     checks: tuple[Check, ...]
-    days_taken: DaysTaken = NOTHING
+    days_taken: DaysTaken | UnsetType = UNSET
     """Until the first and until the final response; beside the form, left out where there are none, and no part of a
     publication."""
 

@@ -9,6 +9,7 @@ from typing import Any
 
 import pytest
 from docx import Document
+from msgspec import UnsetType
 from openpyxl import load_workbook
 from openpyxl.utils import get_column_letter
 
@@ -142,6 +143,7 @@ def test_charts_are_sound_svg_that_says_its_numbers_and_has_no_script() -> None:
 
 def test_days_until_the_first_and_the_final_response_stand_beside_the_form_in_every_format() -> None:
     found = make_report(CN, "a", 2013, "2014-01-31", folded().cells)
+    assert not isinstance(found.days_taken, UnsetType)
     first, final = found.days_taken.first, found.days_taken.final
     assert (first.requests, first.median, first.by_days) == (1, 2, {2: 1})
     assert (final.requests, final.median, final.by_days) == (3, 5, {3: 1, 5: 1, 9: 1})
