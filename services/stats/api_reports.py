@@ -108,9 +108,10 @@ def handlers(deps: Deps) -> list[ControllerRouterHandler]:
 
     @get("/v1/annual/{organ:str}/{year:str}/organs", responses={400: WRONG, 404: UNKNOWN, 503: AWAY})
     async def under(
-        request: Request[Any, Any, Any], organ: str, year: str, lang: str | None = None, page: int = 1
+        request: Request[Any, Any, Any], organ: str, year: str, lang: str | None = None, q: str = "", page: int = 1
     ) -> Response[bytes]:
-        """The organs whose numbers make up the report, each with its own, in pages."""
+        """The organs whose numbers make up the report, each with its own, in pages; ``q``: those with these words in
+        their code or name. ``sum`` is of all."""
         wanted = asking.year_of(year)
         language = asking.language(request, lang)
         codes = annual.organs_of(organs, organ, "tree")
@@ -120,12 +121,14 @@ def handlers(deps: Deps) -> list[ControllerRouterHandler]:
             return await reading.by_organ(conn, codes, wanted)
 
         found = await read(deps, ask)
-        some, count = pages.paged(codes, page, PAGE_ORGANS)
+        fitting = [code for code in codes if not q or pages.matches(q, code, organs.name(code))]
+        some, count = pages.paged(fitting, page, PAGE_ORGANS)
         rows = [{"organ": code, "name": organs.name(code), **found[code]} for code in some]
         if asking.best(request) == JSON:
             body = {"organ": organ, "year": wanted, "sum": pages.totals(found), "organs": rows, "pages": count}
             return Response(render.encode(body), media_type=JSON, headers=HEADERS)
         values = {"rows": rows, "sum": pages.totals(found), "page": min(max(page, 1), count), "pages": count}
+        values |= {"wanted": q, "found": len(fitting), "all": len(codes)}
         paths = {code: pages.base(code) for code in some}
         more = {"organ": organ, "name": organs.name(organ), "year": wanted, "paths": paths, "path": pages.base(organ)}
         return page_of(render.page("organs.html", language, **values, **more))

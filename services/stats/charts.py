@@ -12,7 +12,9 @@ from services.stats.words import NAMES, WORDS
 
 _WIDE, _BAR, _LABEL = 560, 22, 190
 _STEPS = 30
-"""At most so many columns of days; the last one takes the rest."""
+"""At most so many columns of days; where there are more, each takes several."""
+_DIGIT = 6.3
+"""How wide a digit of the small text is; numbers that would run into one another are left to the description."""
 
 
 def charts(found: Indicators, lang: Lang) -> list[str]:
@@ -30,8 +32,9 @@ def charts(found: Indicators, lang: Lang) -> list[str]:
     taken: dict[str, Taken] = {}
     if not isinstance(found.taken, UnsetType):
         taken = {said(LABELS[FIRST], lang): found.taken.first, said(LABELS[FINAL], lang): found.taken.final}
-    medians = ", ".join(f"{name} {each.median}" for name, each in taken.items() if each.median is not None)
-    median = f" · {said(WORDS['median'], lang)}: {medians}" if medians else ""
+    comma, colon = ("，", "：") if lang == "zh" else (", ", ": ")
+    medians = comma.join(f"{name} {each.median}" for name, each in taken.items() if each.median is not None)
+    median = f" · {said(WORDS['median'], lang)}{colon}{medians}" if medians else ""
     return [
         chart
         for chart in (
@@ -97,10 +100,10 @@ def columns(title: str, labels: Sequence[str], series: Sequence[tuple[str, Seque
             parts.append(
                 f'<rect x="{x:.1f}" y="{18 + high - tall:.1f}" width="{width:.1f}" height="{tall:.1f}" class="s{s}"/>'
             )
-            if number and slot > 24:
+            if number and len(str(number)) * _DIGIT <= width + 1:
                 at = f'x="{x + width / 2:.1f}" y="{14 + high - tall:.1f}"'
                 parts.append(f'<text {at} text-anchor="middle" class="small">{number}</text>')
-    every = max(1, round(28 / slot))
+    every = -(-max(28.0, max(map(len, labels)) * _DIGIT + 6) // slot)
     for n, label in enumerate(labels):
         if n % every == 0:
             at = f'x="{left + n * slot + slot / 2:.1f}" y="{high + 36}"'

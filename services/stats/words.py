@@ -35,7 +35,7 @@ WORDS: dict[str, Label] = {
     "page": Label("第 {n} 页，共 {of} 页", "page {n} of {of}"),
     "previous": Label("上一页", "previous"),
     "next": Label("下一页", "next"),
-    "organs_count": Label("{n} 个机关", "{n} organs"),
+    "organs_count": Label("{n} 个机关", "organs: {n}"),
     "tree": Label("含下属 {n} 个机关", "with the {n} organs under it"),
     "own": Label("仅本机关", "this organ alone"),
     "whole": Label("含下属机关", "with the organs under it"),

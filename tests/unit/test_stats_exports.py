@@ -2,6 +2,7 @@
 
 import csv
 import io
+import itertools
 import xml.etree.ElementTree as ET
 from datetime import date
 from decimal import Decimal
@@ -173,3 +174,26 @@ def test_days_until_the_first_and_the_final_response_stand_beside_the_form_in_ev
 def test_labels_in_charts_are_text() -> None:
     for text in (bars('<a> & "b"', [("<x>", 1)]), columns('<a> & "b"', ["<x>"], [("<y>", [1]), ("z", [2])])):
         assert ET.fromstring(text).findtext("figcaption") == '<a> & "b"'
+
+
+def test_numbers_and_labels_of_a_chart_do_not_run_into_one_another() -> None:
+    days = [str(n) for n in range(28)]
+    crowded = ET.fromstring(columns("t", days, [("first", [123] * 28), ("final", [7] * 28)]))
+    texts = [(float(e.attrib["x"]), e.text or "") for e in crowded.iter("text") if e.attrib.get("class") == "small"]
+    assert "123" not in {text for _, text in texts} and "7" in {text for _, text in texts}
+    labels = sorted(x for x, text in texts if text in days and text != "7")
+    assert len(labels) > 5 and min(b - a for a, b in itertools.pairwise(labels)) >= 20
+    described = crowded.findtext("svg/desc") or ""
+    assert "27: first 123, final 7" in described, "what is not drawn is told"
+
+
+def test_a_long_table_begins_a_page_and_english_headings_have_room() -> None:
+    found = make_report(CN, "a", 2013, "2014-01-31", folded().cells)
+    chinese: Any = Document(io.BytesIO(to_docx(found, CN, NAME, lang="zh")))
+    english: Any = Document(io.BytesIO(to_docx(found, CN, NAME, lang="en")))
+    anew = [p.text for p in chinese.paragraphs if p.paragraph_format.page_break_before]
+    assert anew == ["三、收到和处理政府信息公开申请情况"]
+    wide = [[s.page_width.mm, s.page_height.mm] for d in (chinese, english) for s in d.sections]
+    assert [[round(mm) for mm in page] for page in wide] == [[210, 297], [297, 210]]
+    numbers = english.tables[1].columns[-1].width.mm
+    assert numbers > 20 > chinese.tables[1].columns[-1].width.mm
