@@ -170,7 +170,9 @@ def test_english_labels_are_not_torn(page: Page, posted: System) -> None:
             return new Set([...range.getClientRects()].map(r => r.top)).size > 1;
         });
     }).map(th => th.innerText)"""
-    assert page.locator("table[aria-labelledby='requests']").evaluate(torn) == []
+    for width in (1280, 700):
+        page.set_viewport_size({"width": width, "height": 900})
+        assert page.locator("table[aria-labelledby='requests']").evaluate(torn) == []
 
 
 def test_the_first_page_finds_an_organ(page: Page, posted: System) -> None:
