@@ -1,16 +1,21 @@
-"""What the lines of an exported log hold: the head, the records, the end."""
+"""What the lines of an exported log hold: the head, the records, the publications, the end."""
 
 from base64 import b64decode, b64encode
-from collections.abc import Iterator
-from datetime import datetime
+from collections.abc import Iterator, Sequence
+from datetime import date, datetime
 from pathlib import Path
-from typing import Any
+from typing import Any, NamedTuple
 
 import msgspec
 
 from services.commands.blocks import Block, Damaged, read
 
-FORMAT = "shixian log 1"
+FORMAT = "shixian log 2"
+FORMATS = ("shixian log 1", FORMAT)
+"""What can be read. The first one had no publications."""
+
+KeptKey = tuple[str, int, int]
+"""Organ, year and number of a publication."""
 
 
 class Head(msgspec.Struct, forbid_unknown_fields=True):
@@ -31,6 +36,8 @@ class End(msgspec.Struct, forbid_unknown_fields=True):
 
     end: int
     """How many records there are."""
+    publications: int = 0
+    """How many publications there are."""
 
 
 class Line(msgspec.Struct, omit_defaults=True, forbid_unknown_fields=True):
@@ -48,9 +55,41 @@ class Line(msgspec.Struct, omit_defaults=True, forbid_unknown_fields=True):
     """Headers: name, and value in base64."""
 
 
+class Kept(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
+    """A published report, as it is kept."""
+
+    organ: str
+    year: int
+    number: int
+    published_on: date
+    made_at: datetime
+    content: str
+    digest: str
+
+    @property
+    def key(self) -> KeptKey:
+        return self.organ, self.year, self.number
+
+
+class KeptLine(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
+    """A publication's line; the blocks that hold them hold nothing else."""
+
+    publication: Kept
+
+
+class Part(NamedTuple):
+    """A block with what it holds: the head, or records, or publications."""
+
+    block: Block
+    head: Head | None = None
+    lines: Sequence[Line] = ()
+    kept: Sequence[Kept] = ()
+
+
 encode = msgspec.json.Encoder().encode
 """A line's bytes, without the line break."""
 _line = msgspec.json.Decoder(Line)
+_kept = msgspec.json.Decoder(KeptLine)
 
 
 def _either(name: str, value: bytes | None) -> dict[str, str]:
@@ -89,8 +128,8 @@ def head_of(block: Block) -> Head:
         head = msgspec.json.decode(block.lines[0], type=Head)
     except (msgspec.MsgspecError, UnicodeDecodeError, IndexError) as error:
         raise Damaged(block.number, f"has no head ({error})") from None
-    if head.format != FORMAT:
-        raise Damaged(block.number, f"is of the format {head.format!r}; expected {FORMAT!r}")
+    if head.format not in FORMATS:
+        raise Damaged(block.number, f"is of the format {head.format!r}; expected {' or '.join(map(repr, FORMATS))}")
     return head
 
 
@@ -102,10 +141,23 @@ def lines_of(block: Block) -> list[Line]:
         raise Damaged(block.number, f"has a line that is no record ({error})") from None
 
 
-def contents(path: Path) -> Iterator[tuple[Block, Head | None, list[Line]]]:
-    """The blocks of a whole file with what they hold: the head first, then records. Raises :class:`Damaged`."""
+def kept_of(block: Block) -> list[Kept] | None:
+    """The publications of a block; None where it holds records. Raises :class:`Damaged`."""
+    if not block.lines or not block.lines[0].startswith(b'{"publication"'):
+        return None
+    try:
+        return [_kept.decode(line).publication for line in block.lines]
+    except (msgspec.MsgspecError, UnicodeDecodeError) as error:
+        raise Damaged(block.number, f"has a line that is no publication ({error})") from None
+
+
+def contents(path: Path) -> Iterator[Part]:
+    """The blocks of a whole file with what they hold: the head first, then records, then publications.
+
+    Raises :class:`Damaged`.
+    """
     end: End | None = None
-    count = number = 0
+    count = publications = number = 0
     head: Head | None = None
     for block in read(path):
         number = block.number
@@ -113,15 +165,21 @@ def contents(path: Path) -> Iterator[tuple[Block, Head | None, list[Line]]]:
             raise Damaged(number, "comes after the end")
         if head is None:
             head = head_of(block)
-            yield block, head, []
+            yield Part(block, head)
             continue
         if len(block.lines) == 1 and block.lines[0].startswith(b'{"end"'):
             end = msgspec.json.decode(block.lines[0], type=End)
             continue
+        if (kept := kept_of(block)) is not None:
+            publications += len(kept)
+            yield Part(block, kept=kept)
+            continue
         lines = lines_of(block)
         count += len(lines)
-        yield block, None, lines
+        yield Part(block, lines=lines)
     if end is None or head is None:
         raise Damaged(number + 1, "is missing: the file was cut off here")
     if not end.end == count == head.records:
         raise Damaged(number, f"ends the file after {count} records; expected {head.records}")
+    if end.publications != publications:
+        raise Damaged(number, f"ends the file after {publications} publications; expected {end.publications}")

@@ -4,20 +4,16 @@ import io
 import sys
 from datetime import UTC, date, datetime
 from pathlib import Path
-from typing import TYPE_CHECKING, Annotated, NoReturn
+from typing import TYPE_CHECKING, Annotated
 
 import typer
+
+from services.commands.console import fail
 
 if TYPE_CHECKING:
     from services.stats.report import Lang
 
 _Facts = Annotated[Path | None, typer.Option(help="Fold this file of facts offline instead of asking the service.")]
-
-
-def fail(message: str) -> NoReturn:
-    """One line on stderr and exit code 2."""
-    typer.echo(f"shixian: {' '.join(message.split())}", err=True)
-    raise typer.Exit(2)
 
 
 def report(

@@ -50,6 +50,11 @@ class RequestSummary(Struct, frozen=True, kw_only=True, forbid_unknown_fields=Tr
     """Days of the limit's unit used until the end, suspended ones left out."""
     overdue_from: date | None = None
     """The first day after the limit, if the limit was missed."""
+    first_response_on: date | None = None
+    """The day on which the applicant was first told something: a notice to clarify, to pay, of an extension or of a
+    deferral, or else the answer. Events written before there was this field lack it."""
+    first_working_days: int | None = None
+    """Days of the limit's unit used until then, suspended ones left out."""
 
 
 class CaseData(Data, frozen=True, kw_only=True):

@@ -5,6 +5,8 @@ from dataclasses import dataclass
 from datetime import date, datetime, time, timedelta
 from typing import Literal
 
+from msgspec.structs import replace
+
 from services.events.vocabulary import FIRST_DAY, LAST_DAY
 from services.runtime.database import Conn
 from services.stats import publications, reading, tree
@@ -85,7 +87,7 @@ async def answer(conn: Conn, asked: Asked) -> Answer:
         return Answer(report, cells, tuple(published))
     revised = await since(conn, latest, report, asked)
     checks = (*report.checks, *as_checks(latest.content, revised))
-    report = Report(report.form, report.organ, report.year, report.as_of, report.tables, checks)
+    report = replace(report, checks=checks)
     return Answer(report, cells, tuple(published), tuple(revised))
 
 

@@ -12,6 +12,7 @@ closed         of the day that ended the request      outcome, applicant,  reque
                                                       timeliness
 pace           of the day that ended the request      working days used,   requests
                                                       pace, month
+first          of the first response                  working days used                         requests
 carried        of the day of receipt                  applicant            requests that did not end in
                                                                            that year
 carried-ended  of the day that ended the request      applicant            those of them that ended since
@@ -118,6 +119,8 @@ def _of_request(request: RequestSummary) -> Mapping[Cell, Number]:
     cells: dict[Cell, Number] = {
         Cell(organ, year, "received", request.channel, applicant, f"{received_on.month:02}"): 1,
     }
+    if request.first_response_on is not None:
+        cells[Cell(organ, request.first_response_on.year, "first", str(request.first_working_days))] = 1
     if closed_on is None or request.state not in ENDED_STATES:
         cells[Cell(organ, year, "carried", applicant)] = 1
         return cells
@@ -176,7 +179,7 @@ def of_year(cells: Mapping[Cell, Number], organs: Collection[str], year: int, un
 
     ``carried-in`` and ``carried-out`` (by applicant) stand in it for what was pending when the year began and when it
     ended, so ``cells`` needs the years before as well; of each level the latest of each organ stands among the
-    tallies. Cells that are 0 are left out.
+    tallies, and ``level-known`` says of how many organs it is known. Cells that are 0 are left out.
     """
     found: dict[Cell, Number] = {}
     latest: dict[tuple[str, str], Cell] = {}
@@ -199,4 +202,5 @@ def of_year(cells: Mapping[Cell, Number], organs: Collection[str], year: int, un
             add(found, {cell._replace(organ=under): number})
     for (_, measure), cell in latest.items():
         add(found, {Cell(under, year, "tally", measure): cells.get(cell._replace(kind="level"), 0)})
+        add(found, {Cell(under, year, "level-known", measure): 1})
     return found

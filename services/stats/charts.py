@@ -1,15 +1,20 @@
 """Charts as SVG text, made here: they need no script, print sharp, and say their numbers to a screen reader as well."""
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from xml.sax.saxutils import escape
 
+from msgspec import UnsetType
+
+from services.stats.days import FINAL, FIRST, LABELS, Taken
 from services.stats.indicators import Indicators
 from services.stats.report import Lang, said
 from services.stats.words import NAMES, WORDS
 
 _WIDE, _BAR, _LABEL = 560, 22, 190
 _STEPS = 30
-"""At most so many columns of days; the last one takes the rest."""
+"""At most so many columns of days; where there are more, each takes several."""
+_DIGIT = 6.3
+"""How wide a digit of the small text is; numbers that would run into one another are left to the description."""
 
 
 def charts(found: Indicators, lang: Lang) -> list[str]:
@@ -24,7 +29,12 @@ def charts(found: Indicators, lang: Lang) -> list[str]:
         (said(WORDS["received_head"], lang), list(found.received_by_month)),
         (said(WORDS["ended_head"], lang), list(found.ended_by_month)),
     ]
-    median = "" if found.median_days is None else f" · {said(WORDS['median'], lang)} {found.median_days}"
+    taken: dict[str, Taken] = {}
+    if not isinstance(found.taken, UnsetType):
+        taken = {said(LABELS[FIRST], lang): found.taken.first, said(LABELS[FINAL], lang): found.taken.final}
+    comma, colon = ("，", "：") if lang == "zh" else (", ", ": ")
+    medians = comma.join(f"{name} {each.median}" for name, each in taken.items() if each.median is not None)
+    median = f" · {said(WORDS['median'], lang)}{colon}{medians}" if medians else ""
     return [
         chart
         for chart in (
@@ -32,23 +42,28 @@ def charts(found: Indicators, lang: Lang) -> list[str]:
             bars(said(WORDS["by_outcome"], lang), outcomes),
             columns(said(WORDS["by_month"], lang), months, series),
             bars(said(WORDS["share_in_time"], lang) + percent, pace if share is not None else []),
-            columns(said(WORDS["pace"], lang) + median, *_distribution(found)),
+            columns(said(WORDS["pace"], lang) + median, *_distribution(taken)),
         )
         if chart
     ]
 
 
-def _distribution(found: Indicators) -> tuple[list[str], list[tuple[str, list[int]]]]:
-    if not found.days:
+def _distribution(taken: Mapping[str, Taken]) -> tuple[list[str], list[tuple[str, list[int]]]]:
+    """The days side by side, in steps of several where there are too many, with the numbers of each response."""
+    if not any(each.by_days for each in taken.values()):
         return [], []
-    last = max(found.days)
+    last = max(days for each in taken.values() for days in each.by_days)
     step = -(-(last + 1) // _STEPS)
     places = last // step + 1
-    counts = [0] * places
-    for days, count in found.days.items():
-        counts[days // step] += count
+    series = []
+    for name, each in taken.items():
+        counts = [0] * places
+        for days, count in each.by_days.items():
+            counts[days // step] += count
+        if each.by_days:
+            series.append((name, counts))
     names = [str(n * step) if step == 1 else f"{n * step}–{n * step + step - 1}" for n in range(places)]
-    return names, [("", counts)]
+    return names, series
 
 
 def bars(title: str, items: Sequence[tuple[str, int]]) -> str:
@@ -85,10 +100,10 @@ def columns(title: str, labels: Sequence[str], series: Sequence[tuple[str, Seque
             parts.append(
                 f'<rect x="{x:.1f}" y="{18 + high - tall:.1f}" width="{width:.1f}" height="{tall:.1f}" class="s{s}"/>'
             )
-            if number and slot > 24:
+            if number and len(str(number)) * _DIGIT <= width + 1:
                 at = f'x="{x + width / 2:.1f}" y="{14 + high - tall:.1f}"'
                 parts.append(f'<text {at} text-anchor="middle" class="small">{number}</text>')
-    every = max(1, round(28 / slot))
+    every = -(-max(28.0, max(map(len, labels)) * _DIGIT + 6) // slot)
     for n, label in enumerate(labels):
         if n % every == 0:
             at = f'x="{left + n * slot + slot / 2:.1f}" y="{high + 36}"'

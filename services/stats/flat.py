@@ -4,6 +4,7 @@ import csv
 import io
 
 from services.stats.form import Form
+from services.stats.layout import printed
 from services.stats.report import Lang, Report, said
 
 BOM = "\ufeff"
@@ -16,11 +17,10 @@ def to_csv(report: Report, form: Form, *, lang: Lang = "zh") -> str:
     out = io.StringIO(newline="")
     writer = csv.writer(out)
     writer.writerow(COLUMNS)
-    numbers = report.numbers()
-    for table in form.tables:
+    for table, numbers in printed(report, form):
         for row in table.rows:
             for column in table.columns_of(row):
-                number = numbers[table.id, row.id][column.id]
+                number = numbers[row.id][column.id]
                 value = str(number) if isinstance(number, int) else f"{number:f}"
                 labels = (row.id, _text(said(row.label, lang)), column.id, _text(said(column.label, lang)))
                 writer.writerow((form.id, _text(report.organ), report.year, report.as_of, table.id, *labels, value))

@@ -2,7 +2,19 @@
 
 from collections.abc import Mapping
 
-from services.stats.form_shape import DIMENSIONS, BadForm, Filter, Form, FormTable, Rule, Term, Values
+from services.stats.cells import LEVEL_SUFFIX
+from services.stats.form_shape import (
+    DIMENSIONS,
+    BadForm,
+    Column,
+    Filter,
+    Form,
+    FormRow,
+    FormTable,
+    Rule,
+    Term,
+    Values,
+)
 
 
 def check(file: str, form: Form) -> None:
@@ -46,6 +58,9 @@ def _rule(file: str, form: Form, rule: Rule) -> None:
     if table is None:
         raise BadForm(file, f"checks.{rule.rule}.table", f"there is no table {rule.table!r}")
     rows, columns = {row.id for row in table.rows}, {column.id for column in table.columns}
+    if (rule.relation == "whole") == bool(rule.right):
+        wanted = "nothing: whole is about the left side" if rule.right else "at least one term"
+        raise BadForm(file, f"checks.{rule.rule}.right", f"expected {wanted}")
     terms, others = (rows, columns) if rule.over == "rows" else (columns, rows)
     for text in (*rule.left, *rule.right):
         if Term.read(text).id not in terms:
@@ -53,6 +68,23 @@ def _rule(file: str, form: Form, rule: Rule) -> None:
     for each in rule.only:
         if each not in others:
             raise BadForm(file, f"checks.{rule.rule}.only", f"{each!r} is not in table {rule.table!r}")
+    for row in table.rows:
+        for column in table.columns:
+            _has_number(file, table, rule, row, column)
+
+
+def _has_number(file: str, table: FormTable, rule: Rule, row: FormRow, column: Column) -> None:
+    """Whether a rule that is about this number finds one there, and a level where it asks whether that was given."""
+    own, other = (row.id, column.id) if rule.over == "rows" else (column.id, row.id)
+    sides = [[Term.read(t).id for t in side] for side in (rule.left, rule.right)]
+    if (rule.only and other not in rule.only) or own not in {*sides[0], *sides[1]}:
+        return
+    counts = row.counting(column)
+    if counts is None:
+        raise BadForm(file, f"checks.{rule.rule}", f"there is no number at {row.id}/{column.id}")
+    level = counts.kind == "tally" and all(m.endswith(LEVEL_SUFFIX) for m in counts.measure or ())
+    if rule.relation == "given-with" and own in sides[0] and not level:
+        raise BadForm(file, f"checks.{rule.rule}.left", f"{row.id}/{column.id} counts no level (...{LEVEL_SUFFIX})")
 
 
 def _unique(file: str, key: str, ids: list[str]) -> None:

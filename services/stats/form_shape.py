@@ -108,14 +108,17 @@ class Rule(Struct, frozen=True, forbid_unknown_fields=True):
 
     ``over = "columns"``: in each row, the columns. A term may have ``-`` before it, and ``previous:`` for the same form
     a year earlier; a rule with such a term is left out where nothing is known of that year.
+
+    ``whole``: the numbers on the left are whole; there is no right side. ``given-with``: the levels on the left were
+    given (0 is given, too) where the sum on the right is more than 0.
     """
 
     rule: str
     label: Label
     table: str
     left: Annotated[tuple[str, ...], Meta(min_length=1)]
-    relation: Literal["=", "<="]
-    right: Annotated[tuple[str, ...], Meta(min_length=1)]
+    relation: Literal["=", "<=", "whole", "given-with"]
+    right: tuple[str, ...] = ()
     over: Literal["rows", "columns"] = "rows"
     only: tuple[str, ...] = ()
     """The columns (or, over columns, the rows) that it is about; none: all."""

@@ -4,8 +4,11 @@ from collections import Counter
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 
+from msgspec import UnsetType
+
 from services.events.vocabulary import CHANNELS, OUTCOMES
 from services.stats.cells import Cell, Number, of_year
+from services.stats.days import DaysTaken, days_taken
 
 
 @dataclass(frozen=True, slots=True)
@@ -18,8 +21,13 @@ class Indicators:
     ended_by_month: Sequence[int]
     in_time: int
     late: int
-    days: Mapping[int, int]
-    """How many requests took how many days of their limit's unit until the final response, suspensions left out."""
+    taken: DaysTaken | UnsetType
+    """How many requests took how many days until the first and until the final response."""
+
+    @property
+    def days(self) -> Mapping[int, int]:
+        """How many requests took how many days of their limit's unit until the final response."""
+        return {} if isinstance(self.taken, UnsetType) else self.taken.final.by_days
 
     @property
     def share_in_time(self) -> float | None:
@@ -30,28 +38,21 @@ class Indicators:
     @property
     def median_days(self) -> int | None:
         """The number of days within which half of them were ended (the lower one of two)."""
-        half, seen = (sum(self.days.values()) + 1) // 2, 0
-        for days, count in sorted(self.days.items()):
-            seen += count
-            if seen >= half:
-                return days
-        return None
+        return None if isinstance(self.taken, UnsetType) else self.taken.final.median
 
 
 def indicators(cells: Mapping[Cell, Number], organs: Sequence[str], year: int) -> Indicators:
     """From the cells that a report is made of."""
     found: dict[str, Counter[str]] = {}
     months = {"received": [0] * 12, "pace": [0] * 12}
-    days: Counter[int] = Counter()
-    for cell, number in of_year(cells, organs, year, "").items():
+    counted = of_year(cells, organs, year, "")
+    for cell, number in counted.items():
         count = int(number)
         found.setdefault(cell.kind, Counter())[cell.a] += count
         if cell.kind in months:
             months[cell.kind][int(cell.c) - 1] += count
         if cell.kind == "closed":
             found.setdefault("timeliness", Counter())[cell.c] += count
-        if cell.kind == "pace" and cell.a:
-            days[int(cell.a)] += count
     received, closed = found.get("received", Counter()), found.get("closed", Counter())
     timeliness = found.get("timeliness", Counter())
     return Indicators(
@@ -61,5 +62,5 @@ def indicators(cells: Mapping[Cell, Number], organs: Sequence[str], year: int) -
         months["pace"],
         timeliness["in-time"],
         timeliness["late"],
-        dict(days),
+        days_taken(counted.items()),
     )

@@ -8,7 +8,9 @@ from typing import Literal, NamedTuple
 
 from services.events.vocabulary import Label
 from services.stats.cells import Number
-from services.stats.form import Column, FormRow, FormTable
+from services.stats.days import as_table
+from services.stats.form import Column, Form, FormRow, FormTable
+from services.stats.report import Report
 
 Role = Literal["head", "group", "label", "unit", "number", "empty"]
 UNIT = Label("单位", "Unit")
@@ -51,6 +53,16 @@ class Grid(NamedTuple):
 
 Numbers = Mapping[str, Mapping[str, Number]]
 """By row and column."""
+
+
+def printed(report: Report, form: Form) -> list[tuple[FormTable, Numbers]]:
+    """The form's tables with a report's numbers, and the distribution of days behind them if there is any."""
+    numbers = report.numbers()
+    found: list[tuple[FormTable, Numbers]] = [
+        (table, {row.id: numbers[table.id, row.id] for row in table.rows}) for table in form.tables
+    ]
+    beside = as_table(report.days_taken)
+    return [*found, beside] if beside else found
 
 
 def grid(table: FormTable, numbers: Numbers) -> Grid:

@@ -15,7 +15,8 @@ from msgspec import Struct
 from services.runtime.database import Conn
 from services.stats.cells import Number
 from services.stats.render import Place
-from services.stats.report import Check, Report
+from services.stats.report import Report
+from services.stats.rules import Check
 
 SCHEMA = "stats_kept"
 

@@ -5,6 +5,7 @@ from datetime import date
 from typing import Annotated
 
 from msgspec import Meta, Struct
+from msgspec.structs import replace
 
 from services.runtime.database import Conn
 from services.runtime.problems import ProblemError
@@ -59,14 +60,7 @@ async def publish(
         detail = "; ".join(f"{check.rule}: {check.detail}" for check in failed[:10])
         raise ProblemError(409, f"the report does not add up: {detail}", kind="arithmetic")
     before = answer.published[-1] if answer.published else None
-    report = type(answer.report)(
-        answer.report.form,
-        answer.report.organ,
-        answer.report.year,
-        answer.report.as_of,
-        answer.report.tables,
-        tuple(own),
-    )
+    report = replace(answer.report, checks=tuple(own))
     made = publications.frozen(report, wanted.published_on, asked.reach, asked.organs, offsets, before, wanted.despite)
     if before is not None and publications.says_the_same(before, made):
         return told(before), False

@@ -13,7 +13,7 @@ from msgspec import Struct
 
 from services.events.vocabulary import Label
 from services.stats.form import Form
-from services.stats.layout import grid
+from services.stats.layout import grid, printed
 from services.stats.report import Lang, Report, said
 from services.stats.words import NAMES, WORDS
 
@@ -118,8 +118,8 @@ def to_html(
 
     ``more`` is what the service adds: see ``templates/report.html``.
     """
-    numbers = report.numbers()
-    grids = {table.id: grid(table, {row.id: numbers[table.id, row.id] for row in table.rows}) for table in form.tables}
+    tables = printed(report, form)
+    grids = {table.id: grid(table, numbers) for table, numbers in tables}
     warnings = {rule.rule for rule in form.checks if rule.severity == "warning"}
     return page(
         "report.html",
@@ -128,6 +128,7 @@ def to_html(
         form=form,
         name=name,
         grids=grids,
+        beside=[table for table, _ in tables if table not in form.tables],
         standing=standing,
         alone=alone,
         css=stylesheet() if alone else "",

@@ -3,15 +3,16 @@
 from collections.abc import Collection, Mapping
 from typing import Literal
 
-from msgspec import Struct
+from msgspec import UNSET, Struct, UnsetType
+from msgspec.structs import replace
 
 from services.events.vocabulary import Label
 from services.stats.cells import CARRY_KINDS, LEVEL_KINDS, Cell, Number, of_year, plain
-from services.stats.form import DIMENSIONS, Counts, Filter, Form, Rule, Term
+from services.stats.days import DaysTaken, days_taken
+from services.stats.form import DIMENSIONS, Counts, Filter, Form
+from services.stats.rules import Check, Place, check
 
 Lang = Literal["zh", "en"]
-Place = tuple[str, str]
-"""A table and a row."""
 
 
 class ReportRow(Struct, frozen=True):
@@ -26,15 +27,6 @@ class ReportTable(Struct, frozen=True):
     rows: tuple[ReportRow, ...]
 
 
-class Check(Struct, frozen=True):
-    """One rule of the form's arithmetic, in one column (or row), and whether it holds."""
-
-    rule: str
-    ok: bool
-    detail: str
-    """The table, the cells compared and their numbers."""
-
-
 class Report(Struct, frozen=True):
     """What ``GET /v1/annual`` answers in JSON."""
 
@@ -45,6 +37,9 @@ class Report(Struct, frozen=True):
     """The local date in the organ's zone for which it was made, or the instant that was asked for."""
     tables: tuple[ReportTable, ...]
     checks: tuple[Check, ...]
+    days_taken: DaysTaken | UnsetType = UNSET
+    """Until the first and until the final response; beside the form, left out where there are none, and no part of a
+    publication."""
 
     def numbers(self) -> dict[Place, dict[str, Number]]:
         """The numbers of each row by table and row."""
@@ -67,7 +62,8 @@ def make_report(
     ``previous`` is the same form a year earlier; without it the rules that look back are left out.
     """
     by_kind: dict[str, list[tuple[Cell, Number]]] = {}
-    for cell, number in of_year(cells, organs or {organ}, year, organ).items():
+    counted = of_year(cells, organs or {organ}, year, organ)
+    for cell, number in counted.items():
         by_kind.setdefault(cell.kind, []).append((cell, number))
     tables = []
     for table in form.tables:
@@ -83,8 +79,9 @@ def make_report(
                 found[column.id] = plain(sum(n for c, n in taken[id(counts)] if _within(column.where, c)))
             rows.append(ReportRow(row.id, row.label, found))
         tables.append(ReportTable(table.id, tuple(rows)))
-    report = Report(form.id, organ, year, as_of, tuple(tables), ())
-    return Report(form.id, organ, year, as_of, tuple(tables), check(form, report, previous))
+    report = Report(form.id, organ, year, as_of, tuple(tables), (), days_taken(counted.items()))
+    known = {cell.a for cell in counted if cell.kind == "level-known"}
+    return replace(report, checks=check(form, report.numbers(), previous.numbers() if previous else None, known))
 
 
 def make_with_previous(
@@ -139,47 +136,6 @@ def _names(left_out: Filter, cell: Cell) -> bool:
         if values is not None and value in values:
             return True
     return False
-
-
-def check(form: Form, report: Report, previous: Report | None = None) -> tuple[Check, ...]:
-    """The form's arithmetic over a report's numbers, each rule column by column (or row by row)."""
-    now = report.numbers()
-    before = previous.numbers() if previous is not None else None
-    found: list[Check] = []
-    for rule in form.checks:
-        table = form.table(rule.table)
-        if table is None or (rule.looks_back and before is None):
-            continue
-        others = [c.id for c in table.columns] if rule.over == "rows" else [r.id for r in table.rows]
-        for other in others:
-            if not rule.only or other in rule.only:
-                found.append(_check(rule, other, now, before or {}))
-    return tuple(found)
-
-
-def _check(
-    rule: Rule, other: str, now: Mapping[Place, Mapping[str, Number]], before: Mapping[Place, Mapping[str, Number]]
-) -> Check:
-    def number(text: str) -> Number:
-        term = Term.read(text)
-        row, column = (term.id, other) if rule.over == "rows" else (other, term.id)
-        value = (before if term.previous else now)[rule.table, row][column]
-        return -value if term.minus else value
-
-    left, right = [number(t) for t in rule.left], [number(t) for t in rule.right]
-    ok = sum(left) == sum(right) if rule.relation == "=" else sum(left) <= sum(right)
-    relation = rule.relation if ok else f"not {rule.relation}"
-    said = [_sum(terms, numbers) for terms, numbers in ((rule.left, left), (rule.right, right))]
-    return Check(rule.rule, ok, f"{rule.table}/{other}: {said[0]} {relation} {said[1]}")
-
-
-def _sum(terms: tuple[str, ...], numbers: list[Number]) -> str:
-    text = ""
-    for term, number in zip(terms, numbers, strict=True):
-        minus = term.startswith("-")
-        sign = (" - " if minus else " + ") if text else ("-" if minus else "")
-        text += f"{sign}{term.removeprefix('-')} {-number if minus else number}"
-    return text
 
 
 def failures(form: Form, report: Report, severity: str = "error") -> list[Check]:

@@ -9,7 +9,8 @@ from services.stats.cells import Number
 from services.stats.form import Form
 from services.stats.publications import Content
 from services.stats.reading import Changed
-from services.stats.report import Check, Report, contributes
+from services.stats.report import Report, contributes
+from services.stats.rules import Check
 
 
 class Because(Struct, frozen=True):

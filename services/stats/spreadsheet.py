@@ -10,15 +10,17 @@ from openpyxl.worksheet.worksheet import Worksheet
 
 from services.events.vocabulary import Label
 from services.stats.form import Form, FormTable
-from services.stats.layout import Grid, Spot, grid
+from services.stats.layout import Grid, Spot, grid, printed
 from services.stats.report import Lang, Report, said
 
 _LINE = Side(style="thin", color="000000")
 _BORDER = Border(left=_LINE, right=_LINE, top=_LINE, bottom=_LINE)
 _TITLE = 2
 """Lines above a table: its title, and whose it is."""
-_GROUP, _LABEL, _UNIT, _NUMBER = 11.0, 34.0, 8.0, 11.0
+_GROUP, _LABEL, _UNIT, _NUMBER = 8.0, 36.0, 8.0, 10.0
 """Widths of columns, in the spreadsheet's unit (characters)."""
+_MANY = 6
+"""From so many columns of numbers on they are narrow."""
 
 
 def to_xlsx(report: Report, form: Form, name: Label, *, lang: Lang = "zh") -> bytes:
@@ -27,10 +29,9 @@ def to_xlsx(report: Report, form: Form, name: Label, *, lang: Lang = "zh") -> by
     book.remove(book.worksheets[0])
     book.properties.title = f"{said(name, lang)} {report.year} {said(form.title, lang)}"
     book.properties.creator = "Shixian"
-    numbers = report.numbers()
-    for n, table in enumerate(form.tables, 1):
+    for n, (table, numbers) in enumerate(printed(report, form), 1):
         sheet = book.create_sheet(f"{n} {table.id}"[:31])
-        _sheet(sheet, table, grid(table, {r.id: numbers[table.id, r.id] for r in table.rows}), report, name, lang)
+        _sheet(sheet, table, grid(table, numbers), report, name, lang)
     out = io.BytesIO()
     book.save(out)
     return out.getvalue()
@@ -50,11 +51,11 @@ def _sheet(sheet: Worksheet, table: FormTable, found: Grid, report: Report, name
     sheet.row_dimensions[1].height = 30
     for spot in found.spots:
         _put(sheet, spot, lang, font)
-    _widths(sheet, table, found)
+    _widths(sheet, table, found, lang)
     bottom = _TITLE + found.rows
     sheet.print_area = f"A1:{last}{bottom}"
     sheet.page_setup.paperSize = 9  # A4
-    sheet.page_setup.orientation = "landscape" if found.columns > 11 else "portrait"
+    sheet.page_setup.orientation = "landscape" if found.columns > (11 if lang == "zh" else 8) else "portrait"
     sheet.page_setup.fitToWidth = 1
     sheet.page_setup.fitToHeight = 0
     sheet.sheet_properties.pageSetUpPr = PageSetupProperties(fitToPage=True)
@@ -90,18 +91,30 @@ def _put(sheet: Worksheet, spot: Spot, lang: Lang, font: str) -> None:
 _MARK = {"zh": "（未经核对）", "en": " (unconfirmed)"}
 
 
-def _widths(sheet: Worksheet, table: FormTable, found: Grid) -> None:
+def _widths(sheet: Worksheet, table: FormTable, found: Grid, lang: Lang) -> None:
     units = any(row.unit for row in table.rows)
     for n in range(found.columns):
-        width = _NUMBER
+        width = _NUMBER * (1.4 if found.columns - found.labels < _MANY or lang == "en" else 1.0)
         if n < found.labels:
-            width = _UNIT if units and n == found.labels - 1 else _GROUP
+            width = _UNIT if units and n == found.labels - 1 else _GROUP * (1.0 if lang == "zh" else 1.5)
             if n == found.labels - 1 - units:
                 width = _LABEL
         sheet.column_dimensions[get_column_letter(n + 1)].width = width
     for n, line in enumerate(found.lines()):
-        longest = max((len(s.text.zh) for s in line if s.text is not None and s.role == "label"), default=0)
-        sheet.row_dimensions[_TITLE + n + 1].height = 6.0 + 13.0 * max(1, -(-longest * 2 // int(_LABEL)))
+        deep = max((_lines(sheet, s, lang) for s in line if s.rows == 1), default=1)
+        sheet.row_dimensions[_TITLE + n + 1].height = 6.0 + 13.0 * deep
+
+
+def _lines(sheet: Worksheet, spot: Spot, lang: Lang) -> int:
+    """How many lines the text needs in the columns that it has; a Chinese character is twice as wide."""
+    if spot.text is None or spot.role == "group":
+        return 1
+    text = said(spot.text, lang) + (_MARK[lang] if spot.unconfirmed else "")
+    columns = range(spot.column + 1, spot.column + spot.columns + 1)
+    room = sum(sheet.column_dimensions[get_column_letter(n)].width for n in columns) - 1 - spot.level
+    # Bold letters are wider, and lines break between words in English.
+    wide = sum(2.0 if ord(c) > 0x2E80 else 1.0 for c in text) * (1.1 if spot.role == "head" else 1.0)
+    return max(1, -(-int(wide * (1.0 if lang == "zh" else 1.15)) // int(room)))
 
 
 def _text(value: str) -> str:

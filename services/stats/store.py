@@ -22,6 +22,8 @@ _SUMMARY_TYPES = {"submitted_on": "date", "received_on": "date", "due_on": "date
     "provisional": "boolean",
     "extended": "boolean",
     "working_days": "int",
+    "first_response_on": "date",
+    "first_working_days": "int",
 }
 _FILED = ("organ", "kind", "filed_on", "first_handling_disputed")
 _CELL = "organ, year, kind, a, b, c"

@@ -35,7 +35,7 @@ WORDS: dict[str, Label] = {
     "page": Label("第 {n} 页，共 {of} 页", "page {n} of {of}"),
     "previous": Label("上一页", "previous"),
     "next": Label("下一页", "next"),
-    "organs_count": Label("{n} 个机关", "{n} organs"),
+    "organs_count": Label("{n} 个机关", "organs: {n}"),
     "tree": Label("含下属 {n} 个机关", "with the {n} organs under it"),
     "own": Label("仅本机关", "this organ alone"),
     "whole": Label("含下属机关", "with the organs under it"),
@@ -85,7 +85,10 @@ WORDS: dict[str, Label] = {
     "by_channel": Label("申请方式", "By channel"),
     "by_outcome": Label("办理结果", "By outcome"),
     "by_month": Label("各月收到与办结", "Received and ended by month"),
-    "pace": Label("办结用时（工作日，不含中止期间）", "Days to the final response (suspensions left out)"),
+    "pace": Label(
+        "答复用时（工作日，不含中止期间）", "Days to the first and the final response (suspensions left out)"
+    ),
+    "as_numbers": Label("数字", "In numbers"),
     "unlimited": Label("不计时限", "no limit"),
     "no_share": Label("—", "—"),
     "median": Label("中位数", "median"),

@@ -12,6 +12,7 @@ from services.statute import clock as clocks
 from services.statute.calendar import Calendar
 from services.statute.clock import Interval
 from services.statute.draft import MEANINGS, Draft, in_legal_order, legal_date, read, reviews
+from services.statute.first import first_response
 from services.statute.profile import Profile, profile_for, successor
 from services.statute.run import Run, limit_due
 from services.statute.timers import timers
@@ -92,6 +93,8 @@ def derive(draft: Draft, profile: Profile, calendar: Calendar, today: date) -> V
     )
     rungs = [] if end or due is None else _rungs(run, due)
     statute_other, due_on_other = _other(run, due)
+    used = max(0, clocks.used(clock, calendar, end[0])) if end else None
+    first_on, first_days = first_response(run, used)
     halted = min([s.days.first for s in halts if s.days], default=None)
     return View(
         organ=data.organ,
@@ -121,7 +124,9 @@ def derive(draft: Draft, profile: Profile, calendar: Calendar, today: date) -> V
         closing=end[1] if end else "",
         outcome=end[2] if end else "",
         timeliness=("late" if overdue_from else "in-time") if end and end[1] == "answered" else "",
-        working_days=max(0, clocks.used(clock, calendar, end[0])) if end else None,
+        working_days=used,
+        first_response_on=first_on,
+        first_working_days=first_days,
         wake_on=None if end else _wake(run, due, rungs, today),
         clocks=timers(run, due, provisional, halted, overdue_from, filed),
     )

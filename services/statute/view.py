@@ -92,6 +92,9 @@ class View(Struct, frozen=True):
     outcome: str = ""
     timeliness: str = ""
     working_days: int | None = None
+    first_response_on: date | None = None
+    """When the organ first told the applicant something (:mod:`services.statute.first`)."""
+    first_working_days: int | None = None
     reviews: tuple[Review, ...] = ()
     rejected: tuple[tuple[str, str, str], ...] = ()
     """Facts that have no effect: source, id and reason."""

@@ -59,13 +59,19 @@ def tick(case: Case, world: World, now: datetime) -> tuple[Case, list[CaseEvent]
     as_of = max(case.as_of, _today(world, case.view.organ, now))
     view, profile = look(case, world, as_of)
     found = decisions.changes(case.view, view, profile, as_of) + _rejections(case.view, view)
-    if not found and view.waiting_for != case.view.waiting_for:
+    if not found and _unsaid(view) != _unsaid(case.view):
         # What it waited for has come and set no date: the log has to say so, or the case would wait for it for ever.
+        # And a calendar can change how long the first response took without moving a date.
         found = [Decision("fact-recorded", as_of, {"waiting_for": view.waiting_for or None})]
     if not found:
         return case, [], view.wake_on
     after, events = _conclude(case, view, found, None, world, as_of, now)
     return after, events, view.wake_on
+
+
+def _unsaid(view: View) -> tuple[object, ...]:
+    """What no decision of the law tells of when it changes."""
+    return view.waiting_for, view.first_response_on, view.first_working_days
 
 
 def fact_organ(case: Case, fact: RequestFact) -> str:
@@ -213,6 +219,8 @@ def summary(view: View) -> RequestSummary | None:
         timeliness=view.timeliness or None,
         working_days=view.working_days,
         overdue_from=view.overdue_from,
+        first_response_on=view.first_response_on,
+        first_working_days=view.first_working_days,
     )
 
 

@@ -132,6 +132,49 @@ def test_every_page_fits_a_small_screen(page: Page, posted: System, path: str, l
         assert not wider or region.get_attribute("tabindex") == "0"
 
 
+def test_on_a_small_screen_a_number_stands_beside_its_label_and_no_date_is_torn(page: Page, posted: System) -> None:
+    page.set_viewport_size({"width": 360, "height": 800})
+    for lang in ("zh", "en"):
+        page.goto(f"{posted.stats}{YEAR}.html?form=cn-2021&lang={lang}")
+        first = page.locator("section:has(#requests) td.number").first.bounding_box()
+        assert first is not None and first["x"] + first["width"] <= 360
+        page.goto(f"{posted.stats}{YEAR}/cells/requests/1/total.html?form=cn-2021&lang={lang}")
+        day = page.get_by_role("cell", name="2023-03-01").first.bounding_box()
+        line = page.locator("th.head").first.bounding_box()
+        assert day is not None and line is not None and day["height"] <= line["height"] * 1.2
+
+
+def test_the_days_taken_open_by_keyboard_and_are_not_printed(page: Page, posted: System) -> None:
+    page.goto(f"{posted.stats}{YEAR}.html?form=cn-2021&lang=en")
+    table = page.locator("table[aria-labelledby='days-taken']")
+    assert not table.is_visible()
+    page.locator(".beside summary").focus()
+    page.keyboard.press("Enter")
+    assert table.is_visible()
+    assert table.locator("thead th").all_inner_texts()[1:] == ["First response", "Final response"]
+    lines = [line.split("\t") for line in table.locator("tbody tr").all_inner_texts()]
+    assert ["Total", "2", "2"] in [[part.strip() for part in line] for line in lines]
+    page.emulate_media(media="print")
+    assert not page.locator("#days-taken").is_visible()
+
+
+def test_english_labels_are_not_torn(page: Page, posted: System) -> None:
+    page.set_viewport_size({"width": 1280, "height": 900})
+    page.goto(f"{posted.stats}{YEAR}.html?form=cn-2021&lang=en")
+    region = page.locator(".scroll:has(table[aria-labelledby='requests'])")
+    assert region.evaluate("r => r.scrollWidth <= r.clientWidth"), "the whole table is on the screen"
+    torn = """t => [...t.querySelectorAll('tbody th[scope=row]')].filter(th => {
+        const range = document.createRange(), text = th.firstChild;
+        return [...text.data.matchAll(/\\w+/g)].some(word => {
+            range.setStart(text, word.index); range.setEnd(text, word.index + word[0].length);
+            return new Set([...range.getClientRects()].map(r => r.top)).size > 1;
+        });
+    }).map(th => th.innerText)"""
+    for width in (1280, 700):
+        page.set_viewport_size({"width": width, "height": 900})
+        assert page.locator("table[aria-labelledby='requests']").evaluate(torn) == []
+
+
 def test_the_first_page_finds_an_organ(page: Page, posted: System) -> None:
     page.goto(f"{posted.stats}/?lang=en&q=office+of")
     assert page.locator("tbody tr").count() == 1 and "Office of Pages" in page.inner_text("tbody")

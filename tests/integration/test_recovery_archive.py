@@ -9,7 +9,7 @@ from typing import Any
 
 import pytest
 
-from services.commands import archive, blocks
+from services.commands import archive, blocks, exporting, restoring
 from services.events.topics import create_topics, topics
 from services.runtime.settings import Settings, load
 from tests.integration.recovery import environment, everything, put, shixian
@@ -83,7 +83,7 @@ def test_topics_that_hold_something_else_are_refused(env: dict[str, str], tmp_pa
 def test_an_export_that_was_stopped_goes_on_where_it_was(
     env: dict[str, str], tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(archive, "BLOCK_BYTES", 20_000)
+    monkeypatch.setattr(exporting, "BLOCK_BYTES", 20_000)
     whole, file = tmp_path / "whole.gz", tmp_path / "log.gz"
     archive.export(settings(env), whole, quietly)
     found = list(blocks.read(whole))
@@ -102,7 +102,7 @@ def test_a_restore_that_was_stopped_goes_on_where_it_was(
     archive.export(settings(env), file, quietly)
     other = elsewhere(env, "halves")
     sent = 0
-    whole = archive._send_lot
+    whole = restoring._send_lot
 
     async def stops(producer: Any, prefix: str, lot: Sequence[Any]) -> None:
         nonlocal sent
@@ -111,20 +111,20 @@ def test_a_restore_that_was_stopped_goes_on_where_it_was(
         if sent > 500:
             raise KeyboardInterrupt
 
-    monkeypatch.setattr(archive, "SEND_RECORDS", 100)
-    monkeypatch.setattr(archive, "_send_lot", stops)
+    monkeypatch.setattr(restoring, "SEND_RECORDS", 100)
+    monkeypatch.setattr(restoring, "_send_lot", stops)
     with pytest.raises(KeyboardInterrupt):
         archive.restore(settings(other), file, quietly)
     half = held(other)
     assert 500 < sum(map(len, half.values())) < sum(map(len, held(env).values()))
-    monkeypatch.setattr(archive, "_send_lot", whole)
+    monkeypatch.setattr(restoring, "_send_lot", whole)
     archive.restore(settings(other), file, quietly)
     assert held(other) == held(env)
 
 
 @pytest.fixture
 def file(env: dict[str, str], tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
-    monkeypatch.setattr(archive, "BLOCK_BYTES", 50_000)
+    monkeypatch.setattr(exporting, "BLOCK_BYTES", 50_000)
     path = tmp_path / "log.gz"
     archive.export(settings(env), path, quietly)
     return path

@@ -2,6 +2,7 @@
 
 import csv
 import io
+import itertools
 import xml.etree.ElementTree as ET
 from datetime import date
 from decimal import Decimal
@@ -9,6 +10,7 @@ from typing import Any
 
 import pytest
 from docx import Document
+from msgspec import UnsetType
 from openpyxl import load_workbook
 from openpyxl.utils import get_column_letter
 
@@ -21,6 +23,7 @@ from services.stats.fold import Fold
 from services.stats.form import form_ids, load
 from services.stats.indicators import indicators
 from services.stats.layout import grid
+from services.stats.render import from_json, to_html, to_json
 from services.stats.report import Report, make_report
 from services.stats.spreadsheet import to_xlsx
 from tests.stats_events import answered, recorded, summary
@@ -105,7 +108,7 @@ def folded() -> Fold:
     fold = Fold()
     for number, request in enumerate(
         (
-            answered(working_days=3),
+            answered(working_days=3, first_response_on=date(2013, 3, 5), first_working_days=2),
             answered(working_days=5, timeliness="late"),
             answered("unclear", working_days=9, channel="post", on=date(2013, 4, 2)),
             answered(state="closed", outcome="other", timeliness=None, working_days=None),
@@ -136,9 +139,61 @@ def test_charts_are_sound_svg_that_says_its_numbers_and_has_no_script() -> None:
         assert figure.find("svg/desc") is not None
         assert {child.tag for child in figure.iter()} <= {"figure", "figcaption", "svg", "desc", "text", "rect", "line"}
         assert "style=" not in text
-    assert "online 4" in found[0] and "66.7%" in found[3] and "median 5" in found[4]
+    assert "online 4" in found[0] and "66.7%" in found[3] and "median: First response 2, Final response 5" in found[4]
+
+
+def test_days_until_the_first_and_the_final_response_stand_beside_the_form_in_every_format() -> None:
+    found = make_report(CN, "a", 2013, "2014-01-31", folded().cells)
+    assert not isinstance(found.days_taken, UnsetType)
+    first, final = found.days_taken.first, found.days_taken.final
+    assert (first.requests, first.median, first.by_days) == (1, 2, {2: 1})
+    assert (final.requests, final.median, final.by_days) == (3, 5, {3: 1, 5: 1, 9: 1})
+    assert from_json(to_json(found)) == found
+    said = b'"days_taken":{"first":{"requests":1,"median":2,"by_days":{"2":1}},"final":{"requests":3,"median":5,'
+    assert said in to_json(found)
+    expected = [
+        ("2", "1", "0"), ("3", "0", "1"), ("5", "0", "1"), ("9", "0", "1"), ("total", "1", "3"), ("median", "2", "5")
+    ]  # fmt: skip
+    lines = csv.DictReader(io.StringIO(to_csv(found, CN, lang="zh").removeprefix(BOM)))
+    days = [r for r in lines if r["table"] == "days-taken"]
+    assert [(r["row"], r["value"]) for r in days if r["column_label"] == "首次回应"] == [e[:2] for e in expected]
+    assert [(r["row"], r["value"]) for r in days if r["column_label"] == "最终答复（办结）"] == [
+        e[::2] for e in expected
+    ]
+    sheet = load_workbook(io.BytesIO(to_xlsx(found, CN, NAME))).worksheets[-1]
+    assert [[str(c.value) for c in line[1:3]] for line in sheet.iter_rows(min_row=4)] == [list(e[1:]) for e in expected]
+    document: Any = Document(io.BytesIO(to_docx(found, CN, NAME, lang="en")))
+    table = document.tables[-1]
+    assert [c.text for c in table.rows[0].cells[1:]] == ["First response", "Final response"]
+    assert [[c.text for c in row.cells[1:]] for row in table.rows[1:]] == [list(e[1:]) for e in expected]
+    for lang, title in (("zh", "答复用时分布"), ("en", "Days taken")):
+        page = to_html(found, CN, NAME, lang=lang, alone=True)  # type: ignore[arg-type]  # one of the two
+        assert title in page and 'id="days-taken"' in page
 
 
 def test_labels_in_charts_are_text() -> None:
     for text in (bars('<a> & "b"', [("<x>", 1)]), columns('<a> & "b"', ["<x>"], [("<y>", [1]), ("z", [2])])):
         assert ET.fromstring(text).findtext("figcaption") == '<a> & "b"'
+
+
+def test_numbers_and_labels_of_a_chart_do_not_run_into_one_another() -> None:
+    days = [str(n) for n in range(28)]
+    crowded = ET.fromstring(columns("t", days, [("first", [123] * 28), ("final", [7] * 28)]))
+    texts = [(float(e.attrib["x"]), e.text or "") for e in crowded.iter("text") if e.attrib.get("class") == "small"]
+    assert "123" not in {text for _, text in texts} and "7" in {text for _, text in texts}
+    labels = sorted(x for x, text in texts if text in days and text != "7")
+    assert len(labels) > 5 and min(b - a for a, b in itertools.pairwise(labels)) >= 20
+    described = crowded.findtext("svg/desc") or ""
+    assert "27: first 123, final 7" in described, "what is not drawn is told"
+
+
+def test_a_long_table_begins_a_page_and_english_headings_have_room() -> None:
+    found = make_report(CN, "a", 2013, "2014-01-31", folded().cells)
+    chinese: Any = Document(io.BytesIO(to_docx(found, CN, NAME, lang="zh")))
+    english: Any = Document(io.BytesIO(to_docx(found, CN, NAME, lang="en")))
+    anew = [p.text for p in chinese.paragraphs if p.paragraph_format.page_break_before]
+    assert anew == ["三、收到和处理政府信息公开申请情况"]
+    wide = [[s.page_width.mm, s.page_height.mm] for d in (chinese, english) for s in d.sections]
+    assert [[round(mm) for mm in page] for page in wide] == [[210, 297], [297, 210]]
+    numbers = english.tables[1].columns[-1].width.mm
+    assert numbers > 20 > chinese.tables[1].columns[-1].width.mm

@@ -9,9 +9,10 @@ import pytest
 from services.events.vocabulary import APPLICANTS, OUTCOMES, ReviewKind
 from services.stats.cells import Cell, Number
 from services.stats.fold import Fold
-from services.stats.form import form_for, form_ids, load
+from services.stats.form import FORMS, BadForm, form_for, form_ids, load, parse
 from services.stats.layout import grid
-from services.stats.report import Report, check, failures, make_report, make_with_previous
+from services.stats.report import Report, failures, make_report, make_with_previous
+from services.stats.rules import check
 from tests.stats_events import answered, recorded, summary, tally
 
 CN = load("cn-2021")
@@ -114,7 +115,7 @@ def test_what_is_open_at_a_year_s_end_is_carried_over() -> None:
     found = make_with_previous(CN, "a", 2023, "2024-01-31", fold.cells)
     assert column(found, "requests", "legal-service") == {"1": 2, "2": 2, "3.1": 1, "3.4.3": 1, "3.7": 2, "4": 2}
     assert failures(CN, found) == [] and failures(CN, found, "warning") == []
-    assert {c.rule for c in found.checks} == {"R1", "R2", "R3", "R4", "Y1", "Y2"}
+    assert {c.rule for c in found.checks} == {"R1", "R2", "R3", "R4", "Y1", "Y2", "T1", "T2", "T3", "T4"}
 
 
 def test_an_end_before_the_receipt_fails_the_first_rule_in_both_years() -> None:
@@ -145,7 +146,7 @@ def changed(found: Report, table: str, row: str, column: str, by: int) -> Report
 )
 def test_one_wrong_number_is_named_by_the_rules_that_it_breaks(at: tuple[str, str, str], rules: set[str]) -> None:
     found = changed(report({}), *at, 1)
-    failed = [c for c in check(CN, found) if not c.ok]
+    failed = [c for c in check(CN, found.numbers()) if not c.ok]
     assert {c.rule for c in failed} == rules
     assert all(f"{at[0]}/" in c.detail for c in failed)
 
@@ -153,12 +154,12 @@ def test_one_wrong_number_is_named_by_the_rules_that_it_breaks(at: tuple[str, st
 def test_the_years_are_compared_where_the_year_before_is_known() -> None:
     before, now = report({}, 2022), report({Cell("a", 2023, "tally", "regulations-in-force"): 7})
     changed(before, "requests", "4", "business", 5)
-    warned = [c for c in check(CN, now, before) if not c.ok]
+    warned = [c for c in check(CN, now.numbers(), before.numbers()) if not c.ok]
     assert [(c.rule, c.detail) for c in warned] == [
         ("Y1", "requests/business: 2 0 not = previous:4 5"),
         ("Y2", "proactive/regulations: in-force 7 not = previous:in-force 0 + issued 0 - repealed 0"),
     ]
-    assert not [c for c in check(CN, now) if c.rule.startswith("Y")]
+    assert not [c for c in check(CN, now.numbers()) if c.rule.startswith("Y")]
 
 
 def test_of_several_organs_the_levels_add_up_each_with_its_latest() -> None:
@@ -215,3 +216,132 @@ def test_rows_from_memory_are_marked() -> None:
 )
 def test_a_year_has_its_form(year: int, statute: str, form_id: str) -> None:
     assert form_for(year, statute).id == form_id
+
+
+def tallied(form: str = "cn-2021", **counts: str) -> Report:
+    """A report of nothing but tallies, ``_`` in a measure's name for ``-``."""
+    fold = Fold()
+    for number, (measure, count) in enumerate(counts.items(), 1):
+        fold.apply(tally("a", number, count, measure.replace("_", "-"), measure, date(2023, 6, 1)))
+    return make_report(load(form), "a", 2023, "2024-01-31", fold.cells)
+
+
+TALLIES: list[tuple[str, dict[str, str], list[str]]] = [
+    # form, measures, what the rules find
+    ("cn-2021", {}, []),
+    ("cn-2021", {"regulations_issued": "3", "regulations_repealed": "1", "regulations_in_force": "9"}, []),
+    (
+        "cn-2021",
+        {"regulations_issued": "3"},
+        [
+            "T3 proactive/regulations: in-force 0 not given-with issued 3 + repealed 0",
+            "T4 proactive/regulations: issued 3 - repealed 0 not <= in-force 0",
+        ],
+    ),
+    (
+        "cn-2021",
+        {"normative_documents_repealed": "2"},
+        ["T3 proactive/normative-documents: in-force 0 not given-with issued 0 + repealed 2"],
+    ),
+    # None left in force is a level as well.
+    ("cn-2021", {"normative_documents_repealed": "2", "normative_documents_in_force": "0"}, []),
+    (
+        "cn-2021",
+        {"regulations_issued": "5", "regulations_repealed": "1", "regulations_in_force": "3"},
+        ["T4 proactive/regulations: issued 5 - repealed 1 not <= in-force 3"],
+    ),
+    (
+        "cn-2021",
+        {"regulations_in_force": "8.5"},
+        ["T1 proactive/regulations: issued 0 + repealed 0 + in-force 8.5 not whole"],
+    ),
+    ("cn-2021", {"licensing_decisions": "7", "penalty_decisions": "8", "coercion_decisions": "0"}, []),
+    ("cn-2021", {"licensing_decisions": "7.25"}, ["T2 proactive/licensing: decisions 7.25 not whole"]),
+    ("cn-2021", {"fees_collected": "59237.2449"}, []),
+    (
+        "cn-gz-2013",
+        {"proactive_published": "50", "proactive_published_full_text": "50", "normative_documents_new": "50"},
+        [],
+    ),
+    (
+        "cn-gz-2013",
+        {"proactive_published": "50", "proactive_published_full_text": "51"},
+        ["full-text-within-published proactive/count: published-full-text 51 not <= published 50"],
+    ),
+    (
+        "cn-gz-2013",
+        {"proactive_published": "3", "normative_documents_new": "4"},
+        ["normative-documents-within-published proactive/count: normative-documents-new 4 not <= published 3"],
+    ),
+    (
+        "cn-gz-2013",
+        {"proactive_published": "3.5"},
+        [
+            "published-whole proactive/count: published 3.5 + published-full-text 0 + normative-documents-new 0 "
+            "not whole"
+        ],
+    ),
+    ("cn-gz-2013", {"catalogue_items": "0.5"}, ["catalogue-whole requests/count: catalogue-items 0.5 not whole"]),
+    ("cn-gz-2013", {"page_views": "1000000", "enquiries_online": "3", "enquiries_in_person": "2"}, []),
+    (
+        "cn-gz-2013",
+        {"page_views": "0.1"},
+        ["enquiries-whole enquiries/count: online 0 + in-person 0 + page-views 0.1 not whole"],
+    ),
+    ("cn-2014", {"proactive_published": "9", "normative_documents_issued": "9"}, []),
+    (
+        "cn-2014",
+        {"proactive_published": "8", "normative_documents_issued": "9"},
+        ["normative-documents-within-published proactive/count: normative-documents 9 not <= published 8"],
+    ),
+    (
+        "cn-2014",
+        {"proactive_published": "8.5"},
+        ["published-whole proactive/count: published 8.5 + normative-documents 0 not whole"],
+    ),
+]
+
+
+@pytest.mark.parametrize(("form", "counts", "expected"), TALLIES)
+def test_tallies_have_rules_of_their_own(form: str, counts: dict[str, str], expected: list[str]) -> None:
+    found = tallied(form, **counts)
+    assert [f"{c.rule} {c.detail}" for c in found.checks if not c.ok] == expected
+
+
+def test_which_findings_about_tallies_are_errors_and_which_are_to_be_looked_at() -> None:
+    found = tallied(regulations_issued="3.5", licensing_decisions="0.5")
+    assert {c.rule for c in failures(CN, found)} == {"T1", "T2"}
+    assert {c.rule for c in failures(CN, found, "warning")} == {"T3", "T4"}
+
+
+def test_a_level_given_by_one_of_several_organs_is_given() -> None:
+    fold = Fold()
+    fold.apply(tally("a", 1, 2, "regulations-issued", "t1", date(2023, 6, 1)))
+    fold.apply(tally("b", 1, 5, "regulations-in-force", "t2", date(2023, 6, 1)))
+    alone = make_report(CN, "a", 2023, "2024-01-31", fold.cells)
+    both = make_report(CN, "a", 2023, "2024-01-31", fold.cells, organs={"a", "b"})
+    assert "T3" in {c.rule for c in failures(CN, alone, "warning")}
+    assert "T3" not in {c.rule for c in failures(CN, both, "warning")}
+
+
+BAD_RULES = [
+    ('relation = "whole"\nright = ["published"]', "expected nothing: whole is about the left side"),
+    ('relation = "<="', "expected at least one term"),
+    ('relation = "given-with"\nright = ["published"]', "published/count counts no level"),
+]
+
+
+@pytest.mark.parametrize(("text", "reason"), BAD_RULES)
+def test_a_rule_that_can_t_be_is_refused(text: str, reason: str) -> None:
+    rule = (
+        f'[[checks]]\nrule = "x"\nlabel = {{ zh = "x", en = "x" }}\ntable = "proactive"\nleft = ["published"]\n{text}\n'
+    )
+    with pytest.raises(BadForm, match=reason):
+        parse("cn-gz-2013.toml", (FORMS / "cn-gz-2013.toml").read_text("utf-8") + rule)
+
+
+def test_a_rule_about_a_number_that_the_form_has_not_is_refused() -> None:
+    rule = '[[checks]]\nrule = "x"\nlabel = { zh = "x", en = "x" }\ntable = "proactive"\nover = "columns"\n'
+    text = (FORMS / "cn-2021.toml").read_text("utf-8") + rule + 'left = ["issued"]\nrelation = "whole"\n'
+    with pytest.raises(BadForm, match="there is no number at licensing/issued"):
+        parse("cn-2021.toml", text)

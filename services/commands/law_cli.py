@@ -1,0 +1,64 @@
+"""The subcommands that need nothing but the law and the contract: ``due`` and ``schema``."""
+
+import json
+import sys
+from typing import Annotated
+
+import typer
+
+from services.commands.console import fail
+
+
+def due(
+    statute: Annotated[
+        str, typer.Option(help="CN, UK, SCT, US, EU, IE, AU, DE, IN, BR, CN-LICENSING, or a version.")
+    ] = "",
+    received: Annotated[str, typer.Option(help="The day of receipt, YYYY-MM-DD.")] = "",
+    channel: Annotated[str, typer.Option(help="How it was received; only some statutes ask.")] = "in-person",
+    as_of: Annotated[str, typer.Option(help="Judge it on this day; left out: today, by this machine's clock.")] = "",
+    as_json: Annotated[bool, typer.Option("--json", help="As JSON.")] = False,
+    jsonl: Annotated[
+        bool, typer.Option("--jsonl", help="Many cases: a JSON object a line in, one a line out.")
+    ] = False,
+    each_day: Annotated[bool, typer.Option("--each-day", help="Explain day by day instead of by ranges.")] = False,
+) -> None:
+    """When an answer is due, and why; no service needed."""
+    from services.commands import due as dues
+
+    if jsonl:
+        if statute or received:
+            fail("--jsonl reads whole cases from standard input; --statute and --received belong to a single one")
+        dues.many(sys.stdin.buffer, sys.stdout.buffer)
+        return
+    if not statute or not received:
+        fail("--statute and --received are needed (or --jsonl, to read cases from standard input)")
+    try:
+        found = dues.one(statute, received, channel, as_of, each_day)
+    except dues.Wrong as error:
+        fail(str(error))
+    if as_json:
+        typer.echo(json.dumps(found, ensure_ascii=False, indent=2))
+    else:
+        dues.show(found)
+
+
+def schema(
+    format: Annotated[str, typer.Option(help="json-schema, asyncapi or statute")] = "json-schema",
+    type: Annotated[str, typer.Option(help="One event type by its name, e.g. answer-issued.")] = "",
+) -> None:
+    """Print the JSON Schema of the events, the AsyncAPI document of the topics, or the schema of statute files."""
+    from services.events import asyncapi, schema
+    from services.statute import profile_schema
+
+    if format == "asyncapi":
+        document = asyncapi.asyncapi()
+    elif format == "statute":
+        document = profile_schema.schema()
+    elif format == "json-schema":
+        try:
+            document = schema.json_schema(type or None)
+        except schema.UnknownType as error:
+            fail(f"--type: {error}")
+    else:
+        fail(f"--format: expected json-schema, asyncapi or statute, got {format!r}")
+    typer.echo(json.dumps(document, ensure_ascii=False, indent=2))

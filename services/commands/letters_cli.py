@@ -1,0 +1,89 @@
+"""The subcommand ``dead-letters``: records that could not be applied, looked at, put back, or put aside."""
+
+import sys
+from collections.abc import Callable
+from pathlib import Path
+from typing import Annotated, Any
+
+import typer
+
+from services.commands.console import at_home, fail
+
+letters = typer.Typer(help="Records that could not be applied: looked at, put back, or put aside.")
+Names = Annotated[list[str], typer.Argument(help="topic/partition/offset, as `list` prints it.", metavar="NAME...")]
+
+
+def _letters(do: Callable[[Any, Any], Any]) -> Any:
+    """Run ``do(module, settings)``, a coroutine."""
+    import asyncio
+
+    from services.commands import dead_letters
+
+    def run(settings: Any) -> Any:
+        try:
+            return asyncio.run(do(dead_letters, settings))
+        except dead_letters.Failed as error:
+            fail(str(error))
+
+    return at_home(run)
+
+
+@letters.command("list")
+def letters_list(
+    state: Annotated[str, typer.Option(help="open, replayed, discarded or all.")] = "open",
+    limit: Annotated[int, typer.Option(min=1, help="At most so many, the oldest first.")] = 100,
+) -> None:
+    """Print dead letters, a line each: name, when, state, reason."""
+    if state not in ("open", "replayed", "discarded", "all"):
+        fail(f"--state: expected open, replayed, discarded or all, got {state!r}")
+    found, total = _letters(lambda module, settings: module.find(settings, "" if state == "all" else state, limit))
+    for letter in found:
+        line = f"{letter.name}\t{letter.recorded_at:%Y-%m-%d %H:%M:%SZ}\t{letter.state}\t{letter.reason}"
+        typer.echo(line.replace("\n", " "))
+    if len(found) < total:
+        typer.echo(f"{len(found)} of {total}", err=True)
+
+
+@letters.command("show")
+def letters_show(
+    name: Annotated[str, typer.Argument(help="topic/partition/offset, as `list` prints it.")],
+    raw: Annotated[
+        bool, typer.Option("--raw", help="Only the bytes, as they were: to be edited and replayed.")
+    ] = False,
+) -> None:
+    """Print all that is known of one dead letter."""
+
+    async def show(module: Any, settings: Any) -> Any:
+        return module, await module.show(settings, module.parse(name))
+
+    module, letter = _letters(show)
+    if raw:
+        sys.stdout.buffer.write(letter.value)
+    else:
+        typer.echo("\n".join(module.describe(letter)))
+
+
+@letters.command("replay")
+def letters_replay(
+    names: Names,
+    file: Annotated[Path | None, typer.Option(help="Put this in the place of the bytes; - for standard input.")] = None,
+    why: Annotated[str, typer.Option(help="Kept with the letter; no personal data.")] = "",
+) -> None:
+    """Put dead letters back onto the log, as they were or edited; they must be facts by now."""
+    if file is not None and len(names) > 1:
+        fail("--file: expected one name with it")
+    try:
+        edited = None if file is None else sys.stdin.buffer.read() if str(file) == "-" else file.read_bytes()
+    except OSError as error:
+        fail(f"{file}: {error.strerror}")
+    for line in _letters(lambda m, settings: m.replay(settings, [m.parse(name) for name in names], edited, why)):
+        typer.echo(line)
+
+
+@letters.command("discard")
+def letters_discard(
+    names: Names, why: Annotated[str, typer.Option(help="Kept with the letter; no personal data.")]
+) -> None:
+    """Put dead letters aside for good, with the reason."""
+    for line in _letters(lambda m, settings: m.discard(settings, [m.parse(name) for name in names], why)):
+        typer.echo(line)

@@ -1,0 +1,96 @@
+"""The subcommands of recovery: ``rebuild``, ``audit``, ``export``, ``restore``."""
+
+from collections.abc import Callable
+from pathlib import Path
+from typing import Annotated, Any, NoReturn
+
+import typer
+
+from services.commands.console import at_home, fail, progress
+
+Service = Annotated[str, typer.Option("--service", help="tracker, stats or all.")]
+
+
+def _each_service(service: str, verb: str, do: Callable[..., Any]) -> NoReturn:
+    """Run ``do`` for the services named, print what it found, and end with 0, or with 1 if there are differences."""
+    import asyncio
+
+    from services.commands.rebuild import SERVICES, Failed
+
+    names = SERVICES if service == "all" else (service,)
+    if not set(names) <= set(SERVICES):
+        fail(f"--service: expected one of {', '.join(SERVICES)}, all, got {service!r}")
+
+    def run(settings: Any) -> bool:
+        equal = True
+        for name in names:
+            try:
+                result = asyncio.run(do(settings, name, progress))
+            except Failed as error:
+                fail(str(error))
+            equal = _say(result, verb) and equal
+        return equal
+
+    raise typer.Exit(0 if at_home(run) else 1)
+
+
+def _say(result: Any, verb: str) -> bool:
+    """Print what became of a service's tables; whether they are equal to the log."""
+    for difference in result.differences.shown:
+        typer.echo(f"{result.service}: {difference}")
+    for kind, count in result.differences.counts.items():
+        typer.echo(f"{result.service}: {count} differences in {kind}")
+    for note in result.notes:
+        typer.echo(f"{result.service}: {note}", err=True)
+    equal = "no tables to compare with" if not result.compared else "equal" if result.equal else "DIFFERENT"
+    typer.echo(f"{verb} {result.service}: {equal}{'; put in place' if result.swapped else ''}")
+    return bool(result.equal)
+
+
+def rebuild(
+    service: Service = "all",
+    swap: Annotated[bool, typer.Option("--swap", help="Put the new tables in place even if they differ.")] = False,
+) -> None:
+    """Fold the tracker's and the stats' tables anew from the log and compare; equal ones are put in place."""
+    from services.commands import rebuild as command
+
+    _each_service(service, "rebuild", lambda s, name, progress: command.rebuild(s, name, progress, swap=swap))
+
+
+def audit(service: Service = "all") -> None:
+    """Recount every counter, and compare every row with the log; prints what differs, and changes nothing."""
+    from services.commands import rebuild as command
+
+    _each_service(service, "audit", command.check)
+
+
+def export(file: Annotated[Path, typer.Argument(help="The file to write; it must not exist.")]) -> None:
+    """Write the log and the published reports to a compressed file with a chain of checksums; goes on where it was."""
+    from services.commands import archive
+
+    def run(settings: Any) -> archive.Counted:
+        try:
+            return archive.export(settings, file, progress)
+        except archive.Failed as error:
+            fail(str(error))
+
+    counted = at_home(run)
+    typer.echo(f"{counted.records} records exported{_and(counted.publications)}")
+
+
+def restore(file: Annotated[Path, typer.Argument(help="A file that `shixian export` wrote.")]) -> None:
+    """Write an exported file into an empty cluster, each record at its old offset; goes on where it was stopped."""
+    from services.commands import archive
+
+    def run(settings: Any) -> archive.Counted:
+        try:
+            return archive.restore(settings, file, progress)
+        except archive.Failed as error:
+            fail(str(error))
+
+    counted = at_home(run)
+    typer.echo(f"{counted.records} records are in the log{_and(counted.publications)}")
+
+
+def _and(publications: int) -> str:
+    return f", and {publications} published reports are kept" if publications else ""

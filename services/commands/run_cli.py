@@ -1,0 +1,79 @@
+"""The subcommands that run the services, and those that feed them. Each imports what it needs when it runs."""
+
+import sys
+from pathlib import Path
+from typing import Annotated
+
+import typer
+
+from services.commands.console import fail, progress, read_settings, url_of
+
+Url = Annotated[str, typer.Option(help="Address of the service; by default this machine's.")]
+
+
+def up(
+    demo: Annotated[bool, typer.Option("--demo", help="Also post the 2013 sample and print its report.")] = False,
+    ops: Annotated[bool, typer.Option("--ops", help="Also run Prometheus and Alertmanager with the alerts.")] = False,
+) -> None:
+    """Run the whole system on this machine: Kafka, PostgreSQL and the three services, until Ctrl-C."""
+    from services.commands.up import Failed, run
+
+    try:
+        run(read_settings(), demo=demo, with_ops=ops)
+    except Failed as error:
+        fail(str(error))
+
+
+def _serve(name: str) -> None:
+    from importlib import import_module
+
+    from services.runtime.settings import SettingError
+
+    settings = read_settings()
+    try:
+        if name != "intake":
+            settings.require_postgres()
+    except SettingError as error:
+        fail(str(error))
+    import_module(f"services.{name}.__main__").main()
+
+
+def intake() -> None:
+    """Run the intake service: HTTP to facts."""
+    _serve("intake")
+
+
+def tracker() -> None:
+    """Run the tracker: facts to due dates and what follows from them."""
+    _serve("tracker")
+
+
+def stats() -> None:
+    """Run the stats service: counts, reports and metrics."""
+    _serve("stats")
+
+
+def post(
+    file: Annotated[Path, typer.Argument(help="JSON lines, a fact each; - for standard input.")], url: Url = ""
+) -> None:
+    """Post facts to intake, in their order; safe to repeat."""
+    from services.intake import client
+
+    try:
+        lines = sys.stdin.buffer.readlines() if str(file) == "-" else file.read_bytes().splitlines()
+    except OSError as error:
+        fail(f"{file}: {error.strerror}")
+    with progress(len(lines), "posting") as advance:
+        try:
+            accepted = client.post(url_of(read_settings().intake_port, url), lines, advance)
+        except (client.Refused, client.Unavailable) as error:
+            fail(f"{file}: {error}")
+    typer.echo(f"{accepted} facts accepted")
+
+
+def sample() -> None:
+    """Print the 2013 sample's facts as JSON lines (organ code gz-psb; the dates of single requests are invented)."""
+    from services import samples
+
+    for line in samples.sample():
+        sys.stdout.buffer.write(line + b"\n")

@@ -1,0 +1,80 @@
+"""A form's rules over a report's numbers: what must add up, be whole, or be given. Pure."""
+
+from collections.abc import Collection, Mapping
+
+from msgspec import Struct
+
+from services.stats.cells import Number
+from services.stats.form import Form, FormTable, Rule, Term
+
+Place = tuple[str, str]
+"""A table and a row."""
+Numbers = Mapping[Place, Mapping[str, Number]]
+
+
+class Check(Struct, frozen=True):
+    """One rule of the form, in one column (or row), and whether it holds."""
+
+    rule: str
+    ok: bool
+    detail: str
+    """The table, the cells compared and their numbers."""
+
+
+def check(
+    form: Form, now: Numbers, before: Numbers | None = None, known: Collection[str] | None = None
+) -> tuple[Check, ...]:
+    """The form's rules, each column by column (or row by row).
+
+    ``before`` are the numbers of the year before, ``known`` the measures whose levels somebody gave; a rule that needs
+    one of them is left out where it is None.
+    """
+    found: list[Check] = []
+    for rule in form.checks:
+        table = form.table(rule.table)
+        if table is None or (rule.looks_back and before is None) or (rule.relation == "given-with" and known is None):
+            continue
+        others = [c.id for c in table.columns] if rule.over == "rows" else [r.id for r in table.rows]
+        for other in others:
+            if not rule.only or other in rule.only:
+                found.append(_check(table, rule, other, now, before or {}, known or ()))
+    return tuple(found)
+
+
+def _check(table: FormTable, rule: Rule, other: str, now: Numbers, before: Numbers, known: Collection[str]) -> Check:
+    def number(text: str) -> Number:
+        term = Term.read(text)
+        row, column = (term.id, other) if rule.over == "rows" else (other, term.id)
+        value = (before if term.previous else now)[rule.table, row][column]
+        return -value if term.minus else value
+
+    left, right = [number(t) for t in rule.left], [number(t) for t in rule.right]
+    match rule.relation:
+        case "=":
+            ok = sum(left) == sum(right)
+        case "<=":
+            ok = sum(left) <= sum(right)
+        case "whole":
+            ok = all(n == int(n) for n in left)
+        case "given-with":
+            ok = sum(right) <= 0 or all(_is_given(table, rule, other, t, known) for t in rule.left)
+    relation = rule.relation if ok else f"not {rule.relation}"
+    said = [_sum(terms, numbers) for terms, numbers in ((rule.left, left), (rule.right, right))]
+    return Check(rule.rule, ok, f"{rule.table}/{other}: {said[0]} {relation} {said[1]}".rstrip())
+
+
+def _is_given(table: FormTable, rule: Rule, other: str, text: str, known: Collection[str]) -> bool:
+    term = Term.read(text)
+    at = (term.id, other) if rule.over == "rows" else (other, term.id)
+    row = next(r for r in table.rows if r.id == at[0])
+    counts = row.counting(next(c for c in table.columns if c.id == at[1]))
+    return counts is not None and any(measure in known for measure in counts.measure or ())
+
+
+def _sum(terms: tuple[str, ...], numbers: list[Number]) -> str:
+    text = ""
+    for term, number in zip(terms, numbers, strict=True):
+        minus = term.startswith("-")
+        sign = (" - " if minus else " + ") if text else ("-" if minus else "")
+        text += f"{sign}{term.removeprefix('-')} {-number if minus else number}"
+    return text

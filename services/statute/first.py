@@ -1,0 +1,35 @@
+"""The first response: when the organ first told the applicant something of how the request is handled.
+
+That is a notice to clarify, to pay, of an extension or of a deferral, or else the answer itself. What third parties
+were asked is not said to the applicant, and a withdrawal is the applicant's own; neither is a response. A notice that
+the law finds against is one all the same: the applicant had it.
+"""
+
+from datetime import date
+
+from msgspec.structs import replace
+
+from services.statute import clock as clocks
+from services.statute.draft import legal_date
+from services.statute.run import Run, limit_clock
+
+NOTICES = frozenset({"clarification-requested", "fee-notified", "extension-granted", "volume-deferred"})
+
+
+def first_response(run: Run, used: int | None) -> tuple[date | None, int | None]:
+    """The day of the first response, and the days of the limit's unit used by its end, counted from the receipt.
+
+    Days on which others were asked are left out as they are until the final response; what a notice itself stops or
+    sets anew begins with it, so it bears on nothing before. ``used`` are the days until the end, if there is one.
+    """
+    end = run.end
+    days = [legal_date(f) for f in run.draft.moves if f.name in NOTICES]
+    told = [on for on in days if end is None or on <= end[0]]
+    if end is not None and end[1] == "answered" and all(on >= end[0] for on in told):
+        return end[0], used
+    if not told:
+        return None, None
+    first = min(told)
+    gaps = tuple(s.days for s in run.steps if s.days and s.fact.name not in NOTICES)
+    clock = replace(limit_clock(run.profile.answer, run.received_on, run.profile, run.calendar), excluded=gaps)
+    return first, max(0, clocks.used(clock, run.calendar, first))
