@@ -67,6 +67,10 @@ def test_an_overdue_request_reaches_the_webhook_and_its_answer_settles_it(watche
     page = watched.http.get(notes["link"])
     assert page.status_code == 200
     assert oldest in page.text
+    page = watched.http.get(notes["oldest_link"])
+    assert " " not in notes["oldest_link"]
+    assert page.status_code == 200
+    assert f"<h1>{oldest} " in page.text
 
     # Of these some are overdue as well, and some due soon: that alert is held back while the worse one stands.
     watched.post(*(received(f"R-{days}", ago(days), "in-person", organ) for days in range(20, 36)))
