@@ -46,7 +46,7 @@ _KNOWN = (
 
 
 _ALL_ENDED = (
-    "Everything else was stopped, the data stay. Start it again: it goes on where it was.\n"
+    "Everything else was stopped, the data stay; start it again and it goes on where it was. "
     "其余部分均已停止，数据保留；重新启动即从中断处继续。"
 )
 
@@ -102,10 +102,15 @@ def run(settings: Settings, *, demo: bool, with_ops: bool = False) -> None:
         watched = await asyncio.to_thread(ops.pages, _ops_ports(settings)) if with_ops else {}
         _addresses(settings, demo, watched)
 
+    children: list[Service] = []
     try:
-        run_up(settings, services(settings) + (watching(settings) if with_ops else []), on_ready)
+        children += services(settings) + (watching(settings) if with_ops else [])
+        run_up(settings, children, on_ready)
     except ServiceDied as error:
-        raise Failed(f"{error}\n{_ALL_ENDED}") from error
+        # A child's last lines stand above already, each on a line of its own.
+        shown = error.name in {child.name for child in children}
+        what = str(error).partition("\n")[0] if shown else str(error)
+        raise Failed(f"{what}. {_ALL_ENDED}") from error
     except _KNOWN as error:
         raise Failed(str(error)) from error
 
