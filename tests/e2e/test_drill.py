@@ -1,6 +1,8 @@
 """The drill of docs/operations.md: the log out of a file into a new home, and everything else made from it again."""
 
 import json
+import os
+import signal
 from pathlib import Path
 
 from tests.e2e.conftest import System
@@ -22,3 +24,14 @@ def test_the_log_in_a_file_brings_everything_back(system: System, short_folder: 
         assert after["tables"] == before["tables"]
     finally:
         drill.stop()
+
+
+def test_when_one_part_is_killed_up_ends_and_says_in_one_line_what_to_do(short_folder: Path) -> None:
+    system = System(short_folder / "killed")
+    system.start()
+    children = Path(f"/proc/{system.process.pid}/task/{system.process.pid}/children").read_text().split()
+    (tracker,) = (int(c) for c in children if b"services.tracker" in Path(f"/proc/{c}/cmdline").read_bytes())
+    os.kill(tracker, signal.SIGKILL)
+    assert system.process.wait(20) == 2
+    told = system.errors.read_text().splitlines()[-1]
+    assert told.startswith("shixian: tracker ended by SIGKILL. Everything else was stopped, the data stay")
