@@ -45,12 +45,16 @@ def suppressed(watched: Watched, name: str, **labels: str) -> None:
     eventually(look, 45)
 
 
-def overdue(watched: Watched, organ: str) -> list[str]:
-    """The overdue requests as the tracker's board has them, the oldest first."""
+def requests(watched: Watched, organ: str, status: str) -> list[str]:
+    """The requests of that status as the tracker's board has them, the oldest first."""
     page = watched.http.get(
-        f"{watched.url('tracker')}/v1/requests", params={"status": "overdue", "organ": organ, "limit": 100}
+        f"{watched.url('tracker')}/v1/requests", params={"status": status, "organ": organ, "limit": 100}
     ).raise_for_status()
     return [request["id"] for request in page.json()["requests"]]
+
+
+def overdue(watched: Watched, organ: str) -> list[str]:
+    return requests(watched, organ, "overdue")
 
 
 def test_an_overdue_request_reaches_the_webhook_and_its_answer_settles_it(watched: Watched) -> None:
@@ -82,7 +86,10 @@ def test_an_overdue_request_reaches_the_webhook_and_its_answer_settles_it(watche
 
     watched.post(*(answered(request, TODAY.isoformat()) for request in late))
     settled(watched, "RequestOverdue", organ=organ)
-    firing(watched, "RequestDueSoon", organ=organ)
+    soon = firing(watched, "RequestDueSoon", organ=organ)["annotations"]["link"]
+    page = watched.http.get(soon)
+    left = requests(watched, organ, "due-today") + requests(watched, organ, "open")
+    assert left and all(request in page.text for request in left)
     assert overdue(watched, organ) == []
     # Of the breach the officers heard when it began and when it ended; seconds of evaluation between made no noise.
     told = [
