@@ -18,6 +18,7 @@ from services.runtime.problems import ProblemError
 from services.tracker import board
 from services.tracker.api import Deps
 from services.tracker.board import STATUSES, Page, Query, Wanted
+from services.tracker.remarks import chinese
 from services.tracker.words import EVENT_WORDS, LIMIT_WORDS, STATUS_WORDS, WAITING_WORDS, WORDS
 from services.tracker.world import World
 
@@ -54,7 +55,13 @@ def render(template: str, lang: Lang, **values: Any) -> str:
         kind, _, name = text.partition(" ")
         return " ".join((say(WAITING_WORDS[kind]), name)).strip() if kind in WAITING_WORDS else text
 
-    shared = {"lang": lang, "html_lang": "zh-CN" if lang == "zh" else "en", "say": say, "awaited": awaited}
+    shared = {
+        "lang": lang,
+        "html_lang": "zh-CN" if lang == "zh" else "en",
+        "say": say,
+        "awaited": awaited,
+        "remark": chinese if lang == "zh" else str,
+    }
     return _environment().get_template(template).render(**shared, **_WORDS_BY_CODE, **values)
 
 

@@ -96,3 +96,17 @@ def test_an_organ_with_tallies_is_no_request_that_waits(posted: System) -> None:
 
 def test_unfinished_is_every_status_before_an_end() -> None:
     assert set(STATUSES) - set(UNFINISHED) == {"answered", "closed", "retracted"}
+
+
+def test_a_remark_is_said_in_the_readers_language(page: Page, posted: System) -> None:
+    late = {"decided_on": "2026-05-06", "notified_on": "2026-05-06", "amount": 20}
+    facts = [raw("extension-granted", ID, late)]
+    httpx.post(f"{posted.intake}/v1/events", json=facts).raise_for_status()
+    eventually(lambda: httpx.get(f"{posted.tracker}/v1/requests/{ID}").json()["flags"] or None)
+    for lang, said in (
+        ("zh", "已过期限 2026-04-08，不能补救"),
+        ("en", "after the limit of 2026-04-08; it cures nothing"),
+    ):
+        page.goto(f"{posted.tracker}/requests/{ID}?lang={lang}")
+        assert said in page.inner_text(".flags")
+        assert said in page.inner_text("table")
