@@ -87,6 +87,7 @@ def _worker(topic: str) -> Any:
         handled={tp: 0},
         written_at={},
         batches=0,
+        records=0,
         stall_limit=0.0,
         stalled_seconds=lambda: 0.0,
     )

@@ -81,7 +81,7 @@ def build() -> Any:
                         "stopped 停止": _each("shixian_requests_open", ',state="stopped"'),
                         "provisional 暂定": _each("shixian_requests_provisional"),
                     },
-                    links={"organ": BOARD, "overdue 逾期": f"{BOARD}&status=overdue"},
+                    links={"organ": f"{BOARD}&status=unfinished", "overdue 逾期": f"{BOARD}&status=overdue"},
                 ),
                 rows_of(
                     "Longest overdue 逾期最久",
@@ -101,7 +101,7 @@ def build() -> Any:
                         "overdue 逾期": f"max by (organ, limit) (shixian_limits_overdue{{{MINE}}})",
                         "3 days 三日": f'max by (organ, limit) (shixian_limits_due_within{{{MINE},days="3"}})',
                     },
-                    links={"organ": BOARD},
+                    links={"organ": f"{BOARD}&status=unfinished"},
                     width=HALF,
                 ),
             ],

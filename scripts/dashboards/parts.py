@@ -9,7 +9,7 @@ from grafana_foundation_sdk.models import dashboard as models
 from grafana_foundation_sdk.models.prometheus import PromQueryFormat
 
 SOURCE = models.DataSourceRef(type_val="prometheus", uid="${source}")
-FULL, HALF, THIRD, SIXTH = 24, 12, 8, 4
+FULL, HALF, THIRD, QUARTER, SIXTH = 24, 12, 8, 6, 4
 
 Panel = Any
 """The builders of panels share no type."""

@@ -2,13 +2,29 @@
 
 from typing import Any
 
-from scripts.dashboards.parts import HALF, NONE_IS_GOOD, ONE_IS_GOOD, THIRD, choice, course, levels, number, page
+from scripts.dashboards.parts import (
+    HALF,
+    NONE_IS_GOOD,
+    ONE_IS_GOOD,
+    QUARTER,
+    THIRD,
+    choice,
+    course,
+    levels,
+    number,
+    page,
+)
 
 MINE = 'service=~"$service"'
 
 
 def _quantile(share: float, buckets: str, by: str = "service") -> str:
     return f"histogram_quantile({share}, sum by (le, {by}) (rate({buckets}[$__rate_interval])))"
+
+
+def _batch_size() -> str:
+    applied = f"sum by (service) (rate(shixian_consumer_%s_total{{{MINE}}}[$__rate_interval]))"
+    return f"{applied % 'records'} / {applied % 'batches'}"
 
 
 def build() -> Any:
@@ -118,7 +134,7 @@ def build() -> Any:
                         "case events": "sum(rate(shixian_stats_events_total[$__rate_interval]))",
                     },
                     unit="eps",
-                    width=THIRD,
+                    width=QUARTER,
                 ),
                 course(
                     "Batches",
@@ -128,13 +144,19 @@ def build() -> Any:
                         "stats": _quantile(0.99, "shixian_stats_batch_seconds_bucket"),
                     },
                     unit="s",
-                    width=THIRD,
+                    width=QUARTER,
+                ),
+                course(
+                    "Batch size",
+                    "Records a batch, on average.",
+                    {"{{service}}": _batch_size()},
+                    width=QUARTER,
                 ),
                 course(
                     "Outbox",
                     "Case events decided and not in the log yet.",
                     {"events": "max(shixian_tracker_outbox_events)"},
-                    width=THIRD,
+                    width=QUARTER,
                 ),
             ],
             "Clock": [

@@ -4,6 +4,7 @@ import asyncio
 import os
 import sys
 import time
+from collections.abc import Mapping
 from dataclasses import replace
 from datetime import UTC, datetime
 from pathlib import Path
@@ -37,11 +38,16 @@ _KNOWN = (
     PostgresFailed,
     PortTaken,
     NotReady,
-    ServiceDied,
     ops.ProgramMissing,
     BadConfig,
     client.Unavailable,
     reporting.Failed,
+)
+
+
+_ALL_ENDED = (
+    "Everything else was stopped, the data stay; start it again and it goes on where it was. "
+    "其余部分均已停止，数据保留；重新启动即从中断处继续。"
 )
 
 
@@ -65,11 +71,15 @@ def services(settings: Settings) -> list[Service]:
 
 def watching(settings: Settings) -> list[Service]:
     """Prometheus and Alertmanager with our rules. Raises ``ProgramMissing``, ``PortTaken`` or ``BadConfig``."""
-    own = Config(tracker_url=f"http://127.0.0.1:{settings.tracker_port}")
+    own = Config(tracker_url=settings.tracker_address)
     config = load(Path(settings.alert_config), own) if settings.alert_config else own
     ports = {"intake": settings.intake_port, "tracker": settings.tracker_port, "stats": settings.stats_port}
     files = local.files(config, ports, settings.alertmanager_port, settings.alert_webhook)
-    return ops.services(settings.home, ops.Ports(settings.prometheus_port, settings.alertmanager_port), files)
+    return ops.services(settings.home, _ops_ports(settings), files)
+
+
+def _ops_ports(settings: Settings) -> ops.Ports:
+    return ops.Ports(settings.prometheus_port, settings.alertmanager_port)
 
 
 def run(settings: Settings, *, demo: bool, with_ops: bool = False) -> None:
@@ -89,10 +99,18 @@ def run(settings: Settings, *, demo: bool, with_ops: bool = False) -> None:
     async def on_ready() -> None:
         if demo:
             await asyncio.to_thread(_demo, settings)
-        _addresses(settings, demo, with_ops)
+        watched = await asyncio.to_thread(ops.pages, _ops_ports(settings)) if with_ops else {}
+        _addresses(settings, demo, watched)
 
+    children: list[Service] = []
     try:
-        run_up(settings, services(settings) + (watching(settings) if with_ops else []), on_ready)
+        children += services(settings) + (watching(settings) if with_ops else [])
+        run_up(settings, children, on_ready)
+    except ServiceDied as error:
+        # A child's last lines stand above already, each on a line of its own.
+        shown = error.name in {child.name for child in children}
+        what = str(error).partition("\n")[0] if shown else str(error)
+        raise Failed(f"{what}. {_ALL_ENDED}") from error
     except _KNOWN as error:
         raise Failed(str(error)) from error
 
@@ -126,7 +144,7 @@ def _holds(report: Report, expected: Report) -> bool:
     return all(found.get(cell, 0) >= value for cell, value in _cells(expected).items())
 
 
-def _addresses(settings: Settings, demo: bool, with_ops: bool) -> None:
+def _addresses(settings: Settings, demo: bool, watched: Mapping[str, str]) -> None:
     console = Console()
     console.print()
     banner = "时限 Shixian is up. 系统已启动。  Ctrl-C stops it, the data stay. 按 Ctrl-C 停止，数据保留。"
@@ -139,8 +157,8 @@ def _addresses(settings: Settings, demo: bool, with_ops: bool) -> None:
         ("报送 post facts to", f"http://127.0.0.1:{settings.intake_port}/v1/events"),
         ("数据 data", str(settings.home)),
     ]
-    if with_ops:
-        rows.insert(-1, ("告警 alerts", f"http://127.0.0.1:{settings.alertmanager_port}/"))
-        rows.insert(-1, ("监控 Prometheus", f"http://127.0.0.1:{settings.prometheus_port}/alerts"))
+    if watched:
+        rows.insert(-1, ("告警 alerts", watched["alertmanager"]))
+        rows.insert(-1, ("监控 Prometheus", watched["prometheus"]))
     for label, value in rows:
         console.print(f"  {label}  {value}", soft_wrap=True, highlight=False)

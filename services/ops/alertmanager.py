@@ -110,7 +110,7 @@ def example(config: Config) -> dict[str, Any]:
             "smtp_smarthost": "mail.authority.example:587",
             "smtp_from": "shixian@authority.example",
             "smtp_auth_username": "shixian",
-            "smtp_auth_password_file": "/etc/alertmanager/secrets/smtp-password",
+            "smtp_auth_password_file": "/run/secrets/smtp-password",
         },
     )
 

@@ -23,6 +23,16 @@ def rule_files(config: Config) -> dict[str, dict[str, Any]]:
     return {name: group(name, config, module.rules(config)) for name, module in SUBJECTS.items()}
 
 
+def operator_rules(config: Config) -> dict[str, Any]:
+    """All rules as one object for the Prometheus operator."""
+    return {
+        "apiVersion": "monitoring.coreos.com/v1",
+        "kind": "PrometheusRule",
+        "metadata": {"name": "shixian", "labels": {"app.kubernetes.io/name": "shixian"}},
+        "spec": {"groups": [one for rules in rule_files(config).values() for one in rules["groups"]]},
+    }
+
+
 def configuration(
     config: Config, targets: Mapping[str, Sequence[str]], alertmanagers: Sequence[str], rules: str = "rules/*.yaml"
 ) -> dict[str, Any]:

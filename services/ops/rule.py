@@ -43,9 +43,14 @@ def group(name: str, config: Config, rules: list[Rule]) -> dict[str, Any]:
     return {"groups": [{"name": f"shixian-{name}", "interval": config.evaluate, "rules": rules}]}
 
 
-def first_label(query: str, label: str) -> str:
-    """A template: the value of ``label`` of the first series of ``query`` (``%s`` in it: the alert's organ)."""
-    return f'{{{{ with printf "{query}" $labels.organ | query }}}}{{{{ . | first | label "{label}" }}}}{{{{ end }}}}'
+def first_label(query: str, label: str, *, in_path: bool = False) -> str:
+    """A template: the value of ``label`` of the first series of ``query`` (``%s`` in it: the alert's organ).
+
+    ``in_path``: quoted for the path of a URL, where a space is no plus.
+    """
+    quoted = ' | urlquery | reReplaceAll "[+]" "%20"' if in_path else ""
+    shown = f'. | first | label "{label}"{quoted}'
+    return f'{{{{ with printf "{query}" $labels.organ | query }}}}{{{{ {shown} }}}}{{{{ end }}}}'
 
 
 def first_value(query: str, shown: str = "") -> str:

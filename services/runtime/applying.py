@@ -146,6 +146,7 @@ async def apply(
                 await _once(pool, schema, batch, (low, high), [], [letter], effect, done)
     if done.letters:
         first_letter = done.letters[0]
+        record = next(r for r in batch.records if r.offset == first_letter.offset)
         log.warning(
             "dead_letters",
             topic=batch.topic,
@@ -153,6 +154,7 @@ async def apply(
             count=len(done.letters),
             first_offset=first_letter.offset,
             first_reason=first_letter.reason,
+            **tracing.identity(record),
         )
     return done
 

@@ -80,6 +80,9 @@ class WorkerCollector(Collector):
         yield self._one(GaugeMetricFamily, "partitions", "Partitions that this process owns.", len(lag))
         yield self._one(CounterMetricFamily, "batches", "Batches applied.", worker.batches)
         yield self._one(
+            CounterMetricFamily, "records", "Records of the batches applied: by batches, their size.", worker.records
+        )
+        yield self._one(
             GaugeMetricFamily,
             "stalled_seconds",
             "How long the worker has had work and made no progress without a stated reason; the watchdog's measure.",

@@ -42,7 +42,7 @@ class Settings:
     tracker_port: int = 8702
     stats_port: int = 8703
     tracker_url: str = ""
-    """Where readers of the reports reach the tracker's explanations; empty: its port on this machine."""
+    """Where readers of reports and alerts reach the tracker's pages; empty: its port on this machine."""
     kafka_port: int = 19092
     """The embedded broker's port (its controller takes the next one); 0: any free pair."""
     prometheus_port: int = 9090

@@ -12,6 +12,7 @@ from typing import Any
 import asyncpg
 from aiokafka import TopicPartition
 from aiokafka.admin import AIOKafkaAdminClient
+from aiokafka.errors import GroupCoordinatorNotAvailableError
 
 from services.events import brokers
 from services.runtime.database import Conn
@@ -19,6 +20,8 @@ from services.runtime.migrations import MigrationRefused, migrate, schema_name
 
 IDLE_SECONDS = 15.0
 """How long a group may take to notice that its last member is gone: longer than a session lasts."""
+COORDINATOR_SECONDS = 30.0
+"""How long a cluster may take to name the coordinator of a group, which a new one has to choose first."""
 
 
 class InUse(RuntimeError):
@@ -156,5 +159,14 @@ async def require_idle(bootstrap: str, group: str, seconds: float = IDLE_SECONDS
 
 
 async def _members(admin: Any, group: str) -> int:
-    (answer,) = await admin.describe_consumer_groups([group])
-    return sum(len(described[5]) for described in answer.groups)
+    limit = asyncio.get_running_loop().time() + COORDINATOR_SECONDS
+    while True:
+        try:
+            (answer,) = await admin.describe_consumer_groups([group])
+        except GroupCoordinatorNotAvailableError:
+            # The first question about a group of a new cluster makes the topic that answers it.
+            if asyncio.get_running_loop().time() > limit:
+                raise
+            await asyncio.sleep(0.5)
+            continue
+        return sum(len(described[5]) for described in answer.groups)

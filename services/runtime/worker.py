@@ -92,6 +92,8 @@ class BatchWorker:
         self.handled: dict[TopicPartition, int] = {}
         """The next offset of each owned partition: what lies below is applied."""
         self.batches = 0
+        self.records = 0
+        """Records of the batches applied, those of a repeated batch as often as it was."""
         self.progressed_at = time.monotonic()
         self.written_at: dict[TopicPartition, float] = {}
         """When the last record applied of each partition was written, in seconds since 1970."""
@@ -183,6 +185,7 @@ class BatchWorker:
         self.handled[batch.tp] = max(batch.next_offset, self.handled.get(batch.tp, 0))
         self.written_at[batch.tp] = batch.records[-1].timestamp / 1000
         self.batches += 1
+        self.records += len(batch.records)
         self.progressed_at = time.monotonic()
 
 

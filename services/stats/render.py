@@ -3,7 +3,6 @@
 from collections.abc import Mapping
 from decimal import Decimal
 from functools import cache
-from importlib.resources import files
 from types import MappingProxyType
 from typing import Any
 
@@ -12,6 +11,7 @@ from jinja2 import Environment, PackageLoader, StrictUndefined
 from msgspec import Struct
 
 from services.events.vocabulary import Label
+from services.runtime import styles
 from services.stats.form import Form
 from services.stats.layout import grid, printed
 from services.stats.report import Lang, Report, said
@@ -59,7 +59,7 @@ def rule_label(form: Form, rule: str, lang: Lang) -> str:
 
 def stylesheet() -> str:
     """The pages' CSS."""
-    return (files("services.stats") / "static" / "stats.css").read_text("utf-8")
+    return styles.stylesheet("services.stats", "stats.css")
 
 
 @cache

@@ -1,5 +1,6 @@
 """What the pages say, in Chinese and English."""
 
+from services.events.names import NAMES as NAMES
 from services.events.vocabulary import Label
 
 WORDS: dict[str, Label] = {
@@ -93,49 +94,3 @@ WORDS: dict[str, Label] = {
     "no_share": Label("—", "—"),
     "median": Label("中位数", "median"),
 }
-
-NAMES: dict[str, Label] = {
-    "in-person": Label("当面", "in person"),
-    "post": Label("信函", "by letter"),
-    "fax": Label("传真", "by fax"),
-    "email": Label("电子邮件", "by e-mail"),
-    "online": Label("网上", "online"),
-    "natural-person": Label("自然人", "natural person"),
-    "business": Label("商业企业", "business"),
-    "research-institution": Label("科研机构", "research institution"),
-    "public-interest": Label("社会公益组织", "public-interest organisation"),
-    "legal-service": Label("法律服务机构", "legal service"),
-    "other-organisation": Label("其他组织", "other organisation"),
-    "granted": Label("予以公开", "granted"),
-    "already-published": Label("已主动公开", "published already"),
-    "granted-in-part": Label("部分公开", "granted in part"),
-    "refused-state-secret": Label("国家秘密", "refused: state secret"),
-    "refused-other-law": Label("法律法规禁止", "refused: other law"),
-    "refused-security-stability": Label("危及“三安全一稳定”", "refused: security or stability"),
-    "refused-third-party": Label("第三方权益", "refused: third party"),
-    "refused-internal-affairs": Label("内部事务信息", "refused: internal affairs"),
-    "refused-deliberative": Label("过程性信息", "refused: deliberative"),
-    "refused-enforcement-file": Label("行政执法案卷", "refused: enforcement file"),
-    "refused-registry-enquiry": Label("行政查询事项", "refused: register enquiry"),
-    "does-not-exist": Label("信息不存在", "does not exist"),
-    "not-this-organ": Label("非本机关信息", "not this organ's"),
-    "needs-creation": Label("需另行制作", "would have to be created"),
-    "unclear": Label("内容不明确", "unclear"),
-    "petition": Label("信访举报投诉", "petition"),
-    "repeat": Label("重复申请", "repeated"),
-    "published-material": Label("公开出版物", "published material"),
-    "vexatious-volume": Label("大量反复申请", "excessive"),
-    "reconfirmation": Label("要求确认已获取信息", "confirmation"),
-    "clarification-lapsed": Label("逾期不补正", "not clarified in time"),
-    "fee-lapsed": Label("逾期不缴费", "fee not paid in time"),
-    "other": Label("其他", "other"),
-    "in-time": Label("按期", "in time"),
-    "late": Label("逾期", "late"),
-    "reconsideration": Label("行政复议", "reconsideration"),
-    "litigation-direct": Label("直接起诉", "lawsuit without reconsideration"),
-    "litigation-after-reconsideration": Label("复议后起诉", "lawsuit after reconsideration"),
-    "complaint": Label("投诉", "complaint"),
-    "upheld": Label("维持", "upheld"),
-    "corrected": Label("纠正", "corrected"),
-}
-"""Names of the contract's values."""

@@ -14,7 +14,7 @@ from services.runtime.clock import Clock
 from services.runtime.database import Pool
 from services.runtime.problems import FieldProblem, ProblemError, described
 from services.tracker import board, ics, preview
-from services.tracker.board import Detail, Page, Query, Status
+from services.tracker.board import Detail, Page, Query, Wanted
 from services.tracker.world import World
 
 MOST = 1000
@@ -39,14 +39,17 @@ def handlers(deps: Deps) -> list[ControllerRouterHandler]:
 
     @get("/v1/requests", responses={400: described("A parameter is not what it should be.")})
     async def requests(
-        status: Status | None = None,
+        status: Wanted | None = None,
         organ: str | None = None,
         due_from: date | None = None,
         due_through: date | None = None,
         limit: Annotated[int, Parameter(ge=1, le=MOST)] = 100,
         cursor: str | None = None,
     ) -> Page:
-        """Requests, the soonest due first; the status is as of now, in the organ's time zone."""
+        """Requests, the soonest due first; the status is as of now, in the organ's time zone.
+
+        ``unfinished`` is every status before a request's end.
+        """
         query = Query(status, organ, due_from, due_through, limit, cursor)
         try:
             return await board.requests(deps.pool, query, deps.world, deps.clock.now())

@@ -7,7 +7,7 @@ wrong. The statuses part the time of a request without gap or overlap.
 from base64 import urlsafe_b64decode, urlsafe_b64encode
 from dataclasses import dataclass
 from datetime import date, datetime, timedelta
-from typing import Any
+from typing import Any, Literal
 
 import msgspec
 from msgspec import Struct
@@ -22,6 +22,8 @@ from services.tracker.case import Case, account
 from services.tracker.store import SCHEMA, decode_case
 from services.tracker.world import World
 
+Wanted = Status | Literal["unfinished"]
+UNFINISHED: tuple[Status, ...] = ("overdue", "due-today", "open", "stopped", "unconfirmed", "waiting")
 _ORDER = "coalesce(due_on, DATE '9999-12-31'), subject"
 
 
@@ -81,7 +83,7 @@ class Detail(Item, frozen=True, kw_only=True):
 class Query:
     """Which requests to list; dates are local dates of the organ."""
 
-    status: Status | None = None
+    status: Wanted | None = None
     organ: str | None = None
     due_from: date | None = None
     due_through: date | None = None
@@ -126,7 +128,8 @@ def detail(case: Case, world: World, now: datetime, each_day: bool = False) -> D
 
 def _where(query: Query, now: datetime) -> tuple[list[str], list[Any]]:
     """Conditions that narrow the rows; the exact status is settled after, in the organ's zone."""
-    conditions, values = ["state <> 'organ'"], []
+    # A row without anything to wait for holds what counts outside requests (an organ's tallies), and is none.
+    conditions, values = ["state <> 'organ'", "(state <> 'waiting' OR waiting_for <> '')"], []
 
     def also(condition: str, value: Any) -> None:
         values.append(value)
@@ -141,6 +144,8 @@ def _where(query: Query, now: datetime) -> tuple[list[str], list[Any]]:
     if query.status in ("overdue", "due-today"):
         conditions.append("state = 'open'")
         also("due_on <= {}", (now + timedelta(days=1)).date())
+    elif query.status == "unfinished":
+        conditions.append("state IN ('open', 'stopped', 'unconfirmed', 'waiting')")
     elif query.status is not None:
         also("state = {}", query.status)
     if query.cursor is not None:
@@ -175,7 +180,7 @@ async def requests(pool: Pool, query: Query, world: World, now: datetime) -> Pag
         )
         for row in rows[: query.limit]:
             item = Item(**_fields(decode_case(row["body"]), world, now))
-            if query.status in (None, item.status):
+            if _fits(query, item.status):
                 found.append(item)
             cursor = _cursor(row["due_on"], row["subject"])
             if len(found) == query.limit:
@@ -187,13 +192,19 @@ async def requests(pool: Pool, query: Query, world: World, now: datetime) -> Pag
     return Page(as_of=now, requests=found, next=cursor)
 
 
+def _fits(query: Query, status: Status) -> bool:
+    return query.status in (None, status) or (query.status == "unfinished" and status in UNFINISHED)
+
+
 def _at(query: Query, cursor: str | None) -> Query:
     return Query(query.status, query.organ, query.due_from, query.due_through, query.limit, cursor)
 
 
 async def request(pool: Pool, subject: str, world: World, now: datetime, each_day: bool = False) -> Detail | None:
     """One request, or None."""
-    row = await pool.fetchrow(f"SELECT body FROM {SCHEMA}.cases WHERE subject = $1", subject)
+    row = await pool.fetchrow(
+        f"SELECT body FROM {SCHEMA}.cases WHERE subject = $1 AND (state <> 'waiting' OR waiting_for <> '')", subject
+    )
     return detail(decode_case(row["body"]), world, now, each_day) if row else None
 
 

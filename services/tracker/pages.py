@@ -1,85 +1,35 @@
 """The board in a browser: what is due, and one request with its clocks and the account of every date."""
 
+from dataclasses import replace
+from datetime import UTC, datetime, tzinfo
 from functools import cache
 from importlib.resources import files
-from typing import Any, Literal, get_args
+from typing import Any, Literal
 
 from jinja2 import Environment, PackageLoader, StrictUndefined
 from litestar import Request, Response, get
 from litestar.params import FromQuery
 from litestar.types import ControllerRouterHandler
 
+from services.events.names import NAMES
 from services.events.vocabulary import Label
+from services.runtime import styles
 from services.runtime.problems import ProblemError
 from services.tracker import board
 from services.tracker.api import Deps
-from services.tracker.board import STATUSES, Query, Status
+from services.tracker.board import STATUSES, Page, Query, Wanted
+from services.tracker.remarks import chinese
+from services.tracker.words import EVENT_WORDS, LIMIT_WORDS, STATUS_WORDS, WAITING_WORDS, WORDS
+from services.tracker.world import World
 
 Lang = Literal["zh", "en"]
 PER_PAGE = 100
-
-WORDS: dict[str, Label] = {
-    "product": Label("时限", "Shixian"),
-    "board": Label("办理时限", "Deadlines"),
-    "request": Label("申请", "Request"),
-    "organ": Label("机关", "Organ"),
-    "channel": Label("渠道", "Channel"),
-    "statute": Label("法规版本", "Statute"),
-    "received_on": Label("收到日", "Received on"),
-    "submitted_on": Label("提交日", "Submitted on"),
-    "due_on": Label("期限最后一日", "Due on"),
-    "status": Label("状态", "Status"),
-    "all": Label("全部", "all"),
-    "show": Label("显示", "Show"),
-    "more": Label("下一页", "Next page"),
-    "none": Label("没有这样的申请。", "There is no such request."),
-    "provisional": Label("暂定", "provisional"),
-    "language": Label("语言", "Language"),
-    "as_of": Label("数据截至", "As of"),
-    "clocks": Label("各项期限", "Time limits"),
-    "limit": Label("期限", "Limit"),
-    "from": Label("自", "From"),
-    "to": Label("至", "To"),
-    "days": Label("计入", "Counted"),
-    "why": Label("这些日期的依据", "Why these dates"),
-    "text": Label("说明", "Account"),
-    "article": Label("依据", "Basis"),
-    "each_day": Label("逐日显示", "day by day"),
-    "ranges": Label("按区间显示", "by ranges"),
-    "history": Label("经过", "What happened"),
-    "event": Label("事件", "Event"),
-    "instant": Label("法定时刻", "Legal instant"),
-    "flags": Label("提示", "Remarks"),
-    "waiting_for": Label("等待", "Waits for"),
-    "answered_on": Label("答复日", "Answered on"),
-    "closed_on": Label("办结日", "Closed on"),
-    "outcome": Label("结果", "Outcome"),
-    "working_days": Label("用时", "Days used"),
-    "overdue_from": Label("逾期自", "Overdue from"),
-    "due_on_other": Label("按另一版本的期限", "Due on by the other version"),
-    "done_on": Label("完成日", "Done on"),
-    "json": Label("JSON", "JSON"),
-}
-STATUS_WORDS: dict[str, Label] = {
-    "waiting": Label("等待事实", "waiting for facts"),
-    "unconfirmed": Label("尚未确认收到", "receipt not confirmed"),
-    "open": Label("办理中", "open"),
-    "due-today": Label("今日到期", "due today"),
-    "overdue": Label("已逾期", "overdue"),
-    "stopped": Label("期限停止计算", "clock stopped"),
-    "answered": Label("已答复", "answered"),
-    "closed": Label("已办结", "closed"),
-    "retracted": Label("已撤销", "retracted"),
-}
-LIMIT_WORDS: dict[str, Label] = {
-    "answer": Label("答复", "answer"),
-    "clarification-notice": Label("补正告知", "clarification notice"),
-    "clarification-reply": Label("补正", "clarification reply"),
-    "consultation": Label("征求意见", "consultation"),
-    "fee-payment": Label("缴费", "fee payment"),
-    "volume-deferral": Label("延迟答复", "volume deferral"),
-    "reconsideration": Label("申请复议", "reconsideration"),
-    "litigation": Label("起诉", "litigation"),
+FILTERS: tuple[str, ...] = ("unfinished", *STATUSES)
+_WORDS_BY_CODE = {
+    "status_words": STATUS_WORDS,
+    "limit_words": LIMIT_WORDS,
+    "event_words": EVENT_WORDS,
+    "names": NAMES,
 }
 
 
@@ -101,12 +51,29 @@ def render(template: str, lang: Lang, **values: Any) -> str:
         label = WORDS[what] if isinstance(what, str) else what
         return label.zh if lang == "zh" else label.en
 
-    shared = {"lang": lang, "html_lang": "zh-CN" if lang == "zh" else "en", "say": say}
-    return (
-        _environment()
-        .get_template(template)
-        .render(**shared, **values, status_words=STATUS_WORDS, limit_words=LIMIT_WORDS)
-    )
+    def awaited(text: str) -> str:
+        kind, _, name = text.partition(" ")
+        return " ".join((say(WAITING_WORDS[kind]), name)).strip() if kind in WAITING_WORDS else text
+
+    shared = {
+        "lang": lang,
+        "html_lang": "zh-CN" if lang == "zh" else "en",
+        "say": say,
+        "awaited": awaited,
+        "remark": chinese if lang == "zh" else str,
+    }
+    return _environment().get_template(template).render(**shared, **_WORDS_BY_CODE, **values)
+
+
+def local(instant: datetime, zone: tzinfo) -> str:
+    """An instant as a reader in that zone has it on the clock, with the offset."""
+    return instant.astimezone(zone).isoformat(sep=" ", timespec="seconds")
+
+
+def _zone(world: World, organ: str) -> tzinfo:
+    """The zone of an organ; of none in particular the one that all have, else UTC."""
+    zones = {world.zone(code) for code in ([organ] if organ in world.organs else world.organs)}
+    return zones.pop() if len(zones) == 1 else UTC
 
 
 def language(request: Request[Any, Any, Any], given: str | None) -> Lang:
@@ -120,28 +87,37 @@ def language(request: Request[Any, Any, Any], given: str | None) -> Lang:
     return "en" if accepted.lower().startswith("en") else "zh"
 
 
-def _status(given: str | None) -> Status | None:
-    """A status out of a form, where all is empty. Raises :class:`ProblemError`."""
-    for status in get_args(Status):
-        if status == given:
-            known: Status = status
-            return known
-    if given:
-        raise ProblemError(400, f"status: expected one of {', '.join(STATUSES)}, got {given[:60]!r}")
-    return None
+def _status(given: str | None) -> Wanted | None:
+    """A filter out of a form, where all is empty. Raises :class:`ProblemError`."""
+    if not given:
+        return None
+    if given not in FILTERS:
+        raise ProblemError(400, f"status: expected one of {', '.join(FILTERS)}, got {given[:60]!r}")
+    known: Wanted = given  # type: ignore[assignment]  # one of them, as was just looked up
+    return known
 
 
 def _html(text: str) -> Response[bytes]:
     return Response(text.encode(), media_type="text/html; charset=utf-8", headers={"vary": "accept-language"})
 
 
-def _asset(name: str, media_type: str) -> Response[bytes]:
-    content = (files("services.tracker") / "static" / name).read_bytes()
+def _asset(content: bytes, media_type: str) -> Response[bytes]:
     return Response(content, media_type=media_type, headers={"cache-control": "public, max-age=3600"})
 
 
 def handlers(deps: Deps) -> list[ControllerRouterHandler]:
     """The pages' routes."""
+
+    async def listed(status: str | None, organ: str | None, cursor: str | None) -> tuple[Page, Wanted | None]:
+        """The requests of a filter. Nobody asked for one: what is unfinished, or all where nothing is."""
+        now = deps.clock.now()
+        query = Query("unfinished" if status is None else _status(status), organ, limit=PER_PAGE, cursor=cursor)
+        found = await board.requests(deps.pool, query, deps.world, now)
+        if status is None and not found.requests:
+            query = replace(query, status=None)
+            found = await board.requests(deps.pool, query, deps.world, now)
+        wanted: Wanted | None = query.status
+        return found, wanted
 
     @get("/requests", include_in_schema=False)
     async def page_of_requests(
@@ -153,14 +129,22 @@ def handlers(deps: Deps) -> list[ControllerRouterHandler]:
     ) -> Response[bytes]:
         """What is due, the soonest first."""
         said = language(request, lang)
-        query = Query(_status(status), organ or None, limit=PER_PAGE, cursor=cursor or None)
         try:
-            found = await board.requests(deps.pool, query, deps.world, deps.clock.now())
+            found, shown = await listed(status, organ or None, cursor or None)
         except board.BadCursor as error:
             raise ProblemError(400, f"cursor: {error}") from None
         organs = {code: data.name for code, data in sorted(deps.world.organs.items())}
         return _html(
-            render("board.html", said, page=found, status=status, organ=organ or "", organs=organs, statuses=STATUSES)
+            render(
+                "board.html",
+                said,
+                page=found,
+                status=shown or "",
+                organ=organ or "",
+                organs=organs,
+                filters=FILTERS,
+                as_of=local(found.as_of, _zone(deps.world, organ or "")),
+            )
         )
 
     @get("/requests/{subject:path}", include_in_schema=False)
@@ -186,15 +170,16 @@ def handlers(deps: Deps) -> list[ControllerRouterHandler]:
                 organ=known.name if known else None,
                 events=events,
                 each_day=each_day,
+                as_of=local(found.as_of, _zone(deps.world, found.organ)),
             )
         )
 
     @get("/static/tracker.css", include_in_schema=False, sync_to_thread=False)
     def stylesheet() -> Response[bytes]:
-        return _asset("tracker.css", "text/css")
+        return _asset(styles.stylesheet("services.tracker", "tracker.css").encode(), "text/css")
 
     @get("/static/icon.svg", include_in_schema=False, sync_to_thread=False)
     def icon() -> Response[bytes]:
-        return _asset("icon.svg", "image/svg+xml")
+        return _asset((files("services.tracker") / "static" / "icon.svg").read_bytes(), "image/svg+xml")
 
     return [page_of_requests, page_of_request, stylesheet, icon]

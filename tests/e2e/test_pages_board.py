@@ -4,6 +4,7 @@ import httpx
 import pytest
 from playwright.sync_api import Browser, Page
 
+from services.tracker.board import STATUSES, UNFINISHED
 from tests.e2e.conftest import System
 from tests.e2e.test_pages import browser, pytestmark
 from tests.support import eventually, raw
@@ -66,3 +67,46 @@ def test_the_board_fits_a_small_screen(page: Page, posted: System) -> None:
     for path in ("/requests", f"/requests/{ID}"):
         page.goto(f"{posted.tracker}{path}?lang=zh")
         assert page.evaluate("document.documentElement.scrollWidth") <= 360
+
+
+def test_the_board_begins_with_what_is_unfinished(page: Page, posted: System) -> None:
+    page.goto(f"{posted.tracker}/requests?lang=en")
+    assert page.get_by_label("Status").input_value() == "unfinished"
+    assert page.get_by_role("link", name=ID).count() == 1
+    assert page.get_by_role("link", name="gz-psb-2013-001").count() == 0
+    page.get_by_label("Status").select_option(label="all")
+    page.get_by_role("button", name="Show").click()
+    page.wait_for_url("**status=&**")
+    assert page.get_by_role("link", name="gz-psb-2013-001").count() == 1
+
+
+def test_history_and_instants_are_said_in_the_readers_words(page: Page, posted: System) -> None:
+    page.goto(f"{posted.tracker}/requests/{ID}?lang=zh")
+    text = page.inner_text("main")
+    assert "网上" in text and "申请开始计期" in text and "逾期 答复 2026-04-08" in text
+    assert "request-opened" not in text
+    assert page.inner_text("footer time").endswith("+08:00")
+
+
+def test_an_organ_with_tallies_is_no_request_that_waits(posted: System) -> None:
+    waiting = httpx.get(f"{posted.tracker}/v1/requests", params={"status": "waiting"}).json()["requests"]
+    assert "gz-psb" not in {request["id"] for request in waiting}
+    assert all(request["waiting_for"] for request in waiting)
+
+
+def test_unfinished_is_every_status_before_an_end() -> None:
+    assert set(STATUSES) - set(UNFINISHED) == {"answered", "closed", "retracted"}
+
+
+def test_a_remark_is_said_in_the_readers_language(page: Page, posted: System) -> None:
+    late = {"decided_on": "2026-05-06", "notified_on": "2026-05-06", "amount": 20}
+    facts = [raw("extension-granted", ID, late)]
+    httpx.post(f"{posted.intake}/v1/events", json=facts).raise_for_status()
+    eventually(lambda: httpx.get(f"{posted.tracker}/v1/requests/{ID}").json()["flags"] or None)
+    for lang, said in (
+        ("zh", "已过期限 2026-04-08，不能补救"),
+        ("en", "after the limit of 2026-04-08; it cures nothing"),
+    ):
+        page.goto(f"{posted.tracker}/requests/{ID}?lang={lang}")
+        assert said in page.inner_text(".flags")
+        assert said in page.inner_text("table")

@@ -11,7 +11,7 @@ from typing import Any
 
 import msgspec
 import pytest
-from aiokafka import AIOKafkaConsumer, TopicPartition
+from aiokafka import AIOKafkaConsumer, AIOKafkaProducer, TopicPartition
 from opentelemetry.proto.collector.trace.v1.trace_service_pb2 import ExportTraceServiceRequest
 
 from services.runtime import tracing
@@ -134,3 +134,24 @@ def test_a_log_line_about_a_record_names_the_request_the_event_and_the_trace() -
     }
     unreadable = SimpleNamespace(key=b"T-9\xff", value=b"{", headers=(("traceparent", CONTEXT.encode()),))
     assert tracing.identity(unreadable) == {"request_id": "T-9\\xff", "trace_id": TRACE}
+
+
+async def test_what_the_log_says_of_a_dead_letter_can_be_followed(
+    kafka: str, postgres: str, capfd: pytest.CaptureFixture[str]
+) -> None:
+    env = settings(kafka, postgres)
+    bad = received("T-bad", "2024-02-30", "in-person") | {"id": "e-bad"}
+    with service("tracker", env) as tracker:
+        tracker.wait_ready()
+        producer = AIOKafkaProducer(bootstrap_servers=kafka)
+        await producer.start()
+        sent = [("traceparent", CONTEXT.encode())]
+        await producer.send_and_wait(
+            f"{env['SHIXIAN_TOPIC_PREFIX']}facts", msgspec.json.encode(bad), b"T-bad", headers=sent
+        )
+        await producer.stop()
+        eventually(lambda: tracker.get("/v1/rejections")["dead_letters"] or None)
+        eventually(lambda: tracker.http.get("/readyz").status_code == 200 or None)
+    lines = [msgspec.json.decode(line) for line in capfd.readouterr().err.splitlines() if line.startswith("{")]
+    (told,) = (line for line in lines if line["event"] == "dead_letters")
+    assert (told["request_id"], told["event_id"], told["trace_id"]) == ("T-bad", "e-bad", TRACE)

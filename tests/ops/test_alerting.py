@@ -45,12 +45,16 @@ def suppressed(watched: Watched, name: str, **labels: str) -> None:
     eventually(look, 45)
 
 
-def overdue(watched: Watched, organ: str) -> list[str]:
-    """The overdue requests as the tracker's board has them, the oldest first."""
+def requests(watched: Watched, organ: str, status: str) -> list[str]:
+    """The requests of that status as the tracker's board has them, the oldest first."""
     page = watched.http.get(
-        f"{watched.url('tracker')}/v1/requests", params={"status": "overdue", "organ": organ, "limit": 100}
+        f"{watched.url('tracker')}/v1/requests", params={"status": status, "organ": organ, "limit": 100}
     ).raise_for_status()
     return [request["id"] for request in page.json()["requests"]]
+
+
+def overdue(watched: Watched, organ: str) -> list[str]:
+    return requests(watched, organ, "overdue")
 
 
 def test_an_overdue_request_reaches_the_webhook_and_its_answer_settles_it(watched: Watched) -> None:
@@ -67,6 +71,10 @@ def test_an_overdue_request_reaches_the_webhook_and_its_answer_settles_it(watche
     page = watched.http.get(notes["link"])
     assert page.status_code == 200
     assert oldest in page.text
+    page = watched.http.get(notes["oldest_link"])
+    assert " " not in notes["oldest_link"]
+    assert page.status_code == 200
+    assert f"<h1>{oldest} " in page.text
 
     # Of these some are overdue as well, and some due soon: that alert is held back while the worse one stands.
     watched.post(*(received(f"R-{days}", ago(days), "in-person", organ) for days in range(20, 36)))
@@ -78,7 +86,10 @@ def test_an_overdue_request_reaches_the_webhook_and_its_answer_settles_it(watche
 
     watched.post(*(answered(request, TODAY.isoformat()) for request in late))
     settled(watched, "RequestOverdue", organ=organ)
-    firing(watched, "RequestDueSoon", organ=organ)
+    soon = firing(watched, "RequestDueSoon", organ=organ)["annotations"]["link"]
+    page = watched.http.get(soon)
+    left = requests(watched, organ, "due-today") + requests(watched, organ, "open")
+    assert left and all(request in page.text for request in left)
     assert overdue(watched, organ) == []
     # Of the breach the officers heard when it began and when it ended; seconds of evaluation between made no noise.
     told = [

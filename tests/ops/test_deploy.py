@@ -17,7 +17,7 @@ from services.runtime.settings import SettingError, Settings, load
 from tests.ops.tools import DEPLOY, ROOT
 
 VERSIONS = ("1.30", "1.34")
-CRDS = {"ScaledObject", "PodMonitor", "Kustomization"}
+CRDS = {"ScaledObject", "PodMonitor", "PrometheusRule", "Kustomization"}
 KUBERNETES = DEPLOY / "kubernetes"
 PORTS = {"intake": Settings().intake_port, "tracker": Settings().tracker_port, "stats": Settings().stats_port}
 SECRETIVE = re.compile(r"password|secret|token|key", re.IGNORECASE)
@@ -58,12 +58,14 @@ def test_kustomizations_name_every_file_and_only_files_that_are_there() -> None:
 
 def test_each_service_is_deployed_carefully() -> None:
     deployments = {d["metadata"]["name"]: d for d in of("Deployment")}
+    scaled = {h["spec"]["scaleTargetRef"]["name"]: h["spec"]["minReplicas"] for h in of("HorizontalPodAutoscaler")}
     assert deployments.keys() == PORTS.keys() == {d["metadata"]["name"] for d in of("PodDisruptionBudget")}
     for name, deployment in deployments.items():
         pod = deployment["spec"]["template"]
         labels = pod["metadata"]["labels"]
         (container,) = pod["spec"]["containers"]
-        assert deployment["spec"]["replicas"] >= 2
+        assert deployment["spec"].get("replicas", scaled.get(name, 0)) >= 2
+        assert name not in scaled or "replicas" not in deployment["spec"]  # it would be put back at each deployment
         assert deployment["spec"]["selector"]["matchLabels"].items() <= labels.items()
         assert container["args"] == [name]
         assert container["ports"][0]["containerPort"] == PORTS[name]
@@ -109,6 +111,17 @@ def test_workers_scale_on_lag_and_never_beyond_the_partitions() -> None:
     assert "service" in relabelled
 
 
+def test_the_operators_rules_are_those_of_the_rule_files() -> None:
+    (rules,) = of("PrometheusRule")
+    files = sorted((DEPLOY / "prometheus/rules").glob("*.yaml"))
+    groups = [group for file in files for group in yaml.safe_load(file.read_text("utf-8"))["groups"]]
+    assert sorted(rules["spec"]["groups"], key=lambda g: g["name"]) == groups
+    (overlay,) = (k for k in of("Kustomization") if "patches" in k)
+    (patch,) = overlay["patches"]
+    assert set(patch["target"]["name"].split("|")) == {s["spec"]["scaleTargetRef"]["name"] for s in of("ScaledObject")}
+    assert yaml.safe_load(patch["patch"]) == [{"op": "remove", "path": "/spec/replicas"}]
+
+
 def test_the_network_policy_opens_the_ports_of_the_services_only() -> None:
     (policy,) = of("NetworkPolicy")
     assert set(policy["spec"]["policyTypes"]) == {"Ingress", "Egress"}
@@ -138,6 +151,9 @@ def test_the_compose_file_holds_to_its_specification_and_names_what_is_there() -
         for mount in service.get("volumes", []):
             source = mount.partition(":")[0]
             assert (DEPLOY / source).exists() if source.startswith(".") else source in document["volumes"]
+        given = [s if isinstance(s, str) else s.get("target", s["source"]) for s in service.get("secrets", [])]
+        fixed = [m.split(":")[1] for m in service.get("volumes", []) if m.endswith(":ro")]
+        assert not any(t.startswith(f) for t in given for f in fixed), "nothing can be mounted in a read-only folder"
         for secret in service.get("secrets", []):
             assert (secret if isinstance(secret, str) else secret["source"]) in document["secrets"]
     for name, port in PORTS.items():

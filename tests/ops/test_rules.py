@@ -65,18 +65,18 @@ def test_an_overdue_request_is_told_with_its_organ_count_age_and_link(tmp_path: 
     series = {
         'shixian_requests_overdue{organ="gz",service="stats",instance="a"}': "2x30",
         'shixian_requests_overdue{organ="gz",service="stats",instance="b"}': "2x30",
-        'shixian_requests_oldest_overdue_info{organ="gz",request="2024-17",service="stats",instance="a"}': "1x30",
+        'shixian_requests_oldest_overdue_info{organ="gz",request="2024/17 应",service="stats",instance="a"}': "1x30",
         'shixian_requests_oldest_overdue_age_seconds{organ="gz",service="stats",instance="a"}': "93600x30",
         'shixian_requests_due_soon{organ="gz",working_days="3",service="tracker",instance="b"}': "4x30",
     }
     labels = {"organ": "gz", "severity": "critical", "audience": "officers", "symptom": "answer"}
     annotations = {
         "summary": "Requests are overdue: the last day for their answer has passed.",
-        "description": "gz: 2 requests are overdue; the oldest is 2024-17, for 1d 2h 0m 0s. "
+        "description": "gz: 2 requests are overdue; the oldest is 2024/17 应, for 1d 2h 0m 0s. "
         "4 more are due within 3 working days.",
         "count": "2",
-        "oldest_request": "2024-17",
-        "oldest_link": "http://127.0.0.1:8702/requests/2024-17",
+        "oldest_request": "2024/17 应",
+        "oldest_link": "http://127.0.0.1:8702/requests/2024%2F17%20%E5%BA%94",
         "link": "http://127.0.0.1:8702/requests?organ=gz&status=overdue",
         "runbook_url": "https://shixian.example/docs/runbooks/RequestOverdue.md",
     }

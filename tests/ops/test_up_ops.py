@@ -1,6 +1,7 @@
 """``shixian up --ops``: Prometheus and Alertmanager beside the rest, or one clear line."""
 
 import os
+import re
 import subprocess
 from pathlib import Path
 
@@ -8,7 +9,7 @@ import httpx
 
 from services.runtime.local.process import free_port
 from tests.e2e.conftest import SHIXIAN, System
-from tests.ops.tools import program
+from tests.ops.tools import program, run
 from tests.support import eventually
 
 
@@ -27,6 +28,9 @@ def test_up_with_ops_watches_the_services(folder: Path) -> None:
     system.start()
     try:
         assert f"http://127.0.0.1:{alertmanager}/" in system.printed()
+        (alerts_page,) = re.findall(rf"http://127.0.0.1:{prometheus}/\S+", system.printed())
+        for command in re.findall("amtool .+", system.printed()):  # told where Alertmanager has no page of its own
+            run(*command.split())
         with httpx.Client(trust_env=False, timeout=10) as http:
 
             def up() -> bool | None:
@@ -46,6 +50,7 @@ def test_up_with_ops_watches_the_services(folder: Path) -> None:
             eventually(up)
             eventually(known)
             eventually(watching)
+            assert "RequestOverdue" in http.get(alerts_page).raise_for_status().text
     finally:
         assert system.stop() < 15
     assert system.process.returncode == 0

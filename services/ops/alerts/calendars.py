@@ -37,7 +37,7 @@ def rules(config: Config) -> list[Rule]:
                 summary="Due dates reach into a year whose days off are not published.",
                 description="{{ $labels.organ }}: the due dates of {{ $value }} open requests are provisional.",
                 for_=config.provisional_for,
-                link=f"{config.tracker_url}/requests?organ={{{{ $labels.organ | urlquery }}}}",
+                link=f"{config.tracker_url}/requests?organ={{{{ $labels.organ | urlquery }}}}&status=unfinished",
             )
         )
     return found

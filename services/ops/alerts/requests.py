@@ -10,6 +10,7 @@ _AGE = "max(shixian_requests_oldest_overdue_age_seconds{organ='%s'})"
 def rules(config: Config) -> list[Rule]:
     """The rules of this subject."""
     board = f"{config.tracker_url}/requests?organ={{{{ $labels.organ | urlquery }}}}"
+    todo = f"{board}&status=unfinished"
     soon = f"max(shixian_requests_due_soon{{organ='%s',working_days='{config.due_soon_days}'}})"
     found = [
         alert(
@@ -23,7 +24,7 @@ def rules(config: Config) -> list[Rule]:
             description="{{ $labels.organ }}: {{ $value }} requests are due within "
             f"{config.due_soon_days} working days and not answered.",
             for_=config.due_soon_for,
-            link=f"{board}&status=open",
+            link=todo,
         ),
         alert(
             config,
@@ -40,7 +41,7 @@ def rules(config: Config) -> list[Rule]:
             link=f"{board}&status=overdue",
             count="{{ $value }}",
             oldest_request=first_label(_OLDEST, "request"),
-            oldest_link=f"{config.tracker_url}/requests/{first_label(_OLDEST, 'request')}",
+            oldest_link=f"{config.tracker_url}/requests/{first_label(_OLDEST, 'request', in_path=True)}",
         ),
     ]
     for severity, days in zip(WORDS, config.untouched_days, strict=True):
@@ -56,7 +57,7 @@ def rules(config: Config) -> list[Rule]:
                 description="{{ $labels.organ }}: {{ $value }} requests are due within "
                 f"{days} days, and nothing but their receipt is known.",
                 for_=config.untouched_for,
-                link=f"{board}&status=open",
+                link=todo,
             )
         )
     for severity, days in zip(WORDS, config.clarification_days, strict=True):
@@ -73,7 +74,7 @@ def rules(config: Config) -> list[Rule]:
                 description="{{ $labels.organ }}: for {{ $value }} requests that nobody has touched a clarification "
                 f"can be asked for only {days} days more.",
                 for_=config.clarification_for,
-                link=f"{board}&status=open",
+                link=todo,
             )
         )
     found += [
@@ -88,7 +89,7 @@ def rules(config: Config) -> list[Rule]:
             description="{{ $labels.organ }}: {{ $value }} consultations end within "
             f"{config.consultation_days} days without a reply yet.",
             for_=config.consultation_for,
-            link=board,
+            link=todo,
         ),
         alert(
             config,
@@ -100,7 +101,7 @@ def rules(config: Config) -> list[Rule]:
             summary="Consulted parties have not replied in time; the request's own clock runs on.",
             description="{{ $labels.organ }}: the time to reply of {{ $value }} consultations is over.",
             for_=config.consultation_for,
-            link=board,
+            link=todo,
         ),
         alert(
             config,

@@ -11,6 +11,8 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from pathlib import Path
 
+import httpx
+
 from services.runtime.local.process import PortTaken, port_free
 from services.runtime.local.supervisor import Service
 
@@ -41,6 +43,22 @@ def programs() -> dict[str, str]:
     return {name: path for name, path in found.items() if path is not None}
 
 
+def pages(ports: Ports) -> dict[str, str]:
+    """Where to look at the two, once they are ready: a URL, or a command where the build has no page.
+
+    Debian leaves Prometheus's new pages out, and all of Alertmanager's.
+    """
+    prometheus = f"http://127.0.0.1:{ports.prometheus}"
+    alertmanager = f"http://127.0.0.1:{ports.alertmanager}"
+    with httpx.Client(trust_env=False, timeout=5.0, follow_redirects=True) as client:
+        classic = client.get(f"{prometheus}/alerts").status_code != 200
+        bare = "does not include a web application" in " ".join(client.get(alertmanager).text.split())
+    return {
+        "prometheus": f"{prometheus}/{'classic/' if classic else ''}alerts",
+        "alertmanager": f"amtool --alertmanager.url={alertmanager}/ alert" if bare else f"{alertmanager}/",
+    }
+
+
 def services(home: Path, ports: Ports, files: Mapping[str, str]) -> list[Service]:
     """Write ``files`` (texts by path: prometheus.yml, rules/..., alertmanager.yml) and give the two as services.
 
@@ -63,6 +81,7 @@ def services(home: Path, ports: Ports, files: Mapping[str, str]) -> list[Service
                 f"--config.file={folder / 'alertmanager.yml'}",
                 f"--storage.path={folder / 'alertmanager'}",
                 f"--web.listen-address=127.0.0.1:{ports.alertmanager}",
+                f"--web.external-url=http://127.0.0.1:{ports.alertmanager}/",
                 "--cluster.listen-address=",
                 "--log.level=warn",
             ],
@@ -76,6 +95,7 @@ def services(home: Path, ports: Ports, files: Mapping[str, str]) -> list[Service
                 f"--storage.tsdb.path={folder / 'prometheus'}",
                 f"--storage.tsdb.retention.time={RETENTION}",
                 f"--web.listen-address=127.0.0.1:{ports.prometheus}",
+                f"--web.external-url=http://127.0.0.1:{ports.prometheus}/",
                 "--log.level=warn",
             ],
             f"http://127.0.0.1:{ports.prometheus}/-/ready",
