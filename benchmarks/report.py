@@ -54,6 +54,8 @@ def event(number: int, rng: random.Random) -> FactRecorded:
         outcome=rng.choice(OUTCOMES) if ended_on else None,  # type: ignore[arg-type]  # the same
         timeliness=rng.choice(("in-time", "late")) if ended_on else None,
         working_days=rng.randrange(40) if ended_on else None,
+        first_response_on=ended_on,
+        first_working_days=rng.randrange(40) if ended_on else None,
     )
     return FactRecorded(
         specversion="1.0",

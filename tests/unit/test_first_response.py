@@ -14,6 +14,8 @@ from services.stats.fold import Fold
 from services.statute.view import Fact
 from services.tracker.case import Case
 from services.tracker.decide import decide, tick
+from services.tracker.decide import summary as summary_of
+from services.tracker.store import decode_case, encode_case
 from services.tracker.world import World
 from tests.law import clarified, consulted, extended, fact, received, view
 from tests.stats_events import answered, recorded, summary
@@ -123,6 +125,18 @@ def test_a_calendar_that_moves_no_date_but_the_days_until_the_first_response_is_
     assert after.view.due_on is None and len(events) == 1, "the clock stands still, so there is no date to move"
     request = events[0].data.request
     assert request is not None and request.first_working_days == 2
+    assert tick(after, known, NOW)[1] == []
+
+
+def test_a_case_that_was_stored_before_there_was_the_field_tells_it_at_the_next_look() -> None:
+    known = world()
+    case, _ = posted(known)
+    stored = msgspec.json.decode(encode_case(case))
+    for name in ("first_response_on", "first_working_days"):
+        del stored["view"][name]
+    old = decode_case(msgspec.json.encode(stored))
+    after, events, _ = tick(old, known, NOW)
+    assert [e.data.request for e in events] == [summary_of(case.view)] and after.view == case.view
     assert tick(after, known, NOW)[1] == []
 
 
