@@ -128,6 +128,10 @@ TEMPLATE = """\
 {{ .Labels.alertname }} ({{ .Labels.severity }}, {{ .Status }}) since {{ .StartsAt.Format "2006-01-02 15:04 MST" }}
 {{ .Annotations.summary }}
 {{ .Annotations.description }}
+{{ with .Annotations.summary_zh }}{{ . }}
+{{ end -}}
+{{ with .Annotations.description_zh }}{{ . }}
+{{ end -}}
 {{ with .Annotations.link }}Open: {{ . }}
 {{ end -}}
 Runbook: {{ .Annotations.runbook_url }}

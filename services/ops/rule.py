@@ -22,16 +22,20 @@ def alert(
     for_: str,
     keep_for: str = "",
     link: str = "",
+    chinese: tuple[str, str] | None = None,
     **annotations: str,
 ) -> Rule:
     """One alert. ``symptom`` names what a forecast and its breach share; ``summary`` is constant, ``description`` a
-    template; ``link`` leads to what is to be done; ``annotations`` are single values for receivers that are programs.
+    template; ``chinese`` says both in Chinese, for officers; ``link`` leads to what is to be done; ``annotations`` are
+    single values for receivers that are programs.
     """
     rule: dict[str, Any] = {"alert": name, "expr": expr, "for": for_}
     if keep_for:
         rule["keep_firing_for"] = keep_for
     rule["labels"] = {"severity": severity, "audience": audience, "symptom": symptom}
     rule["annotations"] = {"summary": summary, "description": description, **annotations}
+    if chinese is not None:
+        rule["annotations"]["summary_zh"], rule["annotations"]["description_zh"] = chinese
     if link:
         rule["annotations"]["link"] = link
     rule["annotations"]["runbook_url"] = f"{config.runbooks_url}/{name}.md"

@@ -1,12 +1,13 @@
 """From a fact to the officer's pager: real services, a real Prometheus, a real Alertmanager, a webhook."""
 
+import re
 from datetime import UTC, datetime, timedelta
 from typing import Any
 
 import asyncpg
 import pytest
 
-from tests.ops.tools import run
+from tests.ops.tools import ROOT, run
 from tests.ops.watched import Watched
 from tests.support import answered, eventually, received
 
@@ -144,3 +145,11 @@ def test_a_stopped_sweep_is_told_though_everything_else_is_green(watched: Watche
 def test_promtool_accepts_what_the_running_services_expose(watched: Watched, name: str) -> None:
     answer = watched.http.get(f"{watched.url(name)}/metrics")
     assert run("promtool", "check", "metrics", given=answer.content) == ""
+
+
+def test_the_queries_of_the_runbooks_are_answered(watched: Watched) -> None:
+    pages = sorted((ROOT / "docs/runbooks").glob("[A-Z]*.md"))
+    queries = [q for page in pages for q in re.findall(r"```promql\n(.+?)\n```", page.read_text("utf-8"), re.DOTALL)]
+    assert len(queries) == len(pages) - 1  # README.md
+    for query in queries:
+        watched.query(query.replace("ORGAN", "gz-psb"))

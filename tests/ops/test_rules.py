@@ -50,6 +50,7 @@ def test_every_alert_is_whole(rule: dict[str, Any]) -> None:
     assert rule["labels"]["severity"] in ("warning", "critical", "none")
     assert rule["labels"]["audience"] in ("officers", "operators")
     assert "{{" not in rule["annotations"]["summary"], "a summary is constant"
+    assert rule["labels"]["audience"] == "operators" or {"summary_zh", "description_zh"} <= rule["annotations"].keys()
     page = ROOT / "docs/runbooks" / rule["annotations"]["runbook_url"].rpartition("/")[2]
     text = page.read_text("utf-8")
     for heading in ("## Meaning", "## First look", "## Fix", "## Query to confirm"):
@@ -74,6 +75,8 @@ def test_an_overdue_request_is_told_with_its_organ_count_age_and_link(tmp_path: 
         "summary": "Requests are overdue: the last day for their answer has passed.",
         "description": "gz: 2 requests are overdue; the oldest is 2024/17 应, for 1d 2h 0m 0s. "
         "4 more are due within 3 working days.",
+        "summary_zh": "申请已逾期：答复期限最后一日已过。",
+        "description_zh": "gz：2 件申请逾期，其中最久的是 2024/17 应，已逾期 2 天。另有 4 件在 3 个工作日内到期。",
         "count": "2",
         "oldest_request": "2024/17 应",
         "oldest_link": "http://127.0.0.1:8702/requests/2024%2F17%20%E5%BA%94",

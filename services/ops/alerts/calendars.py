@@ -36,6 +36,10 @@ def rules(config: Config) -> list[Rule]:
                 symptom="provisional",
                 summary="Due dates reach into a year whose days off are not published.",
                 description="{{ $labels.organ }}: the due dates of {{ $value }} open requests are provisional.",
+                chinese=(
+                    "期限跨入放假安排尚未公布的年度。",
+                    "{{ $labels.organ }}：{{ $value }} 件在办申请的期限为暂定。",
+                ),
                 for_=config.provisional_for,
                 link=f"{config.tracker_url}/requests?organ={{{{ $labels.organ | urlquery }}}}&status=unfinished",
             )
