@@ -142,6 +142,10 @@ def test_on_a_small_screen_a_number_stands_beside_its_label_and_no_date_is_torn(
         day = page.get_by_role("cell", name="2023-03-01").first.bounding_box()
         line = page.locator("th.head").first.bounding_box()
         assert day is not None and line is not None and day["height"] <= line["height"] * 1.2
+        page.goto(f"{posted.stats}{YEAR}/organs?lang={lang}")
+        for organ in page.locator("tbody th").all():
+            box = organ.bounding_box()
+            assert box is not None and box["height"] < 3 * 24 + 12, "at most three lines"
 
 
 def test_the_days_taken_open_by_keyboard_and_are_not_printed(page: Page, posted: System) -> None:

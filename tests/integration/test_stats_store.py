@@ -47,6 +47,7 @@ def batch(values: Sequence[CaseEvent | bytes | None], first: int = 0, partition:
             partition=partition,
             key=None,
             offset=first + n,
+            headers=(),
             value=value if value is None or isinstance(value, bytes) else encode(value),
             timestamp=1_000_000 + first + n,
         )
