@@ -97,7 +97,8 @@ def _receipt(run: Run) -> Line:
     field = next(n for n in profile.receipt[channel] if given.get(n) or n == "submitted_on")
     zh, en = names[field]
     text = f"received: {en} holds for the channel {channel}"
-    return Line("receipt", day, day, f"收到申请：以{zh}为准（{channel}）", text, profile.receipt_article)
+    zh = f"收到申请：以{zh}为准（{words.CHANNELS[channel]}）"
+    return Line("receipt", day, day, zh, text, profile.receipt_article)
 
 
 def _segments(run: Run, today: date, each_day: bool) -> list[Line]:
@@ -172,7 +173,11 @@ def _end(view: View, run: Run) -> list[Line]:
     if view.closing == "answered" and run.end[3] is not None:
         service = run.end[3].data.service
         zh, en = words.ANSWERED[run.profile.answering[service]]
-        zh, en, article = f"已答复：以{zh}为准", f"answered ({service}): {en} counts", run.profile.answering_article
+        zh, en, article = (
+            f"已答复（{words.SERVICES[service]}）：以{zh}为准",
+            f"answered ({service}): {en} counts",
+            run.profile.answering_article,
+        )
     else:
         ways = {"withdrawn": "已撤回", "transferred": "已转办"}
         zh, article = ways.get(view.closing, "视为放弃，不再处理"), ""
@@ -222,7 +227,7 @@ def _timer(timer: Timer, run: Run, each_day: bool) -> list[Line]:
             lines += account(clock, run.calendar, timer.due_on, timer.limit, each_day)
     zh, en = words.LIMITS[timer.limit]
     about = f" {timer.about}" if timer.about else ""
-    zh, en = f"{zh}{about}：最后一日", f"{en}{about}: the last day"
+    zh, en = f"{zh}{words.OPENINGS.get(timer.about, about)}：最后一日", f"{en}{about}: the last day"
     if timer.done_on is not None:
         zh, en = f"{zh}（{timer.done_on}已了）", f"{en} (done on {timer.done_on})"
     if timer.silence:

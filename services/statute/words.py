@@ -22,6 +22,19 @@ LIMITS = {
     "reconsideration": ("申请复议的期限", "reconsideration"),
     "litigation": ("起诉期限", "litigation"),
 }
+CHANNELS = {
+    "in-person": "当面",
+    "post": "信函",
+    "fax": "传真",
+    "email": "电子邮件",
+    "online": "网上",
+    "other": "其他形式",
+}
+"""How a request came, in Chinese."""
+OPENINGS = {"answer": "（自答复起）", "silence": "（因逾期未答复）"}
+"""What opened a window for remedies, in Chinese."""
+SERVICES = {"posted": "交邮", "handed": "当面送达", "electronic": "电子送达"}
+"""How an answer went out, in Chinese."""
 ANSWERED = {
     "day-posted": ("交邮之日", "the day of posting"),
     "day-sent": ("发出之日", "the day of sending"),
