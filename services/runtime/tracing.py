@@ -144,7 +144,7 @@ def identity(record: Any) -> Mapping[str, str]:
     found = {"request_id": (record.key or b"").decode("utf-8", "backslashreplace")}
     try:
         names = _names.decode(record.value or b"")
-    except (msgspec.MsgspecError, UnicodeDecodeError):
+    except (msgspec.MsgspecError, UnicodeDecodeError, RecursionError):
         names = _Names()
     found |= {"event_id": names.id, "event_source": names.source}
     context = valid(names.traceparent) or of_record(record)

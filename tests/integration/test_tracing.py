@@ -134,6 +134,8 @@ def test_a_log_line_about_a_record_names_the_request_the_event_and_the_trace() -
     }
     unreadable = SimpleNamespace(key=b"T-9\xff", value=b"{", headers=(("traceparent", CONTEXT.encode()),))
     assert tracing.identity(unreadable) == {"request_id": "T-9\\xff", "trace_id": TRACE}
+    hostile = SimpleNamespace(key=None, value=b'{"a":' + b"[" * 5000, headers=None)
+    assert tracing.identity(hostile) == {}
 
 
 async def test_what_the_log_says_of_a_dead_letter_can_be_followed(
