@@ -16,6 +16,7 @@ from aiokafka import AIOKafkaProducer
 from aiokafka.errors import KafkaError
 from msgspec.structs import replace
 
+from services.commands.failed import Failed
 from services.events import brokers
 from services.events.codec import decode_fact, encode
 from services.events.facts import CalendarPublished, Fact, OrganRegistered
@@ -32,10 +33,6 @@ STATES = ("open", "replayed", "discarded")
 _NUMBER = re.compile("[0-9]{1,18}")
 _HEADERS = (("content-type", b"application/cloudevents+json"),)
 _COLUMNS = 'topic, partition, "offset", key, value, reason, recorded_at, state, settled_at, why'
-
-
-class Failed(RuntimeError):
-    """The command can't be carried out; says why in one line."""
 
 
 @dataclass(frozen=True, slots=True)

@@ -1,4 +1,4 @@
-"""What a command of the archive says when it can't go on, and how it shows how far it is."""
+"""What a command says when it can't go on, and how it shows how far it is."""
 
 from collections.abc import Callable
 from contextlib import AbstractContextManager

@@ -8,6 +8,7 @@ from typing import Annotated, Any
 import typer
 
 from services.commands.console import at_home, fail
+from services.commands.failed import Failed
 
 letters = typer.Typer(help="Records that could not be applied: looked at, put back, or put aside.")
 Names = Annotated[list[str], typer.Argument(help="topic/partition/offset, as `list` prints it.", metavar="NAME...")]
@@ -22,7 +23,7 @@ def _letters(do: Callable[[Any, Any], Any]) -> Any:
     def run(settings: Any) -> Any:
         try:
             return asyncio.run(do(dead_letters, settings))
-        except dead_letters.Failed as error:
+        except Failed as error:
             fail(str(error))
 
     return at_home(run)

@@ -9,6 +9,7 @@ from typing import Any
 import asyncpg
 from aiokafka import TopicPartition
 
+from services.commands.failed import Failed
 from services.runtime import migrations, side
 from services.runtime.batch import PositionRefused
 from services.runtime.bulk import BulkReader
@@ -26,10 +27,6 @@ SERVICES = ("tracker", "stats")
 
 Progress = Callable[[int, str], AbstractContextManager[Callable[[int], None]]]
 """Shows that so much of a thing is to be done, and gives what counts it."""
-
-
-class Failed(RuntimeError):
-    """The command can't be carried out; says why in one line."""
 
 
 @dataclass
@@ -125,6 +122,8 @@ async def check(settings: Settings, service: str, progress: Progress) -> Result:
         result = Result(service)
         await work(settings, on, result, progress, audit=True)
         await side.drop(on.side, side.side_of(service))
+        if not result.compared:
+            raise Failed(f"audit {service}: its tables are not there; start the service, or run `shixian rebuild`")
         return result
 
 

@@ -7,6 +7,7 @@ from typing import Annotated, Any, NoReturn
 import typer
 
 from services.commands.console import at_home, fail, progress
+from services.commands.failed import Failed
 
 Service = Annotated[str, typer.Option("--service", help="tracker, stats or all.")]
 
@@ -15,7 +16,7 @@ def _each_service(service: str, verb: str, do: Callable[..., Any]) -> NoReturn:
     """Run ``do`` for the services named, print what it found, and end with 0, or with 1 if there are differences."""
     import asyncio
 
-    from services.commands.rebuild import SERVICES, Failed
+    from services.commands.rebuild import SERVICES
 
     names = SERVICES if service == "all" else (service,)
     if not set(names) <= set(SERVICES):
@@ -71,7 +72,7 @@ def export(file: Annotated[Path, typer.Argument(help="The file to write; it must
     def run(settings: Any) -> archive.Counted:
         try:
             return archive.export(settings, file, progress)
-        except archive.Failed as error:
+        except Failed as error:
             fail(str(error))
 
     counted = at_home(run)
@@ -85,7 +86,7 @@ def restore(file: Annotated[Path, typer.Argument(help="A file that `shixian expo
     def run(settings: Any) -> archive.Counted:
         try:
             return archive.restore(settings, file, progress)
-        except archive.Failed as error:
+        except Failed as error:
             fail(str(error))
 
     counted = at_home(run)

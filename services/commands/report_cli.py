@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING, Annotated
 import typer
 
 from services.commands.console import fail
+from services.commands.failed import Failed
 
 if TYPE_CHECKING:
     from services.stats.report import Lang
@@ -52,7 +53,7 @@ def report(
                 content = reporting.as_json(found).encode() + b"\n"
             elif format != "table":
                 content = reporting.ask(address, form, organ, year, format, as_of=day, lang=said).content
-    except (reporting.Failed, SettingError) as error:
+    except (Failed, SettingError) as error:
         fail(str(error))
     if format == "table":
         from rich.console import Console
@@ -72,7 +73,7 @@ def what_if(
     format: Annotated[str, typer.Option(help="table or json")] = "table",
 ) -> None:
     """Show how requests would have fared under another statute."""
-    from services.commands import reporting, what_if
+    from services.commands import what_if
 
     if format not in ("table", "json"):
         fail(f"--format: expected table or json, got {format!r}")
@@ -81,7 +82,7 @@ def what_if(
             found = what_if.compare(lines, statute, datetime.now(UTC), organ, year)
     except OSError as error:
         fail(f"--facts: {facts}: {error.strerror}")
-    except reporting.Failed as error:
+    except Failed as error:
         fail(str(error))
     if format == "json":
         typer.echo(what_if.as_json(found))

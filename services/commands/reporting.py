@@ -12,6 +12,7 @@ from rich.console import Console
 from rich.table import Table
 
 from services.commands import offline
+from services.commands.failed import Failed
 from services.events.facts import (
     CalendarPublished,
     FactCorrected,
@@ -33,10 +34,6 @@ FORMATS = ("table", "json", "csv", "xlsx", "docx", "html")
 BINARY = ("xlsx", "docx")
 
 Facts = Iterable[OrganRegistered | CalendarPublished | RequestFact]
-
-
-class Failed(RuntimeError):
-    """The report can't be had; says why in one line."""
 
 
 class Made(NamedTuple):

@@ -13,6 +13,7 @@ from rich.console import Console
 
 from services import samples
 from services.commands import reporting
+from services.commands.failed import Failed
 from services.intake import client
 from services.ops import local
 from services.ops.config import BadConfig, Config, load
@@ -41,7 +42,7 @@ _KNOWN = (
     ops.ProgramMissing,
     BadConfig,
     client.Unavailable,
-    reporting.Failed,
+    Failed,
 )
 
 
@@ -49,10 +50,6 @@ _ALL_ENDED = (
     "Everything else was stopped, the data stay; start it again and it goes on where it was. "
     "其余部分均已停止，数据保留；重新启动即从中断处继续。"
 )
-
-
-class Failed(RuntimeError):
-    """The system could not start or go on; says what and why."""
 
 
 def services(settings: Settings) -> list[Service]:

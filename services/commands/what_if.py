@@ -11,7 +11,8 @@ from rich.console import Console
 from rich.table import Table
 
 from services.commands import offline
-from services.commands.reporting import Facts, Failed
+from services.commands.failed import Failed
+from services.commands.reporting import Facts
 from services.events.cases import CaseEvent, RequestSummary
 from services.events.facts import FactCorrected, OrganRegistered, RequestReceived
 from services.stats.cells import COUNTED_STATES, ENDED_STATES

@@ -102,6 +102,9 @@ def test_tables_that_differ_or_are_gone_are_replaced_on_request(state: dict[str,
     assert audit.returncode == 0, audit.stdout
     for schema in ("tracker", "tracker_before", "stats", "stats_before"):
         sql(state, f"DROP SCHEMA {schema} CASCADE")
+    nothing = shixian(state, "audit")
+    assert (nothing.returncode, nothing.stdout) == (2, ""), "nothing to compare is no pass"
+    assert "audit tracker: its tables are not there" in nothing.stderr
     gone = shixian(state, "rebuild")
     assert gone.returncode == 0, gone.stderr
     assert "rebuild tracker: no tables to compare with; put in place\n" in gone.stdout
