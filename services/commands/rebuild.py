@@ -119,11 +119,11 @@ async def check(settings: Settings, service: str, progress: Progress) -> Result:
     """Compare one service's tables with the log, and recount; nothing is changed. Raises :class:`Failed`."""
     work, _, _ = _PARTS[service]
     async with _connected(settings, service) as on:
+        if not await side.exists(on.live, service):
+            raise Failed(f"audit {service}: its tables are not there; start the service, or run `shixian rebuild`")
         result = Result(service)
         await work(settings, on, result, progress, audit=True)
         await side.drop(on.side, side.side_of(service))
-        if not result.compared:
-            raise Failed(f"audit {service}: its tables are not there; start the service, or run `shixian rebuild`")
         return result
 
 

@@ -43,7 +43,8 @@ def _say(result: Any, verb: str) -> bool:
         typer.echo(f"{result.service}: {count} differences in {kind}")
     for note in result.notes:
         typer.echo(f"{result.service}: {note}", err=True)
-    equal = "no tables to compare with" if not result.compared else "equal" if result.equal else "DIFFERENT"
+    nothing = "nothing applied yet" if verb == "audit" else "no tables to compare with"
+    equal = nothing if not result.compared else "equal" if result.equal else "DIFFERENT"
     typer.echo(f"{verb} {result.service}: {equal}{'; put in place' if result.swapped else ''}")
     return bool(result.equal)
 
@@ -94,4 +95,5 @@ def restore(file: Annotated[Path, typer.Argument(help="A file that `shixian expo
 
 
 def _and(publications: int) -> str:
-    return f", and {publications} published reports are kept" if publications else ""
+    """Said also where there are none: they may be in another database than the one that was asked."""
+    return f", and {publications} published reports are kept"

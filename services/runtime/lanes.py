@@ -5,8 +5,13 @@ more in memory.
 """
 
 import asyncio
+import time
 from collections.abc import Coroutine, Hashable
 from typing import Any
+
+
+class LaneCancelled(RuntimeError):
+    """A piece of work was cancelled by something else than us."""
 
 
 class Lanes:
@@ -15,6 +20,7 @@ class Lanes:
     def __init__(self, width: int) -> None:
         self._width = width
         self._running: dict[Hashable, asyncio.Task[None]] = {}
+        self._begun: dict[Hashable, float] = {}
         self._failure: BaseException | None = None
 
     async def start(self, lane: Hashable, work: Coroutine[Any, Any, None]) -> None:
@@ -30,9 +36,16 @@ class Lanes:
             raise
         task = asyncio.create_task(work)
         self._running[lane] = task
+        self._begun[lane] = time.monotonic()
         task.add_done_callback(lambda done: self._ended(lane, done))
 
     def _ended(self, lane: Hashable, task: asyncio.Task[None]) -> None:
         del self._running[lane]
-        if not task.cancelled() and task.exception() is not None:
-            self._failure = self._failure or task.exception()
+        del self._begun[lane]
+        # A client library can cancel what it was asked; the piece is not done then, and the next must not begin.
+        failure = LaneCancelled(str(lane)) if task.cancelled() else task.exception()
+        self._failure = self._failure or failure
+
+    def oldest(self) -> float | None:
+        """When the piece that runs the longest began, by the monotonic clock; None if none runs."""
+        return min(self._begun.values(), default=None)

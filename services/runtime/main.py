@@ -227,7 +227,7 @@ def _watchdog(worker: BatchWorker, stall_seconds: float) -> Watchdog:
         lambda: sum(worker.lag().values()),
         # Any part's stated reason counts: a batch may wait for its own database, or for the log to take what it writes.
         lambda: not worker.health.ready()[0],
-        lambda: worker.progressed_at,
+        worker.progressed_at,
         stall_seconds,
     )
     worker.stalled_seconds, worker.stall_limit = lambda: watchdog.stalled_seconds, stall_seconds

@@ -21,7 +21,7 @@ from services.events import brokers
 from services.runtime import tracing
 from services.runtime.batch import Batch, LogHole
 from services.runtime.health import Health
-from services.runtime.lanes import Lanes
+from services.runtime.lanes import LaneCancelled, Lanes
 from services.runtime.probe import LogProbe
 from services.runtime.retry import is_transient as default_is_transient
 from services.runtime.retry import report_to, retry_in_place
@@ -94,12 +94,13 @@ class BatchWorker:
         self.batches = 0
         self.records = 0
         """Records of the batches applied, those of a repeated batch as often as it was."""
-        self.progressed_at = time.monotonic()
+        self._progressed_at = time.monotonic()
         self.written_at: dict[TopicPartition, float] = {}
         """When the last record applied of each partition was written, in seconds since 1970."""
         self.stalled_seconds: Callable[[], float] = lambda: 0.0
         """The watchdog's measure of standing still, once there is one."""
         self.stall_limit = 0.0
+        self._lanes = Lanes(LANES)
         self._handle = handle
         self._on_assigned, self._on_revoked = on_assigned, on_revoked
         self._stopping = stopping
@@ -125,6 +126,12 @@ class BatchWorker:
         if self.owned:
             await self.revoked(self.owned)
 
+    def progressed_at(self) -> float:
+        """When a batch was last applied, by the monotonic clock; or when the one that runs the longest began, if that
+        was earlier: a partition that stands still must not hide behind another."""
+        oldest = self._lanes.oldest()
+        return self._progressed_at if oldest is None else min(oldest, self._progressed_at)
+
     def lag(self) -> dict[TopicPartition, int]:
         """How many records of each owned partition are not applied yet, by the last look at the log's ends."""
         return {tp: max(0, self.probe.ends.get(tp, 0) - self.handled.get(tp, 0)) for tp in self.owned}
@@ -140,9 +147,8 @@ class BatchWorker:
         await self._on_revoked(partitions)
 
     async def consume(self, stream: Any) -> None:
-        lanes = Lanes(LANES)
         async for event in stream.noack().events():
-            await lanes.start(event.value.tp, self._work(stream, event))
+            await self._lanes.start(event.value.tp, self._work(stream, event))
 
     async def _work(self, stream: Any, event: Any) -> None:
         """One batch, acknowledged when it is applied; what it fails with ends the app."""
@@ -151,6 +157,11 @@ class BatchWorker:
         except Exception as error:
             # The agent may be waiting for its next event, and would not hear of it.
             await self.app.crash(error)
+            raise
+        except asyncio.CancelledError:
+            me = asyncio.current_task()
+            if me is not None and not me.cancelling():  # nobody cancelled us: a library did so to what it was asked
+                await self.app.crash(LaneCancelled(f"{event.value.tp.topic} partition {event.value.tp.partition}"))
             raise
         await stream.ack(event)
 
@@ -186,7 +197,7 @@ class BatchWorker:
         self.written_at[batch.tp] = batch.records[-1].timestamp / 1000
         self.batches += 1
         self.records += len(batch.records)
-        self.progressed_at = time.monotonic()
+        self._progressed_at = time.monotonic()
 
 
 def batch_app(

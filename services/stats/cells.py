@@ -120,7 +120,8 @@ def _of_request(request: RequestSummary) -> Mapping[Cell, Number]:
         Cell(organ, year, "received", request.channel, applicant, f"{received_on.month:02}"): 1,
     }
     if request.first_response_on is not None:
-        cells[Cell(organ, request.first_response_on.year, "first", str(request.first_working_days))] = 1
+        first = "" if request.first_working_days is None else str(request.first_working_days)
+        cells[Cell(organ, request.first_response_on.year, "first", first)] = 1
     if closed_on is None or request.state not in ENDED_STATES:
         cells[Cell(organ, year, "carried", applicant)] = 1
         return cells

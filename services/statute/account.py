@@ -116,8 +116,9 @@ def _merged(spans: Iterator[_Span]) -> list[_Span]:
 
 def account(clock: Clock, calendar: Calendar, through: date, limit: str, each_day: bool = False) -> list[Line]:
     """The days of ``clock`` up to ``through``; a line a day if ``each_day``."""
-    if each_day:
+    if each_day or clock.excluded or clock.beyond or clock.deferred:
         return _lines(clock, calendar, through, limit, each_day)
+    # A limit that nothing interrupts is the same for every request of its day; the others are hardly ever alike.
     asked = (clock, through, limit)
     known: tuple[Line, ...] | None = calendar.memory.get(asked)
     return list(known or calendar.remember(asked, tuple(_lines(clock, calendar, through, limit, each_day))))

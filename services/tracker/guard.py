@@ -21,7 +21,7 @@ from services.runtime.retry import LogUnavailable, is_transient, report_to, retr
 from services.tracker.store import RELAY_ROWS, SCHEMA
 
 LAST = 4 * RELAY_ROWS
-"""Records looked at of each partition: at least as many as one batch of facts leads to. A crash may have had the first
+"""Records looked at of each partition: more than one batch of facts commonly leads to. A crash may have had the first
 of them sent again, so the very last record may be an older event than the newest."""
 
 log = structlog.get_logger(__name__)

@@ -117,7 +117,9 @@ def test_a_file_of_the_first_format_is_restored_and_needs_no_database(
             if not lines[0].startswith(b'{"publication"'):
                 writer.write(lines)
     restored = shixian({**other, "SHIXIAN_POSTGRES": NOWHERE}, "restore", str(old))
-    assert restored.returncode == 0 and restored.stdout.endswith(" records are in the log\n"), restored.stderr
+    assert restored.returncode == 0 and restored.stdout.endswith(
+        " records are in the log, and 0 published reports are kept\n"
+    ), restored.stderr
     away = shixian({**other, "SHIXIAN_POSTGRES": NOWHERE}, "restore", str(new))
     assert away.returncode == 2 and away.stderr.startswith("shixian: PostgreSQL: ") and away.stderr.count("\n") == 1
 

@@ -4,7 +4,7 @@ import asyncio
 
 import pytest
 
-from services.runtime.lanes import Lanes
+from services.runtime.lanes import LaneCancelled, Lanes
 
 
 class Work:
@@ -74,3 +74,31 @@ async def test_a_failure_reaches_whoever_waits_for_room() -> None:
     with pytest.raises(ValueError, match="no"):
         await waiting
     assert work.begun == ["1a"]
+
+
+async def test_a_piece_that_something_else_cancels_is_not_done() -> None:
+    lanes = Lanes(2)
+
+    async def cancelled() -> None:
+        raise asyncio.CancelledError
+
+    await lanes.start(1, cancelled())
+    for _ in range(10):
+        await asyncio.sleep(0)
+    later = Work()
+    with pytest.raises(LaneCancelled):
+        await lanes.start(1, later.piece("1b"))
+    assert later.begun == []
+
+
+async def test_the_piece_that_runs_the_longest_is_known_while_others_come_and_go() -> None:
+    lanes, work = Lanes(2), Work()
+    assert lanes.oldest() is None
+    await lanes.start(1, work.piece("hangs"))
+    began = lanes.oldest()
+    for name in ("a", "b"):
+        await lanes.start(2, work.piece(name))
+        assert lanes.oldest() == began
+        await work.end(name)
+    await work.end("hangs")
+    assert lanes.oldest() is None

@@ -1,11 +1,17 @@
 """Records in batches of our own packing."""
 
+import asyncio
+from types import SimpleNamespace
 from typing import Any
 
+from aiokafka.errors import NotLeaderForPartitionError
 from aiokafka.partitioner import DefaultPartitioner
 from aiokafka.producer.message_accumulator import BatchBuilder
+from aiokafka.structs import RecordMetadata, TopicPartition
 
+from services.runtime.health import Health
 from services.runtime.packing import FEW, LARGE, pack, worth_packing
+from services.runtime.producer import LogProducer
 
 PARTITIONS = [0, 1, 2, 5]
 
@@ -43,3 +49,38 @@ def test_few_records_and_large_ones_are_left_to_the_client() -> None:
     assert not worth_packing(records(FEW))
     assert not worth_packing([*records(FEW + 1), (b"k", b"z" * LARGE, ())])
     assert not worth_packing([*records(FEW + 1), (None, b"", ())])
+
+
+class Broker:
+    """Stands for aiokafka's producer: acknowledges each batch but the one that it refuses."""
+
+    def __init__(self, refused: int) -> None:
+        self.refused, self.batches = refused, 0
+
+    async def partitions_for(self, _topic: str) -> set[int]:
+        return {0}
+
+    def create_batch(self) -> Any:
+        return builder()
+
+    async def send_batch(self, batch: Any, topic: str, *, partition: int) -> asyncio.Future[RecordMetadata]:
+        done: asyncio.Future[RecordMetadata] = asyncio.get_running_loop().create_future()
+        if self.batches == self.refused:
+            done.set_exception(NotLeaderForPartitionError())
+        else:
+            at = 1000 * self.batches
+            done.set_result(RecordMetadata(topic, partition, TopicPartition(topic, partition), at, 0, 0, 0))
+        self.batches += 1
+        return done
+
+
+async def test_what_counts_as_acknowledged_ends_before_the_first_batch_that_was_not() -> None:
+    """What comes after it is sent again, or a later record would stand before an earlier one's first copy."""
+    given = records(200)
+    sizes = [len(each.places) for each in pack(given, [0], builder)]
+    assert len(sizes) > 3
+    generation: Any = SimpleNamespace(producer=Broker(refused=2), over=asyncio.get_running_loop().create_future())
+    producer = LogProducer("localhost:1", Health().part("log"))
+    acked, failure = await producer._send(generation, "t", given)
+    assert isinstance(failure, NotLeaderForPartitionError)
+    assert [record.offset for record in acked] == [*range(sizes[0]), *range(1000, 1000 + sizes[1])]

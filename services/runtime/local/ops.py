@@ -12,12 +12,15 @@ from dataclasses import dataclass
 from pathlib import Path
 
 import httpx
+import structlog
 
 from services.runtime.local.process import PortTaken, port_free
 from services.runtime.local.supervisor import Service
 
 PACKAGES = {"prometheus": "prometheus", "prometheus-alertmanager": "prometheus-alertmanager"}
 RETENTION = "90d"
+
+log = structlog.get_logger(__name__)
 
 
 class ProgramMissing(RuntimeError):
@@ -50,9 +53,14 @@ def pages(ports: Ports) -> dict[str, str]:
     """
     prometheus = f"http://127.0.0.1:{ports.prometheus}"
     alertmanager = f"http://127.0.0.1:{ports.alertmanager}"
-    with httpx.Client(trust_env=False, timeout=5.0, follow_redirects=True) as client:
-        classic = client.get(f"{prometheus}/alerts").status_code != 200
-        bare = "does not include a web application" in " ".join(client.get(alertmanager).text.split())
+    try:
+        with httpx.Client(trust_env=False, timeout=5.0, follow_redirects=True) as client:
+            classic = client.get(f"{prometheus}/alerts").status_code != 200
+            bare = "does not include a web application" in " ".join(client.get(alertmanager).text.split())
+    except httpx.HTTPError as error:
+        # They run; what their pages are called is not worth ending the system for.
+        log.warning("pages_not_seen", reason=repr(error))
+        classic = bare = False
     return {
         "prometheus": f"{prometheus}/{'classic/' if classic else ''}alerts",
         "alertmanager": f"amtool --alertmanager.url={alertmanager}/ alert" if bare else f"{alertmanager}/",
