@@ -1,5 +1,6 @@
 """Connections to PostgreSQL, made the same way by every service."""
 
+import asyncio
 from importlib.resources.abc import Traversable
 from typing import Any, TypeAlias
 
@@ -17,6 +18,7 @@ Pool: TypeAlias = "asyncpg.Pool[Any]"
 
 POOL_SIZE = 8
 COMMAND_SECONDS = 60.0
+CLOSE_SECONDS = 2.0
 
 log = structlog.get_logger(__name__)
 
@@ -28,6 +30,15 @@ def pool(dsn: str) -> Pool:
     a service that started while its database was away would never get to it.
     """
     return asyncpg.create_pool(dsn, min_size=0, max_size=POOL_SIZE, command_timeout=COMMAND_SECONDS)
+
+
+async def close(target: Pool) -> None:
+    """Close ``target``; hard, if its server does not answer: what was begun is rolled back there by itself."""
+    try:
+        await asyncio.wait_for(target.close(), CLOSE_SECONDS)
+    except TimeoutError:
+        log.warning("pool_not_closed_in_time", seconds=CLOSE_SECONDS)
+        target.terminate()
 
 
 async def ready(target: Pool, schema: str, folder: Traversable, part: Part) -> None:

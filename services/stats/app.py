@@ -1,6 +1,5 @@
 """The stats service put together; the only place where its parts are wired."""
 
-import asyncio
 from collections.abc import AsyncIterator, Collection, Mapping
 from contextlib import asynccontextmanager
 from importlib.resources import files
@@ -87,4 +86,4 @@ async def build(settings: Settings, health: Health) -> AsyncIterator[Parts]:
         )
     finally:
         await producer.close()
-        await asyncio.wait_for(pool.close(), 2)
+        await database.close(pool)
