@@ -32,6 +32,7 @@ Positions = Callable[[Collection[TopicPartition]], Awaitable[Mapping[TopicPartit
 """Reads the stored next offset of each partition given; one never stored is left out and starts at 0."""
 
 COMMIT_SECONDS = 5.0
+RECONNECT_SECONDS = 0.5
 POLL_MILLISECONDS = 500
 FAUST_LOGGER = logging.getLogger("faust.batches")
 """Where Faust's own lines about our subclasses go: they would pass for ours otherwise."""
@@ -73,6 +74,19 @@ class _ConsumerThread(driver.AIOKafkaConsumerThread):  # type: ignore[misc]  # F
         # On assignment aiokafka polls at once, from the group's position; a seek elsewhere waits for that poll.
         consumer._fetch_max_wait_ms = POLL_MILLISECONDS
         return consumer
+
+    async def on_start(self) -> None:
+        """Connect, waiting for a broker that went away after the topic was found."""
+        while True:
+            try:
+                await super().on_start()
+                return
+            except (KafkaError, OSError) as error:
+                log.warning("consumer_not_connected", reason=repr(error))
+                await self._consumer.stop()
+                if self.should_stop:
+                    raise
+            await asyncio.sleep(RECONNECT_SECONDS)
 
     async def _commit(self, offsets: Mapping[TopicPartition, int]) -> bool:
         # Faust crashes when a commit fails. Ours is a figure for dashboards: a broker that is away must not end us,
@@ -243,10 +257,18 @@ class BatchConsumer(driver.Consumer):  # type: ignore[misc]  # Faust is untyped 
             raise
 
 
+class _NoProducer(driver.Producer):  # type: ignore[misc]  # Faust is untyped here
+    """Faust's producer, which nobody uses and which therefore connects to nothing."""
+
+    async def on_start(self) -> None:
+        await super(driver.Producer, self).on_start()
+
+
 class BatchTransport(driver.Transport):  # type: ignore[misc]  # Faust is untyped here
     """Set as ``app.transport`` before the app starts."""
 
     Consumer: ClassVar[type[BatchConsumer]] = BatchConsumer
+    Producer: ClassVar[type[_NoProducer]] = _NoProducer
 
     def __init__(self, url: Any, app: Any, hooks: Hooks) -> None:
         super().__init__(url, app)

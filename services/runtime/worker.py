@@ -111,7 +111,12 @@ class BatchWorker:
         if self._stopping.is_set():
             return
         self.app.finalize()
-        await self.app.start()
+        try:
+            await self.app.start()
+        except (KafkaError, OSError):
+            if self._stopping.is_set():  # told to stop while it waited for the broker
+                return
+            raise
         self.part.ok()
         log.info("worker_started", topic=self.topic, group=self.app.conf.id)
         await self.app.wait_until_stopped()
