@@ -77,6 +77,8 @@ def decoded(records: Iterable[Any], read: Callable[[bytes | None, bytes], T]) ->
         except MemoryError:
             raise
         except Exception as error:
+            # Whatever reading raises is the record's fault: it is kept whole as a dead letter, and told here if the
+            # reader did not refuse it in words of its own.
             if not isinstance(error, Refused):
                 log.error(
                     "record_unreadable",

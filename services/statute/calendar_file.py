@@ -74,20 +74,23 @@ def _bases(file: str, data: Mapping[str, Any]) -> Iterator[tuple[HolidayBase, Ma
         _check(file, base, "base", f"base[{place}].")
         years = range(_get(file, base, "from", int, FIRST.year), _get(file, base, "through", int, LIMIT) + 1)
         for subdivision in _get(file, base, "subdivisions", list, [None]) or [None]:
+            country = _get(file, base, "country", str)
+            observed = _get(file, base, "observed", bool, True)
+            language = _get(file, base, "language", str, _LANGUAGE)
+            categories = tuple(base["categories"]) if "categories" in base else None
             try:
-                yield (
-                    holidays.country_holidays(
-                        _get(file, base, "country", str),
-                        subdiv=subdivision,
-                        years=years,
-                        observed=_get(file, base, "observed", bool, True),
-                        categories=tuple(base["categories"]) if "categories" in base else None,
-                        language=_get(file, base, "language", str, _LANGUAGE),
-                    ),
-                    base,
+                found = holidays.country_holidays(
+                    country,
+                    subdiv=subdivision,
+                    years=years,
+                    observed=observed,
+                    categories=categories,
+                    language=language,
                 )
             except (NotImplementedError, ValueError) as error:
+                # How the package says that it knows no such country, part of it, or category.
                 raise BadData(file, f"base[{place}]", str(error)) from None
+            yield found, base
 
 
 def _yearly(file: str, data: Mapping[str, Any]) -> Iterator[tuple[date, str]]:

@@ -1,6 +1,6 @@
 """One due date from a handful of facts: the pure function behind the command ``shixian due`` and the preview."""
 
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from datetime import date
 from typing import Any
@@ -32,13 +32,13 @@ class Due:
     provisional: bool
     explanation: tuple[Line, ...]
 
-    def plain(self) -> dict[str, Any]:
-        """The contract's form of it."""
+    def plain(self, line: Callable[[Line], Any] = Line.plain) -> dict[str, Any]:
+        """The contract's form of it; ``line`` gives the form of each line of the account."""
         return {
             "due_on": self.due_on.isoformat() if self.due_on else None,
             "status": self.status,
             "provisional": self.provisional,
-            "explanation": [line.plain() for line in self.explanation],
+            "explanation": [line(each) for each in self.explanation],
         }
 
 

@@ -22,7 +22,7 @@ from services.statute.account import Line
 from services.statute.calendar import Calendar
 from services.statute.calendars import inline
 from services.statute.draft import MEANINGS
-from services.statute.due import Due, due
+from services.statute.due import due
 from services.statute.errors import BadData, OutOfRange, StatuteError
 from services.statute.view import Fact
 
@@ -117,19 +117,6 @@ def answers(lines: Iterable[bytes]) -> Iterator[bytes]:
 _again = lru_cache(maxsize=REMEMBERED)(answer)
 
 
-def _shared(found: Due) -> bytes:
-    """The same as the encoded plain form. Bare cases share most of their lines, those of a day's limit, of a version,
-    of a calendar: each such line is encoded once."""
-    return msgspec.json.encode(
-        {
-            "due_on": found.due_on,
-            "status": found.status,
-            "provisional": found.provisional,
-            "explanation": [_line(line) for line in found.explanation],
-        }
-    )
-
-
 @lru_cache(maxsize=2 * REMEMBERED)
 def _line(line: Line) -> Raw:
     return Raw(msgspec.json.encode(line.plain()))
@@ -147,7 +134,8 @@ def _bare(
         received_on=received_on,
         confirmed_on=confirmed_on,
     )
-    return _shared(due(statute, [Fact("request-received", "", "fact 1", data)], as_of))
+    # Bare cases share most of their lines, those of a day's limit, of a version, of a calendar: each is encoded once.
+    return msgspec.json.encode(due(statute, [Fact("request-received", "", "fact 1", data)], as_of).plain(_line))
 
 
 @lru_cache(maxsize=8)

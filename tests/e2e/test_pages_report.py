@@ -1,6 +1,5 @@
 """The pages of a report in a real browser: numbers opened by keyboard, publications, small screens, paper."""
 
-import os
 from collections.abc import Iterator
 from typing import Any
 
@@ -9,15 +8,10 @@ import pytest
 from playwright.sync_api import Browser, Page
 
 from tests.e2e.conftest import System
-from tests.e2e.test_pages import CHROMIUM, browser, page
+from tests.e2e.test_pages import browser, page, pytestmark
 from tests.support import ORGAN, answered, eventually, raw, received
 
-__all__ = ["browser", "page"]
-
-pytestmark = pytest.mark.skipif(
-    CHROMIUM is None and "chromium" in os.environ.get("SHIXIAN_TEST_MISSING", ""),
-    reason="no Chromium on this machine, and none could be installed",
-)
+__all__ = ["browser", "page", "pytestmark"]
 
 CITY = {**ORGAN, "code": "pages-city", "name": {"zh": "页面市", "en": "City of Pages"}}
 OFFICE = {**CITY, "code": "pages-office", "name": {"zh": "页面局", "en": "Office of Pages"}, "parent": "pages-city"}
