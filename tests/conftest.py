@@ -8,6 +8,7 @@ import shutil
 import tempfile
 import uuid
 from collections.abc import AsyncIterator, Iterator
+from contextlib import asynccontextmanager
 from pathlib import Path
 
 import asyncpg
@@ -67,6 +68,20 @@ def postgres_server(session_folder: Path) -> Iterator[PostgresServer]:
 @pytest.fixture
 async def postgres(postgres_server: PostgresServer) -> AsyncIterator[str]:
     """The URI of a fresh, empty database, dropped after the test."""
+    async with fresh_database(postgres_server) as uri:
+        yield uri
+
+
+@pytest.fixture
+async def other_postgres(postgres_server: PostgresServer) -> AsyncIterator[str]:
+    """The same, a second one."""
+    async with fresh_database(postgres_server) as uri:
+        yield uri
+
+
+@asynccontextmanager
+async def fresh_database(postgres_server: PostgresServer) -> AsyncIterator[str]:
+    """The URI of an empty database for as long as the context lasts."""
     name = f"test_{uuid.uuid4().hex}"
     admin = await asyncpg.connect(postgres_server.dsn)
     try:

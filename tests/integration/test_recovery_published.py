@@ -2,38 +2,21 @@
 
 import asyncio
 import hashlib
-import uuid
-from collections.abc import AsyncIterator
 from contextlib import nullcontext
 from datetime import UTC, date, datetime, timedelta
 from pathlib import Path
 from typing import Any
 
-import asyncpg
 import msgspec
 import pytest
 
 from services.commands import archive, blocks, exporting, kept
 from services.commands.lines import Kept, contents
-from services.runtime.local.postgres import PostgresServer
 from services.runtime.settings import load as settings
 from tests.integration.recovery import environment, everything, load, put, quiet, services, shixian, sql
 
 KEPT = "SELECT organ, year, number, published_on, made_at, content, digest FROM stats_kept.publication ORDER BY 1, 2, 3"
 NOWHERE = "postgresql://nobody@127.0.0.1:1/none"
-
-
-@pytest.fixture
-async def other_postgres(postgres_server: PostgresServer) -> AsyncIterator[str]:
-    """A second empty database."""
-    name = f"test_{uuid.uuid4().hex}"
-    admin = await asyncpg.connect(postgres_server.dsn)
-    try:
-        await admin.execute(f'CREATE DATABASE "{name}"')
-        yield postgres_server.database_dsn(name)
-        await admin.execute(f'DROP DATABASE "{name}" WITH (FORCE)')
-    finally:
-        await admin.close()
 
 
 @pytest.fixture
