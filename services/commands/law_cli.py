@@ -48,12 +48,13 @@ def schema(
 ) -> None:
     """Print the JSON Schema of the events, the AsyncAPI document of the topics, or the schema of statute files."""
     from services.events import asyncapi, schema
-    from services.statute import profile_schema
+    from services.statute.data_file import json_schema
+    from services.statute.profile import Profile
 
     if format == "asyncapi":
         document = asyncapi.asyncapi()
     elif format == "statute":
-        document = profile_schema.schema()
+        document = json_schema(Profile, "A statute: what one version of it says about time")
     elif format == "json-schema":
         try:
             document = schema.json_schema(type or None)

@@ -23,7 +23,7 @@ def _dates(old: View, new: View, profile: Profile, today: date) -> list[Decision
     received_on = new.received_on
     assert received_on is not None
     if old.received_on is None or old.state == "retracted":
-        values: dict[str, Any] = {"received_on": received_on, "article": profile.receipt_article}
+        values: dict[str, Any] = {"received_on": received_on, "article": profile.receipt.article}
         found.append(Decision("request-opened", received_on, values))
         old = View()
     if old.closing and not new.closing:
@@ -67,7 +67,7 @@ def _moved_by(old: View, new: View, profile: Profile) -> str:
     if old.calendar and new.calendar != old.calendar and new.received_on == old.received_on:
         return new.calendar[:500]
     if old.received_on and new.received_on != old.received_on:
-        return profile.receipt_article
+        return profile.receipt.article
     return profile.answer.article
 
 

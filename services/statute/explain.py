@@ -79,8 +79,8 @@ def explain(
 
 
 def _version(view: View, profile: Profile) -> Line:
-    en = f"{profile.title['en']} ({profile.id}), {profile.source}"
-    return Line("statute", profile.in_force_from, None, f"{profile.title['zh']}（{profile.id}）", en, profile.source)
+    en = f"{profile.title.en} ({profile.id}), {profile.source}"
+    return Line("statute", profile.in_force.from_, None, f"{profile.title.zh}（{profile.id}）", en, profile.source)
 
 
 def _receipt(run: Run) -> Line:
@@ -94,11 +94,11 @@ def _receipt(run: Run) -> Line:
     }
     data = draft.received.data
     given = {"confirmed_on": data.confirmed_on or draft.confirmed_on, "received_on": data.received_on}
-    field = next(n for n in profile.receipt[channel] if given.get(n) or n == "submitted_on")
+    field = next(n for n in profile.receipt_dates[channel] if given.get(n) or n == "submitted_on")
     zh, en = names[field]
     text = f"received: {en} holds for the channel {channel}"
     zh = f"收到申请：以{zh}为准（{words.CHANNELS[channel]}）"
-    return Line("receipt", day, day, zh, text, profile.receipt_article)
+    return Line("receipt", day, day, zh, text, profile.receipt.article)
 
 
 def _segments(run: Run, today: date, each_day: bool) -> list[Line]:
@@ -138,7 +138,7 @@ def _steps(run: Run) -> list[Line]:
     lines = []
     for step in run.steps:
         if step.kind == "extend":
-            zh_unit, en_unit = words.UNITS[run.profile.answer.unit if step.about else run.profile.extension.unit]
+            zh_unit, en_unit = words.UNITS[run.profile.answer.unit if step.about else run.profile.extension_unit]
             zh, en = f"延长{step.amount}{zh_unit}", f"extended by {step.amount} {en_unit}"
             lines.append(_step("extension", step, None, zh, en))
         elif step.kind == "defer":
@@ -159,7 +159,7 @@ def _due(view: View, run: Run) -> list[Line]:
         lines.append(Line("due", view.due_on, view.due_on, f"期限最后一日{zh}", f"the last day{en}", article))
     if view.overdue_from is not None:
         zh, en = "自该日零时起逾期", "overdue from the beginning of this day"
-        silence = run.profile.silence
+        silence = run.profile.answer.silence
         if silence != "none" and not view.answered_on:
             en += f"; silence is a {silence.replace('-', ' ')}"
             zh += "；视为拒绝" if silence == "deemed-refusal" else "；视为同意"
@@ -172,11 +172,11 @@ def _end(view: View, run: Run) -> list[Line]:
         return []
     if view.closing == "answered" and run.end[3] is not None:
         service = run.end[3].data.service
-        zh, en = words.ANSWERED[run.profile.answering[service]]
+        zh, en = words.ANSWERED[run.profile.answered_by[service]]
         zh, en, article = (
             f"已答复（{words.SERVICES[service]}）：以{zh}为准",
             f"answered ({service}): {en} counts",
-            run.profile.answering_article,
+            run.profile.answering.article,
         )
     else:
         ways = {"withdrawn": "已撤回", "transferred": "已转办"}
@@ -245,9 +245,9 @@ def _limit_of(timer: Timer, run: Run) -> Limit | None:
             return profile.fee.limit
         case "consultation":
             parties = [f.data.party for f in run.draft.moves if getattr(f.data, "consultation", None) == timer.about]
-            return profile.consultation[parties[0]].limit
+            return profile.consulting[parties[0]].limit
         case "reconsideration" | "litigation":
-            return next(r.limit for r in profile.remedies if r.kind == timer.limit and r.limit.article == timer.article)
+            return next(r for r in profile.remedies if r.kind == timer.limit and r.article == timer.article)
     return None
 
 
@@ -272,7 +272,7 @@ def _settings(run: Run) -> list[Line]:
         names.append("extension-cap")
     lines = []
     for name in names:
-        one, known = run.profile.settings[name], KNOWN[name]
+        one, known = run.profile.read_as[name], KNOWN[name]
         sure = ("", "") if one.confirmed else ("（未确认）", " (unconfirmed)")
         zh, en = f"{known.zh}：{one.value}{sure[0]}", f"{known.en}: {known.allowed[one.value]}{sure[1]}"
         lines.append(Line("setting", None, None, zh, en, f"{name} = {one.value}; {one.source}"))

@@ -29,7 +29,7 @@ def receipt(draft: Draft, profile: Profile) -> date | None:
     if draft.received is None:
         return None
     data = draft.received.data
-    for name in profile.receipt[data.channel]:
+    for name in profile.receipt_dates[data.channel]:
         day: date | None = getattr(data, name)
         if name == "confirmed_on":
             day = day or draft.confirmed_on
@@ -46,7 +46,7 @@ def settle(draft: Draft, statute: str, calendar: Calendar, today: date) -> tuple
     assert draft.received is not None
     profile = profile_for(statute, draft.received.data.submitted_on)
     received_on = receipt(draft, profile)
-    if received_on is not None and received_on > profile.in_force_through:
+    if received_on is not None and received_on > profile.in_force.through:
         # The version is the one in force on the day of receipt; which day that is, an older version may say.
         profile = profile_for(statute, received_on)
     view = derive(draft, profile, calendar, today)
@@ -137,7 +137,7 @@ def _check(run: Run) -> None:
     draft, profile, received_on = run.draft, run.profile, run.received_on
     assert draft.received is not None
     data = draft.received.data
-    if received_on > data.submitted_on and profile.receipt[data.channel][0] == "confirmed_on":
+    if received_on > data.submitted_on and profile.receipt_dates[data.channel][0] == "confirmed_on":
         apart = (received_on - data.submitted_on).days
         due = limit_due(profile.answer, data.submitted_on, profile, run.calendar)
         run.note(
@@ -181,9 +181,9 @@ def _other(run: Run, due: date | None) -> tuple[str, date | None]:
     The breach of the older limit before the change stays a breach; such a request has one date only.
     """
     newer = successor(run.profile)
-    if newer is None or (due is not None and due < newer.in_force_from):
+    if newer is None or (due is not None and due < newer.in_force.from_):
         return "", None
-    if run.received_on >= newer.in_force_from or (run.end is not None and run.end[0] < newer.in_force_from):
+    if run.received_on >= newer.in_force.from_ or (run.end is not None and run.end[0] < newer.in_force.from_):
         return "", None
     other = walk(run.draft, newer, run.calendar, run.received_on, run.horizon)
     if other.end is not None:
@@ -194,7 +194,7 @@ def _other(run: Run, due: date | None) -> tuple[str, date | None]:
 def _rungs(run: Run, due: date) -> list[tuple[date, int]]:
     """The days on which a warning is due, the first one first; none on or before the day that the limit counts from."""
     unit, calendar, start = clocks.days_of(run.clock.unit), run.calendar, run.clock.start
-    return [(day, n) for n in run.profile.ladder if (day := clocks.add(unit, calendar, due, -n)) > start]
+    return [(day, n) for n in run.profile.warnings.ladder if (day := clocks.add(unit, calendar, due, -n)) > start]
 
 
 def _wake(run: Run, due: date | None, rungs: list[tuple[date, int]], today: date) -> date | None:

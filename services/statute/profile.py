@@ -1,123 +1,259 @@
-"""Statute profiles: what one version of a statute says about time, as plain values. The files are read in
-:mod:`services.statute.profile_file`."""
+"""The file format of statutes: what one version of a statute says about time, and which versions ship."""
 
 from collections.abc import Mapping
-from dataclasses import dataclass, replace
 from datetime import date
-from functools import cache
+from functools import cache, cached_property
 from importlib import resources
-from typing import Literal
+from typing import Annotated, ClassVar, Literal
 
+from msgspec import Meta, Struct
+from msgspec.structs import force_setattr, replace
+
+from services.statute.data_file import Confirmed, Text, convert, parse
 from services.statute.errors import BadData, UnknownStatute
-from services.statute.settings import KNOWN, Setting
+from services.statute.settings import KNOWN, Setting, Settings, by_name
 
+Count = Annotated[int, Meta(ge=0, le=3660, description="a number")]
+Amount = Annotated[int, Meta(ge=1, le=3660, description="a number")]
 Unit = Literal["working-day", "calendar-day", "week", "working-week", "month"]
 """``week`` is seven calendar days, ``working-week`` five working days; a month ends on the day of the same number as
 the day that it is counted from, or on the month's last day where there is none."""
 Start = Literal["next-day", "same-day", "next-working-day"]
 Roll = Literal["none", "next-working-day"]
 Effect = Literal["none", "exclude", "suspend", "restart", "extend"]
-"""What asking someone does to the answer clock. ``exclude``: the days until the reply don't count (the setting
-``exclusion-cap`` can bound them); ``suspend``: the same without any bound; ``restart``: the clock stands still, and the
-whole limit is counted anew from the reply; ``extend``: the limit grows once by a fixed amount; ``none``: nothing."""
 Silence = Literal["none", "deemed-refusal", "deemed-consent"]
 After = Literal["answer", "silence", "reconsideration"]
+ReceiptDate = Literal["submitted_on", "received_on", "confirmed_on"]
+ReceiptDates = Annotated[tuple[ReceiptDate, ...], Meta(min_length=1)]
+Answered = Literal["day-posted", "day-sent", "day-signed", "day-received", "day-decided"]
+LAPSED = {"clarification": "clarification-lapsed", "fee": "fee-lapsed"}
+"""The outcome with which the clock closes a request, by what was not done in time."""
+_EMAIL: Mapping[str, ReceiptDates] = {
+    "system": ("received_on", "submitted_on"),
+    "confirmation": ("confirmed_on", "received_on"),
+}
 
-CHANNELS = ("in-person", "post", "fax", "email", "online", "other")
-RECEIPT_FIELDS = ("submitted_on", "received_on", "confirmed_on")
-PARTIES = ("third-party", "other-organ")
-SERVICES = ("posted", "handed", "electronic")
-ANSWERED = ("day-posted", "day-sent", "day-signed", "day-received", "day-decided")
-REMEDIES = ("reconsideration", "litigation")
+
+class _Table(Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
+    """A table of the file: its keys, and no other."""
 
 
-@dataclass(frozen=True, slots=True)
-class Limit:
-    """So many units from an event. ``start`` is None where the setting ``start-day`` holds."""
+class Title(_Table, frozen=True, kw_only=True):
+    zh: Text
+    en: Text
 
-    amount: int
+
+class InForce(_Table, frozen=True, kw_only=True, rename={"from_": "from"}):
+    """The days of receipt that the version holds for, both ends included."""
+
+    from_: date
+    through: date = date.max
+
+
+class Limit(_Table, frozen=True, kw_only=True):
+    """So many units from an event."""
+
+    amount: Amount
     unit: Unit
-    roll: Roll
-    article: str
+    article: Text
+    roll: Roll = "none"
+    """What becomes of a last day that is no working day."""
     start: Start | None = None
-    confirmed: bool = True
+    """Which day is day 1; left out: as the setting ``start-day`` says."""
+    confirmed: Confirmed = True
 
 
-@dataclass(frozen=True, slots=True)
-class Extension:
-    """How far the answer's limit can be extended; amounts are in ``unit``."""
+class Answer(Limit, frozen=True, kw_only=True):
+    """The limit for the answer."""
 
-    cap: int
-    count: int
+    silence: Silence = "none"
+    """What it means in law that no answer comes in time."""
+
+
+class Extension(_Table, frozen=True, kw_only=True):
+    """How far the answer's limit can be extended."""
+
+    cap: Count
+    """The most that can be added, in ``unit``; 0: none."""
+    count: Count
+    """How many extensions there can be."""
     notify: Literal["inside-limit", "any-time"]
-    counts_from: Literal["budget", "expiry"]
+    """``inside-limit``: the applicant has to be told within the limit, a later notice cures nothing."""
+    article: Text
+    counts_from: Literal["budget", "expiry"] = "budget"
     """``budget``: added to the limit's own units; ``expiry``: counted from the last day of the limit before it."""
-    unit: Unit
-    article: str
-    confirmed: bool = True
+    unit: Unit | None = None
+    """Left out: the answer's."""
+    confirmed: Confirmed = True
 
 
-@dataclass(frozen=True, slots=True)
-class Pause:
-    """What asking someone (the applicant, a third party, another organ, for a fee) does."""
+class Pause(_Table, frozen=True, kw_only=True, tag_field="effect"):
+    """What asking someone (the applicant, a third party, another organ, for a fee) does to the answer's clock."""
 
-    effect: Effect
-    article: str
+    effect: ClassVar[Effect]
+    extend_by: ClassVar[int] = 0
+
+    article: Text
     limit: Limit | None = None
     """The asked one's own limit; for a clarification it is the date in the notice."""
     notice: Limit | None = None
     """How soon after the receipt the asking has to happen."""
-    extend_by: int = 0
-    """Units of the answer's limit, for the effect ``extend``."""
     silence: Silence = "none"
     """What it means that no reply comes within ``limit``."""
-    lapse: str = ""
-    """The outcome with which the request is closed by the clock if no reply comes in time; empty for none."""
-    confirmed: bool = True
+    lapse: bool = False
+    """Whether the clock closes the request if no reply comes in time."""
+    confirmed: Confirmed = True
 
 
-@dataclass(frozen=True, slots=True)
-class Remedy:
+class Nothing(Pause, frozen=True, kw_only=True, tag="none"):
+    """The clock runs on."""
+
+    effect: ClassVar[Effect] = "none"
+
+
+class Exclude(Pause, frozen=True, kw_only=True, tag="exclude"):
+    """The days until the reply don't count; the setting ``exclusion-cap`` can bound them."""
+
+    effect: ClassVar[Effect] = "exclude"
+
+
+class Suspend(Pause, frozen=True, kw_only=True, tag="suspend"):
+    """The days until the reply don't count, without any bound."""
+
+    effect: ClassVar[Effect] = "suspend"
+
+
+class Restart(Pause, frozen=True, kw_only=True, tag="restart"):
+    """The clock stands still, and the whole limit is counted anew from the reply."""
+
+    effect: ClassVar[Effect] = "restart"
+
+
+class Extend(Pause, frozen=True, kw_only=True, tag="extend"):
+    """The limit grows once by a fixed number of its units."""
+
+    effect: ClassVar[Effect] = "extend"
+    extend_by: Amount  # type: ignore[misc]  # a number of the file's here, 0 for all other effects
+
+
+Asking = Nothing | Exclude | Suspend | Restart | Extend
+AskingOthers = Nothing | Exclude | Suspend | Extend
+"""Asking others can't start the limit anew."""
+
+
+class Consultation(_Table, frozen=True, kw_only=True, rename="kebab"):
+    """What asking others does, by whom is asked."""
+
+    third_party: AskingOthers
+    other_organ: AskingOthers
+
+
+class Receipt(_Table, frozen=True, kw_only=True, rename={"in_person": "in-person"}):
+    """For each channel the dates that can be the day of receipt: the first one that the facts give is it."""
+
+    in_person: ReceiptDates
+    post: ReceiptDates
+    fax: ReceiptDates
+    online: ReceiptDates
+    other: ReceiptDates
+    article: Text
+    email: ReceiptDates | None = None
+    """Left out where the setting ``email-receipt`` says it."""
+
+
+class Volume(_Table, frozen=True, kw_only=True):
+    effect: Literal["none", "defer"]
+    """``defer``: the organ may put the answer off because of an abnormal volume."""
+    article: Text
+
+
+class Answering(_Table, frozen=True, kw_only=True):
+    """Which day ``answered_on`` has to be, for each way of service."""
+
+    posted: Answered
+    handed: Answered
+    electronic: Answered
+    article: Text
+
+
+class Remedy(Limit, frozen=True, kw_only=True, rename={"from_": "from"}):
     """A window that opens when the organ has answered, has stayed silent, or a reconsideration was decided."""
 
     kind: Literal["reconsideration", "litigation"]
-    after: tuple[After, ...]
-    limit: Limit
+    after: Annotated[tuple[After, ...], Meta(min_length=1)]
     from_: date = date.min
     through: date = date.max
+    """It opens for events of these days, both ends included."""
 
 
-@dataclass(frozen=True)
-class Profile:
-    """One version of a statute."""
+class Warnings(_Table, frozen=True, kw_only=True):
+    ladder: tuple[Annotated[int, Meta(ge=0, le=365, description="a number from 0 to 365")], ...]
+    """Units before the due date at which a warning goes out; the furthest first once it is read."""
 
-    id: str
-    statute: str
-    title: Mapping[str, str]
-    source: str
-    calendar: str
-    in_force_from: date
-    in_force_through: date
-    answer: Limit
-    silence: Silence
+    def __post_init__(self) -> None:
+        force_setattr(self, "ladder", tuple(sorted(set(self.ladder), reverse=True)))
+
+
+class Profile(_Table, frozen=True, kw_only=True, dict=True):
+    """One version of a statute, as its file says it."""
+
+    id: Text
+    statute: Text
+    """What its versions have in common."""
+    title: Title
+    source: Text
+    calendar: Text
+    in_force: InForce
+    answer: Answer
     extension: Extension
-    receipt: Mapping[str, tuple[str, ...]]
-    receipt_article: str
-    clarification: Pause
-    consultation: Mapping[str, Pause]
-    fee: Pause
-    volume: Literal["none", "defer"]
-    volume_article: str
-    remedies: tuple[Remedy, ...]
-    answering: Mapping[str, str]
-    """The day that ``answered_on`` has to be, for each way of service."""
-    answering_article: str
-    ladder: tuple[int, ...]
-    settings: Mapping[str, Setting]
+    receipt: Receipt
+    clarification: Asking
+    consultation: Consultation
+    fee: Asking
+    volume: Volume
+    answering: Answering
+    warnings: Warnings
+    remedies: tuple[Remedy, ...] = ()
+    settings: Settings = Settings()
+
+    @cached_property
+    def read_as(self) -> Mapping[str, Setting[str]]:
+        """Every setting by its name."""
+        return by_name(self.settings)
 
     def says(self, setting: str) -> str:
         """The value of a setting."""
-        return self.settings[setting].value
+        return self.read_as[setting].value
+
+    @cached_property
+    def receipt_dates(self) -> Mapping[str, ReceiptDates]:
+        """By channel, the dates that can be the day of receipt."""
+        r = self.receipt
+        email = _EMAIL.get(self.says("email-receipt")) or r.email
+        assert email is not None  # :func:`check` saw to it
+        return {
+            "in-person": r.in_person,
+            "post": r.post,
+            "fax": r.fax,
+            "email": email,
+            "online": r.online,
+            "other": r.other,
+        }
+
+    @cached_property
+    def consulting(self) -> Mapping[str, AskingOthers]:
+        """By whom is asked, what that does."""
+        return {"third-party": self.consultation.third_party, "other-organ": self.consultation.other_organ}
+
+    @cached_property
+    def answered_by(self) -> Mapping[str, Answered]:
+        """By way of service, which day is the answer's."""
+        a = self.answering
+        return {"posted": a.posted, "handed": a.handed, "electronic": a.electronic}
+
+    @cached_property
+    def extension_unit(self) -> Unit:
+        return self.extension.unit or self.answer.unit
 
     def with_settings(self, values: Mapping[str, str], source: str) -> "Profile":
         """The same profile read another way. Raises :class:`BadData` for an unknown setting or value."""
@@ -126,15 +262,55 @@ class Profile:
                 raise BadData(self.id, f"settings.{name}", f"unknown setting; known are {', '.join(sorted(KNOWN))}")
             if value not in KNOWN[name].allowed:
                 raise BadData(self.id, f"settings.{name}.value", f"expected one of {', '.join(KNOWN[name].allowed)}")
-        changed = {name: Setting(value, source, False) for name, value in values.items()}
-        return replace(self, settings={**self.settings, **changed})
+        changed = {name.replace("-", "_"): Setting(value, source, False) for name, value in values.items()}
+        return replace(self, settings=replace(self.settings, **changed))
+
+
+def read(file: str, text: str) -> Profile:
+    """The profile in a file named after it. Raises :class:`BadData` that names file, key and reason."""
+    profile = from_data(file, parse(file, text))
+    if f"{profile.id}.toml" != file:
+        raise BadData(file, "id", f"expected the file's name, got {profile.id!r}")
+    return profile
+
+
+def from_data(file: str, data: object) -> Profile:
+    """A profile from its file's content. Raises :class:`BadData` that names file, key and reason."""
+    profile = convert(file, data, Profile)
+    for key, reason in _contradictions(profile):
+        raise BadData(file, key, reason)
+    return profile
+
+
+def _contradictions(p: Profile) -> list[tuple[str, str]]:
+    """What no key can say by itself: key and reason."""
+    by_setting = p.says("email-receipt") in _EMAIL
+    unit, extension = p.extension_unit, p.extension
+    added = "can't be added to a budget of"
+    found = {
+        "in_force.through": (p.in_force.from_ > p.in_force.through, f"is before from ({p.in_force.from_})"),
+        "receipt.email": (
+            by_setting is (p.receipt.email is not None),
+            "settings.email-receipt decides already" if by_setting else "is missing (or set settings.email-receipt)",
+        ),
+        "extension.unit": (
+            unit != p.answer.unit and extension.counts_from == "budget",
+            f"{unit} {added} {p.answer.unit}; use counts_from = 'expiry'",
+        ),
+        "clarification.limit": (
+            p.clarification.limit is not None,
+            "the applicant's limit is the date in each notice; unknown here",
+        ),
+        "fee.limit": (p.fee.lapse and p.fee.limit is None, "is missing: without a limit nothing can lapse"),
+        "consultation.third-party.lapse": (p.consultation.third_party.lapse, "a consultation closes no request"),
+        "consultation.other-organ.lapse": (p.consultation.other_organ.lapse, "a consultation closes no request"),
+    }
+    return [(key, reason) for key, (wrong, reason) in found.items() if wrong]
 
 
 @cache
 def profiles() -> Mapping[str, Profile]:
     """All profiles that ship, by id. Raises :class:`BadData` for the first bad one."""
-    from services.statute.profile_file import read
-
     folder = resources.files("services.statute") / "profiles"
     found = {}
     for file in sorted(folder.iterdir(), key=lambda f: f.name):
@@ -155,7 +331,7 @@ def versions(statute: str) -> tuple[Profile, ...]:
     known = profiles()
     if statute in known and known[statute].statute != statute:
         return (known[statute],)
-    found = sorted((p for p in known.values() if p.statute == statute), key=lambda p: p.in_force_from)
+    found = sorted((p for p in known.values() if p.statute == statute), key=lambda p: p.in_force.from_)
     if not found:
         raise UnknownStatute(f"statute {statute!r} is unknown; known are {', '.join(statute_ids())}")
     return tuple(found)
@@ -170,17 +346,17 @@ def profile_for(statute: str, received_on: date) -> Profile:
     if known[0].id == statute and known[0].statute != statute:
         return known[0]
     for profile in known:
-        if profile.in_force_from <= received_on <= profile.in_force_through:
+        if profile.in_force.from_ <= received_on <= profile.in_force.through:
             return profile
     raise UnknownStatute(f"no version of {statute} in force on {received_on} is known")
 
 
 def successor(profile: Profile) -> Profile | None:
     """The version that ships and came into force after this one, if one did."""
-    return _after(profile.statute, profile.in_force_from)
+    return _after(profile.statute, profile.in_force.from_)
 
 
 @cache
 def _after(statute: str, day: date) -> Profile | None:
-    later = [p for p in profiles().values() if p.statute == statute and p.in_force_from > day]
-    return min(later, key=lambda p: p.in_force_from, default=None)
+    later = [p for p in profiles().values() if p.statute == statute and p.in_force.from_ > day]
+    return min(later, key=lambda p: p.in_force.from_, default=None)

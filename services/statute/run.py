@@ -90,14 +90,14 @@ class Run(Struct):
 
 def limit_clock(limit: Limit, event: date, profile: Profile, calendar: Calendar) -> Clock:
     """The clock of a limit that counts from what happened on ``event``."""
-    rule = limit.start or profile.settings["start-day"].value
+    rule = limit.start or profile.read_as["start-day"].value
     zero = event if rule == "next-day" else clocks.day_zero(event, rule, calendar)  # type: ignore[arg-type]
     return Clock(zero, limit.amount, limit.unit, (), limit.roll, rule != "next-day")
 
 
 def limit_due(limit: Limit, event: date, profile: Profile, calendar: Calendar) -> date:
     """The last day of a limit that nothing interrupts."""
-    rule = limit.start or profile.settings["start-day"].value
+    rule = limit.start or profile.read_as["start-day"].value
     asked = (event, limit.amount, limit.unit, limit.roll, rule)
     known: date | None = calendar.memory.get(asked)
     if known is not None:

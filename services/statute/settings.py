@@ -5,22 +5,27 @@ source, and whether that source was seen. A setting that a file leaves out has i
 """
 
 from collections.abc import Mapping
-from dataclasses import dataclass
+from typing import Annotated, Any, Generic, Literal, TypeVar
+
+import msgspec
+from msgspec import Meta, Struct
+
+from services.statute.data_file import Confirmed, Text
+
+V = TypeVar("V", bound=str)
 
 DEFAULT_SOURCE = "default; the statute's text does not say"
 
 
-@dataclass(frozen=True, slots=True)
-class Setting:
+class Setting(Struct, Generic[V], frozen=True, forbid_unknown_fields=True):
     """The value that holds under one profile, and why."""
 
-    value: str
-    source: str
-    confirmed: bool
+    value: V
+    source: Text
+    confirmed: Confirmed
 
 
-@dataclass(frozen=True, slots=True)
-class Known:
+class Known(Struct, frozen=True):
     """A setting that the code acts on. ``allowed`` maps each value to what it does; the first is the default."""
 
     zh: str
@@ -113,6 +118,17 @@ KNOWN: Mapping[str, Known] = {
 }
 
 
-def defaults() -> dict[str, Setting]:
-    """Every known setting at its default."""
-    return {name: Setting(known.default, DEFAULT_SOURCE, False) for name, known in KNOWN.items()}
+def _field(name: str, known: Known) -> tuple[str, Any, Any]:
+    values = Annotated[Literal[tuple(known.allowed)], Meta(description=known.en)]  # type: ignore[valid-type]
+    return name.replace("-", "_"), Setting[values], Setting(known.default, DEFAULT_SOURCE, False)  # type: ignore[valid-type]
+
+
+Settings: Any = msgspec.defstruct(
+    "Settings", [_field(*one) for one in KNOWN.items()], rename="kebab", frozen=True, forbid_unknown_fields=True
+)
+"""The table ``[settings]`` of a statute's file, made of :data:`KNOWN`: a setting that is left out has its default."""
+
+
+def by_name(settings: Any) -> dict[str, Setting[str]]:
+    """Every setting of a ``Settings`` by its name."""
+    return {name: getattr(settings, name.replace("-", "_")) for name in KNOWN}

@@ -25,7 +25,7 @@ def timers(
     """The limits of the run; the dates are those of the answer's own limit."""
     end = run.end[0] if run.end else None
     article = run.profile.answer.article
-    silence = "" if run.profile.silence == "none" else run.profile.silence
+    silence = "" if run.profile.answer.silence == "none" else run.profile.answer.silence
     first = Timer("answer", run.event, due, article, provisional, stopped_since, end, overdue_from, silence=silence)
     notice = _notice(run, end)
     found = [first] if notice is None else [first, notice]
@@ -67,11 +67,11 @@ def _remedies(run: Run, overdue_from: date | None, reviews: tuple[Review, ...]) 
         for event, about in _openings(remedy, run, overdue_from, reviews):
             if not remedy.from_ <= event <= remedy.through:
                 continue
-            due = limit_due(remedy.limit, event, run.profile, run.calendar)
-            unsure = clocks.asks_calendar(remedy.limit) and run.calendar.is_provisional(due, event)
+            due = limit_due(remedy, event, run.profile, run.calendar)
+            unsure = clocks.asks_calendar(remedy) and run.calendar.is_provisional(due, event)
             done = next((d for d in filed if d >= event), None) if filed else None
             late = due + _DAY if done is not None and done > due else None
-            found.append(Timer(remedy.kind, event, due, remedy.limit.article, unsure, None, done, late, about=about))
+            found.append(Timer(remedy.kind, event, due, remedy.article, unsure, None, done, late, about=about))
     return found
 
 

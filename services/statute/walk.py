@@ -12,7 +12,7 @@ from msgspec.structs import replace
 from services.statute.calendar import Calendar
 from services.statute.clock import Interval
 from services.statute.draft import Draft, legal_date
-from services.statute.profile import Pause, Profile
+from services.statute.profile import LAPSED, Pause, Profile
 from services.statute.run import Run, Step, limit_clock, limit_due
 from services.statute.view import Fact, Timer
 
@@ -148,7 +148,7 @@ def _clarify(run: Run, fact: Fact, on: date) -> None:
     run.rounds += 1
     reply = _reply(run, run.draft.corrections, on)
     replied = legal_date(reply) if reply else None
-    stays_closed = bool(pause.lapse) and profile.says("late-correction") == "stays-closed"
+    stays_closed = pause.lapse and profile.says("late-correction") == "stays-closed"
     if reply is not None and replied is not None and replied > by:
         run.note(reply, f"corrected on {replied}, after the date in the notice, {by}")
         if stays_closed:
@@ -156,12 +156,12 @@ def _clarify(run: Run, fact: Fact, on: date) -> None:
     _pause(run, pause, fact, on, replied, "clarification", None)
     run.timers.append(Timer("clarification-reply", on, by, pause.article, done_on=replied, about=fact.id))
     if pause.lapse and replied is None:
-        _lapse(run, pause.lapse, max(by, on) + _DAY)
+        _lapse(run, LAPSED["clarification"], max(by, on) + _DAY)
 
 
 def _consult(run: Run, fact: Fact, on: date) -> None:
     key, party = fact.data.consultation, fact.data.party
-    pause = run.profile.consultation[party]
+    pause = run.profile.consulting[party]
     if any(t.limit == "consultation" and t.about == key for t in run.timers):
         run.note(fact, f"consultation {key} was already opened; the first opening counts")
         return
@@ -204,7 +204,7 @@ def _charge(run: Run, fact: Fact, on: date) -> None:
     article = pause.limit.article if pause.limit else pause.article
     run.timers.append(Timer("fee-payment", on, due, article, done_on=paid, about=fact.id))
     if pause.lapse and paid is None and due is not None:
-        _lapse(run, pause.lapse, due + _DAY)
+        _lapse(run, LAPSED["fee"], due + _DAY)
 
 
 def _extend(run: Run, fact: Fact, on: date) -> None:
@@ -226,13 +226,13 @@ def _extend(run: Run, fact: Fact, on: date) -> None:
     if rule.counts_from == "budget":
         run.clock = replace(run.clock, budget=run.clock.budget + amount)
     else:
-        run.clock = replace(run.clock, beyond=(*run.clock.beyond, (amount, rule.unit)))
+        run.clock = replace(run.clock, beyond=(*run.clock.beyond, (amount, run.profile.extension_unit)))
     run.steps.append(Step("extend", fact, on, rule.article, rule.confirmed, amount=amount))
 
 
 def _defer(run: Run, fact: Fact, on: date) -> None:
     until: date = fact.data.until
-    if run.profile.volume == "none":
+    if run.profile.volume.effect == "none":
         run.unlawful(fact, f"deferral to {until}; {run.profile.id} knows no deferral for volume")
         return
     if not run.in_time(fact, on, "deferral notified"):
@@ -241,7 +241,7 @@ def _defer(run: Run, fact: Fact, on: date) -> None:
     if due is not None and until <= due:
         # It is kept all the same: what made the date later can end with the request, and then the deferral holds.
         run.note(fact, f"deferral to {until} is not later than the limit of {due}")
-    article = run.profile.volume_article
+    article = run.profile.volume.article
     if before is None or until > before[1]:
         run.clock = replace(run.clock, deferred=(on, until))
     run.timers.append(Timer("volume-deferral", on, until, article, about=fact.id))

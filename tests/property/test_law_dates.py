@@ -1,6 +1,6 @@
 """What holds for every due date, whatever the statute, the calendar and the history."""
 
-from dataclasses import replace
+from msgspec.structs import replace
 from datetime import date, timedelta
 from random import Random
 

@@ -4,7 +4,7 @@ import pytest
 
 from services.runtime.health import Health
 from services.runtime.settings import Settings
-from services.statute import data, profile_file
+from services.statute import data, profile
 from services.statute.errors import BadData
 from services.tracker.app import build
 
@@ -27,4 +27,4 @@ async def test_a_bad_profile_ends_the_tracker_s_start(monkeypatch: pytest.Monkey
 
 def test_a_bad_profile_names_file_key_and_reason() -> None:
     with pytest.raises(BadData, match=r"XX\.toml: .*is missing"):
-        profile_file.from_data("XX.toml", {"id": "XX"})
+        profile.from_data("XX.toml", {"id": "XX"})

@@ -9,11 +9,14 @@ from typing import Any
 import pytest
 from jsonschema import Draft202012Validator
 
+from services.statute.data_file import json_schema
 from services.statute.errors import BadData, UnknownStatute
-from services.statute.profile import profile_for, profiles, statute_ids, successor
-from services.statute.profile_file import from_data, read
-from services.statute.profile_schema import schema
+from services.statute.profile import Profile, from_data, profile_for, profiles, read, statute_ids, successor
 from services.statute.settings import KNOWN
+
+def schema() -> dict[str, Any]:
+    return json_schema(Profile, "statute")
+
 
 FOLDER = resources.files("services.statute") / "profiles"
 
@@ -56,13 +59,13 @@ BAD: list[tuple[str, Any, str]] = [
     ("in_force.from", None, "in_force.from"),
     ("extension.notify", "later", "extension.notify"),
     ("receipt.post", [], "receipt.post"),
-    ("receipt.post", ["posted_on"], "receipt.post"),
+    ("receipt.post", ["posted_on"], "receipt.post[0]"),
     ("consultation.third-party", None, "consultation.third-party"),
     ("consultation.third-party.effect", "restart", "consultation.third-party.effect"),
     ("consultation.third-party.effect", "extend", "consultation.third-party.extend_by"),
     ("consultation.third-party.limit.amount", -1, "consultation.third-party.limit.amount"),
     ("fee.lapse", "yes", "fee.lapse"),
-    ("warnings.ladder", [5, -1], "warnings.ladder"),
+    ("warnings.ladder", [5, -1], "warnings.ladder[1]"),
     ("settings.start-day.value", "first-day", "settings.start-day.value"),
     ("settings.start-day.source", None, "settings.start-day.source"),
     ("settings.whatever", {"value": "a", "source": "b", "confirmed": True}, "settings.whatever"),
@@ -124,7 +127,7 @@ def test_the_version_follows_the_day_of_receipt_and_an_id_forces_it() -> None:
 
 def test_every_setting_has_a_default_and_can_be_read_another_way() -> None:
     cn = profiles()["CN-2019"]
-    assert set(cn.settings) == set(KNOWN)
+    assert set(cn.read_as) == set(KNOWN)
     other = cn.with_settings({"exclusion-cap": "limit"}, "the office's own practice")
     assert (other.says("exclusion-cap"), cn.says("exclusion-cap")) == ("limit", "closing")
     with pytest.raises(BadData, match=r"settings\.colour"):

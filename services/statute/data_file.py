@@ -1,0 +1,120 @@
+"""Data files of the law: TOML, read into Structs that are reader, checker and JSON Schema at once.
+
+A shape says what a file holds; what no shape can say (that one key needs another) is checked by the reader of each
+format. Every refusal is a :class:`BadData` that names the file, the key and the reason.
+"""
+
+import re
+import tomllib
+from collections.abc import Mapping
+from typing import Annotated, Any, TypeVar
+
+import msgspec
+from msgspec import Meta
+
+from services.statute.errors import BadData
+
+T = TypeVar("T")
+
+Text = Annotated[str, Meta(pattern=r"\S", description="some text")]
+Confirmed = Annotated[bool, Meta(description="false where the basis was not read")]
+
+_LIMITS = {"minimum": "from {}", "maximum": "to {}", "minItems": "at least {} of them", "minLength": "not empty"}
+
+
+def parse(file: str, text: str) -> dict[str, Any]:
+    """The content of a TOML file. Raises :class:`BadData`."""
+    try:
+        return tomllib.loads(text)
+    except tomllib.TOMLDecodeError as error:
+        raise BadData(file, "$", f"no TOML: {error}") from None
+
+
+def convert(file: str, data: object, shape: type[T], at: str = "") -> T:
+    """``data`` as a ``shape``; ``at`` is the key that it stands under in the file. Raises :class:`BadData`."""
+    try:
+        return msgspec.convert(data, shape)
+    except msgspec.ValidationError as error:
+        key, reason = explained(error, shape)
+        whole = f"{at}{key}" if key.startswith("[") or not at or not key else f"{at}.{key}"
+        raise BadData(file, whole or "$", reason) from None
+
+
+def explained(error: msgspec.ValidationError, shape: Any) -> tuple[str, str]:
+    """The key and the reason of msgspec's refusal, with what would have been right there.
+
+    msgspec has no other account of a refusal than its text; its form is part of what its tests hold fixed.
+    """
+    problem, _, path = str(error).partition(" - at `$")
+    key = path.rstrip("`").removeprefix(".")
+    if named := re.search(r"(required|unknown) field `(.*)`", problem):
+        where = f"{key}.{named[2]}" if key else named[2]
+        if named[1] == "required":
+            return where, "is missing"
+        known = sorted(schema_at(shape, key).get("properties", {}))
+        return where, f"unknown key; known are {', '.join(known)}"
+    wanted = expected(shape, key)
+    return key, f"expected {wanted}" if wanted else problem
+
+
+def expected(shape: Any, key: str) -> str:
+    """In words, what may stand under ``key`` of ``shape``; empty where its schema has nothing to say."""
+    found = schema_at(shape, key)
+    if "enum" in found:
+        return f"one of {', '.join(map(str, found['enum']))}"
+    if "discriminator" in found:
+        return f"one of {', '.join(found['discriminator']['mapping'])}"
+    if found.get("format") == "date":
+        return "a date YYYY-MM-DD"
+    bounds = [words.format(found[name]) for name, words in _LIMITS.items() if name in found]
+    if "items" in found and (inner := _plain(found["items"])):
+        bounds.insert(0, f"each {inner}")
+    return " ".join([_plain(found), *bounds]).strip()
+
+
+def _plain(schema: Mapping[str, Any]) -> str:
+    if "enum" in schema:
+        return f"one of {', '.join(map(str, schema['enum']))}"
+    kinds = {"integer": "a number", "boolean": "true or false", "array": "a list", "object": "a table", "string": "text"}
+    return str(schema.get("description") or kinds.get(schema.get("type", ""), ""))
+
+
+def schema_at(shape: Any, key: str) -> dict[str, Any]:
+    """The JSON Schema of what stands under ``key``; empty where the key leads nowhere."""
+    (top,), parts = msgspec.json.schema_components([shape], ref_template="{name}")
+    at: dict[str, Any] = top
+    for step in [None, *re.findall(r"([^.\[\]]+|\[\d*[^\]]*\])", key)]:
+        if step is not None:
+            inner = at.get("items") if step.startswith("[") else _property(at, step, parts)
+            if not isinstance(inner, dict):
+                return {}
+            at = inner
+        while "$ref" in at or "anyOf" in at:
+            at = parts[at["$ref"]] if "$ref" in at else _choice(at)
+            if "discriminator" in at:
+                break
+    return at
+
+
+def _choice(at: dict[str, Any]) -> dict[str, Any]:
+    if "discriminator" in at:
+        return at
+    return next(c for c in at["anyOf"] if c.get("type") != "null")
+
+
+def _property(at: dict[str, Any], name: str, parts: Mapping[str, Any]) -> Any:
+    if "discriminator" in at:
+        if name == at["discriminator"]["propertyName"]:
+            return {"enum": list(at["discriminator"]["mapping"])}
+        found = (parts[ref].get("properties", {}).get(name) for ref in at["discriminator"]["mapping"].values())
+        return next((each for each in found if each is not None), None)
+    return at.get("properties", {}).get(name, at.get("additionalProperties"))
+
+
+def json_schema(shape: Any, title: str) -> dict[str, Any]:
+    """The JSON Schema (2020-12) of a file, for editors; TOML's dates appear in it as strings ``YYYY-MM-DD``."""
+    return {
+        "$schema": "https://json-schema.org/draft/2020-12/schema",
+        **msgspec.json.schema(shape),
+        "title": title,
+    }
