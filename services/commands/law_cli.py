@@ -43,23 +43,22 @@ def due(
 
 
 def schema(
-    format: Annotated[str, typer.Option(help="json-schema, asyncapi or statute")] = "json-schema",
+    format: Annotated[str, typer.Option(help="json-schema, asyncapi, statute, calendar or form")] = "json-schema",
     type: Annotated[str, typer.Option(help="One event type by its name, e.g. answer-issued.")] = "",
 ) -> None:
-    """Print the JSON Schema of the events, the AsyncAPI document of the topics, or the schema of statute files."""
+    """Print the JSON Schema of the events or of a data file's format, or the AsyncAPI document of the topics."""
+    from services.commands import formats
     from services.events import asyncapi, schema
-    from services.statute.data_file import json_schema
-    from services.statute.profile import Profile
 
     if format == "asyncapi":
         document = asyncapi.asyncapi()
-    elif format == "statute":
-        document = json_schema(Profile, "A statute: what one version of it says about time")
+    elif format in formats.TITLES:
+        document = formats.schema(format)
     elif format == "json-schema":
         try:
             document = schema.json_schema(type or None)
         except schema.UnknownType as error:
             fail(f"--type: {error}")
     else:
-        fail(f"--format: expected json-schema, asyncapi or statute, got {format!r}")
+        fail(f"--format: expected json-schema, asyncapi, {', '.join(formats.TITLES)}, got {format!r}")
     typer.echo(json.dumps(document, ensure_ascii=False, indent=2))

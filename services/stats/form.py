@@ -1,16 +1,12 @@
 """The forms of annual report that ship, each a TOML file under ``services/stats/forms``."""
 
-import tomllib
 from functools import cache
 from importlib.resources import files
-
-import msgspec
 
 from services.stats import form_check
 from services.stats.form_shape import (
     DEFAULT_STATUTE,
     DIMENSIONS,
-    BadForm,
     Column,
     Counts,
     Filter,
@@ -20,12 +16,15 @@ from services.stats.form_shape import (
     Rule,
     Term,
 )
+from services.statute.data_file import convert
+from services.statute.data_file import parse as parsed
+from services.statute.errors import BadData
 
 __all__ = [
     "DEFAULT_FORM",
     "DIMENSIONS",
     "FORMS",
-    "BadForm",
+    "BadData",
     "Column",
     "Counts",
     "Filter",
@@ -59,7 +58,7 @@ def form_ids() -> tuple[str, ...]:
 
 @cache
 def load(form_id: str) -> Form:
-    """The form ``form_id``. Raises :class:`UnknownForm`, or :class:`BadForm`."""
+    """The form ``form_id``. Raises :class:`UnknownForm`, or :class:`BadData`."""
     if form_id not in form_ids():
         raise UnknownForm(f"form {form_id!r} is unknown; known are {', '.join(form_ids())}")
     file = f"{form_id}.toml"
@@ -80,13 +79,7 @@ def form_for(year: int, statute: str = DEFAULT_STATUTE) -> Form:
 
 
 def parse(file: str, text: str) -> Form:
-    """A form from its file's text. Raises :class:`BadForm`."""
-    try:
-        form = msgspec.convert(tomllib.loads(text), Form)
-    except tomllib.TOMLDecodeError as error:
-        raise BadForm(file, "TOML", str(error)) from None
-    except msgspec.ValidationError as error:
-        problem, _, path = str(error).partition(" - at `")
-        raise BadForm(file, path.rstrip("`").removeprefix("$.") or "$", problem) from None
+    """A form from its file's text. Raises :class:`BadData`."""
+    form = convert(file, parsed(file, text), Form)
     form_check.check(file, form)
     return form

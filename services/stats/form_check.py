@@ -5,7 +5,6 @@ from collections.abc import Mapping
 from services.stats.cells import LEVEL_SUFFIX
 from services.stats.form_shape import (
     DIMENSIONS,
-    BadForm,
     Column,
     Filter,
     Form,
@@ -15,12 +14,13 @@ from services.stats.form_shape import (
     Term,
     Values,
 )
+from services.statute.errors import BadData
 
 
 def check(file: str, form: Form) -> None:
-    """Raises :class:`BadForm` with the file, the key and the reason."""
+    """Raises :class:`BadData` with the file, the key and the reason."""
     if f"{form.id}.toml" != file:
-        raise BadForm(file, "id", f"is {form.id!r}; the file's name says {file.removesuffix('.toml')!r}")
+        raise BadData(file, "id", f"is {form.id!r}; the file's name says {file.removesuffix('.toml')!r}")
     _unique(file, "tables", [t.id for t in form.tables])
     for table in form.tables:
         _table(file, table)
@@ -36,15 +36,15 @@ def _table(file: str, table: FormTable) -> None:
     for row in table.rows:
         here = f"{at}.rows.{row.id}"
         if (row.counts is None) == (not row.cells):
-            raise BadForm(file, f"{here}.counts", "a row has either counts or cells")
+            raise BadData(file, f"{here}.counts", "a row has either counts or cells")
         for column in row.cells.keys() - known:
-            raise BadForm(file, f"{here}.cells.{column}", f"table {table.id!r} has no such column")
+            raise BadData(file, f"{here}.cells.{column}", f"table {table.id!r} has no such column")
         for column, counts in row.cells.items() or [("", row.counts)]:
             if counts is None:
                 continue
             key = f"{here}.cells.{column}" if column else f"{here}.counts"
             if counts.kind == "tally" and not counts.measure:
-                raise BadForm(file, f"{key}.measure", "a tally needs its measures")
+                raise BadData(file, f"{key}.measure", "a tally needs its measures")
             _filter(file, key, counts.kind, counts)
             _filter(file, f"{key}.except", counts.kind, counts.except_)
         for each in table.columns_of(row):
@@ -56,18 +56,18 @@ def _table(file: str, table: FormTable) -> None:
 def _rule(file: str, form: Form, rule: Rule) -> None:
     table = form.table(rule.table)
     if table is None:
-        raise BadForm(file, f"checks.{rule.rule}.table", f"there is no table {rule.table!r}")
+        raise BadData(file, f"checks.{rule.rule}.table", f"there is no table {rule.table!r}")
     rows, columns = {row.id for row in table.rows}, {column.id for column in table.columns}
     if (rule.relation == "whole") == bool(rule.right):
         wanted = "nothing: whole is about the left side" if rule.right else "at least one term"
-        raise BadForm(file, f"checks.{rule.rule}.right", f"expected {wanted}")
+        raise BadData(file, f"checks.{rule.rule}.right", f"expected {wanted}")
     terms, others = (rows, columns) if rule.over == "rows" else (columns, rows)
     for text in (*rule.left, *rule.right):
         if Term.read(text).id not in terms:
-            raise BadForm(file, f"checks.{rule.rule}", f"table {rule.table!r} has no {rule.over[:-1]} {text!r}")
+            raise BadData(file, f"checks.{rule.rule}", f"table {rule.table!r} has no {rule.over[:-1]} {text!r}")
     for each in rule.only:
         if each not in others:
-            raise BadForm(file, f"checks.{rule.rule}.only", f"{each!r} is not in table {rule.table!r}")
+            raise BadData(file, f"checks.{rule.rule}.only", f"{each!r} is not in table {rule.table!r}")
     for row in table.rows:
         for column in table.columns:
             _has_number(file, table, rule, row, column)
@@ -81,16 +81,16 @@ def _has_number(file: str, table: FormTable, rule: Rule, row: FormRow, column: C
         return
     counts = row.counting(column)
     if counts is None:
-        raise BadForm(file, f"checks.{rule.rule}", f"there is no number at {row.id}/{column.id}")
+        raise BadData(file, f"checks.{rule.rule}", f"there is no number at {row.id}/{column.id}")
     level = counts.kind == "tally" and all(m.endswith(LEVEL_SUFFIX) for m in counts.measure or ())
     if rule.relation == "given-with" and own in sides[0] and not level:
-        raise BadForm(file, f"checks.{rule.rule}.left", f"{row.id}/{column.id} counts no level (...{LEVEL_SUFFIX})")
+        raise BadData(file, f"checks.{rule.rule}.left", f"{row.id}/{column.id} counts no level (...{LEVEL_SUFFIX})")
 
 
 def _unique(file: str, key: str, ids: list[str]) -> None:
     for each in ids:
         if ids.count(each) > 1:
-            raise BadForm(file, key, f"{each!r} stands there twice")
+            raise BadData(file, key, f"{each!r} stands there twice")
 
 
 def _filter(file: str, key: str, kind: str, given: Filter) -> None:
@@ -100,7 +100,7 @@ def _filter(file: str, key: str, kind: str, given: Filter) -> None:
         if values is None:
             continue
         if name not in allowed:
-            raise BadForm(file, f"{key}.{name}", f"cells of kind {kind!r} have {', '.join(allowed)}")
+            raise BadData(file, f"{key}.{name}", f"cells of kind {kind!r} have {', '.join(allowed)}")
         for value in values:
             if value not in allowed[name]:
-                raise BadForm(file, f"{key}.{name}", f"{value!r} is unknown; known are {', '.join(allowed[name])}")
+                raise BadData(file, f"{key}.{name}", f"{value!r} is unknown; known are {', '.join(allowed[name])}")

@@ -161,11 +161,3 @@ class Form(Struct, frozen=True, forbid_unknown_fields=True):
 
     def table(self, table_id: str) -> FormTable | None:
         return next((t for t in self.tables if t.id == table_id), None)
-
-
-class BadForm(ValueError):
-    """A form's file says something that can't be; the message names file, key and reason."""
-
-    def __init__(self, file: str, key: str, reason: str) -> None:
-        super().__init__(f"{file}: {key}: {reason}")
-        self.file, self.key, self.reason = file, key, reason

@@ -1,198 +1,246 @@
-"""The file format of calendars: TOML, read whole and checked key by key.
+"""The file format of calendars.
 
-A calendar is a weekend and the union of its bases, minus and plus what the file itself lists:
-
-- ``[[base]]``: the ``holidays`` package's days of a ``country`` (``subdivisions``, ``categories``, ``observed``), as
-  far as the package goes or ``from`` / ``through`` a year;
-- ``[[yearly]]``: a day of every year, by ``month`` and ``day`` or by its distance from ``easter`` Sunday;
-- ``[[notices]]``: published years, each laid over its year whole;
-- ``[days_off]`` and ``[working_days]``: single days with their reasons;
-- ``[shifted]``: days that the notice for another year set, with that year.
+A calendar is a weekend and the union of its bases, minus and plus what the file itself lists.
 """
 
-import re
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterable, Iterator, Mapping
 from datetime import date, timedelta
 from importlib import metadata
-from typing import Any
+from typing import Annotated, Any, Literal
 
 import holidays
+from dateutil.easter import easter
 from holidays import HolidayBase
+from msgspec import Meta, Struct
 
 from services.statute.calendar import FIRST, LAST, WEEK, Calendar, Notice
+from services.statute.data_file import Confirmed, Text, convert
 from services.statute.errors import BadData
 
 LIMIT = 2100
-"""The last year that the package knows rules for."""
-_KEYS = {
-    "": {"id", "title", "source", "confirmed", "weekend", "published_from", "published_through", "variants"}
-    | {"base", "yearly", "notices", "days_off", "working_days", "shifted", "published"},
-    "base": {"country", "subdivisions", "categories", "observed", "language", "from", "through"},
-    "yearly": {"name", "month", "day", "easter", "from", "through"},
-    "notices": {"year", "notice", "published_on", "days_off", "working_days"},
-}
-_NEEDED = ("id", "title", "source", "weekend", "published_from", "published_through")
-_LANGUAGE = "en_US"
+"""The last year that the holidays package knows rules for."""
+Year = Annotated[int, Meta(ge=FIRST.year, le=LIMIT, description="a year")]
+Weekday = Literal["monday", "tuesday", "wednesday", "thursday", "friday", "saturday", "sunday"]
+_WEEK = [name.lower() for name in WEEK]
 
 
-def _check(file: str, data: Mapping[str, Any], part: str = "", place: str = "") -> None:
-    for key in data:
-        if key not in _KEYS[part]:
-            raise BadData(file, place + key, f"unknown key; known are {', '.join(sorted(_KEYS[part]))}")
+class _Table(Struct, frozen=True, kw_only=True, forbid_unknown_fields=True, rename={"from_": "from"}):
+    """A table of the file: its keys, and no other."""
 
 
-def _get(file: str, data: Mapping[str, Any], key: str, kind: type | tuple[type, ...], default: Any = None) -> Any:
-    """A key's value. Raises :class:`BadData` if it is missing (and has no default) or of another kind."""
-    value = data.get(key, default)
-    if value is None:
-        raise BadData(file, key, "is missing")
-    if not isinstance(value, kind) or (kind is int and isinstance(value, bool)):
-        raise BadData(file, key, f"got {value!r}, which is of another kind than expected")
-    return value
+class Title(_Table, frozen=True, kw_only=True):
+    zh: Text
+    en: Text
 
 
-def weekend_of(names: object, file: str) -> frozenset[int]:
-    """Days of the week from their English names. Raises :class:`BadData`."""
-    week = [name.lower() for name in WEEK]
-    if not isinstance(names, list | tuple) or any(name not in week for name in names):
-        raise BadData(file, "weekend", f"expected names of weekdays ({', '.join(week)}), got {names!r}")
-    return frozenset(week.index(n) for n in names)
+class Variant(Title, frozen=True, kw_only=True):
+    """The same calendar for a part of the country: the file's content under an id of its own."""
+
+    subdivision: str = ""
+    """The part, as the holidays package calls it; left out: it differs by what is published for it."""
 
 
-def easter(year: int) -> date:
-    """Easter Sunday of the Gregorian calendar (the anonymous algorithm, Nature 1876)."""
-    a, (b, c) = year % 19, divmod(year, 100)
-    h = (19 * a + b - b // 4 - (b - (b + 8) // 25 + 1) // 3 + 15) % 30
-    step = (32 + 2 * (b % 4) + 2 * (c // 4) - h - c % 4) % 7
-    m = (a + 11 * h + 22 * step) // 451
-    month, day = divmod(h + step - 7 * m + 114, 31)
-    return date(year, month, day + 1)
+class Base(_Table, frozen=True, kw_only=True):
+    """Days of the ``holidays`` package, as far as it goes or from and through a year."""
+
+    country: Text
+    subdivisions: tuple[Text, ...] = ()
+    categories: tuple[Text, ...] | None = None
+    observed: bool = True
+    language: Text = "en_US"
+    from_: Year = FIRST.year
+    through: Year = LIMIT
 
 
-def _bases(file: str, data: Mapping[str, Any]) -> Iterator[tuple[HolidayBase, Mapping[str, Any]]]:
-    for place, base in enumerate(data.get("base", ())):
-        _check(file, base, "base", f"base[{place}].")
-        years = range(_get(file, base, "from", int, FIRST.year), _get(file, base, "through", int, LIMIT) + 1)
-        for subdivision in _get(file, base, "subdivisions", list, [None]) or [None]:
-            country = _get(file, base, "country", str)
-            observed = _get(file, base, "observed", bool, True)
-            language = _get(file, base, "language", str, _LANGUAGE)
-            categories = tuple(base["categories"]) if "categories" in base else None
-            try:
-                found = holidays.country_holidays(
-                    country,
-                    subdiv=subdivision,
-                    years=years,
-                    observed=observed,
-                    categories=categories,
-                    language=language,
-                )
-            except (NotImplementedError, ValueError) as error:
-                # How the package says that it knows no such country, part of it, or category.
-                raise BadData(file, f"base[{place}]", str(error)) from None
-            yield found, base
+class Yearly(_Table, frozen=True, kw_only=True):
+    """A day of every year: by its month and day, or by its distance in days from Easter Sunday."""
+
+    name: Text
+    month: Annotated[int, Meta(ge=1, le=12)] | None = None
+    day: Annotated[int, Meta(ge=1, le=31)] | None = None
+    easter: Annotated[int, Meta(ge=-100, le=300)] | None = None
+    from_: Year = FIRST.year
+    through: Year = LIMIT
 
 
-def _yearly(file: str, data: Mapping[str, Any]) -> Iterator[tuple[date, str]]:
-    for place, rule in enumerate(data.get("yearly", ())):
-        _check(file, rule, "yearly", f"yearly[{place}].")
-        if ("easter" in rule) == ("month" in rule or "day" in rule):
+class PublishedYear(_Table, frozen=True, kw_only=True):
+    """A published year, laid over its year whole."""
+
+    year: Year
+    notice: Text
+    published_on: date
+    days_off: tuple[date, ...] = ()
+    working_days: tuple[date, ...] = ()
+
+
+class ReplacedYear(PublishedYear, frozen=True, kw_only=True):
+    """One that a later notice of the same year replaced."""
+
+    replaced_on: date
+    replaced_by: Text
+
+
+class Superseded(_Table, frozen=True, kw_only=True):
+    """The file ``ID-superseded.toml``: what was published before and does not hold any more."""
+
+    notices: tuple[ReplacedYear, ...]
+
+
+class CalendarFile(_Table, frozen=True, kw_only=True):
+    """A calendar's file ``ID.toml``. Days are written ``"YYYY-MM-DD"`` where they are keys."""
+
+    id: Text
+    title: Title
+    source: Text
+    weekend: tuple[Weekday, ...]
+    published_from: Year
+    published_through: Year
+    """The span of years whose days off are known; a date that reaches further is provisional."""
+    confirmed: Confirmed = True
+    base: tuple[Base, ...] = ()
+    yearly: tuple[Yearly, ...] = ()
+    notices: tuple[PublishedYear, ...] = ()
+    days_off: dict[str, Text] = {}
+    """Single days off, each with its reason."""
+    working_days: dict[str, Text] = {}
+    """Single working days, each with its reason."""
+    shifted: dict[str, Year] = {}
+    """Days that the notice for another year set, each with that year."""
+    published: dict[str, date] = {}
+    """When the notice for each year was dated; to say what was known on a day that has passed."""
+    variants: dict[str, Variant] = {}
+
+
+class Inline(_Table, frozen=True, kw_only=True):
+    """A calendar given whole with a case."""
+
+    weekend: tuple[Weekday, ...] = ("saturday", "sunday")
+    days_off: tuple[date, ...] = ()
+    working_days: tuple[date, ...] = ()
+
+
+def read(file: str, data: object) -> CalendarFile:
+    """A calendar's file. Raises :class:`BadData` that names file, key and reason."""
+    found = convert(file, data, CalendarFile)
+    if found.published_from > found.published_through + 1:
+        raise BadData(file, "published_through", f"is before published_from ({found.published_from})")
+    for place, rule in enumerate(found.yearly):
+        if (rule.easter is None) == (rule.month is None) or (rule.month is None) != (rule.day is None):
             raise BadData(file, f"yearly[{place}]", "expected month and day, or easter")
-        for year in range(rule.get("from", FIRST.year), rule.get("through", LIMIT) + 1):
-            try:
-                if "easter" in rule:
-                    yield easter(year) + timedelta(days=rule["easter"]), _get(file, rule, "name", str)
-                else:
-                    yield date(year, rule["month"], rule["day"]), _get(file, rule, "name", str)
-            except (TypeError, ValueError, KeyError) as error:
-                raise BadData(file, f"yearly[{place}]", f"no day of {year}: {error}") from None
-
-
-def _listed(file: str, data: Mapping[str, Any], key: str, kind: type) -> dict[date, Any]:
-    found = {}
-    for day, value in _get(file, data, key, dict, {}).items():
-        if not isinstance(value, kind):
-            raise BadData(file, f"{key}.{day}", f"expected a {kind.__name__}, got {value!r}")
-        found[_day(file, f"{key}.{day}", day)] = value
+    for year in found.published:
+        if not year.isdecimal():
+            raise BadData(file, f"published.{year}", "expected a year")
     return found
 
 
-def _day(file: str, key: str, day: object) -> date:
-    found = day
-    if isinstance(day, str) and re.fullmatch(r"\d{4}-\d\d-\d\d", day):
-        try:
-            found = date.fromisoformat(day)
-        except ValueError:
-            raise BadData(file, key, f"there is no day {day}") from None
-    if type(found) is not date:
-        raise BadData(file, key, f"expected dates YYYY-MM-DD, got {day!r}")
-    if not FIRST <= found <= LAST:
-        raise BadData(file, key, f"{found} is outside {FIRST} to {LAST}")
-    return found
-
-
-def notices(file: str, data: Mapping[str, Any]) -> list[Notice]:
-    """The published years that a file lists. Raises :class:`BadData`."""
-    found = []
-    for place, one in enumerate(data.get("notices", ())):
-        _check(file, one, "notices", f"notices[{place}].")
-        days = {
-            key: frozenset(_day(file, f"notices[{place}].{key}", d) for d in _get(file, one, key, list, []))
-            for key in ("days_off", "working_days")
-        }
-        year, published_on = _get(file, one, "year", int), _get(file, one, "published_on", date)
-        found.append(Notice(year, days["days_off"], days["working_days"], one["notice"], published_on))
-    return found
-
-
-def from_data(file: str, data: Mapping[str, Any]) -> Calendar:
+def from_data(file: str, data: object) -> Calendar:
     """A calendar from its file's content. Raises :class:`BadData` that names file, key and reason."""
-    _check(file, data)
-    for key in _NEEDED:
-        if key not in data:
-            raise BadData(file, key, "is missing")
+    return made(file, read(file, data))
+
+
+def made(file: str, read: CalendarFile) -> Calendar:
+    """The calendar that a file describes. Raises :class:`BadData` that names file, key and reason."""
     off: dict[date, str] = {}
     on: dict[date, str] = {}
-    for found, _ in _bases(file, data):
+    for found in _bases(file, read):
         for day, name in found.items():
             if FIRST <= day <= LAST:
                 names = [*off[day].split("; "), *name.split("; ")] if day in off else name.split("; ")
                 off[day] = "; ".join(dict.fromkeys(names))
         on |= {d: "make-up working day" for d in getattr(found, "weekend_workdays", ()) if FIRST <= d <= LAST}
-    for day, name in _yearly(file, data):
+    for day, name in _yearly(file, read):
         off.setdefault(day, name)
-    first, last = _get(file, data, "published_from", int), _get(file, data, "published_through", int)
-    if not FIRST.year <= first <= last + 1 <= LIMIT + 1:
-        raise BadData(file, "published_through", f"expected years from {FIRST.year} to {LIMIT}, got {first} to {last}")
     version = f"holidays {metadata.version('holidays')}"
     calendar = Calendar(
-        id=_get(file, data, "id", str),
+        id=read.id,
         version=version,
-        weekend=weekend_of(data["weekend"], file),
-        off=off | _listed(file, data, "days_off", str),
-        on=on | _listed(file, data, "working_days", str),
-        published_from=date(first, 1, 1),
-        published_through=date(last, 12, 31),
-        belongs=_listed(file, data, "shifted", int),
+        weekend=_weekend(read.weekend),
+        off=off | _by_day(file, "days_off", read.days_off),
+        on=on | _by_day(file, "working_days", read.working_days),
+        published_from=date(read.published_from, 1, 1),
+        published_through=date(read.published_through, 12, 31),
+        belongs=_by_day(file, "shifted", read.shifted),
     )
-    published = notices(file, data)
+    published = notices(file, read.notices)
     return calendar.with_notices(published, version) if published else calendar
 
 
-def inline(data: Mapping[str, Any]) -> Calendar:
-    """A calendar given whole with a case: ``weekend``, ``days_off``, ``working_days``. Raises :class:`BadData`."""
-    if not isinstance(data, Mapping):
-        raise BadData("calendar", "$", f"expected an object, got {data!r}")
-    for key in data:
-        if key not in {"weekend", "days_off", "working_days"}:
-            raise BadData("calendar", key, "unknown key; known are weekend, days_off, working_days")
-    lists: dict[str, dict[date, str]] = {}
-    for key, why in (("days_off", "day off"), ("working_days", "working day")):
-        given = data.get(key, [])
-        if not isinstance(given, list | tuple):
-            raise BadData("calendar", key, f"expected a list of dates YYYY-MM-DD, got {given!r}")
-        lists[key] = {_day("calendar", key, d): why for d in given}
-    weekend = weekend_of(data.get("weekend", ["saturday", "sunday"]), "calendar")
-    if len(weekend) == len(WEEK):
+def inline(data: object) -> Calendar:
+    """A calendar given whole with a case, in the form of :class:`Inline`. Raises :class:`BadData`."""
+    given = convert("calendar", data, Inline)
+    if len(set(given.weekend)) == len(WEEK):
         raise BadData("calendar", "weekend", "leaves no working day")
+    lists = {
+        key: dict.fromkeys(_within("calendar", key, days), why)
+        for key, days, why in (
+            ("days_off", given.days_off, "day off"),
+            ("working_days", given.working_days, "working day"),
+        )
+    }
+    weekend = _weekend(given.weekend)
     return Calendar("inline", "inline", weekend, lists["days_off"], lists["working_days"], published_through=LAST)
+
+
+def notices(file: str, given: Iterable[PublishedYear]) -> list[Notice]:
+    """Published years as the calendar takes them. Raises :class:`BadData`."""
+    return [
+        Notice(
+            one.year,
+            frozenset(_within(file, f"notices[{place}].days_off", one.days_off)),
+            frozenset(_within(file, f"notices[{place}].working_days", one.working_days)),
+            one.notice,
+            one.published_on,
+        )
+        for place, one in enumerate(given)
+    ]
+
+
+def _weekend(names: Iterable[str]) -> frozenset[int]:
+    return frozenset(_WEEK.index(name) for name in names)
+
+
+def _bases(file: str, read: CalendarFile) -> Iterator[HolidayBase]:
+    for place, base in enumerate(read.base):
+        for subdivision in base.subdivisions or (None,):
+            try:
+                found = holidays.country_holidays(
+                    base.country,
+                    subdiv=subdivision,
+                    years=range(base.from_, base.through + 1),
+                    observed=base.observed,
+                    categories=base.categories,
+                    language=base.language,
+                )
+            except (NotImplementedError, ValueError) as error:
+                # How the package says that it knows no such country, part of it, or category.
+                raise BadData(file, f"base[{place}]", str(error)) from None
+            yield found
+
+
+def _yearly(file: str, read: CalendarFile) -> Iterator[tuple[date, str]]:
+    for place, rule in enumerate(read.yearly):
+        for year in range(rule.from_, rule.through + 1):
+            if rule.easter is not None:
+                yield easter(year) + timedelta(days=rule.easter), rule.name
+                continue
+            assert rule.month is not None and rule.day is not None
+            try:
+                yield date(year, rule.month, rule.day), rule.name
+            except ValueError as error:
+                raise BadData(file, f"yearly[{place}]", f"no day of {year}: {error}") from None
+
+
+def _by_day(file: str, key: str, given: Mapping[str, Any]) -> dict[date, Any]:
+    found = {}
+    for text, value in given.items():
+        day = convert(file, text, date, f"{key}.{text}")
+        _within(file, f"{key}.{text}", (day,))
+        found[day] = value
+    return found
+
+
+def _within(file: str, key: str, days: tuple[date, ...]) -> tuple[date, ...]:
+    for day in days:
+        if not FIRST <= day <= LAST:
+            raise BadData(file, key, f"{day} is outside {FIRST} to {LAST}")
+    return days

@@ -1,14 +1,16 @@
 """The calendars that ship, one TOML file each (a file can hold regional variants), and what stood in them on a day."""
 
-import tomllib
 from collections.abc import Mapping
 from datetime import date
 from functools import cache
 from importlib import resources
-from typing import Any
 
+from msgspec.structs import replace
+
+from services.statute import calendar_file
 from services.statute.calendar import Calendar, Notice
-from services.statute.calendar_file import from_data, inline, notices
+from services.statute.calendar_file import CalendarFile, Superseded, Title, Variant, from_data, inline
+from services.statute.data_file import convert, parse
 from services.statute.errors import BadData, UnknownCalendar
 
 __all__ = ["calendar_as_of", "calendar_ids", "describe", "from_data", "inline", "shipped", "superseded"]
@@ -18,30 +20,32 @@ SUPERSEDED = "-superseded"
 
 
 @cache
-def _files() -> Mapping[str, tuple[str, Mapping[str, Any]]]:
+def _files() -> Mapping[str, tuple[str, CalendarFile]]:
     """File name and content by calendar id.
 
     A variant is its file's content under an id of its own, with the subdivision that it names in place of the file's;
-    one that names none differs by what is published for it.
+    one that names none differs by what is published for it. Raises :class:`BadData`.
     """
     folder = resources.files("services.statute") / "calendars"
-    found: dict[str, tuple[str, Mapping[str, Any]]] = {}
+    found: dict[str, tuple[str, CalendarFile]] = {}
     for file in sorted(folder.iterdir(), key=lambda f: f.name):
         if not file.name.endswith(".toml") or file.name.endswith(f"{SUPERSEDED}.toml"):
             continue
-        data = tomllib.loads(file.read_text("utf-8"))
-        if f"{data.get('id')}.toml" != file.name:
-            raise BadData(file.name, "id", f"expected the file's name, got {data.get('id')!r}")
-        variants = data.pop("variants", {})
-        found[data["id"]] = file.name, data
-        for name, title in variants.items():
-            titles = {language: f"{text} · {title[language]}" for language, text in data["title"].items()}
-            bases = data.get("base", [])
-            if "subdivision" in title:
-                bases = [base | {"subdivisions": [title["subdivision"]]} for base in bases]
-            variant = {**data, "id": f"{data['id']}-{name}", "title": titles, "base": bases}
-            found[variant["id"]] = file.name, variant
+        read = calendar_file.read(file.name, parse(file.name, file.read_text("utf-8")))
+        if f"{read.id}.toml" != file.name:
+            raise BadData(file.name, "id", f"expected the file's name, got {read.id!r}")
+        found[read.id] = file.name, read
+        for name, variant in read.variants.items():
+            found[f"{read.id}-{name}"] = file.name, _variant(read, name, variant)
     return found
+
+
+def _variant(read: CalendarFile, name: str, variant: Variant) -> CalendarFile:
+    title = Title(zh=f"{read.title.zh} · {variant.zh}", en=f"{read.title.en} · {variant.en}")
+    base = read.base
+    if variant.subdivision:
+        base = tuple(replace(each, subdivisions=(variant.subdivision,)) for each in base)
+    return replace(read, id=f"{read.id}-{name}", title=title, base=base, variants={})
 
 
 def calendar_ids() -> tuple[str, ...]:
@@ -49,20 +53,16 @@ def calendar_ids() -> tuple[str, ...]:
     return tuple(sorted(_files()))
 
 
-def _data(calendar_id: str) -> tuple[str, Mapping[str, Any]]:
+def _file(calendar_id: str) -> tuple[str, CalendarFile]:
     try:
         return _files()[calendar_id]
     except KeyError:
         raise UnknownCalendar(f"calendar {calendar_id!r} is unknown; known are {', '.join(calendar_ids())}") from None
 
 
-def describe(calendar_id: str) -> Mapping[str, Any]:
-    """A calendar's ``title`` (``zh``, ``en``), ``source`` and whether it is ``confirmed``.
-
-    Raises :class:`UnknownCalendar`.
-    """
-    _, data = _data(calendar_id)
-    return {"title": data["title"], "source": data["source"], "confirmed": data.get("confirmed", True)}
+def describe(calendar_id: str) -> CalendarFile:
+    """What a calendar's file says of it. Raises :class:`UnknownCalendar`."""
+    return _file(calendar_id)[1]
 
 
 @cache
@@ -71,25 +71,22 @@ def shipped(calendar_id: str) -> Calendar:
 
     Raises :class:`UnknownCalendar`, or :class:`BadData` that names file, key and reason.
     """
-    return from_data(*_data(calendar_id))
+    return calendar_file.made(*_file(calendar_id))
 
 
 @cache
 def superseded(calendar_id: str) -> tuple[tuple[Notice, date, str], ...]:
     """The notices that later ones replaced: each with the day of the later one and its name.
 
-    Raises :class:`UnknownCalendar`.
+    Raises :class:`UnknownCalendar`, or :class:`BadData`.
     """
-    file = _data(calendar_id)[0].replace(".toml", f"{SUPERSEDED}.toml")
+    file = _file(calendar_id)[0].replace(".toml", f"{SUPERSEDED}.toml")
     path = resources.files("services.statute") / "calendars" / file
     if not path.is_file():
         return ()
-    data = tomllib.loads(path.read_text("utf-8"))
-    bare = [{k: v for k, v in one.items() if not k.startswith("replaced")} for one in data["notices"]]
-    return tuple(
-        (notice, one["replaced_on"], one["replaced_by"])
-        for notice, one in zip(notices(file, {"notices": bare}), data["notices"], strict=True)
-    )
+    read = convert(file, parse(file, path.read_text("utf-8")), Superseded).notices
+    published = calendar_file.notices(file, read)
+    return tuple((notice, one.replaced_on, one.replaced_by) for notice, one in zip(published, read, strict=True))
 
 
 @cache
@@ -101,10 +98,10 @@ def calendar_as_of(calendar_id: str, day: date) -> Calendar:
     Raises :class:`UnknownCalendar`.
     """
     now = shipped(calendar_id)
-    file, data = _data(calendar_id)
+    file, read = _file(calendar_id)
     on_day = f"{now.version} as of {day}"
     held = [n for n, replaced_on, _ in superseded(calendar_id) if n.published_on <= day < replaced_on]
-    later = {int(year) for year, published_on in data.get("published", {}).items() if published_on > day}
+    later = {int(year) for year, published_on in read.published.items() if published_on > day}
     if not held and not later:
         return now
     if later:

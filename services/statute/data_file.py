@@ -19,6 +19,9 @@ T = TypeVar("T")
 Text = Annotated[str, Meta(pattern=r"\S", description="some text")]
 Confirmed = Annotated[bool, Meta(description="false where the basis was not read")]
 
+SHOWN = 80
+"""Characters of a wrong value that a refusal repeats."""
+_EXPECTED = "expected "
 _LIMITS = {"minimum": "from {}", "maximum": "to {}", "minItems": "at least {} of them", "minLength": "not empty"}
 
 
@@ -36,8 +39,53 @@ def convert(file: str, data: object, shape: type[T], at: str = "") -> T:
         return msgspec.convert(data, shape)
     except msgspec.ValidationError as error:
         key, reason = explained(error, shape)
+        key = _named(data, shape, key, str(error))
+        if reason.startswith(_EXPECTED):
+            reason = f"{reason}, got {_cut(repr(_at(data, key)))}"
         whole = f"{at}{key}" if key.startswith("[") or not at or not key else f"{at}.{key}"
         raise BadData(file, whole or "$", reason) from None
+
+
+def _named(data: Any, shape: Any, key: str, text: str) -> str:
+    """``key`` with its entries named: msgspec says ``[...]`` for any entry of a table whose keys are free."""
+    while "[...]" in key:
+        before, _, after = key.partition("[...]")
+        steps = _steps(before)
+        inner = _at(data, before)
+        guilty = next(name for name in inner if _refusal(_with(data, steps, {name: inner[name]}), shape) == text)
+        key = f"{before}.{guilty}{after}"
+        data = _with(data, steps, {guilty: inner[guilty]})
+    return key
+
+
+def _steps(key: str) -> list[Any]:
+    return [int(s[1:-1]) if s.startswith("[") else s for s in re.findall(r"\[\d+\]|[^.\[\]]+", key)]
+
+
+def _at(data: Any, key: str) -> Any:
+    for step in _steps(key):
+        data = data[step]
+    return data
+
+
+def _cut(text: str) -> str:
+    return text if len(text) <= SHOWN else f"{text[:SHOWN]}…"
+
+
+def _with(data: Any, steps: list[Any], value: object) -> Any:
+    if not steps:
+        return value
+    copied = list(data) if isinstance(data, list) else dict(data)
+    copied[steps[0]] = _with(data[steps[0]], steps[1:], value)
+    return copied
+
+
+def _refusal(data: object, shape: Any) -> str:
+    try:
+        msgspec.convert(data, shape)
+    except msgspec.ValidationError as error:
+        return str(error)
+    return ""
 
 
 def explained(error: msgspec.ValidationError, shape: Any) -> tuple[str, str]:
@@ -54,7 +102,7 @@ def explained(error: msgspec.ValidationError, shape: Any) -> tuple[str, str]:
         known = sorted(schema_at(shape, key).get("properties", {}))
         return where, f"unknown key; known are {', '.join(known)}"
     wanted = expected(shape, key)
-    return key, f"expected {wanted}" if wanted else problem
+    return key, f"{_EXPECTED}{wanted}" if wanted else problem
 
 
 def expected(shape: Any, key: str) -> str:
@@ -75,7 +123,13 @@ def expected(shape: Any, key: str) -> str:
 def _plain(schema: Mapping[str, Any]) -> str:
     if "enum" in schema:
         return f"one of {', '.join(map(str, schema['enum']))}"
-    kinds = {"integer": "a number", "boolean": "true or false", "array": "a list", "object": "a table", "string": "text"}
+    kinds = {
+        "integer": "a number",
+        "boolean": "true or false",
+        "array": "a list",
+        "object": "a table",
+        "string": "text",
+    }
     return str(schema.get("description") or kinds.get(schema.get("type", ""), ""))
 
 

@@ -1,11 +1,11 @@
 """What holds for every due date, whatever the statute, the calendar and the history."""
 
-from msgspec.structs import replace
 from datetime import date, timedelta
 from random import Random
 
 from hypothesis import given, settings
 from hypothesis import strategies as st
+from msgspec.structs import replace
 
 from services.statute import clock as clocks
 from services.statute.calendars import shipped

@@ -7,7 +7,7 @@ from typing import Any
 import pytest
 
 from services.statute.calendar import FIRST, LAST, Calendar, Notice
-from services.statute.calendar_file import LIMIT, easter
+from services.statute.calendar_file import LIMIT
 from services.statute.calendars import (
     calendar_as_of,
     calendar_ids,
@@ -112,7 +112,7 @@ def test_a_variant_differs_from_its_country() -> None:
     assert shipped("DE").is_working(on("2024-03-08"))
     assert shipped("DE-BE").why_off(on("2024-03-08")) == "Women's Day"
     assert shipped("CN-XZ").off == shipped("CN").off
-    assert describe("DE-BE")["title"]["en"].endswith("Berlin")
+    assert describe("DE-BE").title.en.endswith("Berlin")
 
 
 def test_the_day_off_says_why() -> None:
@@ -128,9 +128,9 @@ def test_the_day_off_says_why() -> None:
 @pytest.mark.parametrize("calendar_id", calendar_ids())
 def test_every_calendar_is_described(calendar_id: str) -> None:
     told = describe(calendar_id)
-    assert told["title"]["zh"]
-    assert told["title"]["en"]
-    assert told["source"]
+    assert told.title.zh
+    assert told.title.en
+    assert told.source
     assert shipped(calendar_id).id == calendar_id
 
 
@@ -293,11 +293,6 @@ def test_counting_at_the_first_and_the_last_day() -> None:
         calendar.is_working(LAST + DAY)
 
 
-def test_easter() -> None:
-    known = ["2008-03-23", "2011-04-24", "2014-04-20", "2019-04-21", "2023-04-09", "2024-03-31", "2038-04-25"]
-    assert [easter(int(text[:4])).isoformat() for text in known] == known
-
-
 # Bad files.
 
 GOOD: dict[str, Any] = {
@@ -315,7 +310,7 @@ GOOD: dict[str, Any] = {
     [
         ({"weekends": []}, "weekends"),
         ({"title": None}, "title"),
-        ({"weekend": ["sabbath"]}, "weekend"),
+        ({"weekend": ["sabbath"]}, "weekend[0]"),
         ({"weekend": "sunday"}, "weekend"),
         ({"published_from": 2023}, "published_through"),
         ({"published_through": 2101}, "published_through"),
@@ -334,7 +329,7 @@ GOOD: dict[str, Any] = {
         ({"notices": [{"year": 2020, "days": []}]}, "notices[0].days"),
         (
             {"notices": [{"year": 2020, "notice": "n", "published_on": on("2019-11-01"), "days_off": ["x"]}]},
-            "notices[0].days_off",
+            "notices[0].days_off[0]",
         ),
     ],
 )
@@ -353,13 +348,13 @@ def test_a_bad_calendar_file_is_refused_with_file_key_and_reason(change: Mapping
     [
         ({"holidays": []}, "holidays"),
         ({"days_off": "2020-01-01"}, "days_off"),
-        ({"days_off": ["2020-13-01"]}, "days_off"),
-        ({"working_days": [20200101]}, "working_days"),
+        ({"days_off": ["2020-13-01"]}, "days_off[0]"),
+        ({"working_days": [20200101]}, "working_days[0]"),
         ({"days_off": ["3020-01-01"]}, "days_off"),
-        ({"weekend": ["Sunday"]}, "weekend"),
-        ({"weekend": [7]}, "weekend"),
-        ({"weekend": [["sunday"]]}, "weekend"),
-        ({"days_off": ["2020-W01-1"]}, "days_off"),
+        ({"weekend": ["Sunday"]}, "weekend[0]"),
+        ({"weekend": [7]}, "weekend[0]"),
+        ({"weekend": [["sunday"]]}, "weekend[0]"),
+        ({"days_off": ["2020-W01-1"]}, "days_off[0]"),
         (
             {"weekend": ["monday", "tuesday", "wednesday", "thursday", "friday", "saturday", "sunday"]},
             "weekend",

@@ -9,7 +9,7 @@ import pytest
 from services.events.vocabulary import APPLICANTS, OUTCOMES, ReviewKind
 from services.stats.cells import Cell, Number
 from services.stats.fold import Fold
-from services.stats.form import FORMS, BadForm, form_for, form_ids, load, parse
+from services.stats.form import FORMS, BadData, form_for, form_ids, load, parse
 from services.stats.layout import grid
 from services.stats.report import Report, failures, make_report, make_with_previous
 from services.stats.rules import check
@@ -336,12 +336,12 @@ def test_a_rule_that_can_t_be_is_refused(text: str, reason: str) -> None:
     rule = (
         f'[[checks]]\nrule = "x"\nlabel = {{ zh = "x", en = "x" }}\ntable = "proactive"\nleft = ["published"]\n{text}\n'
     )
-    with pytest.raises(BadForm, match=reason):
+    with pytest.raises(BadData, match=reason):
         parse("cn-gz-2013.toml", (FORMS / "cn-gz-2013.toml").read_text("utf-8") + rule)
 
 
 def test_a_rule_about_a_number_that_the_form_has_not_is_refused() -> None:
     rule = '[[checks]]\nrule = "x"\nlabel = { zh = "x", en = "x" }\ntable = "proactive"\nover = "columns"\n'
     text = (FORMS / "cn-2021.toml").read_text("utf-8") + rule + 'left = ["issued"]\nrelation = "whole"\n'
-    with pytest.raises(BadForm, match="there is no number at licensing/issued"):
+    with pytest.raises(BadData, match="there is no number at licensing/issued"):
         parse("cn-2021.toml", text)

@@ -12,7 +12,7 @@ from services.events.vocabulary import APPLICANTS, CHANNELS, OUTCOMES, ReviewKin
 from services.stats import form, render
 from services.stats.cells import Cell, Number
 from services.stats.fold import Fold
-from services.stats.form import BadForm, Form, load, parse
+from services.stats.form import BadData, Form, load, parse
 from services.stats.report import Report, make_report
 from tests.stats_events import tally
 
@@ -164,15 +164,15 @@ def test_json_has_the_keys_of_the_contract_and_exact_decimals() -> None:
         ('left = ["received"]', 'left = ["receipts"]', "checks.received-by-channel", "receipts"),
         ('table = "appeals"', 'table = "appeal"', "checks.first-handling-within-complaints.table", "appeal"),
         ('relation = "="', 'relation = ">"', "checks[0].relation", ">"),
-        ('id = "enquiries"', 'id = "enquiries"\nwidth = 3', "tables[2]", "width"),
+        ('id = "enquiries"', 'id = "enquiries"\nwidth = 3', "tables[2].width", "unknown key"),
         ('kind = "tally", measure = ["page-views"]', 'kind = "tally"', "tables.enquiries.rows.page-views", "measures"),
         ('id = "cn-gz-2013"', 'id = "cn-gz"', "id", "cn-gz-2013"),
-        ('id = "cn-gz-2013"', 'id = "cn', "TOML", "line"),
+        ('id = "cn-gz-2013"', 'id = "cn', "$", "line"),
     ],
 )
 def test_a_bad_form_is_refused_with_file_key_and_reason(old: str, new: str, key: str, reason: str) -> None:
     assert old in TEXT
-    with pytest.raises(BadForm) as refused:
+    with pytest.raises(BadData) as refused:
         parse("cn-gz-2013.toml", TEXT.replace(old, new, 1))
     assert refused.value.file == "cn-gz-2013.toml"
     assert refused.value.key.startswith(key)

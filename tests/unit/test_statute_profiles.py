@@ -14,6 +14,7 @@ from services.statute.errors import BadData, UnknownStatute
 from services.statute.profile import Profile, from_data, profile_for, profiles, read, statute_ids, successor
 from services.statute.settings import KNOWN
 
+
 def schema() -> dict[str, Any]:
     return json_schema(Profile, "statute")
 
