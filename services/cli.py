@@ -28,6 +28,7 @@ for command in (
     report_cli.report,
     report_cli.what_if,
     law_cli.due,
+    law_cli.check,
     recovery_cli.rebuild,
     recovery_cli.audit,
     recovery_cli.export,

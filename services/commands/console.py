@@ -3,9 +3,13 @@
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from dataclasses import replace
-from typing import Any, NoReturn
+from typing import Annotated, Any, NoReturn
 
 import typer
+
+RulesFolder = Annotated[
+    str, typer.Option("--rules", help="A folder of the office's own files; by default that of SHIXIAN_RULES.")
+]
 
 
 def fail(message: str) -> NoReturn:
@@ -22,6 +26,18 @@ def read_settings() -> Any:
         return load()
     except SettingError as error:
         fail(str(error))
+
+
+def use_rules(folder: str = "") -> None:
+    """Put the data files of an office in force, of ``folder`` or else of ``SHIXIAN_RULES``; a bad one is one line."""
+    from services.stats import in_force
+    from services.statute.errors import StatuteError
+
+    chosen = folder or read_settings().rules
+    try:
+        in_force.use(chosen)
+    except StatuteError as error:
+        fail(f"{'--rules' if folder else 'SHIXIAN_RULES'}: {error}")
 
 
 def url_of(port: int, given: str = "") -> str:

@@ -1,4 +1,4 @@
-"""The formats of the data files that an office can write: statutes, calendars, forms."""
+"""The formats of the data files that an office can write: statutes, calendars, forms, scenarios."""
 
 from typing import Any
 
@@ -6,12 +6,14 @@ from services.stats.form_shape import Form
 from services.statute.calendar_file import CalendarFile
 from services.statute.data_file import json_schema
 from services.statute.profile import Profile
+from services.tracker.scenarios import ScenarioFile
 
-_SHAPES: dict[str, type] = {"statute": Profile, "calendar": CalendarFile, "form": Form}
+_SHAPES: dict[str, type] = {"statute": Profile, "calendar": CalendarFile, "form": Form, "scenario": ScenarioFile}
 TITLES = {
     "statute": "A statute: what one version of it says about time",
     "calendar": "A calendar: a weekend, days off and working days, and how far they are published",
     "form": "A form of annual report: its tables, what each row counts, and what must add up",
+    "scenario": "Scenarios of the law: what happened, and what has to come out of it",
 }
 """What each format describes, by its name."""
 

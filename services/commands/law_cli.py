@@ -1,12 +1,13 @@
-"""The subcommands that need nothing but the law and the contract: ``due`` and ``schema``."""
+"""The subcommands that need nothing but the law and the contract: ``due``, ``check`` and ``schema``."""
 
 import json
 import sys
+from pathlib import Path
 from typing import Annotated
 
 import typer
 
-from services.commands.console import fail
+from services.commands.console import RulesFolder, fail, use_rules
 
 
 def due(
@@ -21,10 +22,12 @@ def due(
         bool, typer.Option("--jsonl", help="Many cases: a JSON object a line in, one a line out.")
     ] = False,
     each_day: Annotated[bool, typer.Option("--each-day", help="Explain day by day instead of by ranges.")] = False,
+    rules: RulesFolder = "",
 ) -> None:
     """When an answer is due, and why; no service needed."""
     from services.commands import due as dues
 
+    use_rules(rules)
     if jsonl:
         if statute or received:
             fail("--jsonl reads whole cases from standard input; --statute and --received belong to a single one")
@@ -40,6 +43,32 @@ def due(
         typer.echo(json.dumps(found, ensure_ascii=False, indent=2))
     else:
         dues.show(found)
+
+
+def check(
+    files: Annotated[
+        list[Path] | None,
+        typer.Argument(help="Scenario files (TOML); by default those that ship and the office's own."),
+    ] = None,
+    rules: RulesFolder = "",
+) -> None:
+    """Compare scenarios of the law with what the program makes of them; exit 1 where one comes out otherwise."""
+    from services.commands import check as checks
+
+    use_rules(rules)
+    wrong = total = 0
+    try:
+        for one in checks.check(files or checks.in_force()):
+            total += 1
+            wrong += bool(one.differences)
+            for each in one.differences:
+                typer.echo(f"{one.file}: {one.name}: {each.key}: expected {each.expected}, found {each.found}")
+            if one.differences:
+                typer.echo(f"    {one.source}")
+    except checks.Unreadable as error:
+        fail(str(error))
+    typer.echo(f"{total} scenarios, {wrong} come out otherwise 共{total}个情形，{wrong}个结果不符")
+    raise typer.Exit(1 if wrong else 0)
 
 
 def schema(

@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Annotated
 
 import typer
 
-from services.commands.console import fail
+from services.commands.console import RulesFolder, fail, use_rules
 from services.commands.failed import Failed
 
 if TYPE_CHECKING:
@@ -28,6 +28,7 @@ def report(
     output: Annotated[Path | None, typer.Option(help="Write into this file instead of standard output.")] = None,
     strict: Annotated[bool, typer.Option("--strict", help="Exit with 1 where a rule of the form fails.")] = False,
     url: Annotated[str, typer.Option(help="Address of the stats service; by default this machine's.")] = "",
+    rules: RulesFolder = "",
 ) -> None:
     """Print an organ's annual report."""
     from services.commands import reporting
@@ -40,6 +41,7 @@ def report(
     if format in reporting.BINARY and output is None and sys.stdout.isatty():
         fail(f"--format: {format} is no text; give --output FILE, or send the output into a file")
     day = _day(as_of)
+    use_rules(rules)
     said: Lang = "en" if lang == "en" else "zh"
     try:
         if facts is not None:

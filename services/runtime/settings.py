@@ -52,6 +52,8 @@ class Settings:
     """Where ``up --ops`` sends alerts, a URL; empty: nowhere, they are shown only."""
     alert_config: str = ""
     """A TOML file with thresholds for ``up --ops`` that differ from the defaults."""
+    rules: str = ""
+    """A folder of the office's own statutes, calendars, forms and scenarios, over those that ship; empty: none."""
     topic_prefix: str = "shixian."
     partitions: int = 12
     replication: int = 1

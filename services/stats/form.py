@@ -1,4 +1,4 @@
-"""The forms of annual report that ship, each a TOML file under ``services/stats/forms``."""
+"""The forms of annual report in force, each a TOML file under ``services/stats/forms``."""
 
 from functools import cache
 from importlib.resources import files
@@ -16,7 +16,8 @@ from services.stats.form_shape import (
     Rule,
     Term,
 )
-from services.statute.data_file import convert
+from services.statute import rules
+from services.statute.data_file import convert, text_of
 from services.statute.data_file import parse as parsed
 from services.statute.errors import BadData
 
@@ -52,8 +53,8 @@ class UnknownForm(KeyError):
 
 
 def form_ids() -> tuple[str, ...]:
-    """The forms that ship."""
-    return tuple(sorted(f.name.removesuffix(".toml") for f in FORMS.iterdir() if f.name.endswith(".toml")))
+    """The forms in force."""
+    return tuple(name.removesuffix(".toml") for name in rules.current().files("forms", FORMS))
 
 
 @cache
@@ -62,7 +63,7 @@ def load(form_id: str) -> Form:
     if form_id not in form_ids():
         raise UnknownForm(f"form {form_id!r} is unknown; known are {', '.join(form_ids())}")
     file = f"{form_id}.toml"
-    return parse(file, (FORMS / file).read_text("utf-8"))
+    return parse(file, text_of(file, rules.current().files("forms", FORMS)[file]))
 
 
 def form_for(year: int, statute: str = DEFAULT_STATUTE) -> Form:
@@ -83,3 +84,6 @@ def parse(file: str, text: str) -> Form:
     form = convert(file, parsed(file, text), Form)
     form_check.check(file, form)
     return form
+
+
+rules.remembered(load.cache_clear)

@@ -167,7 +167,7 @@ def made(file: str, read: CalendarFile) -> Calendar:
 
 def inline(data: object) -> Calendar:
     """A calendar given whole with a case, in the form of :class:`Inline`. Raises :class:`BadData`."""
-    given = convert("calendar", data, Inline)
+    given = data if isinstance(data, Inline) else convert("calendar", data, Inline)
     if len(set(given.weekend)) == len(WEEK):
         raise BadData("calendar", "weekend", "leaves no working day")
     lists = {

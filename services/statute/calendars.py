@@ -1,16 +1,15 @@
-"""The calendars that ship, one TOML file each (a file can hold regional variants), and what stood in them on a day."""
+"""The calendars in force, one TOML file each (a file can hold regional variants), and what stood in them on a day."""
 
 from collections.abc import Mapping
 from datetime import date
 from functools import cache
-from importlib import resources
 
 from msgspec.structs import replace
 
-from services.statute import calendar_file
+from services.statute import calendar_file, rules
 from services.statute.calendar import Calendar, Notice
 from services.statute.calendar_file import CalendarFile, Superseded, Title, Variant, from_data, inline
-from services.statute.data_file import convert, parse
+from services.statute.data_file import convert, parse, text_of
 from services.statute.errors import BadData, UnknownCalendar
 
 __all__ = ["calendar_as_of", "calendar_ids", "describe", "from_data", "inline", "shipped", "superseded"]
@@ -26,17 +25,16 @@ def _files() -> Mapping[str, tuple[str, CalendarFile]]:
     A variant is its file's content under an id of its own, with the subdivision that it names in place of the file's;
     one that names none differs by what is published for it. Raises :class:`BadData`.
     """
-    folder = resources.files("services.statute") / "calendars"
     found: dict[str, tuple[str, CalendarFile]] = {}
-    for file in sorted(folder.iterdir(), key=lambda f: f.name):
-        if not file.name.endswith(".toml") or file.name.endswith(f"{SUPERSEDED}.toml"):
+    for file, path in rules.current().files("calendars").items():
+        if file.endswith(f"{SUPERSEDED}.toml"):
             continue
-        read = calendar_file.read(file.name, parse(file.name, file.read_text("utf-8")))
-        if f"{read.id}.toml" != file.name:
-            raise BadData(file.name, "id", f"expected the file's name, got {read.id!r}")
-        found[read.id] = file.name, read
+        read = calendar_file.read(file, parse(file, text_of(file, path)))
+        if f"{read.id}.toml" != file:
+            raise BadData(file, "id", f"expected the file's name, got {read.id!r}")
+        found[read.id] = file, read
         for name, variant in read.variants.items():
-            found[f"{read.id}-{name}"] = file.name, _variant(read, name, variant)
+            found[f"{read.id}-{name}"] = file, _variant(read, name, variant)
     return found
 
 
@@ -49,7 +47,7 @@ def _variant(read: CalendarFile, name: str, variant: Variant) -> CalendarFile:
 
 
 def calendar_ids() -> tuple[str, ...]:
-    """The calendars that ship."""
+    """The calendars in force."""
     return tuple(sorted(_files()))
 
 
@@ -58,6 +56,11 @@ def _file(calendar_id: str) -> tuple[str, CalendarFile]:
         return _files()[calendar_id]
     except KeyError:
         raise UnknownCalendar(f"calendar {calendar_id!r} is unknown; known are {', '.join(calendar_ids())}") from None
+
+
+def file_of(calendar_id: str) -> str:
+    """The name of the file that holds a calendar. Raises :class:`UnknownCalendar`."""
+    return _file(calendar_id)[0]
 
 
 def describe(calendar_id: str) -> CalendarFile:
@@ -81,10 +84,10 @@ def superseded(calendar_id: str) -> tuple[tuple[Notice, date, str], ...]:
     Raises :class:`UnknownCalendar`, or :class:`BadData`.
     """
     file = _file(calendar_id)[0].replace(".toml", f"{SUPERSEDED}.toml")
-    path = resources.files("services.statute") / "calendars" / file
-    if not path.is_file():
+    path = rules.current().files("calendars").get(file)
+    if path is None:
         return ()
-    read = convert(file, parse(file, path.read_text("utf-8")), Superseded).notices
+    read = convert(file, parse(file, text_of(file, path)), Superseded).notices
     published = calendar_file.notices(file, read)
     return tuple((notice, one.replaced_on, one.replaced_by) for notice, one in zip(published, read, strict=True))
 
@@ -131,3 +134,7 @@ def _without(calendar: Calendar, year: int, file: str) -> Calendar:
         published_from=calendar.published_from,
         belongs=calendar.belongs,
     )
+
+
+for _cached in (_files, shipped, superseded, calendar_as_of):
+    rules.remembered(_cached.cache_clear)

@@ -7,6 +7,7 @@ format. Every refusal is a :class:`BadData` that names the file, the key and the
 import re
 import tomllib
 from collections.abc import Mapping
+from importlib.resources.abc import Traversable
 from typing import Annotated, Any, TypeVar
 
 import msgspec
@@ -23,6 +24,16 @@ SHOWN = 80
 """Characters of a wrong value that a refusal repeats."""
 _EXPECTED = "expected "
 _LIMITS = {"minimum": "from {}", "maximum": "to {}", "minItems": "at least {} of them", "minLength": "not empty"}
+
+
+def text_of(file: str, path: Traversable) -> str:
+    """The text of a data file. Raises :class:`BadData`."""
+    try:
+        return path.read_text("utf-8")
+    except UnicodeDecodeError as error:
+        raise BadData(file, "$", f"expected UTF-8: {error.reason} at byte {error.start}") from None
+    except OSError as error:
+        raise BadData(file, "$", f"can't be read: {error.strerror or error}") from None
 
 
 def parse(file: str, text: str) -> dict[str, Any]:
@@ -117,7 +128,8 @@ def expected(shape: Any, key: str) -> str:
     bounds = [words.format(found[name]) for name, words in _LIMITS.items() if name in found]
     if "items" in found and (inner := _plain(found["items"])):
         bounds.insert(0, f"each {inner}")
-    return " ".join([_plain(found), *bounds]).strip()
+    joint = ", " if "items" in found else " "
+    return joint.join(part for part in (_plain(found), " ".join(bounds) if joint == " " else ", ".join(bounds)) if part)
 
 
 def _plain(schema: Mapping[str, Any]) -> str:
@@ -130,6 +142,8 @@ def _plain(schema: Mapping[str, Any]) -> str:
         "object": "a table",
         "string": "text",
     }
+    if schema.get("type") == "object":
+        return kinds["object"]
     return str(schema.get("description") or kinds.get(schema.get("type", ""), ""))
 
 

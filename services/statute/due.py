@@ -1,8 +1,9 @@
 """One due date from a handful of facts: the pure function behind the command ``shixian due`` and the preview."""
 
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import date
+from types import MappingProxyType
 from typing import Any
 
 from services.statute.account import Line
@@ -14,7 +15,7 @@ from services.statute.explain import explain
 from services.statute.lifecycle import settle
 from services.statute.profile import versions
 from services.statute.status import Status, status
-from services.statute.view import Fact
+from services.statute.view import Fact, Timer
 
 _ALWAYS = ("request-received", "receipt-confirmed")
 
@@ -30,24 +31,54 @@ class Due:
     due_on: date | None
     status: Status
     provisional: bool
+    received_on: date | None
+    timeliness: str
+    closing: str
+    outcome: str
+    due_on_other: date | None
+    """The due date under the statute's other version, where the request was pending when it changed."""
+    clocks: tuple[Timer, ...]
+    """Every time limit, the answer's first."""
     explanation: tuple[Line, ...]
 
     def plain(self, line: Callable[[Line], Any] = Line.plain) -> dict[str, Any]:
         """The contract's form of it; ``line`` gives the form of each line of the account."""
         return {
-            "due_on": self.due_on.isoformat() if self.due_on else None,
+            "due_on": self.due_on,
             "status": self.status,
             "provisional": self.provisional,
+            "received_on": self.received_on,
+            "timeliness": self.timeliness,
+            "closing": self.closing,
+            "outcome": self.outcome,
+            "due_on_other": self.due_on_other,
+            "clocks": [
+                {
+                    "limit": each.limit,
+                    "start": each.start,
+                    "due_on": each.due_on,
+                    "provisional": each.provisional,
+                    "about": each.about,
+                }
+                for each in self.clocks
+            ],
             "explanation": [line(each) for each in self.explanation],
         }
 
 
 def due(
-    statute: str, facts: Sequence[Fact], as_of: date, calendar: Calendar | None = None, *, each_day: bool = False
+    statute: str,
+    facts: Sequence[Fact],
+    as_of: date,
+    calendar: Calendar | None = None,
+    *,
+    each_day: bool = False,
+    read_as: Mapping[str, str] = MappingProxyType({}),
 ) -> Due:
     """The due date by what had happened by the end of ``as_of`` (a local date of the organ), explained.
 
-    The calendar is the statute's own where none is given. A receipt counts even if it lies ahead. Raises
+    The calendar is the statute's own where none is given; ``read_as`` are settings read another way than the statute's
+    file does. A receipt counts even if it lies ahead. Raises
     :class:`NoRequest`, and another :class:`StatuteError` for an unknown statute or dates outside the calendars.
     """
     happened = [f for f in facts if f.name in _ALWAYS or legal_date(f) <= as_of]
@@ -56,6 +87,17 @@ def due(
         raise NoRequest("no request-received among the facts")
     if calendar is None:
         calendar = shipped(versions(statute)[-1].calendar)
-    view, profile = settle(draft, statute, calendar, as_of)
+    view, profile = settle(draft, statute, calendar, as_of, read_as)
     lines = explain(draft, statute, calendar, as_of, settled=(view, profile), each_day=each_day)
-    return Due(view.due_on, status(view, as_of), view.provisional, tuple(lines))
+    return Due(
+        due_on=view.due_on,
+        status=status(view, as_of),
+        provisional=view.provisional,
+        received_on=view.received_on,
+        timeliness=view.timeliness,
+        closing=view.closing,
+        outcome=view.outcome,
+        due_on_other=view.due_on_other,
+        clocks=view.clocks,
+        explanation=tuple(lines),
+    )

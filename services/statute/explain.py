@@ -6,7 +6,7 @@ from datetime import date, timedelta
 from functools import cache
 
 from services.statute import clock as clocks
-from services.statute import words
+from services.statute import rules, words
 from services.statute.account import Line, account, reason_in_chinese
 from services.statute.calendar import Calendar
 from services.statute.calendars import calendar_ids, shipped, superseded
@@ -40,6 +40,9 @@ def shipped_changes(calendar_id: str) -> tuple[Earlier, ...]:
         Earlier(now.with_notices([notice], f"{now.version}, before {by}"), on, by)
         for notice, on, by in superseded(calendar_id)
     )
+
+
+rules.remembered(shipped_changes.cache_clear)
 
 
 def explain(

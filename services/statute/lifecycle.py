@@ -4,7 +4,9 @@
 clock by one after the other, :func:`derive` says how the request stands on a day. So the same facts make the same case.
 """
 
+from collections.abc import Mapping
 from datetime import date, timedelta
+from types import MappingProxyType
 
 from msgspec.structs import replace
 
@@ -21,6 +23,7 @@ from services.statute.walk import walk
 
 __all__ = ["MEANINGS", "derive", "in_legal_order", "legal_date", "read", "receipt", "reviews", "settle"]
 
+ANOTHER_READING = "another reading, asked for with the case"
 _DAY = timedelta(days=1)
 
 
@@ -38,24 +41,32 @@ def receipt(draft: Draft, profile: Profile) -> date | None:
     return None
 
 
-def settle(draft: Draft, statute: str, calendar: Calendar, today: date) -> tuple[View, Profile]:
+def settle(
+    draft: Draft, statute: str, calendar: Calendar, today: date, read_as: Mapping[str, str] = MappingProxyType({})
+) -> tuple[View, Profile]:
     """The request at ``today`` under the version of ``statute`` that holds for it, and that version.
 
-    Raises :class:`~services.statute.errors.StatuteError`.
+    ``read_as`` are settings read another way than the statute's file does. Raises
+    :class:`~services.statute.errors.StatuteError`.
     """
     assert draft.received is not None
-    profile = profile_for(statute, draft.received.data.submitted_on)
+    profile = _read_as(profile_for(statute, draft.received.data.submitted_on), read_as)
     received_on = receipt(draft, profile)
     if received_on is not None and received_on > profile.in_force.through:
         # The version is the one in force on the day of receipt; which day that is, an older version may say.
-        profile = profile_for(statute, received_on)
+        profile = _read_as(profile_for(statute, received_on), read_as)
     view = derive(draft, profile, calendar, today)
     if view.statute_other and profile.id != statute and profile.says("transition") == "pending-takes-new":
         newer = successor(profile)
         assert newer is not None
+        newer = _read_as(newer, read_as)
         other = derive(draft, newer, calendar, today)
         return replace(other, statute_other=profile.id, due_on_other=view.due_on), newer
     return view, profile
+
+
+def _read_as(profile: Profile, settings: Mapping[str, str]) -> Profile:
+    return profile.with_settings(settings, ANOTHER_READING) if settings else profile
 
 
 def derive(draft: Draft, profile: Profile, calendar: Calendar, today: date) -> View:

@@ -3,13 +3,13 @@
 from collections.abc import Mapping
 from datetime import date
 from functools import cache, cached_property
-from importlib import resources
 from typing import Annotated, ClassVar, Literal
 
 from msgspec import Meta, Struct
 from msgspec.structs import force_setattr, replace
 
-from services.statute.data_file import Confirmed, Text, convert, parse
+from services.statute import rules
+from services.statute.data_file import Confirmed, Text, convert, parse, text_of
 from services.statute.errors import BadData, UnknownStatute
 from services.statute.settings import KNOWN, Setting, Settings, by_name
 
@@ -136,6 +136,7 @@ class Extend(Pause, frozen=True, kw_only=True, tag="extend"):
     extend_by: Amount  # type: ignore[misc]  # a number of the file's here, 0 for all other effects
 
 
+EFFECTS = (Nothing, Exclude, Suspend, Restart, Extend)
 Asking = Nothing | Exclude | Suspend | Restart | Extend
 AskingOthers = Nothing | Exclude | Suspend | Extend
 """Asking others can't start the limit anew."""
@@ -310,14 +311,9 @@ def _contradictions(p: Profile) -> list[tuple[str, str]]:
 
 @cache
 def profiles() -> Mapping[str, Profile]:
-    """All profiles that ship, by id. Raises :class:`BadData` for the first bad one."""
-    folder = resources.files("services.statute") / "profiles"
-    found = {}
-    for file in sorted(folder.iterdir(), key=lambda f: f.name):
-        if file.name.endswith(".toml"):
-            profile = read(file.name, file.read_text("utf-8"))
-            found[profile.id] = profile
-    return found
+    """All profiles in force, by id. Raises :class:`BadData` for the first bad one."""
+    read_all = (read(name, text_of(name, file)) for name, file in rules.current().files("statutes").items())
+    return {profile.id: profile for profile in read_all}
 
 
 def statute_ids() -> tuple[str, ...]:
@@ -352,7 +348,7 @@ def profile_for(statute: str, received_on: date) -> Profile:
 
 
 def successor(profile: Profile) -> Profile | None:
-    """The version that ships and came into force after this one, if one did."""
+    """The version that came into force after this one, if one did."""
     return _after(profile.statute, profile.in_force.from_)
 
 
@@ -360,3 +356,7 @@ def successor(profile: Profile) -> Profile | None:
 def _after(statute: str, day: date) -> Profile | None:
     later = [p for p in profiles().values() if p.statute == statute and p.in_force.from_ > day]
     return min(later, key=lambda p: p.in_force.from_, default=None)
+
+
+for _cached in (profiles, versions, _after):
+    rules.remembered(_cached.cache_clear)

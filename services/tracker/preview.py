@@ -1,13 +1,14 @@
 """What would be due: cases given whole, one JSON object each, answered without any service or store.
 
-``{"statute", "facts": [{"type", "data"}], "calendar"?, "as_of"}`` gives ``{"due_on", "status", "provisional",
-"explanation"}``. A case is answered from memory if the same was asked before; the bare case (a request and nothing
-else) also if it differs in what bears on no date.
+``{"statute", "facts": [{"type", "data"}], "calendar"?, "as_of", "known_on"?}`` gives ``{"due_on", "status",
+"provisional", ... "explanation"}`` (:meth:`services.statute.due.Due.plain`). A case is answered from memory if the
+same was asked before; the bare case (a request and nothing else) also if it differs in what bears on no date.
 """
 
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from datetime import date
 from functools import lru_cache
+from types import MappingProxyType
 from typing import Any
 
 import msgspec
@@ -18,12 +19,15 @@ from services.events.envelope import PREFIX, VERSION
 from services.events.facts import Data, ReceivedData
 from services.events.refusals import FieldError, Refused, explain
 from services.events.vocabulary import FIRST_DAY, LAST_DAY, Code
+from services.statute import rules
 from services.statute.account import Line
 from services.statute.calendar import Calendar
-from services.statute.calendars import inline
+from services.statute.calendar_file import Inline
+from services.statute.calendars import calendar_as_of, inline
 from services.statute.draft import MEANINGS
-from services.statute.due import due
+from services.statute.due import Due, due
 from services.statute.errors import BadData, OutOfRange, StatuteError
+from services.statute.profile import versions
 from services.statute.view import Fact
 
 REMEMBERED = 8192
@@ -39,21 +43,15 @@ class Given(Struct, frozen=True, forbid_unknown_fields=True):
     data: Raw
 
 
-class Days(Struct, frozen=True, forbid_unknown_fields=True):
-    """A calendar given with the case; the weekend is Saturday and Sunday where it isn't said."""
-
-    weekend: tuple[str, ...] = ("saturday", "sunday")
-    days_off: tuple[date, ...] = ()
-    working_days: tuple[date, ...] = ()
-
-
 class Question(Struct, frozen=True, forbid_unknown_fields=True, kw_only=True):
     """A case: its facts in any order, the statute, the calendar if it isn't the statute's own, and the day to judge."""
 
     statute: Code
     facts: tuple[Given, ...]
     as_of: date
-    calendar: Days | None = None
+    calendar: Inline | None = None
+    known_on: date | None = None
+    """Count with the calendar as it was known on that day; left out: as it is known now."""
 
 
 _SHAPES: dict[str, type[Data]] = {
@@ -74,27 +72,21 @@ def answer(line: bytes, *, each_day: bool = False) -> bytes:
 
     Raises :class:`Refused`, which names the field.
     """
-    question = _decoded(_questions, line, Question, "$")
-    if not question.facts:
-        raise Refused(FieldError("$.facts", "no facts", "a request-received at least"))
-    _within("$.as_of", question.as_of)
-    facts = [_fact(place, given) for place, given in enumerate(question.facts)]
+    question = asked(line)
+    facts = facts_of(question)
     try:
-        if not each_day and len(facts) == 1 and question.calendar is None and isinstance(facts[0].data, ReceivedData):
+        if not each_day and len(facts) == 1 and question.calendar is None and question.known_on is None:
             data = facts[0].data
-            return _bare(
-                data.statute or question.statute,
-                data.channel,
-                data.submitted_on,
-                data.received_on,
-                data.confirmed_on,
-                question.as_of,
-            )
-        calendar = _calendar(question.calendar) if question.calendar else None
-        first = next((f.data.statute for f in facts if isinstance(f.data, ReceivedData)), None)
-        return msgspec.json.encode(
-            due(first or question.statute, facts, question.as_of, calendar, each_day=each_day).plain()
-        )
+            if isinstance(data, ReceivedData):
+                return _bare(
+                    data.statute or question.statute,
+                    data.channel,
+                    data.submitted_on,
+                    data.received_on,
+                    data.confirmed_on,
+                    question.as_of,
+                )
+        return msgspec.json.encode(judged(question, facts, each_day=each_day).plain())
     except BadData as error:
         raise Refused(FieldError(f"$.{error.file}.{error.key}", error.reason, "a calendar")) from None
     except OutOfRange as error:
@@ -102,6 +94,43 @@ def answer(line: bytes, *, each_day: bool = False) -> bytes:
     except StatuteError as error:
         field = "$.statute" if "statute" in str(error) or "version" in str(error) else "$.facts"
         raise Refused(FieldError(field, str(error), "a statute that is known and a request-received")) from None
+
+
+def asked(line: bytes) -> Question:
+    """A case from its JSON. Raises :class:`Refused`, which names the field."""
+    question: Question = _decoded(_questions, line, Question, "$")
+    return question
+
+
+def facts_of(question: Question) -> list[Fact]:
+    """The facts of a case as the law reads them. Raises :class:`Refused`, which names the field."""
+    if not question.facts:
+        raise Refused(FieldError("$.facts", "no facts", "a request-received at least"))
+    _within("$.as_of", question.as_of)
+    _within("$.known_on", question.known_on)
+    return [_fact(place, given) for place, given in enumerate(question.facts)]
+
+
+def judged(
+    question: Question,
+    facts: Sequence[Fact],
+    read_as: Mapping[str, str] = MappingProxyType({}),
+    *,
+    calendar: Calendar | None = None,
+    each_day: bool = False,
+) -> Due:
+    """The answer to a case; ``read_as`` are settings read another way than the statute's file does, ``calendar`` one
+    to count with that the case does not name. Raises :class:`StatuteError`."""
+    first = next((f.data.statute for f in facts if isinstance(f.data, ReceivedData)), None)
+    statute = first or question.statute
+    if question.calendar is not None:
+        calendar = _inline(question.calendar)
+    elif calendar is None and question.known_on is not None:
+        calendar = calendar_as_of(versions(statute)[-1].calendar, question.known_on)
+    return due(statute, facts, question.as_of, calendar, each_day=each_day, read_as=read_as)
+
+
+_inline = lru_cache(maxsize=8)(inline)
 
 
 def answers(lines: Iterable[bytes]) -> Iterator[bytes]:
@@ -115,6 +144,7 @@ def answers(lines: Iterable[bytes]) -> Iterator[bytes]:
 
 
 _again = lru_cache(maxsize=REMEMBERED)(answer)
+rules.remembered(_again.cache_clear)
 
 
 @lru_cache(maxsize=2 * REMEMBERED)
@@ -138,12 +168,7 @@ def _bare(
     return msgspec.json.encode(due(statute, [Fact("request-received", "", "fact 1", data)], as_of).plain(_line))
 
 
-@lru_cache(maxsize=8)
-def _calendar(days: Days) -> Calendar:
-    for name in ("days_off", "working_days"):
-        for day in getattr(days, name):
-            _within(f"$.calendar.{name}", day)
-    return inline({"weekend": list(days.weekend), "days_off": days.days_off, "working_days": days.working_days})
+rules.remembered(_bare.cache_clear)
 
 
 def _decoded(decoder: msgspec.json.Decoder[Any], raw: bytes | Raw, shape: Any, at: str) -> Any:

@@ -27,7 +27,19 @@ def ask(*facts: tuple[str, dict[str, Any]], **more: Any) -> dict[str, Any]:
 
 def test_a_bare_case_has_the_contracts_fields_and_no_others() -> None:
     found = ask()
-    assert list(found) == ["due_on", "status", "provisional", "explanation"]
+    assert list(found) == [
+        "due_on",
+        "status",
+        "provisional",
+        "received_on",
+        "timeliness",
+        "closing",
+        "outcome",
+        "due_on_other",
+        "clocks",
+        "explanation",
+    ]
+    assert list(found["clocks"][0]) == ["limit", "start", "due_on", "provisional", "about"]
     assert (found["due_on"], found["status"], found["provisional"]) == ("2025-03-31", "open", False)
     assert found["explanation"][0]["kind"] == "statute"
 
