@@ -10,7 +10,11 @@ class UnknownCalendar(StatuteError):
 
 
 class UnknownStatute(StatuteError):
-    """No profile has this id, or none of the statute's versions was in force on the day."""
+    """No statute, and no version of one, has this id."""
+
+
+class NoVersion(UnknownStatute):
+    """None of the versions of a statute that is known was in force on the day."""
 
 
 class BadData(StatuteError):

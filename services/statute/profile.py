@@ -10,7 +10,7 @@ from msgspec.structs import force_setattr, replace
 
 from services.statute import rules
 from services.statute.data_file import Confirmed, Text, convert, parse, text_of
-from services.statute.errors import BadData, UnknownStatute
+from services.statute.errors import BadData, NoVersion, UnknownStatute
 from services.statute.settings import KNOWN, Setting, Settings, by_name
 
 Count = Annotated[int, Meta(ge=0, le=3660, description="a number")]
@@ -336,7 +336,7 @@ def versions(statute: str) -> tuple[Profile, ...]:
 def profile_for(statute: str, received_on: date) -> Profile:
     """The version of ``statute`` for a request received on that day (a version's own id forces it).
 
-    Raises :class:`UnknownStatute`.
+    Raises :class:`UnknownStatute` and :class:`NoVersion`.
     """
     known = versions(statute)
     if known[0].id == statute and known[0].statute != statute:
@@ -344,7 +344,7 @@ def profile_for(statute: str, received_on: date) -> Profile:
     for profile in known:
         if profile.in_force.from_ <= received_on <= profile.in_force.through:
             return profile
-    raise UnknownStatute(f"no version of {statute} in force on {received_on} is known")
+    raise NoVersion(f"no version of {statute} in force on {received_on} is known")
 
 
 def successor(profile: Profile) -> Profile | None:

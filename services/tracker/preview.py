@@ -25,9 +25,9 @@ from services.statute.calendar import Calendar
 from services.statute.calendar_file import Inline
 from services.statute.calendars import calendar_as_of, inline
 from services.statute.draft import MEANINGS
-from services.statute.due import Due, due
-from services.statute.errors import BadData, OutOfRange, StatuteError
-from services.statute.profile import versions
+from services.statute.due import Due, NoRequest, due
+from services.statute.errors import BadData, NoVersion, OutOfRange, UnknownStatute
+from services.statute.profile import statute_ids, versions
 from services.statute.view import Fact
 
 REMEMBERED = 8192
@@ -91,9 +91,22 @@ def answer(line: bytes, *, each_day: bool = False) -> bytes:
         raise Refused(FieldError(f"$.{error.file}.{error.key}", error.reason, "a calendar")) from None
     except OutOfRange as error:
         raise Refused(FieldError("$.facts", str(error), "dates inside the calendars")) from None
-    except StatuteError as error:
-        field = "$.statute" if "statute" in str(error) or "version" in str(error) else "$.facts"
-        raise Refused(FieldError(field, str(error), "a statute that is known and a request-received")) from None
+    except NoVersion as error:
+        field, _ = _named(question, facts)
+        raise Refused(FieldError(field, str(error), "a statute that was in force on the day of receipt")) from None
+    except UnknownStatute:
+        field, statute = _named(question, facts)
+        raise Refused(FieldError(field, f"is {statute!r}", f"one of {', '.join(statute_ids())}")) from None
+    except NoRequest as error:
+        raise Refused(FieldError("$.facts", str(error), "a request-received at least")) from None
+
+
+def _named(question: Question, facts: Sequence[Fact]) -> tuple[str, str]:
+    """The statute of a case, and the field that names it: a request's own, else the case's."""
+    for place, fact in enumerate(facts):
+        if isinstance(fact.data, ReceivedData) and fact.data.statute:
+            return f"$.facts[{place}].data.statute", fact.data.statute
+    return "$.statute", question.statute
 
 
 def asked(line: bytes) -> Question:
@@ -120,9 +133,8 @@ def judged(
     each_day: bool = False,
 ) -> Due:
     """The answer to a case; ``read_as`` are settings read another way than the statute's file does, ``calendar`` one
-    to count with that the case does not name. Raises :class:`StatuteError`."""
-    first = next((f.data.statute for f in facts if isinstance(f.data, ReceivedData)), None)
-    statute = first or question.statute
+    to count with that the case does not name. Raises :class:`~services.statute.errors.StatuteError`."""
+    _, statute = _named(question, facts)
     if question.calendar is not None:
         calendar = _inline(question.calendar)
     elif calendar is None and question.known_on is not None:

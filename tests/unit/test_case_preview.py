@@ -126,6 +126,13 @@ def test_a_refusal_names_the_field(line: bytes, field: str) -> None:
     assert str(caught.value).startswith(field)
 
 
+def test_a_requests_own_statute_is_named_where_it_is_the_one_that_is_wrong() -> None:
+    own = dict(RECEIVED, statute="CN-2031")
+    line = {"statute": "CN", "facts": [{"type": "request-received", "data": own}], "as_of": "2025-03-10"}
+    with pytest.raises(Refused, match=r"^\$\.facts\[0\]\.data\.statute: is 'CN-2031'; expected one of AU, BR, CN,"):
+        answer(json.dumps(line).encode())
+
+
 def test_a_day_before_any_version_is_refused_by_the_statute() -> None:
     line = {
         "statute": "CN",
