@@ -1,0 +1,93 @@
+"""The words for every code, in Chinese and English: ``remarks.toml`` has sentences, ``codes.toml`` names.
+
+A sentence takes values by name: ``{on}`` as it is, ``{channel:channel}`` by its name in the group ``channel``.
+"""
+
+from collections.abc import Mapping
+from functools import cache
+from importlib import resources
+from string import Formatter
+from typing import Any, Literal
+
+import msgspec
+from msgspec import Struct
+
+from services.words.remark import Remark
+
+Lang = Literal["zh", "en"]
+LANGS: tuple[Lang, ...] = ("zh", "en")
+
+
+class Words(Struct, frozen=True, forbid_unknown_fields=True):
+    """The same in Chinese and in English."""
+
+    zh: str
+    en: str
+
+    def said(self, lang: Lang) -> str:
+        return self.zh if lang == "zh" else self.en
+
+
+class Said(Struct, frozen=True):
+    """A remark as JSON has it."""
+
+    code: str
+    fact: Any
+    zh: str
+    en: str
+
+
+class UnknownCode(KeyError):
+    """A code that the catalogue has no words for: an error of the program, found by its tests."""
+
+
+def _read(name: str, shape: Any) -> Any:
+    return msgspec.toml.decode((resources.files("services.words") / name).read_bytes(), type=shape)
+
+
+@cache
+def sentences() -> Mapping[str, Words]:
+    """Every remark's code with its sentence."""
+    found: Mapping[str, Words] = _read("remarks.toml", dict[str, Words])
+    return found
+
+
+@cache
+def names() -> Mapping[str, Mapping[str, Words]]:
+    """By group, every code with its name."""
+    found: Mapping[str, Mapping[str, Words]] = _read("codes.toml", dict[str, dict[str, Words]])
+    return found
+
+
+def name(group: str, code: str, lang: Lang) -> str:
+    """What a code of a group is called; one that is not known there stays as it is."""
+    words = names()[group].get(code)
+    return code if words is None else words.said(lang)
+
+
+class _Filler(Formatter):
+    def __init__(self, lang: Lang) -> None:
+        self._lang = lang
+
+    def format_field(self, value: Any, format_spec: str) -> str:
+        return name(format_spec, str(value), self._lang) if format_spec else str(value)
+
+
+def sentence(code: str, values: Mapping[str, Any], lang: Lang) -> str:
+    """A remark's sentence with its values. Raises :class:`UnknownCode`."""
+    words = sentences().get(code)
+    if words is None:
+        raise UnknownCode(code)
+    return _Filler(lang).vformat(words.said(lang), (), values)
+
+
+def said(remark: Remark) -> Said:
+    """A remark with its words in both languages. Raises :class:`UnknownCode`."""
+    zh, en = (sentence(remark.code, remark.values, lang) for lang in LANGS)
+    return Said(remark.code, remark.fact, zh, en)
+
+
+def flag(remark: Remark) -> str:
+    """A remark as the older ``flags`` have it: in English, the fact's id before it."""
+    text = sentence(remark.code, remark.values, "en")
+    return f"{remark.fact.id}: {text}" if remark.fact else text

@@ -1,0 +1,33 @@
+"""A remark: what was found, as a code with values. The words stand in the catalogue, and only the edge uses them."""
+
+from typing import Any
+
+from msgspec import Struct
+
+Value = str | int | bool
+"""A date is written YYYY-MM-DD; a code of the contract stands for itself."""
+
+
+class FactRef(Struct, frozen=True, order=True):
+    """What names a fact for ever."""
+
+    source: str
+    id: str
+
+
+class Remark(Struct, frozen=True, omit_defaults=True):
+    """One thing found: its code, the fact that it is about (if any), and the values that belong to it."""
+
+    code: str
+    fact: FactRef | None = None
+    values: dict[str, Value] = {}
+
+
+def remark(code: str, fact: Any = None, **values: object) -> Remark:
+    """A remark about ``fact`` (anything with ``source`` and ``id``); dates become text, ``None`` is left out."""
+    plain = {name: _plain(value) for name, value in values.items() if value is not None}
+    return Remark(code, None if fact is None else FactRef(fact.source, fact.id), plain)
+
+
+def _plain(value: object) -> Value:
+    return value if isinstance(value, str | int) else str(value)
