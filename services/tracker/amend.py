@@ -1,7 +1,7 @@
 """Corrections and retractions: what a case's facts amount to once every amendment has been applied. Pure."""
 
 from collections import defaultdict
-from collections.abc import Sequence
+from collections.abc import Generator, Sequence
 from datetime import UTC, datetime
 
 from msgspec import Struct
@@ -11,6 +11,7 @@ from services.events.facts import FactCorrected, FactRetracted, RequestFact
 from services.events.refusals import Refused
 from services.events.vocabulary import Ref
 
+_Amendment = FactCorrected | FactRetracted
 _AMENDING = {FactCorrected, FactRetracted}
 _LONG_AGO = datetime(1, 1, 1, tzinfo=UTC)
 
@@ -39,39 +40,75 @@ def amend(facts: Sequence[RequestFact]) -> Amended:
     """
     if _AMENDING.isdisjoint([f.__class__ for f in facts]):
         return Amended(tuple(facts), (), (), ())
-    by_ref = {f.ref: f for f in facts}
-    aimed: dict[Ref, list[FactCorrected | FactRetracted]] = defaultdict(list)
+    refs = {f.ref for f in facts}
+    settling = _Settling(facts)
+    kept, gone = [], []
     for fact in facts:
-        if isinstance(fact, FactCorrected | FactRetracted):
-            aimed[fact.data.amends].append(fact)
-    rejected: list[tuple[str, str, str]] = []
+        if not isinstance(fact, FactCorrected | FactRetracted):
+            settled = settling.settled(fact)
+            if settled is None:
+                gone.append(fact)
+            else:
+                kept.append(settled)
+    return Amended(
+        tuple(kept),
+        tuple(gone),
+        tuple(sorted(settling.rejected)),
+        tuple(sorted(ref for ref in settling.aimed if ref not in refs)),
+    )
 
-    def settle(fact: RequestFact, above: frozenset[Ref]) -> RequestFact | None:
-        """``fact`` with all amendments of it applied; None where it was taken back."""
-        current = fact
-        for amendment in sorted(aimed[fact.ref], key=_order):
-            if amendment.ref in above:
-                rejected.append((amendment.source, amendment.id, "amends itself through other amendments"))
+
+class _Settling:
+    """Amendments by what they aim at, and those found to be impossible."""
+
+    def __init__(self, facts: Sequence[RequestFact]) -> None:
+        self.aimed: dict[Ref, list[_Amendment]] = defaultdict(list)
+        for fact in facts:
+            if isinstance(fact, FactCorrected | FactRetracted):
+                self.aimed[fact.data.amends].append(fact)
+        self.rejected: set[tuple[str, str, str]] = set()
+        self._above: set[Ref] = set()
+        """What is being settled, but for the innermost."""
+
+    def settled(self, fact: RequestFact) -> RequestFact | None:
+        """``fact`` with all amendments of it applied; None where it was taken back.
+
+        However deep amendments of amendments go, they take no more of Python's stack.
+        """
+        if fact.ref not in self.aimed:
+            return fact
+        open_, result = [self._applied(fact)], None
+        while open_:
+            try:
+                asked = open_[-1].send(result)
+            except StopIteration as done:
+                open_.pop()
+                result = done.value
+            else:
+                open_.append(self._applied(asked))
+                result = None
+        return result
+
+    def _applied(self, fact: RequestFact) -> Generator[_Amendment, RequestFact | None, RequestFact | None]:
+        """Yields each amendment that has to be settled first, and is sent what became of it."""
+        ref, current = fact.ref, fact
+        for amendment in sorted(self.aimed[ref], key=_order):
+            if amendment.ref in self._above:
+                self.rejected.add((amendment.source, amendment.id, "amends itself through other amendments"))
                 continue
-            live = settle(amendment, above | {fact.ref})
-            if not isinstance(live, FactCorrected | FactRetracted) or live.data.amends != fact.ref:
+            live: RequestFact | None = amendment
+            if amendment.ref in self.aimed:
+                outermost = ref not in self._above
+                self._above.add(ref)
+                live = yield amendment
+                if outermost:
+                    self._above.discard(ref)
+            if not isinstance(live, FactCorrected | FactRetracted) or live.data.amends != ref:
                 continue
             if isinstance(live, FactRetracted):
                 return None
             try:
                 current = replace_data(fact, live.data.data)
             except Refused as error:
-                rejected.append((amendment.source, amendment.id, str(error)))
+                self.rejected.add((amendment.source, amendment.id, str(error)))
         return current
-
-    kept, gone = [], []
-    for fact in facts:
-        if not isinstance(fact, FactCorrected | FactRetracted):
-            settled = settle(fact, frozenset())
-            if settled is None:
-                gone.append(fact)
-            else:
-                kept.append(settled)
-    return Amended(
-        tuple(kept), tuple(gone), tuple(sorted(set(rejected))), tuple(sorted(r for r in aimed if r not in by_ref))
-    )

@@ -15,7 +15,7 @@ from services.events.facts import RequestFact, TallyRecorded
 from services.events.refusals import FieldError, Refused
 from services.events.vocabulary import Ref
 from services.runtime.retry import reason_of
-from services.tracker.case import Case, amended_root
+from services.tracker.case import Case, is_amendment
 from services.tracker.decide import decide, tick
 from services.tracker.world import World
 
@@ -59,14 +59,16 @@ def unknown_organs(facts: Iterable[RequestFact], world: World) -> set[str]:
 def tally_refs(facts: Iterable[RequestFact], cases: Mapping[str, Case]) -> set[Ref]:
     """What names the tallies that these facts may be, or may amend."""
     refs: set[Ref] = set()
+    amending: set[str] = set()
     for fact in facts:
         if isinstance(fact, TallyRecorded):
             refs.add(fact.ref)
-        elif isinstance(fact, f.FactCorrected | f.FactRetracted):
+        elif is_amendment(fact):
             refs.add(fact.data.amends)
-            if (case := cases.get(fact.subject)) is not None:
-                refs.add(amended_root(fact, case))
-                refs.update(a.data.amends for a in case.facts if isinstance(a, f.FactCorrected | f.FactRetracted))
+            amending.add(fact.subject)
+    for subject in amending & cases.keys():
+        # What an amendment of amendments amends in the end is what one of them names.
+        refs.update(a.data.amends for a in cases[subject].facts if is_amendment(a))
     return refs
 
 

@@ -6,7 +6,7 @@ case after an event. The facts are what counts; the view is derived from them, s
 
 from collections.abc import Mapping
 from datetime import date
-from typing import Any, get_args
+from typing import Any, TypeGuard, get_args
 
 from msgspec import Struct
 from msgspec.structs import replace
@@ -52,7 +52,7 @@ def name_of(fact: RequestFact) -> str:
     return _NAMES[fact.__class__]
 
 
-def is_amendment(fact: RequestFact) -> bool:
+def is_amendment(fact: RequestFact) -> TypeGuard[FactCorrected | FactRetracted]:
     return isinstance(fact, FactCorrected | FactRetracted)
 
 

@@ -47,7 +47,8 @@ def decide(
     if tallies:
         found += _tally_changes(case, grown, fact, tallies, as_of)
     if not found:
-        values: dict[str, Any] = {"flags": tuple(f for f in view.flags if f not in case.view.flags)}
+        told = set(case.view.flags)
+        values: dict[str, Any] = {"flags": tuple([f for f in view.flags if f not in told])}
         if view.waiting_for:
             values["waiting_for"] = view.waiting_for
         found = [Decision("fact-recorded", as_of, values)]
@@ -96,10 +97,11 @@ def _dated(fact: RequestFact, world: World, case: Case, now: datetime) -> date:
 
 
 def _rejections(old: View, new: View) -> list[Decision]:
+    told = set(old.rejected)
     return [
         Decision("fact-rejected", date.min, {"reason": reason[:500], "cause": Ref(source, id_)})
         for source, id_, reason in new.rejected
-        if (source, id_, reason) not in old.rejected
+        if (source, id_, reason) not in told
     ]
 
 
