@@ -76,9 +76,12 @@ def evolve(case: Case, event: CaseEvent) -> Case:
     )
 
 
-def look(case: Case, world: World, today: date) -> tuple[View, Profile | None]:
-    """The case's view at ``today``, and the version of the statute that it was derived with, if any."""
-    amended = amend(case.facts)
+def look(case: Case, world: World, today: date, amended: Amended | None = None) -> tuple[View, Profile | None]:
+    """The case's view at ``today``, and the version of the statute that it was derived with, if any.
+
+    ``amended`` is what :func:`~services.tracker.amend.amend` gives for the case's facts, where that is known already.
+    """
+    amended = amended or amend(case.facts)
     draft = lifecycle.read([lawful(f) for f in amended.facts])
     if draft.received is None:
         return _without_request(case, _bare(draft, amended), amended, world), None
