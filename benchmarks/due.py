@@ -87,7 +87,7 @@ def answered(lines: list[bytes]) -> None:
 def settled(day: date) -> date | None:
     """The due date of a bare request by the whole engine, from and to Python values."""
     data = ReceivedData(organ="any", channel="in-person", applicant="business", submitted_on=day)
-    return settle(read([Fact("request-received", "", "1", data)]), "CN", shipped("CN"), day)[0].due_on
+    return settle(read([Fact("request-received", "", "1", data)]), "CN", shipped("CN"), day).state.due_on
 
 
 def contenders(days: list[date]) -> dict[str, tuple[int, Callable[[], None]]]:

@@ -114,7 +114,7 @@ def _table(shape: Any) -> list[str]:
 def _settings() -> list[str]:
     lines = ["| setting | values, the default first | |", "|---|---|---|"]
     for name, known in KNOWN.items():
-        values = "; ".join(f"`{value}`: {does}" for value, does in known.allowed.items())
+        values = "; ".join(f"`{value}`: {does.en} · {does.zh}" for value, does in known.allowed.items())
         lines.append(f"| `{name}` | {values} | {known.en} · {known.zh} |")
     return lines
 

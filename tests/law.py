@@ -44,8 +44,8 @@ def view(facts: Sequence[Fact], today: str = FAR, statute: str = "CN", **setting
     day, calendar = date.fromisoformat(today), shipped("CN")
     if settings:
         profile = profiles()[statute].with_settings({k.replace("_", "-"): v for k, v in settings.items()}, "test")
-        return lifecycle.derive(draft, profile, calendar, day)
-    return lifecycle.settle(draft, statute, calendar, day)[0]
+        return lifecycle.derive(draft, profile, calendar, day).state
+    return lifecycle.settle(draft, statute, calendar, day).state
 
 
 def due(facts: Sequence[Fact], today: str = FAR, statute: str = "CN", **settings: str) -> str | None:

@@ -3,6 +3,7 @@
 import re
 from collections.abc import Iterator
 from datetime import date, timedelta
+from functools import cache
 from typing import Any
 
 from msgspec import Struct
@@ -11,6 +12,7 @@ from msgspec.structs import replace
 from services.statute import clock as clocks
 from services.statute.calendar import Calendar
 from services.statute.clock import Clock, Interval
+from services.words.catalogue import said
 
 _DAY = timedelta(days=1)
 _NAMES = (
@@ -30,6 +32,26 @@ _NAMES = (
 _SWAPPED = re.compile(r"Day off \(substituted from (\d\d)/(\d\d)/(\d{4})\)")
 
 
+class Basis(Struct, frozen=True):
+    """What a line rests on: the same citation for both, but for what is said about it."""
+
+    zh: str
+    en: str
+    unsure: bool = False
+    """The text was not read for the statute's file."""
+
+
+NO_BASIS = Basis("", "")
+
+
+@cache
+def cited(article: str, confirmed: bool = True) -> Basis:
+    """An article as the basis of a line."""
+    if confirmed or not article:
+        return Basis(article, article)
+    return Basis(f"{article}（未核对原文）", f"{article} (text not read)", True)
+
+
 class Line(Struct, frozen=True):
     """A line of an explanation: what holds from ``first`` to ``last`` (local dates), and on which basis."""
 
@@ -38,7 +60,7 @@ class Line(Struct, frozen=True):
     last: date | None
     zh: str
     en: str
-    article: str = ""
+    basis: Basis = NO_BASIS
     days: int = 0
     """How many units of the limit the line counts."""
     limit: str = "answer"
@@ -52,7 +74,8 @@ class Line(Struct, frozen=True):
             "to": self.last.isoformat() if self.last else None,
             "days": self.days,
             "text": {"zh": self.zh, "en": self.en},
-            "article": self.article,
+            "article": self.basis.en,
+            "basis": {"zh": self.basis.zh, "en": self.basis.en},
         }
 
 
@@ -136,8 +159,8 @@ def _lines(clock: Clock, calendar: Calendar, through: date, limit: str, each_day
 
 def _line(span: _Span, first: int, last: int, working: bool, limit: str) -> Line:
     numbers = f"{first}" if first == last else f"{first}-{last}"
-    english, why = "; ".join(span.why), "；".join(in_chinese(w) for w in span.why)
-    article = span.gap.article if span.gap else ""
+    english, chinese = "; ".join(span.why), "；".join(in_chinese(w) for w in span.why)
+    basis = cited(span.gap.article) if span.gap else NO_BASIS
     match span.kind:
         case "counted":
             zh = f"第{numbers}个工作日" if working else f"第{numbers}日"
@@ -145,23 +168,16 @@ def _line(span: _Span, first: int, last: int, working: bool, limit: str) -> Line
             if working and span.days < (span.last - span.first).days + 1:
                 zh, en = f"{zh}（周末不计）", f"{en} (weekends not counted)"
         case "make-up":
-            zh = f"第{numbers}个工作日：{why}"
+            zh = f"第{numbers}个工作日：{chinese}"
             en = f"working day{'s' * (first != last)} {numbers}: {english}"
         case "left-out":
-            reason = span.gap.reason if span.gap else ""
-            zh, en = f"{reason_in_chinese(reason)}，不计入期限", f"left out of the count: {reason}"
+            assert span.gap is not None and span.gap.reason is not None
+            why = said(span.gap.reason)
+            zh, en = f"{why.zh}，不计入期限", f"left out of the count: {why.en}"
         case "roll":
-            zh, en = f"末日非工作日，顺延（{why}）", f"the last day is no working day, moved on ({english})"
+            zh, en = f"末日非工作日，顺延（{chinese}）", f"the last day is no working day, moved on ({english})"
         case "weekend":
             zh, en = "周末，不计入", "weekend, not counted"
         case _:
-            zh, en = f"{why or '周末'}，不计入", f"{english or 'weekend'}: not counted"
-    return Line(span.kind, span.first, span.last, zh, en, article, span.days, limit)
-
-
-def reason_in_chinese(reason: str) -> str:
-    """Why a clock stands still, in Chinese."""
-    if reason.startswith("consultation "):
-        text = reason.removeprefix("consultation ").replace("(third-party)", "（第三方）")
-        return f"征求意见 {text.replace('(other-organ)', '（其他机关）')}"
-    return {"clarification": "等待补正", "fee": "等待缴费"}.get(reason, reason)
+            zh, en = f"{chinese or '周末'}，不计入", f"{english or 'weekend'}: not counted"
+    return Line(span.kind, span.first, span.last, zh, en, basis, span.days, limit)

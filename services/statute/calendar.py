@@ -95,7 +95,7 @@ class Calendar:
     def _index(self, day: date) -> int:
         index = day.toordinal() - _BASE
         if not 0 <= index < _SIZE:
-            raise OutOfRange(f"calendar {self.id}: {day} is outside {FIRST} to {LAST}")
+            raise OutOfRange("out-of-range", calendar=self.id, day=day, first=FIRST, last=LAST)
         return index
 
     def is_working(self, day: date) -> bool:
@@ -123,7 +123,7 @@ class Calendar:
             index = self._index(day)
         place = upto[index] + days - 1 if days > 0 else upto[index] - works[index] + days
         if not 0 <= place < len(nth):
-            raise OutOfRange(f"calendar {self.id}: {days} working days from {day} is outside {FIRST} to {LAST}")
+            raise OutOfRange("count-out-of-range", calendar=self.id, days=days, day=day, first=FIRST, last=LAST)
         return date.fromordinal(_BASE + nth[place])
 
     def why_off(self, day: date) -> str | None:

@@ -14,7 +14,7 @@ from holidays import HolidayBase
 from msgspec import Meta, Struct
 
 from services.statute.calendar import FIRST, LAST, WEEK, Calendar, Notice
-from services.statute.data_file import Confirmed, Text, convert
+from services.statute.data_file import Confirmed, Text, Title, convert
 from services.statute.errors import BadData
 
 LIMIT = 2100
@@ -28,12 +28,7 @@ class _Table(Struct, frozen=True, kw_only=True, forbid_unknown_fields=True, rena
     """A table of the file: its keys, and no other."""
 
 
-class Title(_Table, frozen=True, kw_only=True):
-    zh: Text
-    en: Text
-
-
-class Variant(Title, frozen=True, kw_only=True):
+class Variant(Title, frozen=True, forbid_unknown_fields=True):
     """The same calendar for a part of the country: the file's content under an id of its own."""
 
     subdivision: str = ""

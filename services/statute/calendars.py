@@ -8,8 +8,8 @@ from msgspec.structs import replace
 
 from services.statute import calendar_file, rules
 from services.statute.calendar import Calendar, Notice
-from services.statute.calendar_file import CalendarFile, Superseded, Title, Variant, from_data, inline
-from services.statute.data_file import convert, parse, text_of
+from services.statute.calendar_file import CalendarFile, Superseded, Variant, from_data, inline
+from services.statute.data_file import Title, convert, parse, text_of
 from services.statute.errors import BadData, UnknownCalendar
 
 __all__ = ["calendar_as_of", "calendar_ids", "describe", "from_data", "inline", "shipped", "superseded"]
@@ -55,7 +55,7 @@ def _file(calendar_id: str) -> tuple[str, CalendarFile]:
     try:
         return _files()[calendar_id]
     except KeyError:
-        raise UnknownCalendar(f"calendar {calendar_id!r} is unknown; known are {', '.join(calendar_ids())}") from None
+        raise UnknownCalendar(calendar_id, calendar_ids()) from None
 
 
 def file_of(calendar_id: str) -> str:

@@ -8,17 +8,18 @@ from msgspec import Struct
 
 from services.statute.calendar import Calendar
 from services.statute.profile import Limit, Roll, Start, Unit
+from services.words.remark import Remark
 
 _DAY = timedelta(days=1)
 _WORKING = ("working-day", "working-week")
 
 
-class Interval(Struct, frozen=True, order=True):
+class Interval(Struct, frozen=True):
     """Days that don't count, both ends included; ``last`` is None while the end is not known."""
 
     first: date
     last: date | None
-    reason: str = ""
+    reason: Remark | None = None
     article: str = ""
 
 

@@ -11,7 +11,7 @@ from importlib.resources.abc import Traversable
 from typing import Annotated, Any, TypeVar
 
 import msgspec
-from msgspec import Meta
+from msgspec import Meta, Struct
 
 from services.statute.errors import BadData
 
@@ -19,6 +19,23 @@ T = TypeVar("T")
 
 Text = Annotated[str, Meta(pattern=r"\S", description="some text")]
 Confirmed = Annotated[bool, Meta(description="false where the basis was not read")]
+
+
+class Title(Struct, frozen=True, forbid_unknown_fields=True):
+    """The same in Chinese and in English."""
+
+    zh: Text
+    en: Text
+
+
+Source = Text | Title
+"""A citation; in both languages where it is not the same in both."""
+
+
+def in_both(source: str | Title) -> Title:
+    """A citation in Chinese and in English."""
+    return source if isinstance(source, Title) else Title(source, source)
+
 
 SHOWN = 80
 """Characters of a wrong value that a refusal repeats."""

@@ -9,17 +9,23 @@ from datetime import date
 from msgspec import Struct, field
 
 from services.statute.view import Fact, Review
+from services.words.remark import Remark, remark
 
 
-class Finding(Struct, frozen=True):
-    """What the law says against a fact (or, without one, against the case)."""
+class End(Struct, frozen=True):
+    """How a request ended."""
 
+    on: date
+    how: str
+    """``answered``, ``withdrawn``, ``transferred`` or ``abandoned``."""
+    outcome: str
     fact: Fact | None
-    text: str
+    """The fact that says so; None where the clock did."""
 
-
-End = tuple[date, str, str, Fact | None]
-"""How a request ended: the day, how, the outcome, and the fact that says so (None where the clock did)."""
+    @property
+    def order(self) -> tuple[date, str, str]:
+        """The earliest end counts; of those of one day always the same one."""
+        return self.on, self.how, self.outcome
 
 
 class Draft(Struct):
@@ -36,21 +42,18 @@ class Draft(Struct):
     ends: list[End] = field(default_factory=list)
     filed: dict[str, Fact] = field(default_factory=dict)
     decided: dict[str, Fact] = field(default_factory=dict)
-    findings: list[Finding] = field(default_factory=list)
+    remarks: list[Remark] = field(default_factory=list)
     last: date = date.min
     """The latest legal date."""
 
-    @property
-    def flags(self) -> list[str]:
-        return [finding.text for finding in self.findings]
-
-    def find(self, fact: Fact, text: str) -> None:
-        self.findings.append(Finding(fact, f"{fact.id}: {text}"))
+    def note(self, fact: Fact, code: str, **values: object) -> None:
+        """Remark on a fact: a code of the catalogue, with its values."""
+        self.remarks.append(remark(code, fact, **values))
 
 
 def _received(draft: Draft, fact: Fact) -> None:
     if draft.received is not None:
-        draft.find(fact, "the request was already received; the first one counts")
+        draft.note(fact, "second-receipt")
     else:
         draft.received = fact
 
@@ -73,29 +76,29 @@ def _paid(draft: Draft, fact: Fact) -> None:
 
 def _replied(draft: Draft, fact: Fact) -> None:
     if draft.replies.setdefault(fact.data.consultation, fact) is not fact:
-        draft.find(fact, f"consultation {fact.data.consultation} was already closed; the first closing counts")
+        draft.note(fact, "consultation-closed-again", consultation=fact.data.consultation)
 
 
 def _answered(draft: Draft, fact: Fact) -> None:
-    draft.ends.append((fact.data.answered_on, "answered", fact.data.outcome, fact))
+    draft.ends.append(End(fact.data.answered_on, "answered", fact.data.outcome, fact))
 
 
 def _withdrawn(draft: Draft, fact: Fact) -> None:
-    draft.ends.append((fact.data.withdrawn_on, "withdrawn", "other", fact))
+    draft.ends.append(End(fact.data.withdrawn_on, "withdrawn", "other", fact))
 
 
 def _transferred(draft: Draft, fact: Fact) -> None:
-    draft.ends.append((fact.data.transferred_on, "transferred", "other", fact))
+    draft.ends.append(End(fact.data.transferred_on, "transferred", "other", fact))
 
 
 def _filed(draft: Draft, fact: Fact) -> None:
     if draft.filed.setdefault(fact.data.review, fact) is not fact:
-        draft.find(fact, f"review {fact.data.review} was already filed; the first filing counts")
+        draft.note(fact, "review-filed-again", review=fact.data.review)
 
 
 def _decided(draft: Draft, fact: Fact) -> None:
     if draft.decided.setdefault(fact.data.review, fact) is not fact:
-        draft.find(fact, f"review {fact.data.review} was already decided; the first decision counts")
+        draft.note(fact, "review-decided-again", review=fact.data.review)
 
 
 class Meaning(Struct, frozen=True):
@@ -146,7 +149,7 @@ def read(facts: Iterable[Fact]) -> Draft:
         draft.last = legal_date(ordered[-1])
     for key, fact in draft.decided.items():
         if key not in draft.filed:
-            draft.find(fact, f"review {key} was decided, but its filing is not known")
+            draft.note(fact, "review-not-filed", review=key)
     return draft
 
 

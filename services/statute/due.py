@@ -10,18 +10,16 @@ from services.statute.account import Line
 from services.statute.calendar import Calendar
 from services.statute.calendars import shipped
 from services.statute.draft import legal_date, read
-from services.statute.errors import StatuteError
+from services.statute.errors import NoRequest
 from services.statute.explain import explain
 from services.statute.lifecycle import settle
 from services.statute.profile import versions
 from services.statute.status import Status, status
 from services.statute.view import Fact, Timer
+from services.words.catalogue import said
+from services.words.remark import Remark
 
 _ALWAYS = ("request-received", "receipt-confirmed")
-
-
-class NoRequest(StatuteError):
-    """The facts don't say that a request was received."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -37,6 +35,7 @@ class Due:
     outcome: str
     due_on_other: date | None
     """The due date under the statute's other version, where the request was pending when it changed."""
+    remarks: tuple[Remark, ...]
     clocks: tuple[Timer, ...]
     """Every time limit, the answer's first."""
     explanation: tuple[Line, ...]
@@ -52,6 +51,7 @@ class Due:
             "closing": self.closing,
             "outcome": self.outcome,
             "due_on_other": self.due_on_other,
+            "remarks": [said(each) for each in self.remarks],
             "clocks": [
                 {
                     "limit": each.limit,
@@ -79,16 +79,17 @@ def due(
 
     The calendar is the statute's own where none is given; ``read_as`` are settings read another way than the statute's
     file does. A receipt counts even if it lies ahead. Raises
-    :class:`NoRequest`, and another :class:`StatuteError` for an unknown statute or dates outside the calendars.
+
+    :class:`NoRequest`, and another :class:`~services.statute.errors.StatuteError` for an unknown statute or dates outside the calendars.
     """
     happened = [f for f in facts if f.name in _ALWAYS or legal_date(f) <= as_of]
     draft = read(happened)
     if draft.received is None:
-        raise NoRequest("no request-received among the facts")
+        raise NoRequest()
     if calendar is None:
         calendar = shipped(versions(statute)[-1].calendar)
-    view, profile = settle(draft, statute, calendar, as_of, read_as)
-    lines = explain(draft, statute, calendar, as_of, settled=(view, profile), each_day=each_day)
+    found = settle(draft, statute, calendar, as_of, read_as)
+    view, lines = found.state, explain(found, calendar, as_of, each_day=each_day)
     return Due(
         due_on=view.due_on,
         status=status(view, as_of),
@@ -98,6 +99,7 @@ def due(
         closing=view.closing,
         outcome=view.outcome,
         due_on_other=view.due_on_other,
+        remarks=view.remarks,
         clocks=view.clocks,
         explanation=tuple(lines),
     )

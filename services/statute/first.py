@@ -24,9 +24,9 @@ def first_response(run: Run, used: int | None) -> tuple[date | None, int | None]
     """
     end = run.end
     days = [legal_date(f) for f in run.draft.moves if f.name in NOTICES]
-    told = [on for on in days if end is None or on <= end[0]]
-    if end is not None and end[1] == "answered" and all(on >= end[0] for on in told):
-        return end[0], used
+    told = [on for on in days if end is None or on <= end.on]
+    if end is not None and end.how == "answered" and all(on >= end.on for on in told):
+        return end.on, used
     if not told:
         return None, None
     first = min(told)

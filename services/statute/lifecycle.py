@@ -8,6 +8,7 @@ from collections.abc import Mapping
 from datetime import date, timedelta
 from types import MappingProxyType
 
+from msgspec import Struct
 from msgspec.structs import replace
 
 from services.statute import clock as clocks
@@ -20,8 +21,9 @@ from services.statute.run import Run, limit_due
 from services.statute.timers import timers
 from services.statute.view import View
 from services.statute.walk import walk
+from services.words.remark import remark
 
-__all__ = ["MEANINGS", "derive", "in_legal_order", "legal_date", "read", "receipt", "reviews", "settle"]
+__all__ = ["MEANINGS", "Assessment", "derive", "in_legal_order", "legal_date", "read", "receipt", "reviews", "settle"]
 
 ANOTHER_READING = "another reading, asked for with the case"
 _DAY = timedelta(days=1)
@@ -41,10 +43,21 @@ def receipt(draft: Draft, profile: Profile) -> date | None:
     return None
 
 
+class Assessment(Struct, frozen=True):
+    """A request as it stands on a day, and how the law came to that."""
+
+    state: View
+    profile: Profile
+    """The version of the statute that holds for it."""
+    draft: Draft
+    run: Run | None = None
+    """The answer's clock; None while the receipt is not confirmed."""
+
+
 def settle(
     draft: Draft, statute: str, calendar: Calendar, today: date, read_as: Mapping[str, str] = MappingProxyType({})
-) -> tuple[View, Profile]:
-    """The request at ``today`` under the version of ``statute`` that holds for it, and that version.
+) -> Assessment:
+    """The request at ``today`` under the version of ``statute`` that holds for it.
 
     ``read_as`` are settings read another way than the statute's file does. Raises
     :class:`~services.statute.errors.StatuteError`.
@@ -55,70 +68,83 @@ def settle(
     if received_on is not None and received_on > profile.in_force.through:
         # The version is the one in force on the day of receipt; which day that is, an older version may say.
         profile = _read_as(profile_for(statute, received_on), read_as)
-    view = derive(draft, profile, calendar, today)
-    if view.statute_other and profile.id != statute and profile.says("transition") == "pending-takes-new":
+    found = derive(draft, profile, calendar, today)
+    if found.state.statute_other and profile.id != statute and profile.says("transition") == "pending-takes-new":
         newer = successor(profile)
         assert newer is not None
-        newer = _read_as(newer, read_as)
-        other = derive(draft, newer, calendar, today)
-        return replace(other, statute_other=profile.id, due_on_other=view.due_on), newer
-    return view, profile
+        other = derive(draft, _read_as(newer, read_as), calendar, today)
+        return replace(other, state=replace(other.state, statute_other=profile.id, due_on_other=found.state.due_on))
+    return found
 
 
 def _read_as(profile: Profile, settings: Mapping[str, str]) -> Profile:
     return profile.with_settings(settings, ANOTHER_READING) if settings else profile
 
 
-def derive(draft: Draft, profile: Profile, calendar: Calendar, today: date) -> View:
-    """The request as it stands at ``today``; call it only with a draft whose request is received."""
+def derive(draft: Draft, profile: Profile, calendar: Calendar, today: date) -> Assessment:
+    """The request as it stands at ``today`` under one version of a statute; call it only once it is received."""
+    received_on = receipt(draft, profile)
+    if received_on is None:
+        return Assessment(_unconfirmed(draft, profile, calendar), profile, draft)
+    run = walk(draft, profile, calendar, received_on, today)
+    _check(run)
+    if run.end is not None:
+        cut(run, run.end.on)
+    return Assessment(_state(run, today), profile, draft, run)
+
+
+def _unconfirmed(draft: Draft, profile: Profile, calendar: Calendar) -> View:
+    """No limit runs yet; what it would be, had the submission been the receipt."""
+    assert draft.received is not None
+    data = draft.received.data
+    since = data.submitted_on
+    by = limit_due(profile.answer, since, profile, calendar)
+    return View(
+        organ=data.organ,
+        channel=data.channel,
+        applicant=data.applicant,
+        submitted_on=since,
+        statute=profile.id,
+        calendar=calendar.title,
+        reviews=reviews(draft) if draft.filed else (),
+        state="unconfirmed",
+        remarks=(*draft.remarks, remark("receipt-unconfirmed", submitted_on=since, would_end_on=by)),
+    )
+
+
+def _state(run: Run, today: date) -> View:
+    """How the request stands at ``today``, its clock gone through."""
+    draft, end, clock, due = run.draft, run.end, run.clock, run.due()
     assert draft.received is not None
     data = draft.received.data
     filed = reviews(draft) if draft.filed else ()
-    received_on = receipt(draft, profile)
-    if received_on is None:
-        since = data.submitted_on
-        by = limit_due(profile.answer, since, profile, calendar)
-        text = f"not yet confirmed; counted from the submission on {since} the limit would end on {by}"
-        return View(
-            organ=data.organ,
-            channel=data.channel,
-            applicant=data.applicant,
-            submitted_on=since,
-            statute=profile.id,
-            calendar=calendar.title,
-            reviews=filed,
-            state="unconfirmed",
-            flags=(*draft.flags, text),
-        )
-    run = walk(draft, profile, calendar, received_on, today)
-    _check(run)
-    end = run.end
-    if end is not None:
-        cut(run, end[0])
-    clock, due = run.clock, run.due()
+    answered = end is not None and end.how == "answered"
     halts = [] if end else run.stands_still(today)
-    late_by = end[0] if end else today
-    overdue_from = due + _DAY if due is not None and late_by > due else None
-    provisional = (
-        due is not None and not end and clocks.depends_on_calendar(clock) and calendar.is_provisional(due, run.event)
-    )
-    rungs = [] if end or due is None else _rungs(run, due)
-    statute_other, due_on_other = _other(run, due)
-    used = max(0, clocks.used(clock, calendar, end[0])) if end else None
-    first_on, first_days = first_response(run, used)
     halted = min([s.days.first for s in halts if s.days], default=None)
+    late_by = end.on if end else today
+    overdue_from = due + _DAY if due is not None and late_by > due else None
+    rungs = [] if end or due is None else _rungs(run, due)
+    used = max(0, clocks.used(clock, run.calendar, end.on)) if end else None
+    provisional = (
+        due is not None
+        and not end
+        and clocks.depends_on_calendar(clock)
+        and run.calendar.is_provisional(due, run.event)
+    )
+    first_on, first_days = first_response(run, used)
+    statute_other, due_on_other = _other(run, due)
     return View(
         organ=data.organ,
         channel=data.channel,
         applicant=data.applicant,
         submitted_on=data.submitted_on,
-        statute=profile.id,
-        calendar=calendar.title,
+        statute=run.profile.id,
+        calendar=run.calendar.title,
         reviews=filed,
-        received_on=received_on,
-        state=("answered" if end[1] == "answered" else "closed") if end else ("stopped" if halts else "open"),
-        flags=tuple([f.text for f in (*draft.findings, *run.findings)]),
-        rejected=tuple([(f.fact.source, f.fact.id, f.text) for f in run.rejected if f.fact]),
+        received_on=run.received_on,
+        state=("answered" if answered else "closed") if end else ("stopped" if halts else "open"),
+        remarks=(*draft.remarks, *run.remarks),
+        refused=tuple(run.refused),
         due_on=due,
         provisional=provisional,
         extended=run.extended,
@@ -127,14 +153,14 @@ def derive(draft: Draft, profile: Profile, calendar: Calendar, today: date) -> V
         statute_other=statute_other,
         due_on_other=due_on_other,
         stopped_since=halted,
-        stopped_for=halts[0].about if halts else "",
+        stop=halts[0].about if halts else None,
         warned=tuple([r for r in rungs if r[0] <= today]),
         overdue_from=overdue_from,
-        answered_on=end[0] if end and end[1] == "answered" else None,
-        closed_on=end[0] if end else None,
-        closing=end[1] if end else "",
-        outcome=end[2] if end else "",
-        timeliness=("late" if overdue_from else "in-time") if end and end[1] == "answered" else "",
+        answered_on=end.on if end and answered else None,
+        closed_on=end.on if end else None,
+        closing=end.how if end else "",
+        outcome=end.outcome if end else "",
+        timeliness=("late" if overdue_from else "in-time") if answered else "",
         working_days=used,
         first_response_on=first_on,
         first_working_days=first_days,
@@ -151,21 +177,20 @@ def _check(run: Run) -> None:
     if received_on > data.submitted_on and profile.receipt_dates[data.channel][0] == "confirmed_on":
         apart = (received_on - data.submitted_on).days
         due = limit_due(profile.answer, data.submitted_on, profile, run.calendar)
-        run.note(
-            None,
-            f"submitted on {data.submitted_on}, confirmed on {received_on}, {apart} days later; "
-            f"counted from the submission the limit would end on {due}",
-        )
+        told = {"submitted_on": data.submitted_on, "received_on": received_on, "would_end_on": due}
+        if apart == 1:
+            run.note(None, "receipt-confirmed-next-day", **told)
+        else:
+            run.note(None, "receipt-confirmed-later", days=apart, **told)
     if received_on < data.submitted_on:
-        run.note(None, f"received on {received_on}, before the submission on {data.submitted_on}")
+        run.note(None, "received-before-submission", received_on=received_on, submitted_on=data.submitted_on)
     if run.end is None:
         return
-    if run.end[0] < received_on:
-        run.note(None, f"{run.end[1]} on {run.end[0]}, before the receipt on {received_on}")
-    others = [end for end in draft.ends if end[3] is not run.end[3]]
-    for day, how, _, fact in sorted(others, key=lambda e: e[:3]):
-        if fact is not None:
-            run.note(fact, f"{how} on {day}: the request had ended on {run.end[0]}")
+    if run.end.on < received_on:
+        run.note(None, "ended-before-receipt", how=run.end.how, on=run.end.on, received_on=received_on)
+    others = [end for end in draft.ends if end.fact is not run.end.fact]
+    for end in sorted(others, key=lambda end: end.order):
+        run.note(end.fact, "ended-already", how=end.how, on=end.on, ended_on=run.end.on)
 
 
 def cut(run: Run, end: date) -> None:
@@ -194,11 +219,11 @@ def _other(run: Run, due: date | None) -> tuple[str, date | None]:
     newer = successor(run.profile)
     if newer is None or (due is not None and due < newer.in_force.from_):
         return "", None
-    if run.received_on >= newer.in_force.from_ or (run.end is not None and run.end[0] < newer.in_force.from_):
+    if run.received_on >= newer.in_force.from_ or (run.end is not None and run.end.on < newer.in_force.from_):
         return "", None
     other = walk(run.draft, newer, run.calendar, run.received_on, run.horizon)
     if other.end is not None:
-        cut(other, other.end[0])
+        cut(other, other.end.on)
     return newer.id, other.due()
 
 

@@ -9,7 +9,7 @@ from msgspec import Meta, Struct
 from msgspec.structs import force_setattr, replace
 
 from services.statute import rules
-from services.statute.data_file import Confirmed, Text, convert, parse, text_of
+from services.statute.data_file import Confirmed, Source, Text, Title, convert, parse, text_of
 from services.statute.errors import BadData, NoVersion, UnknownStatute
 from services.statute.settings import KNOWN, Setting, Settings, by_name
 
@@ -36,11 +36,6 @@ _EMAIL: Mapping[str, ReceiptDates] = {
 
 class _Table(Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
     """A table of the file: its keys, and no other."""
-
-
-class Title(_Table, frozen=True, kw_only=True):
-    zh: Text
-    en: Text
 
 
 class InForce(_Table, frozen=True, kw_only=True, rename={"from_": "from"}):
@@ -202,7 +197,8 @@ class Profile(_Table, frozen=True, kw_only=True, dict=True):
     statute: Text
     """What its versions have in common."""
     title: Title
-    source: Text
+    source: Source
+    """The act itself, as one cites it."""
     calendar: Text
     in_force: InForce
     answer: Answer
@@ -329,7 +325,7 @@ def versions(statute: str) -> tuple[Profile, ...]:
         return (known[statute],)
     found = sorted((p for p in known.values() if p.statute == statute), key=lambda p: p.in_force.from_)
     if not found:
-        raise UnknownStatute(f"statute {statute!r} is unknown; known are {', '.join(statute_ids())}")
+        raise UnknownStatute(statute, statute_ids())
     return tuple(found)
 
 
@@ -344,7 +340,7 @@ def profile_for(statute: str, received_on: date) -> Profile:
     for profile in known:
         if profile.in_force.from_ <= received_on <= profile.in_force.through:
             return profile
-    raise NoVersion(f"no version of {statute} in force on {received_on} is known")
+    raise NoVersion("no-version", statute=statute, on=received_on)
 
 
 def successor(profile: Profile) -> Profile | None:

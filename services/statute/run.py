@@ -8,10 +8,11 @@ from msgspec import Struct, field
 from services.statute import clock as clocks
 from services.statute.calendar import Calendar
 from services.statute.clock import Clock, Interval
-from services.statute.draft import Draft, End, Finding
+from services.statute.draft import Draft, End
 from services.statute.ledger import Ledger
 from services.statute.profile import Limit, Profile
 from services.statute.view import Fact, Timer
+from services.words.remark import Remark, remark
 
 
 class Step(Struct, frozen=True):
@@ -32,7 +33,8 @@ class Step(Struct, frozen=True):
     until: date | None = None
     start: date | None = None
     """Day 0 of the limit counted anew."""
-    about: str = ""
+    about: Remark | None = None
+    """What stopped the clock, or lengthened the limit by itself; None for an extension that was granted."""
 
 
 class Run(Struct):
@@ -51,8 +53,8 @@ class Run(Struct):
     """The first end that the facts give; a lapse by the clock takes its place if it is earlier."""
     steps: list[Step] = field(default_factory=list)
     timers: list[Timer] = field(default_factory=list)
-    findings: list[Finding] = field(default_factory=list)
-    rejected: list[Finding] = field(default_factory=list)
+    remarks: list[Remark] = field(default_factory=list)
+    refused: list[Remark] = field(default_factory=list)
     wakes: list[date] = field(default_factory=list)
     """Days on which the clock alone changes something."""
     last_known: date | None = None
@@ -79,22 +81,23 @@ class Run(Struct):
     def due(self) -> date | None:
         return self.ledger.due()
 
-    def note(self, fact: Fact | None, text: str) -> None:
-        self.findings.append(Finding(fact, f"{fact.id}: {text}" if fact else text))
+    def note(self, fact: Fact | None, code: str, **values: object) -> None:
+        """Remark on a fact, or on the case: a code of the catalogue, with its values."""
+        self.remarks.append(remark(code, fact, **values))
 
-    def unlawful(self, fact: Fact, text: str) -> bool:
+    def unlawful(self, fact: Fact, code: str, **values: object) -> bool:
         """Record what the law says against a fact; True where the fact may still have what effect the law allows."""
         if self.profile.says("unlawful-facts") == "reject":
-            self.rejected.append(Finding(fact, text))
+            self.refused.append(remark(code, fact, **values))
             return False
-        self.note(fact, text)
+        self.note(fact, code, **values)
         return True
 
-    def in_time(self, fact: Fact, on: date, what: str) -> bool:
+    def in_time(self, fact: Fact, on: date, code: str = "after-limit", **values: object) -> bool:
         """Whether the answer's limit still ran on that day; if not, the fact is found against and cures nothing."""
         due = self.due()
         if due is not None and on > due:
-            self.unlawful(fact, f"{what} on {on}, after the limit of {due}; it cures nothing")
+            self.unlawful(fact, code, on=on, due_on=due, **values)
             return False
         return True
 

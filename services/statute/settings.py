@@ -10,18 +10,19 @@ from typing import Annotated, Any, Generic, Literal, TypeVar
 import msgspec
 from msgspec import Meta, Struct
 
-from services.statute.data_file import Confirmed, Text
+from services.statute.data_file import Confirmed, Source, Title
+from services.words.catalogue import Words
 
 V = TypeVar("V", bound=str)
 
-DEFAULT_SOURCE = "default; the statute's text does not say"
+DEFAULT_SOURCE = Title("默认；法规未作规定", "default; the statute's text does not say")
 
 
 class Setting(Struct, Generic[V], frozen=True, forbid_unknown_fields=True):
     """The value that holds under one profile, and why."""
 
     value: V
-    source: Text
+    source: Source
     confirmed: Confirmed
 
 
@@ -30,7 +31,7 @@ class Known(Struct, frozen=True):
 
     zh: str
     en: str
-    allowed: Mapping[str, str]
+    allowed: Mapping[str, Words]
 
     @property
     def default(self) -> str:
@@ -42,77 +43,107 @@ KNOWN: Mapping[str, Known] = {
         "期限从哪一天起算",
         "the day that counts as day 1",
         {
-            "next-day": "the day after the event is day 1",
-            "same-day": "the day of the event is day 1",
-            "next-working-day": "the first working day after the event is day 1",
+            "next-day": Words("次日为第一日", "the day after the event is day 1"),
+            "same-day": Words("当日为第一日", "the day of the event is day 1"),
+            "next-working-day": Words("其后第一个工作日为第一日", "the first working day after the event is day 1"),
         },
     ),
     "excluded-boundary": Known(
         "不计入期限的期间，首尾两日是否计算",
         "whether the first and the last day of a period left out of the count are themselves left out",
         {
-            "first-counts": "the day of sending counts, the days after it up to and including the reply's don't",
-            "both-excluded": "neither the day of sending nor the day of the reply counts",
-            "both-count": "the day of sending and the day of the reply count, those between don't",
+            "first-counts": Words(
+                "发出之日计入，次日起至收到意见之日不计入",
+                "the day of sending counts, the days after it up to and including the reply's don't",
+            ),
+            "both-excluded": Words(
+                "发出之日与收到意见之日均不计入", "neither the day of sending nor the day of the reply counts"
+            ),
+            "both-count": Words(
+                "发出之日与收到意见之日均计入，其间不计入",
+                "the day of sending and the day of the reply count, those between don't",
+            ),
         },
     ),
     "email-receipt": Known(
         "电子邮件申请的收到日",
         "which day an e-mailed request is received on",
         {
-            "listed": "by the dates that [receipt] lists for the channel",
-            "system": "when the mail system received it",
-            "confirmation": "when both sides confirmed it",
+            "listed": Words("按收到规则所列日期", "by the dates that [receipt] lists for the channel"),
+            "system": Words("邮件系统收到之日", "when the mail system received it"),
+            "confirmation": Words("双方确认之日", "when both sides confirmed it"),
         },
     ),
     "transition": Known(
         "新法施行时尚未办结的申请适用哪个版本",
         "which version holds for a request pending when a newer one comes into force",
         {
-            "receipt": "the version in force on the day of receipt",
-            "pending-takes-new": "the newer version, if the limit had not run out before it came into force",
+            "receipt": Words("收到之日施行的版本", "the version in force on the day of receipt"),
+            "pending-takes-new": Words(
+                "新版本，但新法施行前期限已届满的除外",
+                "the newer version, if the limit had not run out before it came into force",
+            ),
         },
     ),
     "late-clarification-notice": Known(
         "补正告知逾期的后果",
         "what a clarification notice sent after its own limit does to the answer clock",
         {
-            "keeps-effect": "the same as one in time; the delay is flagged",
-            "loses-effect": "nothing: the answer clock runs on; the delay is flagged",
+            "keeps-effect": Words("与按期告知效力相同，予以提示", "the same as one in time; the delay is flagged"),
+            "loses-effect": Words(
+                "答复期限照常计算，予以提示", "nothing: the answer clock runs on; the delay is flagged"
+            ),
         },
     ),
     "late-correction": Known(
         "逾期补正的后果",
         "what a corrected request does that comes after the date in the notice",
         {
-            "stays-closed": "nothing: the request lapsed; the late correction is flagged",
-            "reopens": "the same as one in time, as if the delay were excused",
+            "stays-closed": Words(
+                "视为放弃，不恢复办理，予以提示", "nothing: the request lapsed; the late correction is flagged"
+            ),
+            "reopens": Words(
+                "与按期补正效力相同，如同有正当理由", "the same as one in time, as if the delay were excused"
+            ),
         },
     ),
     "clarification-rounds": Known(
         "可以要求补正几次",
         "how many clarification notices have an effect",
-        {"one": "the first only", "two": "the first two", "unlimited": "all"},
+        {
+            "one": Words("仅第一次有效", "the first only"),
+            "two": Words("前两次有效", "the first two"),
+            "unlimited": Words("每次均有效", "all"),
+        },
     ),
     "exclusion-cap": Known(
         "征求意见所需时间是否以被征求方的期限为上限",
         "whether the time left out for a consultation ends with the other party's own limit",
         {
-            "closing": "it lasts until the consultation is closed, however long",
-            "limit": "it lasts until then, but no longer than the other party's limit",
+            "closing": Words("至征求意见结束为止，不设上限", "it lasts until the consultation is closed, however long"),
+            "limit": Words(
+                "至征求意见结束为止，但不超过被征求方的期限",
+                "it lasts until then, but no longer than the other party's limit",
+            ),
         },
     ),
     "extension-cap": Known(
         "延长期限的上限按合计还是按每次",
         "what the cap of extensions bounds",
-        {"total": "all extensions together", "each": "each extension by itself"},
+        {
+            "total": Words("各次延长合计", "all extensions together"),
+            "each": Words("每次延长分别计", "each extension by itself"),
+        },
     ),
     "unlawful-facts": Known(
         "违反期限规则的事实如何处理",
         "what becomes of a fact that breaks the law's own rules",
         {
-            "flag": "it is kept with a flag, and has at most the effect that the law allows",
-            "reject": "it is kept as rejected, and has no effect at all",
+            "flag": Words(
+                "保留并提示，至多产生法律允许的效果",
+                "it is kept with a flag, and has at most the effect that the law allows",
+            ),
+            "reject": Words("不予采纳，不产生效果", "it is kept as rejected, and has no effect at all"),
         },
     ),
 }

@@ -24,7 +24,7 @@ def timers(
     reviews: tuple[Review, ...],
 ) -> tuple[Timer, ...]:
     """The limits of the run; the dates are those of the answer's own limit."""
-    end = run.end[0] if run.end else None
+    end = run.end.on if run.end else None
     article = run.profile.answer.article
     silence = "" if run.profile.answer.silence == "none" else run.profile.answer.silence
     first = Timer("answer", run.event, due, article, provisional, stopped_since, end, overdue_from, silence=silence)
@@ -81,8 +81,8 @@ def _openings(
     remedy: Remedy, run: Run, overdue_from: date | None, reviews: tuple[Review, ...]
 ) -> list[tuple[date, str]]:
     found = []
-    if run.end is not None and run.end[1] == "answered" and "answer" in remedy.after:
-        found.append((run.end[0], "answer"))
+    if run.end is not None and run.end.how == "answered" and "answer" in remedy.after:
+        found.append((run.end.on, "answer"))
     if run.end is None and overdue_from is not None and "silence" in remedy.after:
         found.append((overdue_from - _DAY, "silence"))
     if "reconsideration" in remedy.after:

@@ -5,6 +5,9 @@ from typing import Any
 
 from msgspec import Struct
 
+from services.words.catalogue import flag, text
+from services.words.remark import Remark
+
 
 class Fact(Struct, frozen=True):
     """A fact as the law reads it: the contract's name for it, what names it for ever, and its data.
@@ -56,8 +59,9 @@ class View(Struct, frozen=True):
     """A request as it stands on a day; every date is derived from the facts, the profile and the calendar."""
 
     state: str = "waiting"
-    waiting_for: str = ""
-    flags: tuple[str, ...] = ()
+    awaits: Remark | None = None
+    """What the case waits for before it can be judged whole."""
+    remarks: tuple[Remark, ...] = ()
     """What the law says against some of the facts; they are kept, and cure nothing."""
     organ: str = ""
     channel: str = ""
@@ -81,7 +85,8 @@ class View(Struct, frozen=True):
     clocks: tuple[Timer, ...] = ()
     """All time limits of the request, the answer's first."""
     stopped_since: date | None = None
-    stopped_for: str = ""
+    stop: Remark | None = None
+    """Why the clock stands still."""
     warned: tuple[tuple[date, int], ...] = ()
     """The rungs of the warning ladder that lie behind: the day, and the units that were left on it."""
     overdue_from: date | None = None
@@ -96,10 +101,25 @@ class View(Struct, frozen=True):
     """When the organ first told the applicant something (:mod:`services.statute.first`)."""
     first_working_days: int | None = None
     reviews: tuple[Review, ...] = ()
-    rejected: tuple[tuple[str, str, str], ...] = ()
-    """Facts that have no effect: source, id and reason."""
+    refused: tuple[Remark, ...] = ()
+    """Facts that have no effect, each with the reason."""
     wake_on: date | None = None
     """The next day on which the clock alone changes this view."""
+
+    @property
+    def flags(self) -> tuple[str, ...]:
+        """The remarks in English, as the contract's older field has them."""
+        return tuple([flag(each) for each in self.remarks])
+
+    @property
+    def waiting_for(self) -> str:
+        """What it waits for, in English; empty for nothing."""
+        return text(self.awaits)
+
+    @property
+    def stopped_for(self) -> str:
+        """Why the clock stands still, in English; empty where it does not."""
+        return text(self.stop)
 
 
 class Decision(Struct, frozen=True):

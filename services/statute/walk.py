@@ -11,11 +11,12 @@ from msgspec.structs import replace
 
 from services.statute.calendar import Calendar
 from services.statute.clock import Interval
-from services.statute.draft import Draft, legal_date
+from services.statute.draft import Draft, End, legal_date
 from services.statute.ledger import Ledger
 from services.statute.profile import LAPSED, Pause, Profile
 from services.statute.run import Run, Step, limit_clock, limit_due
 from services.statute.view import Fact, Timer
+from services.words.remark import Remark, remark
 
 _DAY = timedelta(days=1)
 _ROUNDS = {"one": 1, "two": 2, "unlimited": 10**6}
@@ -23,7 +24,7 @@ _ROUNDS = {"one": 1, "two": 2, "unlimited": 10**6}
 
 def walk(draft: Draft, profile: Profile, calendar: Calendar, received_on: date, today: date) -> Run:
     """The run of the answer's clock through all facts."""
-    first = min(draft.ends, key=lambda e: e[:3], default=None)
+    first = min(draft.ends, key=lambda end: end.order, default=None)
     run = Run(
         draft=draft,
         profile=profile,
@@ -38,11 +39,11 @@ def walk(draft: Draft, profile: Profile, calendar: Calendar, received_on: date, 
     )
     for fact in draft.moves:
         on = legal_date(fact)
-        if run.end is not None and (on > run.end[0] or (on == run.end[0] and run.end[1] == "abandoned")):
-            run.unlawful(fact, f"{fact.name} on {on}: the request had ended on {run.end[0]}")
+        if run.end is not None and (on > run.end.on or (on == run.end.on and run.end.how == "abandoned")):
+            run.unlawful(fact, "fact-after-end", what=fact.name, on=on, ended_on=run.end.on)
             continue
         if on < received_on:
-            run.note(fact, f"{fact.name} on {on}, before the receipt on {received_on}")
+            run.note(fact, "fact-before-receipt", what=fact.name, on=on, received_on=received_on)
         MOVES[fact.name](run, fact, on)
     _leftover(run)
     return run
@@ -56,10 +57,10 @@ def _leftover(run: Run) -> None:
     opened = {f.data.consultation for f in draft.moves if f.name == "consultation-opened"}
     for key, fact in draft.replies.items():
         if key not in opened:
-            run.note(fact, f"consultation {key} was closed, but its opening is not known")
+            run.note(fact, "consultation-not-opened", consultation=key)
     for facts, pause, what in (
-        (draft.corrections, profile.clarification, "a corrected request came, but no notice that counts asked for it"),
-        (draft.payments, profile.fee, "a fee was paid, but no notice that counts asked for it"),
+        (draft.corrections, profile.clarification, "correction-not-asked"),
+        (draft.payments, profile.fee, "payment-not-asked"),
     ):
         for fact in facts:
             if pause.effect != "none" and id(fact) not in run.used:
@@ -74,19 +75,19 @@ def _reply(run: Run, left: Iterator[Fact], on: date) -> Fact | None:
     for fact in left:
         if legal_date(fact) >= on:
             run.used.add(id(fact))
-            if run.end is None or legal_date(fact) <= run.end[0]:
+            if run.end is None or legal_date(fact) <= run.end.on:
                 return fact
-            run.note(fact, f"came on {legal_date(fact)}: the request had ended on {run.end[0]}")
+            run.note(fact, "reply-after-end", on=legal_date(fact), ended_on=run.end.on)
             return None
     return None
 
 
 def _lapse(run: Run, outcome: str, on: date) -> None:
     """The request is closed by the clock at the beginning of ``on``, unless it has ended before."""
-    if run.end is not None and run.end[0] < on:
+    if run.end is not None and run.end.on < on:
         return
     if on <= run.horizon:
-        run.end = (on, "abandoned", outcome, None)
+        run.end = End(on, "abandoned", outcome, None)
     else:
         run.wakes.append(on)
 
@@ -98,7 +99,7 @@ def _left_out(on: date, last: date | None, boundary: str) -> Interval | None:
     return None if last is not None and last < first else Interval(first, last)
 
 
-def _pause(run: Run, pause: Pause, fact: Fact, on: date, reply: date | None, about: str, cap: date | None) -> None:
+def _pause(run: Run, pause: Pause, fact: Fact, on: date, reply: date | None, about: Remark, cap: date | None) -> None:
     """Stop the clock from ``on`` to ``reply``; ``cap`` bounds the days that don't count."""
     if pause.effect == "none":
         return
@@ -141,14 +142,14 @@ def _clarify(run: Run, fact: Fact, on: date) -> None:
     run.notices += 1
     late = pause.notice is not None and on > (limit := limit_due(pause.notice, run.event, profile, run.calendar))
     if by < on:
-        run.note(fact, f"the date to respond by, {by}, is before the notice on {on}")
+        run.note(fact, "respond-by-before-notice", respond_by=by, on=on)
     if run.rounds >= _ROUNDS[profile.says("clarification-rounds")]:
-        run.unlawful(fact, f"clarification notice number {run.rounds + 1}; {run.rounds} allowed")
+        run.unlawful(fact, "clarification-too-often", number=run.rounds + 1, allowed=run.rounds)
         return
-    if not run.in_time(fact, on, "clarification notice"):
+    if not run.in_time(fact, on, what="clarification-notice"):
         return
     if late:
-        lawful = run.unlawful(fact, f"clarification notice on {on}, after its limit of {limit}")
+        lawful = run.unlawful(fact, "clarification-notice-late", on=on, due_on=limit)
         if not lawful or profile.says("late-clarification-notice") == "loses-effect":
             return
     run.rounds += 1
@@ -156,10 +157,10 @@ def _clarify(run: Run, fact: Fact, on: date) -> None:
     replied = legal_date(reply) if reply else None
     stays_closed = pause.lapse and profile.says("late-correction") == "stays-closed"
     if reply is not None and replied is not None and replied > by:
-        run.note(reply, f"corrected on {replied}, after the date in the notice, {by}")
+        run.note(reply, "correction-late", on=replied, respond_by=by)
         if stays_closed:
             replied = None
-    _pause(run, pause, fact, on, replied, "clarification", None)
+    _pause(run, pause, fact, on, replied, remark("stopped-clarification"), None)
     run.timers.append(Timer("clarification-reply", on, by, pause.article, done_on=replied, about=fact.id))
     if pause.lapse and replied is None:
         _lapse(run, LAPSED["clarification"], max(by, on) + _DAY)
@@ -169,12 +170,12 @@ def _consult(run: Run, fact: Fact, on: date) -> None:
     key, party = fact.data.consultation, fact.data.party
     pause = run.profile.consulting[party]
     if key in run.consulted:
-        run.note(fact, f"consultation {key} was already opened; the first opening counts")
+        run.note(fact, "consultation-opened-again", consultation=key)
         return
     closing = run.draft.replies.get(key)
     closed = closing.data.closed_on if closing else None
     if closing is not None and closed is not None and closed < on:
-        run.note(closing, f"consultation {key} was closed on {closed}, before it was opened on {on}")
+        run.note(closing, "consultation-closed-early", consultation=key, closed_on=closed, opened_on=on)
         closed = on
     start = fact.data.reached_on or on
     due = limit_due(pause.limit, start, run.profile, run.calendar) if pause.limit else None
@@ -182,7 +183,7 @@ def _consult(run: Run, fact: Fact, on: date) -> None:
     silence = pause.silence if pause.silence != "none" else ""
     run.consulted.add(key)
     run.timers.append(Timer("consultation", start, due, article, done_on=closed, about=key, silence=silence))
-    if pause.effect == "none" or not run.in_time(fact, on, f"consultation {key} opened"):
+    if pause.effect == "none" or not run.in_time(fact, on, "consultation-after-limit", consultation=key):
         return
     cap = due if pause.effect == "exclude" and run.profile.says("exclusion-cap") == "limit" else None
     if cap is None and closed is None and due is not None and silence:
@@ -191,23 +192,23 @@ def _consult(run: Run, fact: Fact, on: date) -> None:
             cap = due
         else:
             run.wakes.append(due + _DAY)
-    _pause(run, pause, fact, on, closed, f"consultation {key} ({party})", cap)
+    _pause(run, pause, fact, on, closed, remark("stopped-consultation", consultation=key, party=party), cap)
 
 
 def _charge(run: Run, fact: Fact, on: date) -> None:
     pause = run.profile.fee
-    if pause.effect == "none" or not run.in_time(fact, on, "fee notice"):
+    if pause.effect == "none" or not run.in_time(fact, on, what="fee-notice"):
         return
     if run.unpaid:
-        run.note(fact, "a fee was already asked and not paid; the first notice counts")
+        run.note(fact, "fee-asked-again")
         return
     payment = _reply(run, run.payments, on)
     paid = legal_date(payment) if payment else None
     due = limit_due(pause.limit, on, run.profile, run.calendar) if pause.limit else None
     if pause.lapse and due is not None and payment is not None and paid is not None and paid > due:
-        run.note(payment, f"paid on {paid}, after the limit of {due}")
+        run.note(payment, "fee-paid-late", on=paid, due_on=due)
         paid = None
-    _pause(run, pause, fact, on, paid, "fee", None)
+    _pause(run, pause, fact, on, paid, remark("stopped-fee"), None)
     article = pause.limit.article if pause.limit else pause.article
     run.timers.append(Timer("fee-payment", on, due, article, done_on=paid, about=fact.id))
     run.unpaid = paid is None
@@ -219,13 +220,13 @@ def _extend(run: Run, fact: Fact, on: date) -> None:
     """An extension counts only if the applicant was told within the limit that it extends, where the law asks that."""
     rule, amount = run.profile.extension, fact.data.amount
     if run.granted >= rule.count:
-        run.unlawful(fact, f"extension number {run.granted + 1}; {rule.count} allowed")
+        run.unlawful(fact, "extension-too-often", number=run.granted + 1, allowed=rule.count)
         return
-    if rule.notify == "inside-limit" and not run.in_time(fact, on, "extension notified"):
+    if rule.notify == "inside-limit" and not run.in_time(fact, on, what="extension"):
         return
     room = rule.cap if run.profile.says("extension-cap") == "each" else rule.cap - run.extended
     if amount > room:
-        if not run.unlawful(fact, f"extension of {amount} is beyond the cap of {rule.cap}; {max(room, 0)} counts"):
+        if not run.unlawful(fact, "extension-beyond-cap", amount=amount, cap=rule.cap, counted=max(room, 0)):
             return
         amount = max(room, 0)
     run.granted, run.extended = run.granted + 1, run.extended + amount
@@ -241,14 +242,14 @@ def _extend(run: Run, fact: Fact, on: date) -> None:
 def _defer(run: Run, fact: Fact, on: date) -> None:
     until: date = fact.data.until
     if run.profile.volume.effect == "none":
-        run.unlawful(fact, f"deferral to {until}; {run.profile.id} knows no deferral for volume")
+        run.unlawful(fact, "deferral-unknown", until=until, statute=run.profile.id)
         return
-    if not run.in_time(fact, on, "deferral notified"):
+    if not run.in_time(fact, on, what="deferral"):
         return
     due, before = run.due(), run.ledger.deferred
     if due is not None and until <= due:
         # It is kept all the same: what made the date later can end with the request, and then the deferral holds.
-        run.note(fact, f"deferral to {until} is not later than the limit of {due}")
+        run.note(fact, "deferral-not-later", until=until, due_on=due)
     article = run.profile.volume.article
     if before is None or until > before[1]:
         run.ledger.put_off(on, until)

@@ -25,8 +25,8 @@ from services.statute.calendar import Calendar
 from services.statute.calendar_file import Inline
 from services.statute.calendars import calendar_as_of, inline
 from services.statute.draft import MEANINGS
-from services.statute.due import Due, NoRequest, due
-from services.statute.errors import BadData, NoVersion, OutOfRange, UnknownStatute
+from services.statute.due import Due, due
+from services.statute.errors import BadData, NoRequest, NoVersion, OutOfRange, UnknownStatute
 from services.statute.profile import statute_ids, versions
 from services.statute.view import Fact
 

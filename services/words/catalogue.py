@@ -87,7 +87,11 @@ def said(remark: Remark) -> Said:
     return Said(remark.code, remark.fact, zh, en)
 
 
+def text(remark: Remark | None) -> str:
+    """A remark in English, without the fact that it is about; empty for none."""
+    return "" if remark is None else sentence(remark.code, remark.values, "en")
+
+
 def flag(remark: Remark) -> str:
     """A remark as the older ``flags`` have it: in English, the fact's id before it."""
-    text = sentence(remark.code, remark.values, "en")
-    return f"{remark.fact.id}: {text}" if remark.fact else text
+    return f"{remark.fact.id}: {text(remark)}" if remark.fact else text(remark)

@@ -22,6 +22,9 @@ class Remark(Struct, frozen=True, omit_defaults=True):
     fact: FactRef | None = None
     values: dict[str, Value] = {}
 
+    def __hash__(self) -> int:
+        return hash((self.code, self.fact, tuple(self.values.items())))
+
 
 def remark(code: str, fact: Any = None, **values: object) -> Remark:
     """A remark about ``fact`` (anything with ``source`` and ``id``); dates become text, ``None`` is left out."""

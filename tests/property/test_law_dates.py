@@ -155,7 +155,7 @@ def test_the_states_part_every_day_of_a_life_without_gap_or_overlap(facts: list[
     seen: list[str] = []
     for offset in range(150):
         today = start + timedelta(days=offset)
-        found, _ = settle(draft, "CN", CN, today)
+        found = settle(draft, "CN", CN, today).state
         now = status(found, today)
         assert now in _right(found, today)
         seen.append(now)
@@ -183,7 +183,7 @@ def _right(found: View, today: date) -> list[str]:
 def test_what_comes_after_the_breach_keeps_the_breach(facts: list[Fact], after: int, length: int, kind: str) -> None:
     facts = [f for f in facts if f.name not in ("answer-issued", "request-withdrawn")]
     far = date(2026, 12, 1)
-    before = settle(read(facts), "CN", CN, far)[0]
+    before = settle(read(facts), "CN", CN, far).state
     if before.due_on is None or before.closing:
         return
     late = before.due_on + timedelta(days=after)
@@ -203,7 +203,7 @@ def test_what_comes_after_the_breach_keeps_the_breach(facts: list[Fact], after: 
     names = {f.name for f in more}
     if names & {f.name for f in facts if f.name.startswith(("clarification", "fee"))}:
         return  # a late reply could be the answer to an earlier notice
-    found = settle(read([*facts, *more]), "CN", CN, far)[0]
+    found = settle(read([*facts, *more]), "CN", CN, far).state
     assert (found.due_on, found.overdue_from) == (before.due_on, before.overdue_from)
 
 
@@ -215,7 +215,7 @@ def test_another_consultation_never_moves_the_date_of_a_history_earlier(
     sent = facts[0].data.submitted_on + timedelta(days=after)
     more = consulted(sent.isoformat(), (sent + timedelta(days=length)).isoformat(), "another")
     far = date(2026, 12, 1)
-    before, found = (settle(read(x), "CN", CN, far)[0] for x in (facts, [*facts, *more]))
+    before, found = (settle(read(x), "CN", CN, far).state for x in (facts, [*facts, *more]))
     if before.due_on is not None and found.due_on is not None and before.closed_on == found.closed_on:
         assert found.due_on >= before.due_on
 
@@ -226,7 +226,7 @@ def test_the_order_in_which_facts_are_read_changes_nothing(facts: list[Fact], or
     shuffled = list(facts)
     order.shuffle(shuffled)
     far = date(2026, 12, 1)
-    assert settle(read(shuffled), "CN", CN, far)[0] == settle(read(facts), "CN", CN, far)[0]
+    assert settle(read(shuffled), "CN", CN, far).state == settle(read(facts), "CN", CN, far).state
 
 
 @given(days)

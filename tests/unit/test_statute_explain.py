@@ -8,7 +8,7 @@ import pytest
 from services.statute.account import Line
 from services.statute.calendars import shipped
 from services.statute.explain import explain
-from services.statute.lifecycle import read
+from services.statute.lifecycle import read, settle
 from services.statute.view import Fact
 from tests.law import clarified, consulted, extended, fact, received
 
@@ -16,7 +16,8 @@ CN = shipped("CN")
 
 
 def told(facts: Sequence[Fact], today: str = "2030-01-01", each_day: bool = False) -> list[Line]:
-    return explain(read(facts), "CN", CN, date.fromisoformat(today), each_day=each_day)
+    day = date.fromisoformat(today)
+    return explain(settle(read(facts), "CN", CN, day), CN, day, each_day=each_day)
 
 
 def of(lines: list[Line], kind: str, limit: str = "answer") -> list[Line]:
@@ -68,7 +69,7 @@ def test_every_line_of_a_rule_names_its_article_and_both_languages() -> None:
     assert all(line.zh and line.en for line in lines)
     for kind in ("statute", "receipt", "limit", "restart", "left-out", "extension", "due", "setting"):
         assert of(lines, kind)
-        assert all(line.article for line in of(lines, kind))
+        assert all(line.basis.en for line in of(lines, kind))
     assert [x.limit for x in lines if x.kind == "due"] == [
         "answer",
         "clarification-notice",
@@ -100,7 +101,7 @@ def test_both_versions_at_the_change_of_law() -> None:
 
 def test_an_unconfirmed_rule_says_so() -> None:
     lines = told([received("2025-03-03"), fact("fee-notified", notified_on="2025-03-10")], "2025-03-11")
-    assert "unconfirmed" in of(lines, "limit", "fee-payment")[0].article
+    assert of(lines, "limit", "fee-payment")[0].basis.unsure
 
 
 def test_a_date_beyond_the_published_calendar_says_that_it_is_provisional() -> None:
@@ -112,7 +113,7 @@ def test_a_date_beyond_the_published_calendar_says_that_it_is_provisional() -> N
 
 def test_a_line_as_the_interfaces_give_it() -> None:
     plain = told([received("2025-03-03")])[0].plain()
-    assert list(plain) == ["limit", "kind", "from", "to", "days", "text", "article"]
+    assert list(plain) == ["limit", "kind", "from", "to", "days", "text", "article", "basis"]
     assert set(plain["text"]) == {"zh", "en"}
 
 
@@ -124,4 +125,4 @@ def test_what_counts_as_answering_is_said_by_the_way_of_service(service: str, co
         told([received("2025-03-03"), fact("answer-issued", answered_on="2025-03-20", service=service)]), "end"
     )
     assert counts in line.en
-    assert "235号" in line.article
+    assert "235号" in line.basis.en
