@@ -7,6 +7,7 @@ import pytest
 from services.statute import lifecycle
 from services.statute.decisions import changes
 from services.statute.profile import profiles
+from services.words.remark import FactRef
 from tests.law import FAR, clarified, consulted, due, extended, fact, received, timer, view
 
 SIMPLE = [
@@ -185,7 +186,7 @@ def test_what_breaks_the_law_is_rejected_where_the_profile_says_so() -> None:
     facts = [received(R), extended("2025-03-10", 25)]
     found = view(facts, FAR, "CN-2019", unlawful_facts="reject")
     assert str(found.due_on) == "2025-03-31"
-    assert [(source, id_) for source, id_, _ in found.rejected] == [(facts[1].source, facts[1].id)]
+    assert [r.fact for r in found.refused] == [FactRef(facts[1].source, facts[1].id)]
 
 
 def test_a_deferral_for_volume_sets_the_date_under_the_2019_text_only() -> None:

@@ -10,7 +10,7 @@ import pytest
 from jsonschema import Draft202012Validator
 
 from services.statute.data_file import json_schema
-from services.statute.errors import BadData, UnknownStatute
+from services.statute.errors import BadData, NoVersion, UnknownStatute
 from services.statute.profile import Profile, from_data, profile_for, profiles, read, statute_ids, successor
 from services.statute.settings import KNOWN
 
@@ -120,7 +120,7 @@ def test_the_version_follows_the_day_of_receipt_and_an_id_forces_it() -> None:
     assert after is not None
     assert after.id == "CN-2019"
     assert successor(profiles()["CN-2019"]) is None
-    with pytest.raises(UnknownStatute, match="in force on 2001-01-01"):
+    with pytest.raises(NoVersion, match="in force on 2001-01-01"):
         profile_for("CN", date(2001, 1, 1))
     with pytest.raises(UnknownStatute, match="'XX' is unknown"):
         profile_for("XX", date(2020, 1, 1))
