@@ -18,7 +18,7 @@ import structlog
 from services.runtime.settings import Settings
 
 LINES_PER_SECOND = 3
-NOISY = ("aiokafka", "faust", "mode", "asyncio")
+NOISY = ("aiokafka", "faust", "mode", "asyncio", "uvicorn")
 CHATTY = ("aiokafka", "faust", "httpx", "mode", "uvicorn")
 """Libraries whose informative lines tell an operator nothing: shown only at the level ``debug``."""
 

@@ -15,6 +15,7 @@ import signal
 import socket
 import sys
 import threading
+import time
 from collections.abc import Awaitable, Callable, Coroutine, Iterator, Mapping
 from contextlib import AbstractAsyncContextManager
 from dataclasses import dataclass, field
@@ -24,6 +25,7 @@ import structlog
 import uvicorn
 
 from services.runtime import logs, tracing
+from services.runtime.connections import Connection
 from services.runtime.health import Health
 from services.runtime.settings import SettingError, Settings
 from services.runtime.settings import load as load_settings
@@ -66,6 +68,15 @@ class _Server(uvicorn.Server):
     def capture_signals(self) -> Iterator[None]:
         """Leave the signals to us."""
         yield
+
+    async def on_tick(self, counter: int) -> bool:
+        """uvicorn's clock, ten times a second: once a second, see to the connections' limits."""
+        if counter % 10 == 0:
+            now = time.monotonic()
+            for connection in list(self.server_state.connections):
+                if isinstance(connection, Connection):
+                    connection.look(now)
+        return await super().on_tick(counter)
 
 
 def use_uvloop() -> None:
@@ -134,11 +145,7 @@ async def _live(
     """Start, watch, and take down the parts; raises what ended one of them."""
     sock = _listen(settings.host, parts.port)
     grace = max(1, int(settings.shutdown_seconds / 3))
-    server = _Server(
-        uvicorn.Config(
-            parts.asgi, log_config=None, access_log=False, timeout_graceful_shutdown=grace, server_header=False
-        )
-    )
+    server = _server(parts.asgi, grace)
     running = {asyncio.create_task(_http(server, sock), name="http"): True}
     running[asyncio.create_task(_work(parts, stop), name="work")] = False
     log.info("started", service=name, pid=os.getpid(), address="http://{}:{}".format(*sock.getsockname()[:2]))
@@ -157,6 +164,21 @@ async def _live(
         work.cancel()
         await asyncio.wait([work])
         sock.close()
+
+
+def _server(asgi: Any, grace: int) -> _Server:
+    """The HTTP server; in the end requests have ``grace`` seconds to finish."""
+    return _Server(
+        uvicorn.Config(
+            asgi,
+            http=Connection,
+            ws="none",
+            log_config=None,
+            access_log=False,
+            timeout_graceful_shutdown=grace,
+            server_header=False,
+        )
+    )
 
 
 async def _until_one_fails(running: Mapping[asyncio.Task[None], bool], stop: asyncio.Event) -> None:

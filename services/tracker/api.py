@@ -92,7 +92,7 @@ def handlers(deps: Deps) -> list[ControllerRouterHandler]:
                 cursor = page.next
                 if cursor is None:
                     break
-        return Response(ics.feed(found, now), media_type="text/calendar; charset=utf-8")
+        return Response(ics.feed(found, now), media_type="text/calendar")
 
     @post(
         "/v1/preview",

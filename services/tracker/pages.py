@@ -98,7 +98,7 @@ def _status(given: str | None) -> Wanted | None:
 
 
 def _html(text: str) -> Response[bytes]:
-    return Response(text.encode(), media_type="text/html; charset=utf-8", headers={"vary": "accept-language"})
+    return Response(text.encode(), media_type="text/html", headers={"vary": "accept-language"})
 
 
 def _asset(content: bytes, media_type: str) -> Response[bytes]:
