@@ -8,7 +8,7 @@ import asyncio
 import re
 import time
 import unicodedata
-from collections.abc import Iterable
+from collections.abc import Callable, Iterable
 from typing import Any
 from urllib.parse import unquote_to_bytes
 
@@ -28,6 +28,8 @@ BODY_RATE = 32 * 1024
 """... and a second more for each so many bytes that came: the largest, 16 MB, has nine minutes."""
 MAX_BODIES = 256 * 1024 * 1024
 """Bytes of bodies that a process holds at once. With more, calls are answered with 503 instead of taking all memory."""
+
+METHODS = frozenset({"GET", "HEAD", "POST", "PUT", "PATCH", "DELETE", "OPTIONS"})
 
 _SLASH = "\x00"
 """Stands for a slash within an identifier between here and :func:`whole`: no path has a NUL, it is refused before."""
@@ -51,7 +53,7 @@ class Edge:
         head = scope["method"] == "HEAD"
         if head:
             asked["method"] = "GET"
-        answer = _Answer(send, head)
+        answer = _Answer(send, head, lambda: self._allowed(asked))
         body = _Body(self, receive)
         try:
             self._check(asked)
@@ -93,6 +95,19 @@ class Edge:
         announced = next((v for k, v in scope["headers"] if k == b"content-length"), b"")
         if announced.isdigit() and int(announced) > self._max_body:
             raise ProblemError(413, f"the body has {int(announced)} bytes; at most {self._max_body} are taken")
+
+    def _allowed(self, scope: Any) -> bytes:
+        """The value of ``Allow``. Litestar's own has no HEAD, and not all where a path has several handlers."""
+
+        def routed(method: Any) -> bool:
+            try:
+                self._app.asgi_router.handle_routing(path=normalize_path(scope["path"]), method=method)
+            except HTTPException:
+                return False
+            return True
+
+        methods = {method for method in METHODS if routed(method)}
+        return ", ".join(sorted(methods | ({"HEAD"} if "GET" in methods else set()))).encode()
 
     def _path_field(self, scope: Any) -> str:
         """Which parameter of the path is the bad one, where the path leads anywhere."""
@@ -185,14 +200,14 @@ class _Body:
 class _Answer:
     """The answer to one request as it goes out."""
 
-    def __init__(self, send: Send, head: bool) -> None:
-        self._send, self._head = send, head
+    def __init__(self, send: Send, head: bool, allowed: Callable[[], bytes]) -> None:
+        self._send, self._head, self._allowed = send, head, allowed
         self._begun = False
 
     async def send(self, message: Message) -> None:
         if message["type"] == "http.response.start":
             self._begun = True
-            message["headers"] = [(k, _with_head(v) if k.lower() == b"allow" else v) for k, v in message["headers"]]
+            message["headers"] = [(k, self._allowed() if k.lower() == b"allow" else v) for k, v in message["headers"]]
         elif self._head and message["type"] == "http.response.body":
             message["body"] = b""
         await self._send(message)
@@ -207,9 +222,3 @@ class _Answer:
         start += [(b"content-type", problems.MEDIA_TYPE.encode()), (b"content-length", str(len(body)).encode())]
         await self.send({"type": "http.response.start", "status": found.status, "headers": start})
         await self.send({"type": "http.response.body", "body": body, "more_body": False})
-
-
-def _with_head(allowed: bytes) -> bytes:
-    """The value of ``Allow``: HEAD is possible wherever GET is."""
-    methods = {m.strip() for m in allowed.split(b",")}
-    return b", ".join(sorted(methods | {b"HEAD"} if b"GET" in methods else methods))

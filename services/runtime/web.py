@@ -36,8 +36,6 @@ API_VERSION = "1"
 MAX_BODY = 16 * 1024 * 1024
 """The default limit of a request's body, in bytes."""
 
-_METHODS = frozenset({"GET", "HEAD", "POST", "PUT", "PATCH", "DELETE", "OPTIONS"})
-
 
 def new_registry() -> CollectorRegistry:
     """A registry with the process's own metrics, for one service."""
@@ -161,7 +159,7 @@ def _observed(
         finally:
             # The router leaves the template behind; what matched no route has none, and its path is not a label.
             template = str(scope.get("path_template") or "unmatched")
-            method = scope["method"] if scope["method"] in _METHODS else "other"
+            method = scope["method"] if scope["method"] in edge.METHODS else "other"
             requests.labels(template, method, status).inc()
             duration.labels(template, method).observe(time.perf_counter() - started)
 
