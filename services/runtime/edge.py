@@ -5,9 +5,7 @@ in time and in bounds, a client that goes away is no failure of ours, and whatev
 """
 
 import asyncio
-import re
 import time
-import unicodedata
 from collections.abc import Callable, Iterable
 from typing import Any
 from urllib.parse import unquote_to_bytes
@@ -15,12 +13,12 @@ from urllib.parse import unquote_to_bytes
 import structlog
 from litestar import Litestar
 from litestar.exceptions import HTTPException
-from litestar.types import ASGIApp, HTTPScope, Message, Receive, Scope, Send
+from litestar.types import ASGIApp, HTTPScope, Message, Receive, Send
 from litestar.utils import normalize_path
 
-from services.runtime import problems
+from services.runtime import paths, problems
 from services.runtime.health import Health
-from services.runtime.problems import ClientGone, FieldProblem, ProblemError
+from services.runtime.problems import ClientGone, ProblemError
 
 BODY_SECONDS = 20.0
 """What a body may take to come, whatever its size..."""
@@ -30,11 +28,6 @@ MAX_BODIES = 256 * 1024 * 1024
 """Bytes of bodies that a process holds at once. With more, calls are answered with 503 instead of taking all memory."""
 
 METHODS = frozenset({"GET", "HEAD", "POST", "PUT", "PATCH", "DELETE", "OPTIONS"})
-
-_SLASH = "\x00"
-"""Stands for a slash within an identifier between here and :func:`whole`: no path has a NUL, it is refused before."""
-_BROKEN = re.compile(rb"%(?![0-9A-Fa-f]{2})")
-_NO_TEXT = "valid percent-encoded UTF-8 without control characters"
 
 log = structlog.get_logger(__name__)
 
@@ -57,7 +50,7 @@ class Edge:
         body = _Body(self, receive)
         try:
             self._check(asked)
-            asked["path"] = _path(scope)
+            asked["path"] = paths.decoded(scope)
             await self._inner(asked, body.receive, answer.send)
         except asyncio.CancelledError:
             if not self._health.stopping:
@@ -84,14 +77,14 @@ class Edge:
     def _check(self, scope: Any) -> None:
         """Raises :class:`ProblemError`: 400 for a path or query that is no text, 413 for too large a body."""
         raw = scope.get("raw_path", b"").partition(b"?")[0]
-        if trouble := _trouble(raw):
-            raise _no_text(self._path_field(scope), trouble)
+        if wrong := paths.trouble(raw):
+            raise paths.no_text(self._path_field(scope), wrong)
         for part in scope["query_string"].split(b"&"):
             name, _, value = part.partition(b"=")
-            if trouble := _trouble(name):
-                raise _no_text("query", trouble)
-            if trouble := _trouble(value):
-                raise _no_text(f"query.{unquote_to_bytes(name.replace(b'+', b' ')).decode()[:60]}", trouble)
+            if wrong := paths.trouble(name):
+                raise paths.no_text("query", wrong)
+            if wrong := paths.trouble(value):
+                raise paths.no_text(f"query.{unquote_to_bytes(name.replace(b'+', b' ')).decode()[:60]}", wrong)
         announced = next((v for k, v in scope["headers"] if k == b"content-length"), b"")
         if announced.isdigit() and int(announced) > self._max_body:
             raise ProblemError(413, f"the body has {int(announced)} bytes; at most {self._max_body} are taken")
@@ -115,55 +108,8 @@ class Edge:
             found = self._app.asgi_router.handle_routing(path=normalize_path(scope["path"]), method=scope["method"])[3]
         except HTTPException:
             return "path"
-        bad = [name for name, value in found.items() if "\ufffd" in str(value) or _controls(str(value))]
+        bad = [name for name, value in found.items() if "\ufffd" in str(value) or paths.control(str(value))]
         return f"path.{bad[0]}" if bad else "path"
-
-
-def _no_text(field: str, trouble: str) -> ProblemError:
-    return ProblemError(
-        400,
-        f"{field}: {trouble}; expected {_NO_TEXT}",
-        errors=[FieldProblem(field=field, problem=trouble, expected=_NO_TEXT)],
-    )
-
-
-def _trouble(raw: bytes) -> str:
-    """What is wrong with percent-encoded text; empty for nothing."""
-    if _BROKEN.search(raw):
-        return "has a percent sign without two hexadecimal digits behind it"
-    try:
-        text = unquote_to_bytes(raw).decode()
-    except UnicodeDecodeError as error:
-        return f"is not UTF-8 at byte {error.start}"
-    found = _controls(text)
-    return f"holds the control character U+{ord(found):04X}" if found else ""
-
-
-def _controls(text: str) -> str:
-    """The first control character."""
-    return next((c for c in text if unicodedata.category(c) == "Cc"), "")
-
-
-def _path(scope: Scope) -> str:
-    """The decoded path, in which the slashes of identifiers (``%2F``) can be told from those between its parts."""
-    raw = scope.get("raw_path", b"").partition(b"?")[0]
-    if b"%2f" not in raw.lower():
-        return scope["path"]
-    return "/".join(unquote_to_bytes(part).decode().replace("/", _SLASH) for part in raw.split(b"/"))
-
-
-def whole(app: ASGIApp) -> ASGIApp:
-    """Behind the router: the slashes of identifiers are slashes again."""
-
-    async def called(scope: Scope, receive: Receive, send: Send) -> None:
-        if _SLASH in scope["path"]:
-            given: dict[str, Any] = scope["path_params"]
-            values = {k: v.replace(_SLASH, "/") if isinstance(v, str) else v for k, v in given.items()}
-            scope["path_params"] = values
-            scope["path"] = scope["path"].replace(_SLASH, "/")
-        await app(scope, receive, send)
-
-    return called
 
 
 class _Body:
@@ -212,7 +158,7 @@ class _Answer:
             message["body"] = b""
         await self._send(message)
 
-    async def problem(self, scope: Scope, found: ProblemError) -> None:
+    async def problem(self, scope: HTTPScope, found: ProblemError) -> None:
         """Answer with a problem; where an answer has begun, leave it torn, so that nobody takes it for a whole one."""
         if self._begun:
             return

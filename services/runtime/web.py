@@ -25,7 +25,7 @@ from prometheus_client import (
 )
 from prometheus_client.exposition import choose_encoder
 
-from services.runtime import edge, problems, tracing
+from services.runtime import edge, paths, problems, tracing
 from services.runtime.connections import SECURITY
 from services.runtime.health import Health
 from services.runtime.metrics_health import HealthCollector
@@ -75,7 +75,7 @@ def create_app(
             use_handler_docstrings=True,
         ),
         request_max_body_size=max_body,
-        middleware=[edge.whole],
+        middleware=[paths.whole],
         logging_config=None,
         debug=False,
         **more,

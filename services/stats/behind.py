@@ -4,11 +4,11 @@ from collections.abc import Collection
 from datetime import date, datetime
 from decimal import Decimal
 from typing import Any
-from urllib.parse import quote
 
 from msgspec import UNSET, Struct, UnsetType
 
 from services.runtime.database import Conn
+from services.runtime.paths import part
 from services.runtime.problems import ProblemError
 from services.stats.annual import Asked, answer
 from services.stats.cells import CARRY_KINDS, COUNTED_STATES, ENDED_STATES, LEVEL_SUFFIX, Number
@@ -134,7 +134,7 @@ async def requests(
         limit,
         *values,
     )
-    return [RequestItem(*(*row, f"{url}{quote(row[0])}")) for row in found]
+    return [RequestItem(*(*row, f"{url}{part(row[0])}")) for row in found]
 
 
 async def reviews(

@@ -13,7 +13,7 @@ from litestar.types import ControllerRouterHandler
 
 from services.events.names import NAMES
 from services.events.vocabulary import Label
-from services.runtime import styles
+from services.runtime import paths, styles
 from services.runtime.problems import ProblemError
 from services.tracker import board
 from services.tracker.api import Deps
@@ -35,13 +35,15 @@ _WORDS_BY_CODE = {
 
 @cache
 def _environment() -> Environment:
-    return Environment(
+    made = Environment(
         loader=PackageLoader("services.tracker", "templates"),
         autoescape=True,
         undefined=StrictUndefined,
         trim_blocks=True,
         lstrip_blocks=True,
     )
+    made.filters["part"] = paths.part
+    return made
 
 
 def render(template: str, lang: Lang, **values: Any) -> str:
