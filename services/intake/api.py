@@ -1,5 +1,6 @@
 """Intake over HTTP: facts in, an answer only when the log has them."""
 
+import collections
 from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Any, Literal
@@ -57,8 +58,8 @@ class Counts:
 
     def add(self, types: Sequence[str], result: str) -> None:
         """Count events by their full type names; what is no fact's type counts as ``unknown``."""
-        for type_ in types:
-            self._events.labels(short_name(type_) if type_ in FACT_TYPES else "unknown", result).inc()
+        for type_, number in collections.Counter(types).items():
+            self._events.labels(short_name(type_) if type_ in FACT_TYPES else "unknown", result).inc(number)
 
 
 @dataclass
@@ -99,7 +100,8 @@ def handlers(writer: Writer, counts: Counts) -> list[ControllerRouterHandler]:
         operation_id="postEvents",
         tags=["events"],
         responses={
-            400: described("The body is not JSON; nothing was written."),
+            400: described("The body is not JSON, or a `ce-` header is not UTF-8; nothing was written."),
+            408: described("The body came too slowly; nothing was written."),
             413: described("The body is too large, or has too many events; nothing was written."),
             415: described("The content type is none that a fact can be in; nothing was written."),
             422: described("At least one event is not what the contract says; nothing was written."),
@@ -113,7 +115,7 @@ def handlers(writer: Writer, counts: Counts) -> list[ControllerRouterHandler]:
         and nothing is written: `errors` names each by its `index` from 0. Any call may be repeated safely: a fact's
         `source` and `id` name it for ever, and the same fact counts once.
         """
-        found = await reading.read(request.headers, await request.body())
+        found = await reading.read(request.scope["headers"], await request.body())
         types = [type_name(fact) for fact in found.facts]
         if found.errors:
             counts.add(found.refused, "refused")

@@ -26,7 +26,7 @@ PASSING = ("Group Coordinator Request failed",)
 """Errors of the libraries' that are none: what they ask for takes a moment to come to be, and they ask again. If it
 does not come, the service's own part says so."""
 
-_URL_PASSWORD = re.compile(r"""(\w+://[^\s:/@'"]*):[^\s/'"]*@""")
+_URL_PASSWORD = re.compile(r"""(\w+://[^\s:/@'"]*):[^\s'"]*@""")
 _NAMED_PASSWORD = re.compile(
     r"""(\b(?:sasl_plain_)?password["']?\s*[=:]\s*)("[^"]*"|'[^']*'|[^\s,;&)]+)""", re.IGNORECASE
 )

@@ -15,6 +15,7 @@ from typing import Literal
 import platformdirs
 
 from services.events import brokers
+from services.runtime import addresses
 
 
 class SettingError(ValueError):
@@ -102,6 +103,12 @@ class Settings:
         return f"{self.topic_prefix}dead-letters"
 
 
+_ADDRESSES = {
+    "postgres": addresses.postgres,
+    "otlp": addresses.http,
+    "alert_webhook": addresses.http,
+    "tracker_url": addresses.http,
+}
 _CHOICES = {"log": ("auto", "json", "console"), "log_level": ("debug", "info", "warning", "error")}
 
 
@@ -120,6 +127,8 @@ def _parse(name: str, text: str, default: object) -> object:
             brokers.client(text)
         except brokers.BadAddress as error:
             raise SettingError(f"{variable}: {error}") from error
+    if name in _ADDRESSES and (expected := _ADDRESSES[name](text)):
+        raise SettingError(f"{variable}: can't be read; expected {expected}")  # the text may hold a password
     if name in _CHOICES and text not in _CHOICES[name]:
         raise SettingError(f"{variable}: expected one of {', '.join(_CHOICES[name])}, got {text!r}")
     if isinstance(default, Path):
