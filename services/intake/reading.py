@@ -119,6 +119,8 @@ def _fact(raw: bytes) -> Fact:
     if len(raw) > MAX_EVENT:
         raise Refused(FieldError("$", f"is {len(raw)} bytes long", f"an event of at most {MAX_EVENT} bytes"))
     fact = decode_fact(raw)
+    if fact.subject in (".", ".."):
+        raise Refused(FieldError("$.subject", f"is {fact.subject!r}", "an identifier that can stand in a web address"))
     for name in ("recordedtime", "sequence"):
         if getattr(fact, name) is not None:
             raise Refused(FieldError(f"$.{name}", "is set by the sender", "an event without it: the log sets it"))

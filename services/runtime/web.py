@@ -33,8 +33,8 @@ from services.runtime.problems import RETRY_AFTER as RETRY_AFTER
 
 API_VERSION = "1"
 """Of all that is under ``/v1``."""
-MAX_BODY = 16 * 1024 * 1024
-"""The default limit of a request's body, in bytes."""
+MAX_BODY = 1024 * 1024
+"""The limit of a request's body in bytes, where a service sets no other: far more than one case or one form needs."""
 
 
 def new_registry() -> CollectorRegistry:

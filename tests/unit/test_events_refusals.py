@@ -7,7 +7,7 @@ import pytest
 
 from services.events.codec import decode_case_event, decode_fact, encode, replace_data
 from services.events.examples import example
-from services.events.facts import FactCorrected, FeeNotified
+from services.events.facts import FactCorrected, FeeNotified, OrganRegistered
 from services.events.refusals import Refused
 
 
@@ -168,7 +168,9 @@ def test_a_correction_is_checked_against_the_fact_that_it_amends() -> None:
 )
 def test_a_zone_of_ianas_is_taken_under_each_of_its_names(zone: str) -> None:
     data = {**example("facts", "organ-registered")["data"], "timezone": zone}
-    assert decode_fact(changed("organ-registered", data=data)).data.timezone == zone
+    found = decode_fact(changed("organ-registered", data=data))
+    assert isinstance(found, OrganRegistered)
+    assert found.data.timezone == zone
 
 
 @pytest.mark.parametrize(

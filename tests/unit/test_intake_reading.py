@@ -227,3 +227,10 @@ async def test_an_attribute_sent_twice_is_refused() -> None:
     with pytest.raises(ProblemError, match="ce-id is there twice") as refused:
         await read(headers, b"")
     assert refused.value.status == 400
+
+
+@pytest.mark.parametrize("subject", [".", ".."])
+async def test_a_subject_that_no_address_can_hold_is_refused(subject: str) -> None:
+    found = await taken(STRUCTURED, raw({**PAID, "subject": subject}))
+    assert [e.field for e in found.errors] == ["$.subject"]
+    assert (await taken(STRUCTURED, raw({**PAID, "subject": f"a/{subject}"}))).facts
