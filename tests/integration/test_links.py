@@ -87,7 +87,7 @@ def test_each_link_leads_where_it_should(kafka: str, postgres: str) -> None:
         for code in ORGANS:
             links = [x for x in page(stats, "/?lang=zh").found if unquote(x).startswith(f"/v1/annual/{code}/2013.html")]
             report = page(stats, links[0])
-            cell = next(x for x in report.found if "/cells/" in x)
+            cell = next(x for x in report.found if "/cells/requests/received/" in x)
             assert parse_qs(urlsplit(cell).query)["lang"] == ["zh"]
             behind = stats.http.get(cell.replace(".html", ".json")).json()
             wanted = [r for n, r in enumerate(REQUESTS) if ORGANS[n % len(ORGANS)] == code]

@@ -71,6 +71,7 @@ def test_debug_lines_need_the_level_debug(capsys: pytest.CaptureFixture[str]) ->
     [
         ("postgresql://shixian:s3cret@db:5432/x?a=b", "postgresql://shixian:***@db:5432/x?a=b"),
         ("postgresql://shixian:p@ss@db/x", "postgresql://shixian:***@db/x"),
+        ("postgresql://shixian:s3/cr:et@db/x", "postgresql://shixian:***@db/x"),
         ("postgres://:s3cret@db/x", "postgres://:***@db/x"),
         ("host=db user=shixian password=s3cret dbname=x", "host=db user=shixian password=*** dbname=x"),
         ("password='s3 cret' host=db", "password=*** host=db"),
@@ -96,6 +97,18 @@ def test_no_secret_leaves_by_value_message_or_traceback(capsys: pytest.CaptureFi
     assert out.count("\n") == 3
     assert "s3cret" not in out
     assert out.count("shixian:***@db") >= 4
+
+
+def test_a_traceback_on_a_terminal_shows_no_values_of_variables(capsys: pytest.CaptureFixture[str]) -> None:
+    logs.configure(Settings(log="console"))
+    key = "s3" + "cret"
+    try:
+        raise ConnectionError(f"no route with a key of {len(key)} characters")
+    except ConnectionError:
+        structlog.get_logger("services").exception("failed")
+    out = capsys.readouterr().err
+    assert "ConnectionError: no route with a key of 6 characters" in out
+    assert key not in out
 
 
 def test_a_flood_is_held_to_a_few_lines_a_second_and_counted() -> None:

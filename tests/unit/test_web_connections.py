@@ -2,6 +2,9 @@
 
 import asyncio
 import json
+import subprocess
+import sys
+import traceback
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
 from typing import Any
@@ -11,10 +14,12 @@ import structlog
 import uvicorn
 from litestar import Request, Response, get, post
 from litestar.params import FromQuery
+from litestar.response import Stream
 from prometheus_client import CollectorRegistry
 
 from services.runtime import connections, edge, main
 from services.runtime.health import Health
+from services.runtime.local.process import free_port
 from services.runtime.web import create_app, new_registry
 
 Streams = tuple[asyncio.StreamReader, asyncio.StreamWriter]
@@ -38,6 +43,17 @@ async def slow() -> dict[str, str]:
     """Longer than anybody waits."""
     await asyncio.sleep(3600)
     return {}
+
+
+@get("/v1/torn")
+async def torn() -> Stream:
+    """Fails when its answer has begun."""
+
+    async def pieces() -> AsyncIterator[bytes]:
+        yield b"x" * 10
+        raise RuntimeError("the secret of the house")
+
+    return Stream(pieces)
 
 
 class Served:
@@ -96,7 +112,7 @@ async def until(condition: Any) -> None:
 @asynccontextmanager
 async def serving(grace: int = 1) -> AsyncIterator[Served]:
     health, registry = Health(), new_registry()
-    app = create_app("things", [large, write, slow], health, registry, max_body=1_000_000)
+    app = create_app("things", [large, write, slow, torn], health, registry, max_body=1_000_000)
     sock = main._listen("127.0.0.1", 0)
     server = main._server(app, grace)
     task = asyncio.create_task(server.serve(sockets=[sock]))
@@ -323,4 +339,72 @@ async def test_head_has_the_length_and_no_body(served: Served) -> None:
     head = (await reader.readuntil(b"\r\n\r\n")).lower()
     assert b"content-length: 5\r\n" in head
     assert await reader.readexactly(12) == b"HTTP/1.1 200"
+    writer.close()
+
+
+async def test_an_answer_that_fails_midway_is_torn_and_told_once(
+    served: Served, caplog: pytest.LogCaptureFixture
+) -> None:
+    reader, writer = await served.open()
+    with structlog.testing.capture_logs() as logs:
+        writer.write(b"GET /v1/torn HTTP/1.1\r\nHost: x\r\n\r\n")
+        found = await closed(reader)
+    assert found.startswith(b"HTTP/1.1 200 ")
+    assert not found.endswith(b"0\r\n\r\n")  # or the client would take what it has for all there is
+    assert b"secret" not in found
+    (entry,) = logs
+    assert entry["event"] == "request_failed"
+    assert "the secret of the house" in "".join(traceback.format_exception(entry["exc_info"]))
+    assert not [record for record in caplog.records if record.exc_info]
+    writer.close()
+
+
+SERVICE = """
+import asyncio, contextlib, sys
+from litestar import get
+from services.runtime.main import Parts, run_service
+from services.runtime.settings import Settings
+from services.runtime.web import create_app, new_registry
+
+@get("/v1/slow")
+async def slow() -> dict[str, str]:
+    print("asked", flush=True)
+    await asyncio.sleep(3600)
+    return {}
+
+@contextlib.asynccontextmanager
+async def build(settings, health):
+    registry = new_registry()
+    yield Parts(create_app("slow", [slow], health, registry), int(sys.argv[1]))
+
+run_service("slow", build, Settings(shutdown_seconds=4.0))
+"""
+
+
+async def test_a_call_in_flight_at_sigterm_is_told_to_come_again() -> None:
+    port = free_port()
+    process = await asyncio.create_subprocess_exec(
+        sys.executable, "-c", SERVICE, str(port), stdout=subprocess.PIPE, stderr=subprocess.PIPE
+    )
+    try:
+        async with asyncio.timeout(60):
+            while True:
+                try:
+                    reader, writer = await asyncio.open_connection("127.0.0.1", port)
+                    break
+                except ConnectionError:
+                    await asyncio.sleep(0.1)
+            writer.write(b"GET /v1/slow HTTP/1.1\r\nHost: x\r\n\r\n")
+            assert process.stdout is not None
+            assert await process.stdout.readline() == b"asked\n"
+            process.terminate()
+            found = await one(reader)
+            _, told = await process.communicate()
+    finally:
+        if process.returncode is None:
+            process.kill()
+    assert problem(found)[0] == 503
+    assert found[1]["retry-after"] == "5"
+    assert process.returncode == 0
+    assert b"Traceback" not in told
     writer.close()
