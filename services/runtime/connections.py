@@ -18,6 +18,7 @@ import time
 from collections.abc import Iterable
 from typing import Any
 
+import httptools
 import structlog
 from uvicorn.protocols.http.httptools_impl import STATUS_LINE, HttpToolsProtocol, RequestResponseCycle
 
@@ -55,6 +56,8 @@ SECURITY = [
 ]
 """On every answer, refusals included."""
 
+_UPGRADE = frozenset({b"upgrade", b"connection", b"http2-settings"})
+
 log = structlog.get_logger(__name__)
 
 
@@ -88,6 +91,8 @@ class Connection(HttpToolsProtocol):
         self._stray = 0
         """Bytes in a row that brought no body: of a head, of chunks' extensions and trailers."""
         self._headers = 0
+        self._plain = b""
+        """The head of a request that asked for another protocol, without that wish, until it is read again."""
         self._refusal: tuple[int, str] | None = None
         self._refused_at: float | None = None
         self._unread: tuple[int, float] | None = None
@@ -120,9 +125,26 @@ class Connection(HttpToolsProtocol):
                 return
             view = view[len(piece) :]
             self._stray += len(piece)
-            super().data_received(bytes(piece))
+            self._feed(bytes(piece))
             if not self._in_head and self._stray > MAX_HEAD:
                 self._refuse(400, f"more than {MAX_HEAD} bytes between the chunks of a body, or behind them")
+
+    def _feed(self, data: bytes) -> None:
+        """What uvicorn's ``data_received`` does, with a request for another protocol read as the plain one it is."""
+        self._unset_keepalive_if_required()
+        try:
+            self.parser.feed_data(data)
+        except httptools.HttpParserUpgrade as upgrade:
+            plain, self._plain = self._plain, b""
+            if not plain:
+                self.send_400_response("")
+                return
+            self.parser = httptools.HttpRequestParser(self)
+            self.parser.set_dangerous_leniencies(lenient_data_after_close=True)  # as uvicorn's own
+            self._feed(plain + data[upgrade.args[0] :])
+        except httptools.HttpParserError:
+            log.debug("no_http", client=self.client and self.client[0])
+            self.send_400_response("")
 
     def on_message_begin(self) -> None:
         super().on_message_begin()
@@ -144,6 +166,9 @@ class Connection(HttpToolsProtocol):
         if len(self.pipeline) >= MAX_WAITING:
             self.transport.abort()
             raise _Refused
+        if self.parser.should_upgrade() and self.parser.get_method() != b"CONNECT":
+            self._plain = self._without_upgrade()
+            return
         super().on_headers_complete()
         self._in_head, self._stray, self._waiting_since = False, 0, None
 
@@ -151,7 +176,21 @@ class Connection(HttpToolsProtocol):
         self._stray = 0
         super().on_body(body)
 
+    def _without_upgrade(self) -> bytes:
+        """The head again, asking for no other protocol: we have none, and may leave such a wish alone (RFC 9110, 7.8).
+
+        The parser would take a body for that other protocol's and drop it; Java's client asks for ``h2c`` by default.
+        """
+        kept = [(name, value) for name, value in self.headers if name not in _UPGRADE]
+        if any(name == b"connection" and b"close" in value.lower() for name, value in self.headers):
+            kept.append((b"connection", b"close"))
+        version = self.parser.get_http_version().encode()
+        lines = [b"%s %s HTTP/%s" % (self.parser.get_method(), self.url, version), *(b"%s: %s" % one for one in kept)]
+        return b"\r\n".join(lines) + b"\r\n\r\n"
+
     def on_message_complete(self) -> None:
+        if self._plain:
+            return
         super().on_message_complete()
         self._in_head, self._stray = True, 0
 

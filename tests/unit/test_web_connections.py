@@ -196,6 +196,26 @@ async def test_a_body_in_the_same_breath_as_its_head_is_no_part_of_the_head(serv
     assert (await served.answer(chunked + b"1\r\nx\r\n" * 60_000 + b"0\r\n\r\n"))[2] == b'{"bytes":60000}'
 
 
+@pytest.mark.parametrize("together", [True, False])
+async def test_a_wish_for_another_protocol_is_left_alone_and_the_body_is_read(served: Served, together: bool) -> None:
+    head = b"POST /v1/things HTTP/1.1\r\nHost: x\r\nConnection: Upgrade, HTTP2-Settings\r\nUpgrade: h2c\r\n"
+    head += b"HTTP2-Settings: AAMAAABkAARAAAAAAAIAAAAA\r\nContent-Length: 90000\r\n\r\n"
+    reader, writer = await served.open()
+    for _ in range(3):
+        writer.write(head + b"x" * 90_000 if together else head)
+        if not together:
+            await asyncio.sleep(0.05)
+            writer.write(b"x" * 90_000)
+        assert (await one(reader))[2] == b'{"bytes":90000}'
+    writer.write(head + b"x" * 90_000 + GET)
+    assert [(await one(reader))[2] for _ in range(2)] == [b'{"bytes":90000}', b'{"status":"ok"}']
+    writer.close()
+    websocket = b"GET /healthz HTTP/1.1\r\nHost: x\r\nConnection: Upgrade, close\r\nUpgrade: websocket\r\n\r\n"
+    found = await served.answer(websocket)
+    assert (found[0], found[1]["connection"]) == (200, "close")
+    assert problem(await served.answer(b"CONNECT x:1 HTTP/1.1\r\nHost: x\r\n\r\n"))[0] == 400
+
+
 async def test_sixty_megabytes_of_headers_are_neither_kept_nor_waited_for(served: Served) -> None:
     reader, writer = await served.open()
     writer.write(b"GET /healthz HTTP/1.1\r\nHost: x\r\n")
