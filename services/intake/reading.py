@@ -182,7 +182,8 @@ async def _take_all(reading: Reading, body: bytes) -> None:
         array, end = body.lstrip().startswith(b"["), int(place[1]) if place else len(body)
         # In a thread, since it may take a second: looking for the place is Python's work, unlike decoding.
         elements = await asyncio.to_thread(_before, body, end) if array else []
-        broken = not_json(body, _ARRAY) or NotJson(FieldError("$", str(error)[:200], _ARRAY))
+        expected = f"{_ONE}, in {_ARRAY}" if array else _ARRAY
+        broken = not_json(body, expected) or NotJson(FieldError("$", str(error)[:200], expected))
     if len(elements) > MAX_EVENTS:
         raise ProblemError(413, f"more than {MAX_EVENTS} events in one call; send them in several")
     for index, raw in enumerate(elements):
