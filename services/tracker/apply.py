@@ -15,8 +15,10 @@ from services.events.facts import RequestFact, TallyRecorded
 from services.events.refusals import FieldError, Refused
 from services.events.vocabulary import Ref
 from services.runtime.retry import reason_of
-from services.tracker.case import Case, amended_root
+from services.tracker.amend import Amendments
+from services.tracker.case import Case, is_amendment
 from services.tracker.decide import decide, tick
+from services.tracker.limit import Limit, Room
 from services.tracker.world import World
 
 MAX_FACT = 256 * 1024
@@ -32,6 +34,8 @@ class Outcome:
     """When the clock has to look at a case again, by subject."""
     tallies: list[TallyRecorded] = field(default_factory=list)
     events: list[CaseEvent] = field(default_factory=list)
+    refused: list[tuple[int, str]] = field(default_factory=list)
+    """Facts that their case can't take, by their place in the batch, each with the reason."""
     failed: dict[str, str] = field(default_factory=dict)
     """Subjects that the clock could not look at, each with the reason."""
 
@@ -59,14 +63,16 @@ def unknown_organs(facts: Iterable[RequestFact], world: World) -> set[str]:
 def tally_refs(facts: Iterable[RequestFact], cases: Mapping[str, Case]) -> set[Ref]:
     """What names the tallies that these facts may be, or may amend."""
     refs: set[Ref] = set()
+    amending: set[str] = set()
     for fact in facts:
         if isinstance(fact, TallyRecorded):
             refs.add(fact.ref)
-        elif isinstance(fact, f.FactCorrected | f.FactRetracted):
+        elif is_amendment(fact):
             refs.add(fact.data.amends)
-            if (case := cases.get(fact.subject)) is not None:
-                refs.add(amended_root(fact, case))
-                refs.update(a.data.amends for a in case.facts if isinstance(a, f.FactCorrected | f.FactRetracted))
+            amending.add(fact.subject)
+    for subject in amending & cases.keys():
+        # What an amendment of amendments amends in the end is what one of them names.
+        refs.update(a.data.amends for a in cases[subject].facts if is_amendment(a))
     return refs
 
 
@@ -76,12 +82,19 @@ def run(
     tallies: Mapping[Ref, TallyRecorded],
     world: World,
     now: datetime,
+    limit: Limit = Limit(),  # noqa: B008 - it never changes
 ) -> Outcome:
     """Decide the facts in their order (step 4)."""
-    outcome, known = Outcome(), dict(tallies)
-    for fact in facts:
+    outcome, known, room = Outcome(), dict(tallies), Room(limit)
+    amended: dict[str, Amendments] = {}
+    for place, fact in enumerate(facts):
         case = outcome.cases.get(fact.subject) or cases.get(fact.subject) or Case(subject=fact.subject)
-        after, events = decide(case, fact, world, now, known)
+        if reason := room.refusal(case, fact):
+            outcome.refused.append((place, reason))
+            continue
+        if is_amendment(fact) and fact.subject not in amended:
+            amended[fact.subject] = Amendments(case.facts)
+        after, events = decide(case, fact, world, now, known, amended.get(fact.subject))
         if not events:
             continue
         outcome.events += events
