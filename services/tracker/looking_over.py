@@ -9,7 +9,7 @@ All of it runs inside the caller's transaction, under the lock of the partition'
 """
 
 from collections.abc import Mapping
-from datetime import datetime
+from datetime import datetime, timedelta
 
 from services.runtime.database import Conn
 from services.tracker.case import Case
@@ -83,32 +83,46 @@ async def _wake_postponed(conn: Conn, partition: int, now: datetime) -> int:
     return len(rows)
 
 
-async def next_cases(conn: Conn, partition: int, limit: int) -> list[Case]:
-    """The next cases to be looked at, locked, and noted as looked at; fewer than ``limit`` are the last."""
+async def next_cases(
+    conn: Conn, partition: int, now: datetime, settle: timedelta, limit: int
+) -> tuple[list[Case], bool]:
+    """The next cases to be looked at, locked, and noted as looked at; and whether more may be left.
+
+    A case that has not been quiet for ``settle`` is not among them: it is due when it has been, since the rest of its
+    history may be on its way.
+    """
     found: list[Case] = []
-    while len(found) < limit:
+    room = limit
+    while room > 0:
         row = await conn.fetchrow(
             f"SELECT organ, through FROM {SCHEMA}.organ_applied WHERE partition = $1 AND through IS NOT NULL "
             "ORDER BY organ LIMIT 1",
             partition,
         )
         if row is None:
-            break
-        room = limit - len(found)
+            return found, False
         rows = await conn.fetch(LOT, partition, row["organ"], row["through"], room)
-        found += [decode_case(each["body"]) for each in rows]
+        restless = [each["subject"] for each in rows if each["updated_at"] + settle > now]
+        found += [decode_case(each["body"]) for each in rows if each["updated_at"] + settle <= now]
+        if restless:
+            await conn.execute(
+                f"UPDATE {SCHEMA}.cases SET wake_at = least(wake_at, updated_at + $2) WHERE subject = ANY($1::text[])",
+                restless,
+                settle,
+            )
         await conn.execute(
             f"UPDATE {SCHEMA}.organ_applied SET through = $3 WHERE partition = $1 AND organ = $2",
             partition,
             row["organ"],
             rows[-1]["subject"] if len(rows) == room else None,
         )
-    return found
+        room -= len(rows)
+    return found, True
 
 
 LOT = (
-    f"SELECT subject, body FROM {SCHEMA}.cases WHERE partition = $1 AND organ = $2 AND subject > $3 AND {PENDING} "
-    "ORDER BY subject LIMIT $4 FOR UPDATE"
+    f"SELECT subject, body, updated_at FROM {SCHEMA}.cases "
+    f"WHERE partition = $1 AND organ = $2 AND subject > $3 AND {PENDING} ORDER BY subject LIMIT $4 FOR UPDATE"
 )
 """A lot of an organ's cases: read from the index ``cases_pending`` alone, however many cases there are."""
 

@@ -107,7 +107,6 @@ class Tracker:
         async with self._locks[partition]:
             looked = await self._look_at(partition, self._due)
             touched = await self._look_at(partition, self._touched)
-            (self.unfinished.add if touched == SWEEP_CASES else self.unfinished.discard)(partition)
             await self.publish(partition)  # what a crash left unpublished, too
         self.metrics.swept.inc(looked + touched)
         return looked
@@ -125,8 +124,10 @@ class Tracker:
         await looking_over.begin(conn, partition, now, self.world)
         return await store.due_cases(conn, partition, now, limit)
 
-    async def _touched(self, conn: Conn, partition: int, _now: datetime, limit: int) -> list[Case]:
-        return await looking_over.next_cases(conn, partition, limit)
+    async def _touched(self, conn: Conn, partition: int, now: datetime, limit: int) -> list[Case]:
+        cases, more = await looking_over.next_cases(conn, partition, now, self.settle, limit)
+        (self.unfinished.add if more else self.unfinished.discard)(partition)
+        return cases
 
     async def _sweep(self, partition: int, limit: int, pick: Pick) -> int:
         """Cases in one transaction, under the lock that fences a batch's."""

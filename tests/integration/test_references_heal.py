@@ -2,7 +2,7 @@
 
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
-from datetime import UTC, datetime
+from datetime import UTC, datetime, timedelta
 from typing import Any
 
 import httpx
@@ -170,6 +170,34 @@ async def test_what_is_due_does_not_wait_for_a_change_and_a_failure_is_tried_aga
     await settle(tracker)
     assert looks == ["r1"]
     assert (await views(tracker))["r1"].overdue_from is not None
+
+
+async def test_history_that_is_still_being_posted_raises_no_alarm_with_its_organ(pool: Any, log: Log) -> None:
+    clock = ManualClock(datetime(2014, 1, 6, 2, tzinfo=UTC))
+    tracker = empty(pool, log, clock)
+    tracker.settle = timedelta(seconds=10)
+    tracker.world.learn(organ())
+    await tracker.handle(batch([received("r", "2013-03-01", "in-person")]))
+    await settle(tracker)
+    assert [type(e).__name__ for e in told(log, "r")] == ["RequestOpened", "DueDateSet"]
+    await tracker.handle(batch([answered("r", "2013-03-08")], first=1))
+    clock.set(datetime(2014, 1, 6, 2, 1, tzinfo=UTC))
+    await settle(tracker)
+    assert [type(e).__name__ for e in told(log, "r")] == ["RequestOpened", "DueDateSet", "RequestAnswered"]
+
+
+async def test_a_case_that_was_not_quiet_is_looked_at_when_it_is(pool: Any, log: Log) -> None:
+    clock = ManualClock(NOW)
+    tracker = empty(pool, log, clock)
+    tracker.settle = timedelta(seconds=10)
+    tracker.world.learn(organ())
+    await tracker.handle(batch([received("r", "2013-03-01", "in-person")]))
+    tracker.world.learn(organ(calendar="UK"))
+    await settle(tracker)
+    assert (await views(tracker))["r"].calendar[:2] == "CN"
+    clock.set(NOW + timedelta(seconds=11))
+    await settle(tracker)
+    assert (await views(tracker))["r"].calendar[:2] == "UK"
 
 
 async def test_rows_that_the_database_refuses_keep_no_lot_from_its_end(
