@@ -2,7 +2,7 @@
 
 Intake refuses what is wrong. Whoever reads the log passes over what a bare producer put there: such a registration has
 no effect, and the organ stays as it was registered before. Only a wrong parent takes no more with it than itself, since
-no date depends on it (docs/decisions, "A wrong parent stops no case").
+no date depends on it (docs/decisions/0011).
 """
 
 from collections.abc import Collection, Iterable, Mapping

@@ -19,12 +19,16 @@ LATER = datetime(2013, 4, 21, 13, tzinfo=UTC)
 """When it is the same day in both, and no day is ahead of it."""
 PENDING = ("open", "stopped", "unconfirmed", "waiting")
 
+CHANGES = {
+    "statute": ["CN-2019", "IE", "UK", "XX"],
+    "calendar": ["UK", "XX"],
+    "timezone": ["America/New_York"],
+    "parent": ["a"],
+}
 ORGANS = st.builds(
-    lambda code, **data: fact("organ-registered", code, ORGAN | {"code": code} | data),
+    lambda code, change: fact("organ-registered", code, ORGAN | {"code": code} | change),
     st.sampled_from(["a", "b"]),
-    statute=st.sampled_from(["CN", "CN-2019", "IE", "UK", "XX"]),
-    calendar=st.sampled_from(["CN", "UK", "XX"]),
-    timezone=st.sampled_from(["Asia/Shanghai", "America/New_York"]),
+    st.sampled_from([{}] + [{field: value} for field, values in CHANGES.items() for value in values]),
 )
 NOTICES = st.builds(
     lambda calendar, day, number: fact(
@@ -49,9 +53,14 @@ NOTICES = st.builds(
 def request_facts(draw: st.DrawFn) -> list[Any]:
     found = []
     for n in range(draw(st.integers(1, 4))):
-        subject, organ = f"r{n}", draw(st.sampled_from(["a", "b", "nobody"]))
+        subject, organ = f"r{n}", draw(st.sampled_from(["a", "a", "b", "nobody"]))
         channel = draw(st.sampled_from(["in-person", "online"]))
-        posted = received(subject, draw(st.sampled_from(["2013-03-01", "2013-03-29", "2004-03-01"])), channel, organ)
+        posted = received(
+            subject,
+            draw(st.sampled_from(["2013-04-18", "2013-04-18", "2013-03-01", "2013-03-29", "2004-03-01"])),
+            channel,
+            organ,
+        )
         if law := draw(st.sampled_from(["", "", "CN-2008", "XX"])):
             posted["data"]["statute"] = law
         found.append(posted)
@@ -119,12 +128,13 @@ def said(view: View) -> tuple[Any, ...]:
     )
 
 
-@settings(deadline=None, max_examples=300)
-@given(st.data(), st.lists(st.one_of(ORGANS, NOTICES), max_size=8), request_facts())
+@settings(deadline=None, max_examples=200)
+@given(st.data(), st.lists(st.one_of(ORGANS, ORGANS, NOTICES), min_size=1, max_size=8), request_facts())
 def test_the_last_references_hold_for_all_open_cases(
     data: st.DataObject, references: list[Any], facts: list[Any]
 ) -> None:
-    order = data.draw(st.permutations(["reference"] * len(references) + ["fact"] * len(facts) + ["round"] * 3))
+    order = ["reference"] * len(references) + ["fact"] * len(facts) + ["round"] * 3
+    data.draw(st.randoms(use_true_random=True)).shuffle(order)  # drawn permutations are the given order too often
     queues = {"reference": iter(references), "fact": iter(facts)}
     swept = Sweep()
     for what in order:
