@@ -11,11 +11,13 @@ import pytest
 from services.events.codec import decode_case_event
 from services.runtime.clock import ManualClock
 from services.runtime.health import Health
+from services.runtime.registrations import checking
 from services.runtime.web import create_app, new_registry
 from services.statute.profile import profiles
 from services.tracker import api, decide, looking_over, pages, store
 from services.tracker import apply as tracker_apply
 from services.tracker import worker as tracker_worker
+from services.tracker import world as tracker_world
 from services.tracker.looking_over import LOT
 from services.tracker.worker import Tracker
 from services.tracker.world import World
@@ -216,6 +218,30 @@ async def test_rows_that_the_database_refuses_keep_no_lot_from_its_end(
     tracker.world.learn(organ(code="other"))
     await settle(tracker)
     assert (await views(tracker))["r3"].calendar[:2] == "UK"
+
+
+async def test_a_release_that_knows_the_calendar_makes_up_for_one_that_did_not(
+    pool: Any, log: Log, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """The topic has nothing new; only what is known of calendars is other than before."""
+    with monkeypatch.context() as earlier:
+        earlier.setattr(tracker_world, "CHECK", checking({"CN"}, {"UK"}))
+        before = empty(pool, log)
+        before.world.learn(organ())
+        await before.handle(batch([received("r", "2013-03-01", "in-person")]))
+        await settle(before)
+    assert (await views(before))["r"].waiting_for == "organ-registered gz-psb"
+    after = empty(pool, log)
+    after.world.learn(organ())
+    await settle(after)
+    assert (await views(after))["r"].state == "open"
+    # And one that no longer knows it says so, instead of going on with dates that nobody can explain.
+    with monkeypatch.context() as later:
+        later.setattr(tracker_world, "CHECK", checking({"CN"}, {"UK"}))
+        gone = empty(pool, log)
+        gone.world.learn(organ())
+        await settle(gone)
+    assert (await views(gone))["r"].waiting_for == "organ-registered gz-psb"
 
 
 async def test_an_organ_whose_own_facts_came_first_is_one_once_it_is_registered(pool: Any, log: Log) -> None:
