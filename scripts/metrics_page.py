@@ -97,12 +97,13 @@ def _shared(registry: CollectorRegistry, topic: str) -> None:
     pool = SimpleNamespace(get_size=lambda: 1, get_idle_size=lambda: 1, get_max_size=lambda: 8)
     watch(registry, _worker(topic), cast(Any, pool))
     registry.register(DeadLetterCollector(topic, lambda: DeadLetters({})))
-    Reference("", "shixian.reference", Health().part("reference"), registry)
+    Reference("", "shixian.reference", Health().part("reference"), registry, lambda fact: None)
 
 
 def _intake() -> CollectorRegistry:
     registry = new_registry()
     intake_api.Counts(registry)
+    Reference("", "shixian.reference", Health().part("reference"), registry, lambda fact: None)
     return registry
 
 

@@ -89,7 +89,7 @@ def make(
 
 def organs_of(world: World, organ: str) -> list[str]:
     """The organ with all that are under it."""
-    return tree.below(organ, {code: data.parent for code, data in world.organs.items()})
+    return tree.below(organ, world.parents())
 
 
 def _zone(facts: Facts, organ: str) -> ZoneInfo:

@@ -16,6 +16,7 @@ from services.events.codec import FACT_TYPES, type_name
 from services.events.facts import Fact
 from services.events.schema import components, short_name
 from services.intake import reading
+from services.intake.references import References
 from services.intake.writing import Writer
 from services.runtime.problems import ProblemError, described
 from services.runtime.retry import LogUnavailable
@@ -90,7 +91,7 @@ def fact_schemas() -> dict[str, Any]:
     return {"Fact": top, **parts}
 
 
-def handlers(writer: Writer, counts: Counts) -> list[ControllerRouterHandler]:
+def handlers(writer: Writer, references: References, counts: Counts) -> list[ControllerRouterHandler]:
     """The routes of the service."""
 
     @post(
@@ -104,7 +105,10 @@ def handlers(writer: Writer, counts: Counts) -> list[ControllerRouterHandler]:
             408: described("The body came too slowly; nothing was written."),
             413: described("The body is too large, or has too many events; nothing was written."),
             415: described("The content type is none that a fact can be in; nothing was written."),
-            422: described("At least one event is not what the contract says; nothing was written."),
+            422: described(
+                "At least one event is not what the contract says, or names a law, a calendar or a parent that does "
+                "not exist; nothing was written."
+            ),
             503: described("The log can't be reached or does not answer. Send the same call again."),
         },
     )
@@ -117,13 +121,14 @@ def handlers(writer: Writer, counts: Counts) -> list[ControllerRouterHandler]:
         """
         found = await reading.read(request.scope["headers"], await request.body())
         types = [type_name(fact) for fact in found.facts]
-        if found.errors:
-            counts.add(found.refused, "refused")
-            counts.add(types, "unwritten")
-            raise _refusal(found)
         try:
-            await writer.write(found.facts)
+            if not found.malformed:
+                await references.refuse_unknown(found)
+                types = [type_name(fact) for fact in found.facts]
+            if not found.errors:
+                await writer.write(found.facts)
         except LogUnavailable as error:
+            counts.add(found.refused, "refused")
             counts.add(types, "unwritten")
             log.warning("facts_not_written", events=len(types), reason=str(error))
             raise ProblemError(
@@ -132,6 +137,10 @@ def handlers(writer: Writer, counts: Counts) -> list[ControllerRouterHandler]:
                 kind="log-away",
                 headers={"Retry-After": RETRY_AFTER},
             ) from error
+        if found.errors:
+            counts.add(found.refused, "refused")
+            counts.add(types, "unwritten")
+            raise _refusal(found)
         counts.add(types, "accepted")
         return Receipt(len(types), [EventStatus(fact.source, fact.id) for fact in found.facts])
 

@@ -51,6 +51,8 @@ class Reading:
     """What was found in a call: its facts, or what is wrong with it."""
 
     facts: list[Fact] = field(default_factory=list)
+    places: list[int | None] = field(default_factory=list)
+    """Where in the batch each of them stood; None outside a batch."""
     errors: list[FieldProblem] = field(default_factory=list)
     """What is wrong, an entry for each event refused, the first :data:`MAX_ERRORS` of them."""
     refused: list[str] = field(default_factory=list)
@@ -62,6 +64,7 @@ class Reading:
         """Decode one event."""
         try:
             self.facts.append(_fact(raw))
+            self.places.append(index)
         except Refused as refused:
             small = len(raw) <= MAX_EVENT  # else it was not looked into
             self.refuse((small and not_json(raw, _ONE)) or refused, index, _type_of(raw) if small else "")

@@ -1,8 +1,9 @@
 """The reference topic, followed in memory: which organs there are, and which calendars were published.
 
-The topic has one partition and is small, so every service reads it from its beginning at start and follows it from
-then on, without a consumer group. A broker that is away is waited for; a record that can't be read is logged, counted
-and passed over; a topic that no longer holds what was read ends the process, since nothing known is certain then.
+The topic has one partition and is small, so every service reads it from its beginning at start and follows it from then
+on, without a consumer group. A broker that is away is waited for; a record that can't be read, or names a law or
+calendar that this release doesn't know, is logged, counted and passed over; a topic that no longer holds what was read
+ends the process, since nothing known is certain then.
 """
 
 import asyncio
@@ -19,6 +20,7 @@ from services.events.codec import decode_fact
 from services.events.facts import CalendarData, CalendarPublished, OrganData, OrganRegistered, ReferenceFact
 from services.events.refusals import Refused
 from services.runtime.health import Part
+from services.runtime.registrations import Check, tree
 from services.runtime.retry import reason_of
 
 POLL_SECONDS = 0.5
@@ -55,14 +57,21 @@ class KnownCalendar(NamedTuple):
 
 
 class Reference:
-    """Follows the topic while :meth:`run` runs; all of it belongs to one event loop."""
+    """Follows the topic while :meth:`run` runs; all of it belongs to one event loop.
 
-    def __init__(self, bootstrap: str, topic: str, part: Part, registry: CollectorRegistry) -> None:
+    ``check`` says what is wrong with a fact that can be read; one with a fault changes no organ and no calendar here,
+    and is told to those who subscribed all the same, since they count the records.
+    """
+
+    def __init__(self, bootstrap: str, topic: str, part: Part, registry: CollectorRegistry, check: Check) -> None:
         self.part = part
         self.organs: dict[str, KnownOrgan] = {}
+        """In the order of their latest registrations."""
         self.calendars: dict[tuple[str, int], KnownCalendar] = {}
         self.next_offset = 0
         """The offset after the last record read."""
+        self._check = check
+        self._parents: dict[str, str | None] | None = None
         self._facts: list[tuple[ReferenceFact, int]] = []
         self._learners: list[Learn] = []
         self._bootstrap = bootstrap
@@ -73,6 +82,11 @@ class Reference:
         self._unreadable = Counter(
             "shixian_reference_unreadable", "Records of the reference topic that could not be read.", registry=registry
         )
+        self._rejected = Counter(
+            "shixian_reference_rejected",
+            "Records of the reference topic that name a law or a calendar that is unknown, and so have no effect.",
+            registry=registry,
+        )
         known = Gauge("shixian_reference_next_offset", "The offset up to which it was read.", registry=registry)
         known.set_function(lambda: self.next_offset)
 
@@ -81,6 +95,12 @@ class Reference:
         self._learners.append(learn)
         for fact, offset in self._facts:
             learn(fact, offset)
+
+    def parents(self) -> dict[str, str | None]:
+        """Each registered organ's parent that counts; see :func:`services.runtime.registrations.tree`."""
+        if self._parents is None:
+            self._parents = tree((code, known.data.parent) for code, known in self.organs.items())
+        return self._parents
 
     async def catch_up(self) -> None:
         """Return when all that the topic held at the time of the call has been read; waits for a broker that is away.
@@ -181,15 +201,26 @@ class Reference:
         except Refused as refused:
             self._pass_over(record, str(refused))
             return
-        match fact:
-            case OrganRegistered():
-                self.organs[fact.data.code] = KnownOrgan(fact.data, record.offset)
-            case CalendarPublished():
-                self.calendars[fact.data.calendar, fact.data.year] = KnownCalendar(fact.data, record.offset)
-            case _:
-                names = " or ".join(cls.__name__ for cls in get_args(ReferenceFact))
-                self._pass_over(record, f"is a {type(fact).__name__}; expected {names}")
-                return
+        if not isinstance(fact, OrganRegistered | CalendarPublished):
+            names = " or ".join(cls.__name__ for cls in get_args(ReferenceFact))
+            self._pass_over(record, f"is a {type(fact).__name__}; expected {names}")
+            return
+        wrong = self._check(fact)
+        if wrong is not None:
+            self._rejected.inc()
+            log.warning(
+                "reference_record_rejected",
+                topic=self._tp.topic,
+                offset=record.offset,
+                subject=fact.subject,
+                reason=str(Refused(wrong)),
+            )
+        elif isinstance(fact, OrganRegistered):
+            self.organs.pop(fact.data.code, None)
+            self.organs[fact.data.code] = KnownOrgan(fact.data, record.offset)
+            self._parents = None
+        else:
+            self.calendars[fact.data.calendar, fact.data.year] = KnownCalendar(fact.data, record.offset)
         self._facts.append((fact, record.offset))
         for learn in self._learners:
             learn(fact, record.offset)

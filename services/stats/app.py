@@ -16,6 +16,7 @@ from services.runtime.metrics import watch
 from services.runtime.metrics_tables import DeadLetterCollector
 from services.runtime.producer import LogProducer
 from services.runtime.reference import Reference
+from services.runtime.registrations import checking
 from services.runtime.settings import Settings
 from services.runtime.topics import ensure
 from services.runtime.web import create_app, new_registry
@@ -26,13 +27,16 @@ from services.stats.organs import Organs
 from services.stats.snapshot import Snapshots
 from services.stats.store import SCHEMA
 from services.stats.worker import Folder, metrics
+from services.statute.calendars import calendar_ids
+from services.statute.profile import statute_ids
 
 
 @asynccontextmanager
 async def build(settings: Settings, health: Health) -> AsyncIterator[Parts]:
     """The parts of a stats process, closed in the end."""
     registry = new_registry()
-    reference = Reference(settings.bootstrap, settings.reference_topic, health.part("reference"), registry)
+    check = checking(frozenset(statute_ids()), frozenset(calendar_ids()))
+    reference = Reference(settings.bootstrap, settings.reference_topic, health.part("reference"), registry, check)
     organs = Organs(reference, SystemClock(settings.now))
     pool = database.pool(settings.postgres)
     part = health.part("database")

@@ -76,8 +76,13 @@ def handlers(deps: Deps) -> list[ControllerRouterHandler]:
 
     @get("/v1/rejections")
     async def rejections(limit: Annotated[int, Parameter(ge=1, le=MOST)] = 100) -> dict[str, list[dict[str, Any]]]:
-        """The latest facts that were rejected, and records that could not be read, each with the reason."""
-        return await board.rejections(deps.pool, limit)
+        """The latest facts that were rejected, and records that could not be read, each with the reason.
+
+        `reference`: organs and calendars in the log that name a law, a calendar or a parent that does not exist, and so
+        have no effect (a wrong parent alone: the organ counts, without it).
+        """
+        found = await board.rejections(deps.pool, limit)
+        return found | {"reference": [one._asdict() for one in deps.world.rejected(limit)]}
 
     @get("/v1/deadlines.ics", responses={200: ResponseSpec(bytes, media_type="text/calendar", description="The feed.")})
     async def deadlines(organ: str | None = None) -> Response[bytes]:

@@ -27,7 +27,7 @@ from services.tracker.snapshot import Snapshots
 from services.tracker.store import SCHEMA
 from services.tracker.sweeping import Sweeping
 from services.tracker.worker import Tracker
-from services.tracker.world import World
+from services.tracker.world import CHECK, World
 
 
 @asynccontextmanager
@@ -37,7 +37,7 @@ async def build(settings: Settings, health: Health) -> AsyncIterator[Parts]:
     registry = new_registry()
     clock = SystemClock(settings.now)
     world = World()
-    reference = Reference(settings.bootstrap, settings.reference_topic, health.part("reference"), registry)
+    reference = Reference(settings.bootstrap, settings.reference_topic, health.part("reference"), registry, CHECK)
     reference.subscribe(world.learn)
     pool = database.pool(settings.require_postgres())
     producer = LogProducer(settings.bootstrap, health.part("producer"), client_id="shixian-tracker", linger_ms=0)
@@ -71,7 +71,14 @@ async def build(settings: Settings, health: Health) -> AsyncIterator[Parts]:
         await guard.check(settings.bootstrap, settings.cases_topic, pool, history)
         health.part("producer").ok()
 
-    sweeping = Sweeping(tracker.sweep, lambda: worker.owned, health, own, settings.sweep_seconds)
+    sweeping = Sweeping(
+        tracker.sweep,
+        lambda: worker.owned,
+        health,
+        own,
+        settings.sweep_seconds,
+        unfinished=lambda: tracker.unfinished & {tp.partition for tp in worker.owned},
+    )
     deps = api.Deps(pool, world, clock)
     app = create_app("tracker", [*api.handlers(deps), *pages.handlers(deps)], health, registry)
     try:

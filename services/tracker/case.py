@@ -99,6 +99,17 @@ def look(case: Case, world: World, today: date, amended: Amended | None = None) 
     return view, profile
 
 
+def organ_of(case: Case) -> str:
+    """The organ whose registration the case depends on; empty while no request is known.
+
+    A case whose dates can't be told yet has it in its facts alone.
+    """
+    if case.view.organ or case.view.state != "waiting" or case.view.waiting_for in ("", "request-received"):
+        return case.view.organ
+    received = lifecycle.read([lawful(f) for f in amend(case.facts).facts]).received
+    return received.data.organ if received else ""
+
+
 def _bare(draft: Draft, amended: Amended) -> View:
     """What can be said without the law."""
     return View(reviews=lifecycle.reviews(draft), rejected=amended.rejected, flags=tuple(draft.flags))
@@ -110,9 +121,9 @@ def account(case: Case, world: World, today: date, each_day: bool = False) -> li
     organ = world.organs.get(draft.received.data.organ) if draft.received else None
     if draft.received is None or organ is None:
         return []
-    statute, calendar = draft.received.data.statute or organ.statute, world.calendar(organ.calendar)
-    changes = world.changes(organ.calendar)
+    statute = draft.received.data.statute or organ.statute
     try:
+        calendar, changes = world.calendar(organ.calendar), world.changes(organ.calendar)
         lines = explain(draft, statute, calendar, today, changes=changes, each_day=each_day)
     except StatuteError as error:
         return [Line("flag", None, None, str(error), str(error)).plain()]

@@ -283,5 +283,6 @@ async def put_in_place(conn: Conn, settings: Settings, *, equal: bool) -> None:
         await side.carry_over(conn, SCHEMA, REBUILT)
         if not equal:
             await conn.execute(f"DELETE FROM {SIDE}.progress")
-            await conn.execute(f"DELETE FROM {SIDE}.reference_applied")
+            for table in ("reference_applied", "organ_applied", "postponed"):
+                await conn.execute(f"DELETE FROM {SIDE}.{table}")
     await side.swap(conn, SCHEMA)

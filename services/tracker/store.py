@@ -14,7 +14,7 @@ from services.events.facts import TallyRecorded
 from services.events.vocabulary import Ref
 from services.runtime.applying import Unfit
 from services.runtime.database import Conn
-from services.tracker.case import Case
+from services.tracker.case import Case, organ_of
 
 SCHEMA = "tracker"
 RELAY_ROWS = 2000
@@ -111,7 +111,7 @@ def case_row(change: Change, now: datetime) -> Row:
         encode_case(case),
         case.sequence,
         view.state,
-        view.organ,
+        organ_of(case),
         view.received_on,
         view.due_on,
         view.closed_on,
@@ -221,32 +221,4 @@ async def mark_published(conn: Conn, partition: int, through: int) -> None:
         "ON CONFLICT (partition) DO UPDATE SET through = greatest(p.through, excluded.through)",
         partition,
         through,
-    )
-
-
-async def reference_applied(conn: Conn, partition: int) -> int:
-    """How many reference records the cases of a partition have been looked at with."""
-    found: int | None = await conn.fetchval(
-        f"SELECT known FROM {SCHEMA}.reference_applied WHERE partition = $1", partition
-    )
-    return found or 0
-
-
-async def apply_reference(
-    conn: Conn, partition: int, now: datetime, organs: Sequence[str], calendars: Sequence[str], known: int
-) -> None:
-    """Let the clock look at the cases of a partition that new organs or calendars touch; remember ``known``."""
-    await conn.execute(
-        f"UPDATE {SCHEMA}.cases SET wake_at = $2 WHERE partition = $1 AND (waiting_for = ANY($3::text[]) "
-        "OR calendar = ANY($4::text[]) AND state IN ('open', 'stopped', 'unconfirmed'))",
-        partition,
-        now,
-        [f"organ-registered {organ}" for organ in organs],
-        list(calendars),
-    )
-    await conn.execute(
-        f"INSERT INTO {SCHEMA}.reference_applied VALUES ($1, $2) "
-        "ON CONFLICT (partition) DO UPDATE SET known = excluded.known",
-        partition,
-        known,
     )

@@ -33,8 +33,9 @@ from services.runtime.producer import LogProducer
 from services.runtime.retry import LogUnavailable, reason_of
 from services.runtime.settings import Settings
 from services.runtime.transport import Batch
-from services.tracker import apply, store
+from services.tracker import apply, looking_over, store
 from services.tracker.apply import Outcome
+from services.tracker.case import Case
 from services.tracker.limit import Limit
 from services.tracker.metrics import Metrics
 from services.tracker.store import SCHEMA, Appended, Change
@@ -44,6 +45,9 @@ SWEEP_CASES = 500
 POSTPONED = timedelta(hours=1)
 """When the sweep tries again a case that it failed over."""
 _HEADERS = (("content-type", b"application/cloudevents+json"),)
+
+Pick = Callable[[Conn, int, datetime, int], Awaitable[list[Case]]]
+"""Finds and locks the cases of a partition that the clock has to look at: at most so many, as of an instant."""
 
 log = structlog.get_logger(__name__)
 
@@ -77,6 +81,8 @@ class Tracker:
         self.on_dead_letters = on_dead_letters
         self.settle = timedelta(seconds=settings.settle_seconds)
         self.limit = Limit(settings.case_facts)
+        self.unfinished: set[int] = set()
+        """Partitions with cases left that a change of organs or calendars touches."""
         self._locks: defaultdict[int, asyncio.Lock] = defaultdict(asyncio.Lock)
 
     async def handle(self, batch: Batch) -> None:
@@ -116,38 +122,53 @@ class Tracker:
         # 7: the caller acknowledges when this returns.
 
     async def sweep(self, partition: int) -> int:
-        """Let the clock look at what is due on a partition that this process owns; how many cases it looked at."""
+        """Let the clock look at what is due on a partition that this process owns; how many cases it looked at.
+
+        After that comes a lot of what a change of organs or calendars touches; :attr:`unfinished` says where more is
+        left. So neither waits for the end of the other.
+        """
         async with self._locks[partition]:
-            try:
-                looked = await self._sweep(partition, SWEEP_CASES)
-            except Exception as error:
-                if not applying.is_permanent(error):
-                    raise
-                looked = await self._sweep_singly(partition)
+            looked = await self._look_at(partition, self._due)
+            touched = await self._look_at(partition, self._touched)
             await self.publish(partition)  # what a crash left unpublished, too
-        self.metrics.swept.inc(looked)
+        self.metrics.swept.inc(looked + touched)
         return looked
 
-    async def _sweep(self, partition: int, limit: int) -> int:
-        """The longest due cases in one transaction, under the lock that fences a batch's."""
+    async def _look_at(self, partition: int, pick: Pick) -> int:
+        try:
+            return await self._sweep(partition, SWEEP_CASES, pick)
+        except Exception as error:
+            if not applying.is_permanent(error):
+                raise
+            return await self._sweep_singly(partition, pick)
+
+    async def _due(self, conn: Conn, partition: int, now: datetime, limit: int) -> list[Case]:
+        """The longest due cases, after the organs whose cases have to be looked over are noted."""
+        await looking_over.begin(conn, partition, now, self.world)
+        return await store.due_cases(conn, partition, now, limit)
+
+    async def _touched(self, conn: Conn, partition: int, now: datetime, limit: int) -> list[Case]:
+        cases, more = await looking_over.next_cases(conn, partition, now, self.settle, limit)
+        (self.unfinished.add if more else self.unfinished.discard)(partition)
+        return cases
+
+    async def _sweep(self, partition: int, limit: int, pick: Pick) -> int:
+        """Cases in one transaction, under the lock that fences a batch's."""
         async with self.pool.acquire() as conn, conn.transaction():
             await progress.lock(conn, SCHEMA, self.topic, partition)
             now = self.clock.now()
-            applied = await store.reference_applied(conn, partition)
-            if (known := self.world.known) > applied:
-                await store.apply_reference(conn, partition, now, *self.world.since(applied), known)
-            cases = await store.due_cases(conn, partition, now, limit)
+            cases = await pick(conn, partition, now, limit)
             outcome = apply.sweep(cases, self.world, now)
             await self._write(conn, partition, outcome)
-            await self._postpone(conn, outcome.failed, now)
+            await self._postpone(conn, partition, outcome.failed, now)
         self.metrics.detected(outcome.events, outcome.cases, now)
         return len(cases)
 
-    async def _sweep_singly(self, partition: int) -> int:
+    async def _sweep_singly(self, partition: int, pick: Pick) -> int:
         """The same, a case at a time, so that the one whose rows are refused does not keep the others waiting."""
         for looked in range(SWEEP_CASES):
             try:
-                if await self._sweep(partition, 1) == 0:
+                if await self._sweep(partition, 1, pick) == 0:
                     return looked
             except Exception as error:
                 if not applying.is_permanent(error):
@@ -155,14 +176,16 @@ class Tracker:
                 async with self.pool.acquire() as conn, conn.transaction():
                     await progress.lock(conn, SCHEMA, self.topic, partition)
                     now = self.clock.now()
-                    first = await store.due_cases(conn, partition, now, 1)
-                    await self._postpone(conn, {case.subject: reason_of(error) for case in first}, now)
+                    first = await pick(conn, partition, now, 1)
+                    await self._postpone(conn, partition, {case.subject: reason_of(error) for case in first}, now)
         return SWEEP_CASES
 
-    async def _postpone(self, conn: Conn, failed: dict[str, str], now: datetime) -> None:
+    async def _postpone(self, conn: Conn, partition: int, failed: dict[str, str], now: datetime) -> None:
         for subject, reason in failed.items():
             log.error("case_not_swept", subject=subject, reason=reason)
-        await store.postpone(conn, list(failed), now + POSTPONED)
+        if failed:
+            await store.postpone(conn, list(failed), now + POSTPONED)
+            await looking_over.note_postponed(conn, partition, list(failed))
         self.metrics.sweep_failures.inc(len(failed))
 
     async def publish(self, partition: int, written: Sequence[Appended | None] = ()) -> None:

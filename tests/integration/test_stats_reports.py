@@ -254,3 +254,27 @@ def test_every_format_and_several_years(stats: ServiceProcess) -> None:
     assert stats.http.get("/?q=branch&lang=en").text.count("<code>") == 1
     assert "No organ fits" in stats.http.get("/?q=zzz&lang=en").text
     assert report(stats)["as_of"] == "2013-03-22"
+
+
+def test_a_tree_is_as_the_latest_registrations_that_can_hold_make_it(
+    stats: ServiceProcess, env: dict[str, str]
+) -> None:
+    alone, both = total(stats, "1", scope="organ"), total(stats, "1", scope="tree")
+    assert alone < both
+    top, apart = dict(REGISTERED), {k: v for k, v in CHILD.items() if k != "parent"}
+    renamed = apart | {"name": {"zh": "新名", "en": "Renamed"}}
+
+    def shows(name: str, tree: int, *registered: dict[str, Any]) -> None:
+        """With these registered, the home page has that name and the roll-up of ``a`` that number, both at once."""
+        write(env, [], list(registered))
+        eventually(
+            lambda: (name in stats.http.get("/?lang=en").text and total(stats, "1", scope="tree") == tree) or None
+        )
+
+    shows("Renamed", alone, renamed)
+    # What names a law that does not exist changes neither the name nor the tree.
+    shows("Renamed again", alone, CHILD | {"statute": "XX"}, renamed | {"name": {"zh": "又名", "en": "Renamed again"}})
+    shows("Branch", both, CHILD)
+    # Under one another: the later one stands at the top, until the other is registered anew.
+    shows("Branch", alone, top | {"parent": "b"}, CHILD)
+    shows("Branch", both, top)
