@@ -6,6 +6,7 @@ the process ends, and the next start begins at the stored position: nothing was 
 """
 
 import asyncio
+import contextvars
 import time
 from collections.abc import Awaitable, Callable, Collection, Coroutine, Mapping
 from typing import Any
@@ -18,7 +19,7 @@ from mode.supervisors import CrashingSupervisor
 from yarl import URL
 
 from services.events import brokers
-from services.runtime import tracing
+from services.runtime import bounded, tracing
 from services.runtime.batch import Batch, LogHole
 from services.runtime.health import Health
 from services.runtime.lanes import LaneCancelled, Lanes
@@ -137,6 +138,10 @@ class BatchWorker:
         oldest = self._lanes.oldest()
         return self._progressed_at if oldest is None else min(oldest, self._progressed_at)
 
+    def _step(self, tp: TopicPartition) -> None:
+        self._lanes.touch(tp)
+        self._progressed_at = time.monotonic()
+
     def lag(self) -> dict[TopicPartition, int]:
         """How many records of each owned partition are not applied yet, by the last look at the log's ends."""
         return {tp: max(0, self.probe.ends.get(tp, 0) - self.handled.get(tp, 0)) for tp in self.owned}
@@ -188,7 +193,9 @@ class BatchWorker:
                 first_offset=batch.first_offset,
                 records=len(batch.records),
             ):
-                await asyncio.create_task(self._handle(batch), name=name)
+                here = contextvars.copy_context()
+                here.run(bounded.alive.set, lambda: self._step(batch.tp))
+                await asyncio.create_task(self._handle(batch), name=name, context=here)
         except Exception:
             log.exception(
                 "batch_failed",

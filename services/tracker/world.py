@@ -19,7 +19,8 @@ class World:
         self.organs: dict[str, OrganData] = {}
         self._facts: list[tuple[int, ReferenceFact]] = []
         self._notices: dict[str, list[Notice]] = defaultdict(list)
-        self._calendars: dict[str, Calendar] = {}
+        self._calendars: dict[tuple[str, int], Calendar] = {}
+        """By id and number of notices, so that copies can share them."""
         for fact in facts:
             self.learn(fact)
 
@@ -40,9 +41,16 @@ class World:
                         order,
                     )
                 )
-                self._calendars.pop(data.calendar, None)
         self._facts.append((order, fact))
         self.known = order + 1
+
+    def as_known(self) -> "World":
+        """A copy that stays as it is: a thread may decide by it while this one goes on learning."""
+        copy = World()
+        copy.known, copy.organs, copy._facts = self.known, dict(self.organs), self._facts
+        copy._notices = defaultdict(list, {name: list(found) for name, found in self._notices.items()})
+        copy._calendars = self._calendars
+        return copy
 
     def since(self, offset: int) -> tuple[list[str], list[str]]:
         """The organs and the calendars that records from ``offset`` on are about."""
@@ -52,11 +60,12 @@ class World:
 
     def calendar(self, calendar_id: str) -> Calendar:
         """The calendar with everything published so far laid over it. Raises ``UnknownCalendar``."""
-        found = self._calendars.get(calendar_id)
+        notices = self._notices[calendar_id]
+        found = self._calendars.get((calendar_id, len(notices)))
         if found is None:
-            base, notices = shipped(calendar_id), self._notices[calendar_id]
+            base = shipped(calendar_id)
             found = base.with_notices(notices, _version(base.version, notices)) if notices else base
-            self._calendars[calendar_id] = found
+            self._calendars[calendar_id, len(notices)] = found
         return found
 
     def changes(self, calendar_id: str) -> tuple[Earlier, ...]:
