@@ -4,13 +4,18 @@ from collections.abc import Mapping, Sequence
 from http import HTTPStatus
 from typing import Any
 
+import asyncpg
 import msgspec
 import structlog
 from litestar import Request, Response
 from litestar.exceptions import HTTPException, MethodNotAllowedException, NotFoundException
 from litestar.openapi import ResponseSpec
 
+from services.runtime.database import DatabaseAway
+from services.runtime.retry import is_transient, reason_of
+
 MEDIA_TYPE = "application/problem+json"
+RETRY_SECONDS = "5"
 
 log = structlog.get_logger(__name__)
 
@@ -95,7 +100,17 @@ def _problem_of(request: Request[Any, Any, Any], error: Exception) -> ProblemErr
         return ProblemError(405, f"{request.method} is not possible here; allowed: {allowed}", headers=error.headers)
     if isinstance(error, HTTPException) and error.status_code < 500:
         return ProblemError(error.status_code, error.detail, errors=_parameters(error.extra), headers=error.headers)
+    if _database_away(error):
+        detail = f"the database does not answer ({reason_of(error)}); ask again in a moment"
+        return ProblemError(503, detail, kind="database-away", headers={"Retry-After": RETRY_SECONDS})
     return ProblemError(500, "the service failed at this request; its log says how")
+
+
+def _database_away(error: Exception) -> bool:
+    """Whether a handler failed because the database is not there, is frozen, or works on it for too long."""
+    if isinstance(error, asyncpg.PostgresError | asyncpg.InterfaceError | asyncpg.InternalClientError):
+        return isinstance(error, asyncpg.QueryCanceledError) or is_transient(error)
+    return isinstance(error, DatabaseAway | TimeoutError | ConnectionError)
 
 
 def _parameters(extra: object) -> list[FieldProblem]:

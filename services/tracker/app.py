@@ -40,6 +40,8 @@ async def build(settings: Settings, health: Health) -> AsyncIterator[Parts]:
     reference = Reference(settings.bootstrap, settings.reference_topic, health.part("reference"), registry)
     reference.subscribe(world.learn)
     pool = database.pool(settings.require_postgres())
+    postgres = database.DatabaseProbe(settings.require_postgres(), health.part("postgres"))
+    asking = await database.asking(settings.require_postgres(), postgres.part)
     producer = LogProducer(settings.bootstrap, health.part("producer"), client_id="shixian-tracker", linger_ms=0)
     own = metrics(registry)
     letters = Relay(
@@ -72,7 +74,7 @@ async def build(settings: Settings, health: Health) -> AsyncIterator[Parts]:
         health.part("producer").ok()
 
     sweeping = Sweeping(tracker.sweep, lambda: worker.owned, health, own, settings.sweep_seconds)
-    deps = api.Deps(pool, world, clock)
+    deps = api.Deps(asking, world, clock)
     app = create_app("tracker", [*api.handlers(deps), *pages.handlers(deps)], health, registry)
     try:
         yield Parts(
@@ -80,6 +82,7 @@ async def build(settings: Settings, health: Health) -> AsyncIterator[Parts]:
             settings.tracker_port,
             worker,
             {
+                "postgres": postgres.run,
                 "reference": reference.run,
                 "sweep": sweeping.run,
                 "sweep watch": sweeping.watch,
@@ -90,4 +93,5 @@ async def build(settings: Settings, health: Health) -> AsyncIterator[Parts]:
         )
     finally:
         await producer.close()
+        await database.close(asking)
         await database.close(pool)

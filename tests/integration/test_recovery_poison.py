@@ -175,9 +175,11 @@ async def test_records_that_end_the_process_are_found_by_the_starts_after_it(
     schema: str,
     deadly: list[int],
 ) -> None:
+    names = ",".join(f"r{n}" for n in deadly)
+
     async def start() -> int:
         process = await asyncio.create_subprocess_exec(
-            sys.executable, "-m", "tests.integration.poison_process", postgres, schema, ",".join(f"r{n}" for n in deadly),
+            sys.executable, "-m", "tests.integration.poison_process", postgres, schema, names,
             preexec_fn=tie_to_parent(signal.SIGKILL),
         )  # fmt: skip
         return await process.wait()
