@@ -224,9 +224,8 @@ async def _run_worker(worker: BatchWorker, stop: asyncio.Event) -> None:
 
 def _watchdog(worker: BatchWorker, stall_seconds: float) -> Watchdog:
     watchdog = Watchdog(
-        lambda: sum(worker.lag().values()),
-        # Any part's stated reason counts: a batch may wait for its own database, or for the log to take what it writes.
-        lambda: not worker.health.ready()[0],
+        worker.stuck,
+        worker.waiting,
         worker.progressed_at,
         stall_seconds,
     )

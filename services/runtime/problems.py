@@ -101,8 +101,10 @@ def _problem_of(request: Request[Any, Any, Any], error: Exception) -> ProblemErr
     if isinstance(error, HTTPException) and error.status_code < 500:
         return ProblemError(error.status_code, error.detail, errors=_parameters(error.extra), headers=error.headers)
     if _database_away(error):
-        detail = f"the database does not answer ({reason_of(error)}); ask again in a moment"
-        return ProblemError(503, detail, kind="database-away", headers={"Retry-After": RETRY_SECONDS})
+        reason = str(error) if isinstance(error, DatabaseAway) else reason_of(error)
+        return ProblemError(
+            503, f"the database can't be read now: {reason}", kind="not-ready", headers={"Retry-After": RETRY_SECONDS}
+        )
     return ProblemError(500, "the service failed at this request; its log says how")
 
 

@@ -12,7 +12,10 @@ import pytest
 
 from services.runtime.local.postgres import PostgresServer
 from tests.integration.recovery import services
-from tests.support import ServiceProcess, eventually, service
+from tests.support import ServiceProcess, eventually
+
+EXPECTED = {"/v1/requests": httpx.codes.OK, "/v1/annual/gz-psb/2013/organs": httpx.codes.NOT_FOUND}
+"""What is asked of each service, and the answer over an empty database."""
 
 
 @contextmanager
@@ -56,28 +59,18 @@ def test_a_frozen_database_is_told_and_requests_are_refused_until_it_goes_on(
         "SHIXIAN_TOPIC_PREFIX": "frozen.",
         "SHIXIAN_PARTITIONS": "2",
     }
-    asked = {"tracker": "/v1/requests", "stats": "/v1/stats"}
+    asked = dict(zip(("tracker", "stats"), EXPECTED, strict=True))
     with services(env, *asked) as running:
         with frozen(server.pid):
+            # Before the probe knows of it: the statement is sent, or a connection is being made.
+            running[0].http.timeout = httpx.Timeout(60)
+            assert _refused(running[0], asked["tracker"])["type"] == "urn:shixian:problem:not-ready"
             for each, path in zip(running, asked.values(), strict=True):
                 told = eventually(lambda each=each: _refused(each, "/readyz"), 20)  # type: ignore[misc]
                 assert "no answer in" in told["parts"]["postgres"]["reason"]
                 refused = eventually(lambda each=each, path=path: _refused(each, path), 20)  # type: ignore[misc]
-                assert refused["type"] == "urn:shixian:problem:database-away" and "no answer in" in refused["detail"]
+                assert refused["type"] == "urn:shixian:problem:not-ready" and "no answer in" in refused["detail"]
                 assert each.http.get("/healthz").status_code == httpx.codes.OK
         for each, path in zip(running, asked.values(), strict=True):
             each.wait_ready(30)
-            assert each.http.get(path).status_code == httpx.codes.OK
-
-
-def test_a_request_that_was_asking_as_the_database_froze_is_answered_too(kafka: str, server: PostgresServer) -> None:
-    """Before the probe knows: the statement has been sent, or a connection is being made."""
-    env = {"SHIXIAN_KAFKA": kafka, "SHIXIAN_POSTGRES": server.dsn, "SHIXIAN_TOPIC_PREFIX": "frozen2."}
-    with service("tracker", env) as tracker:
-        tracker.wait_ready()
-        assert tracker.http.get("/v1/requests").status_code == httpx.codes.OK
-        tracker.http.timeout = httpx.Timeout(60)
-        with frozen(server.pid):
-            assert _refused(tracker, "/v1/requests")["type"] == "urn:shixian:problem:database-away"
-        tracker.wait_ready(30)
-        assert tracker.http.get("/v1/requests").status_code == httpx.codes.OK
+            assert each.http.get(path).status_code == EXPECTED[path]
