@@ -5,7 +5,7 @@ are here. Three kinds of failure are kept apart:
 
 - transient (a database that is away, a deadlock): raised, and repeated by the caller in place;
 - permanent for a record (the data don't fit the tables, or the service's own logic fails over it, or takes too long):
-  the batch is halved again and again, each half in a transaction of its own and in order, until the one record is
+  the batch is cut up again and again, each part in a transaction of its own and in order, until the one record is
   alone. Tried once more and failing again, it becomes a dead letter in the transaction that passes over it;
 - anything else (a missing table, a hole in the log): raised, and ends the process. Passing over records could not help.
 """
@@ -36,6 +36,9 @@ Effect = Callable[[Conn, list[T], Sequence[Any]], Awaitable[R]]
 
 # Data exceptions (too long, out of range, no such encoding), broken constraints, limits of the program (index rows).
 _PERMANENT_CLASSES = ("22", "23", "54")
+
+SLOW_PARTS = 16
+"""Into how many parts what took too long is cut: each that is still too long costs the whole time limit again."""
 
 log = structlog.get_logger(__name__)
 
@@ -149,8 +152,9 @@ async def apply(
             if not inside or not is_permanent(error):
                 raise
             if high - low > 1:
-                middle = (low + high) // 2
-                todo += [(middle, high), (low, middle)]
+                parts = SLOW_PARTS if isinstance(error.__cause__, bounded.TookTooLong) else 2
+                step = -(-(high - low) // parts)
+                todo += [(edge, min(edge + step, high)) for edge in range(low, high, step)][::-1]
             elif first not in tried:
                 tried.add(first)  # another worker's row may have been in the way; it isn't the second time
                 todo.append((low, high))

@@ -19,7 +19,7 @@ import asyncpg
 import structlog
 from aiokafka import TopicPartition
 
-from services.runtime import applying, dead_letters, progress, tracing
+from services.runtime import applying, bounded, dead_letters, progress, tracing
 from services.runtime.batch import Batch
 from services.runtime.database import Pool
 from services.runtime.retry import is_transient, reason_of
@@ -28,6 +28,7 @@ TOGETHER = 2
 """So often a batch is tried as a whole, each time ending the process; then record by record."""
 ALONE = 2
 """So often a record is tried alone."""
+ALIVE_SECONDS = 5.0
 
 log = structlog.get_logger(__name__)
 
@@ -42,13 +43,15 @@ class Attempts:
         """How many notes a partition had when this process made its own."""
         self._proven: set[TopicPartition] = set()
         self._in_hand = 0
+        """How many pieces of work run; -1: a record, alone."""
+        self._wanted = 0
         self._turn = asyncio.Condition()
 
     @asynccontextmanager
     async def beside_others(self) -> AsyncIterator[None]:
         """Around whatever may run at the same time as other work, but not while a record is tried alone."""
         async with self._turn:
-            await self._turn.wait_for(lambda: self._in_hand >= 0)
+            await self._wait(lambda: self._in_hand >= 0 and not self._wanted)
             self._in_hand += 1
         try:
             yield
@@ -59,13 +62,24 @@ class Attempts:
     @asynccontextmanager
     async def _all_alone(self) -> AsyncIterator[None]:
         async with self._turn:
-            await self._turn.wait_for(lambda: self._in_hand == 0)
+            self._wanted += 1  # whoever comes now comes after it
+            try:
+                await self._wait(lambda: self._in_hand == 0)
+            finally:
+                self._wanted -= 1
             self._in_hand = -1
         try:
             yield
         finally:
             self._in_hand = 0
             await self._tell()
+
+    async def _wait(self, free: Callable[[], bool]) -> None:
+        while not free():
+            try:
+                await asyncio.wait_for(self._turn.wait(), ALIVE_SECONDS)
+            except TimeoutError:
+                bounded.alive.get()()  # if what is in hand is stuck, that is seen where it is in hand
 
     async def _tell(self) -> None:
         async with self._turn:

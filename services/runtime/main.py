@@ -31,6 +31,9 @@ from services.runtime.watchdog import EXIT_FAILED, STALL_SECONDS, Watchdog, dead
 from services.runtime.worker import BatchWorker
 
 LOOK_SECONDS = 3.0
+SWITCH_SECONDS = 0.001
+"""How soon a thread that reckons lets the loop have a turn; Python's own 0.005 would be added to every step of a
+request, several times over."""
 COLLECTOR = (50_000, 20, 50)
 """When Python's collector of cycles looks: a batch makes many objects and hardly a cycle."""
 
@@ -196,6 +199,7 @@ async def _work(parts: Parts, stop: asyncio.Event) -> None:
     gc.collect()
     gc.freeze()
     gc.set_threshold(*COLLECTOR)
+    sys.setswitchinterval(SWITCH_SECONDS)
     try:
         async with asyncio.TaskGroup() as group:
             for task_name, task in parts.tasks.items():

@@ -42,6 +42,7 @@ SWEEP_CASES = 500
 POSTPONED = timedelta(hours=1)
 """When the sweep tries again a case that it failed over."""
 ROUND_SECONDS = 10.0
+BUSY_SECONDS = 2.0
 _HEADERS = (("content-type", b"application/cloudevents+json"),)
 
 log = structlog.get_logger(__name__)
@@ -101,15 +102,29 @@ class Tracker:
             self.on_dead_letters()
 
     async def sweep(self, partition: int) -> int:
-        """Let the clock look at what is due on a partition that this process owns; how many cases it looked at."""
-        async with self.attempts.beside_others(), self._locks[partition]:
+        """Let the clock look at what is due on a partition that this process owns; how many cases it looked at.
+
+        0 while a batch of the partition is in hand for long: the others must not wait for that, and have their dates.
+        """
+        async with self.attempts.beside_others():  # before the lock, as a batch does
             try:
-                looked = await self._sweep(partition, SWEEP_CASES)
-            except Exception as error:
-                if not applying.is_permanent(error):
-                    raise
-                looked = await self._sweep_singly(partition)
-            await self.publish(partition)  # what a crash left unpublished, too
+                await asyncio.wait_for(self._locks[partition].acquire(), BUSY_SECONDS)
+            except TimeoutError:
+                log.info("partition_not_swept", partition=partition, reason="a batch is in hand for long")
+                return 0
+            try:
+                return await self._swept(partition)
+            finally:
+                self._locks[partition].release()
+
+    async def _swept(self, partition: int) -> int:
+        try:
+            looked = await self._sweep(partition, SWEEP_CASES)
+        except Exception as error:
+            if not applying.is_permanent(error):
+                raise
+            looked = await self._sweep_singly(partition)
+        await self.publish(partition)  # what a crash left unpublished, too
         self.metrics.swept.inc(looked)
         return looked
 
