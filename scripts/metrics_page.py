@@ -86,6 +86,7 @@ def _worker(topic: str) -> Any:
         lag=lambda: {tp: 0},
         handled={tp: 0},
         written_at={},
+        damaged={},
         batches=0,
         records=0,
         stall_limit=0.0,

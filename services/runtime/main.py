@@ -33,6 +33,9 @@ from services.runtime.watchdog import EXIT_FAILED, STALL_SECONDS, Watchdog, dead
 from services.runtime.worker import BatchWorker
 
 LOOK_SECONDS = 3.0
+SWITCH_SECONDS = 0.001
+"""How soon a thread that reckons lets the loop have a turn; Python's own 0.005 would be added to every step of a
+request, several times over."""
 COLLECTOR = (50_000, 20, 50)
 """When Python's collector of cycles looks: a batch makes many objects and hardly a cycle."""
 
@@ -218,6 +221,7 @@ async def _work(parts: Parts, stop: asyncio.Event) -> None:
     gc.collect()
     gc.freeze()
     gc.set_threshold(*COLLECTOR)
+    sys.setswitchinterval(SWITCH_SECONDS)
     try:
         async with asyncio.TaskGroup() as group:
             for task_name, task in parts.tasks.items():
@@ -246,9 +250,8 @@ async def _run_worker(worker: BatchWorker, stop: asyncio.Event) -> None:
 
 def _watchdog(worker: BatchWorker, stall_seconds: float) -> Watchdog:
     watchdog = Watchdog(
-        lambda: sum(worker.lag().values()),
-        # Any part's stated reason counts: a batch may wait for its own database, or for the log to take what it writes.
-        lambda: not worker.health.ready()[0],
+        worker.stuck,
+        worker.waiting,
         worker.progressed_at,
         stall_seconds,
     )

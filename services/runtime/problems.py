@@ -12,6 +12,9 @@ from litestar import Request, Response
 from litestar.exceptions import HTTPException, MethodNotAllowedException, NotFoundException
 from litestar.openapi import ResponseSpec
 
+from services.runtime.database import DatabaseAway
+from services.runtime.retry import is_transient, reason_of
+
 MEDIA_TYPE = "application/problem+json"
 RETRY_AFTER = "5"
 """What a 503 tells the client to wait, in seconds."""
@@ -129,7 +132,19 @@ def _problem_of(scope: Mapping[str, Any], error: Exception) -> ProblemError:
         return ProblemError(405, f"{scope['method']} is not possible here; allowed: {allowed}", headers=error.headers)
     if isinstance(error, HTTPException) and error.status_code < 500:
         return ProblemError(error.status_code, error.detail, errors=_parameters(error.extra), headers=error.headers)
+    if _database_away(error):
+        reason = str(error) if isinstance(error, DatabaseAway) else reason_of(error)
+        return ProblemError(
+            503, f"the database can't be read now: {reason}", kind="not-ready", headers={"Retry-After": RETRY_AFTER}
+        )
     return ProblemError(500, "the service failed at this request; its log says how")
+
+
+def _database_away(error: Exception) -> bool:
+    """Whether a handler failed because the database is not there, is frozen, or works on it for too long."""
+    if isinstance(error, asyncpg.PostgresError | asyncpg.InterfaceError | asyncpg.InternalClientError):
+        return isinstance(error, asyncpg.QueryCanceledError) or is_transient(error)
+    return isinstance(error, DatabaseAway | TimeoutError | ConnectionError)
 
 
 def _parameters(extra: object) -> list[FieldProblem]:

@@ -39,6 +39,8 @@ async def build(settings: Settings, health: Health) -> AsyncIterator[Parts]:
     reference = Reference(settings.bootstrap, settings.reference_topic, health.part("reference"), registry, check)
     organs = Organs(reference, SystemClock(settings.now))
     pool = database.pool(settings.postgres)
+    postgres = database.DatabaseProbe(settings.postgres, health.part("postgres"))
+    asking = await database.asking(settings.postgres, postgres.part)
     part = health.part("database")
     snapshots = Snapshots(pool, part)
     YearCollector(lambda: snapshots.latest, organs).register(registry)
@@ -70,7 +72,7 @@ async def build(settings: Settings, health: Health) -> AsyncIterator[Parts]:
 
     app = create_app(
         "stats",
-        api.handlers(api.Deps(pool, part, organs, snapshots, settings.tracker_address)),
+        api.handlers(api.Deps(asking, part, organs, snapshots, settings.tracker_address)),
         health,
         registry,
         description="Counts what the tracker decided, and prints annual reports.",
@@ -81,6 +83,7 @@ async def build(settings: Settings, health: Health) -> AsyncIterator[Parts]:
             settings.stats_port,
             worker,
             {
+                "postgres": postgres.run,
                 "reference": reference.run,
                 "snapshots": snapshots.run,
                 "dead letters": letters.run,
@@ -90,4 +93,5 @@ async def build(settings: Settings, health: Health) -> AsyncIterator[Parts]:
         )
     finally:
         await producer.close()
+        await database.close(asking)
         await database.close(pool)

@@ -40,6 +40,8 @@ async def build(settings: Settings, health: Health) -> AsyncIterator[Parts]:
     reference = Reference(settings.bootstrap, settings.reference_topic, health.part("reference"), registry, CHECK)
     reference.subscribe(world.learn)
     pool = database.pool(settings.require_postgres())
+    postgres = database.DatabaseProbe(settings.require_postgres(), health.part("postgres"))
+    asking = await database.asking(settings.require_postgres(), postgres.part)
     producer = LogProducer(settings.bootstrap, health.part("producer"), client_id="shixian-tracker", linger_ms=0)
     own = metrics(registry)
     letters = Relay(
@@ -79,7 +81,7 @@ async def build(settings: Settings, health: Health) -> AsyncIterator[Parts]:
         settings.sweep_seconds,
         unfinished=lambda: tracker.unfinished & {tp.partition for tp in worker.owned},
     )
-    deps = api.Deps(pool, world, clock)
+    deps = api.Deps(asking, world, clock)
     app = create_app("tracker", [*api.handlers(deps), *pages.handlers(deps)], health, registry)
     try:
         yield Parts(
@@ -87,6 +89,7 @@ async def build(settings: Settings, health: Health) -> AsyncIterator[Parts]:
             settings.tracker_port,
             worker,
             {
+                "postgres": postgres.run,
                 "reference": reference.run,
                 "sweep": sweeping.run,
                 "sweep watch": sweeping.watch,
@@ -97,4 +100,5 @@ async def build(settings: Settings, health: Health) -> AsyncIterator[Parts]:
         )
     finally:
         await producer.close()
+        await database.close(asking)
         await database.close(pool)

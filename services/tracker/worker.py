@@ -25,12 +25,13 @@ from aiokafka.errors import MessageSizeTooLargeError
 
 from services.events.facts import RequestFact
 from services.runtime import applying, dead_letters, progress, tracing
-from services.runtime.applying import blame
+from services.runtime.applying import reckoned
+from services.runtime.attempts import Attempts
 from services.runtime.clock import Clock
 from services.runtime.database import Conn, Pool
 from services.runtime.dead_letters import DeadLetter
 from services.runtime.producer import LogProducer
-from services.runtime.retry import LogUnavailable, reason_of
+from services.runtime.retry import LogUnavailable
 from services.runtime.settings import Settings
 from services.runtime.transport import Batch
 from services.tracker import apply, looking_over, store
@@ -44,6 +45,8 @@ from services.tracker.world import World
 SWEEP_CASES = 500
 POSTPONED = timedelta(hours=1)
 """When the sweep tries again a case that it failed over."""
+ROUND_SECONDS = 10.0
+BUSY_SECONDS = 2.0
 _HEADERS = (("content-type", b"application/cloudevents+json"),)
 
 Pick = Callable[[Conn, int, datetime, int], Awaitable[list[Case]]]
@@ -79,6 +82,7 @@ class Tracker:
         self.topic, self.cases_topic = settings.facts_topic, settings.cases_topic
         self.metrics = metrics
         self.on_dead_letters = on_dead_letters
+        self.attempts = Attempts(pool, SCHEMA, lambda: self._told(1))
         self.settle = timedelta(seconds=settings.settle_seconds)
         self.limit = Limit(settings.case_facts)
         self.unfinished: set[int] = set()
@@ -87,8 +91,11 @@ class Tracker:
 
     async def handle(self, batch: Batch) -> None:
         """One batch, steps 1 to 7. Raises what :func:`services.runtime.applying.apply` and the log raise."""
+        await self.attempts.through(batch, self._handle)
+
+    async def _handle(self, batch: Batch) -> None:
         began = time.perf_counter()
-        facts, spoilt = applying.decoded(batch.records, apply.read)  # 1
+        facts, spoilt = await applying.read(batch.records, apply.read)  # 1
         if apply.unknown_organs((fact for _, fact in facts), self.world):
             await self.catch_up()
 
@@ -96,24 +103,21 @@ class Tracker:
 
         async def decide(conn: Conn, fresh: list[RequestFact], records: Sequence[Any]) -> Written:
             cases = await store.load_cases(conn, {fact.subject for fact in fresh})  # 3
-            with blame():
-                refs = apply.tally_refs(fresh, cases)
+            refs = await reckoned(lambda: apply.tally_refs(fresh, cases))
             tallies = await store.load_tallies(conn, refs)
-            with blame():
-                outcome = apply.run(fresh, cases, tallies, self.world, self.clock.now(), self.limit)  # 4
+            world, now = self.world.as_known(), self.clock.now()
+            outcome = await reckoned(lambda: apply.run(fresh, cases, tallies, world, now, self.limit))  # 4
             refused = {offsets[id(fresh[place])]: reason for place, reason in outcome.refused}
             letters = [
                 dead_letters.of(record, refused[record.offset]) for record in records if record.offset in refused
             ]
             await dead_letters.record(conn, SCHEMA, letters)
-            return Written(await self._write(conn, batch.partition, outcome), letters)  # 5
+            return Written(await self._write(conn, batch.partition, outcome, world), letters)  # 5
 
         async with self._locks[batch.partition]:
             done = await applying.apply(self.pool, SCHEMA, batch, facts, spoilt, decide)  # 2 to 5
             refused = [letter for written in done.results for letter in written.refused]
-            if done.letters or refused:
-                self.metrics.dead_letters.inc(len(done.letters) + len(refused))
-                self.on_dead_letters()
+            self._told(len(done.letters) + len(refused))
             if refused:
                 log.warning("facts_beyond_limit", count=len(refused), key=refused[0].key, reason=refused[0].reason)
             await self.publish(batch.partition, [written.appended for written in done.results])  # 6
@@ -121,16 +125,30 @@ class Tracker:
         self.metrics.batch_seconds.observe(time.perf_counter() - began)
         # 7: the caller acknowledges when this returns.
 
+    def _told(self, letters: int) -> None:
+        if letters:
+            self.metrics.dead_letters.inc(letters)
+            self.on_dead_letters()
+
     async def sweep(self, partition: int) -> int:
         """Let the clock look at what is due on a partition that this process owns; how many cases it looked at.
 
         After that comes a lot of what a change of organs or calendars touches; :attr:`unfinished` says where more is
-        left. So neither waits for the end of the other.
+        left. So neither waits for the end of the other. 0 while a batch of the partition is in hand for long: the
+        others must not wait for that, and have their dates.
         """
-        async with self._locks[partition]:
-            looked = await self._look_at(partition, self._due)
-            touched = await self._look_at(partition, self._touched)
-            await self.publish(partition)  # what a crash left unpublished, too
+        async with self.attempts.beside_others():  # before the lock, as a batch does
+            try:
+                await asyncio.wait_for(self._locks[partition].acquire(), BUSY_SECONDS)
+            except TimeoutError:
+                log.info("partition_not_swept", partition=partition, reason="a batch is in hand for long")
+                return 0
+            try:
+                looked = await self._look_at(partition, self._due)
+                touched = await self._look_at(partition, self._touched)
+                await self.publish(partition)  # what a crash left unpublished, too
+            finally:
+                self._locks[partition].release()
         self.metrics.swept.inc(looked + touched)
         return looked
 
@@ -158,15 +176,22 @@ class Tracker:
             await progress.lock(conn, SCHEMA, self.topic, partition)
             now = self.clock.now()
             cases = await pick(conn, partition, now, limit)
-            outcome = apply.sweep(cases, self.world, now)
-            await self._write(conn, partition, outcome)
+            world = self.world.as_known()
+            outcome = await reckoned(lambda: apply.sweep(cases, world, now))
+            await self._write(conn, partition, outcome, world)
             await self._postpone(conn, partition, outcome.failed, now)
         self.metrics.detected(outcome.events, outcome.cases, now)
         return len(cases)
 
     async def _sweep_singly(self, partition: int, pick: Pick) -> int:
-        """The same, a case at a time, so that the one whose rows are refused does not keep the others waiting."""
+        """The same, a case at a time, so that the one whose rows are refused does not keep the others waiting.
+
+        After some time it is called a round, however few cases that were: who waits for it sees that it goes on.
+        """
+        enough = time.monotonic() + ROUND_SECONDS
         for looked in range(SWEEP_CASES):
+            if time.monotonic() > enough:
+                return SWEEP_CASES
             try:
                 if await self._sweep(partition, 1, pick) == 0:
                     return looked
@@ -177,7 +202,8 @@ class Tracker:
                     await progress.lock(conn, SCHEMA, self.topic, partition)
                     now = self.clock.now()
                     first = await pick(conn, partition, now, 1)
-                    await self._postpone(conn, partition, {case.subject: reason_of(error) for case in first}, now)
+                    why = applying.why(error)
+                    await self._postpone(conn, partition, {case.subject: why for case in first}, now)
         return SWEEP_CASES
 
     async def _postpone(self, conn: Conn, partition: int, failed: dict[str, str], now: datetime) -> None:
@@ -224,17 +250,19 @@ class Tracker:
                 f"{self.cases_topic} refuses an event of up to {largest} bytes: raise its max.message.bytes"
             ) from error
 
-    async def _write(self, conn: Conn, partition: int, outcome: Outcome) -> Appended | None:
+    async def _write(self, conn: Conn, partition: int, outcome: Outcome, world: World) -> Appended | None:
         now = self.clock.now()
-        with blame():
+
+        def rows() -> tuple[list[Any], list[Any]]:
             cases = [
                 store.case_row(
-                    Change(case, partition, apply.wake_at(case, outcome.looks[subject], self.world, now, self.settle)),
-                    now,
+                    Change(case, partition, apply.wake_at(case, outcome.looks[subject], world, now, self.settle)), now
                 )
                 for subject, case in outcome.cases.items()
             ]
-            events = [store.event_row(partition, event) for event in outcome.events]
+            return cases, [store.event_row(partition, event) for event in outcome.events]
+
+        cases, events = await reckoned(rows)
         await store.save_cases(conn, cases)
         await store.save_tallies(conn, outcome.tallies)
         appended = await store.append_events(conn, partition, events)

@@ -43,9 +43,11 @@ class World:
         self._registered: dict[str, tuple[int, OrganRegistered]] = {}
         self._rejected: deque[Rejected] = deque(maxlen=REJECTED)
         self._notices: dict[str, list[Notice]] = defaultdict(list)
-        self._calendars: dict[str, Calendar] = {}
+        self._calendars: dict[tuple[str, int], Calendar] = {}
+        """By id and number of notices, so that copies can share them."""
         self._terms: dict[str, str] | None = None
         self._stamp = ""
+        self._copy: World | None = None
         for fact in facts:
             self.learn(fact)
 
@@ -73,7 +75,16 @@ class World:
                         order,
                     )
                 )
-                self._calendars.pop(data.calendar, None)
+
+    def as_known(self) -> "World":
+        """A copy that stays as it is: a thread may decide by it while this one goes on learning."""
+        if self._copy is None or self._copy.known != self.known:
+            copy = World()
+            copy.known, copy.organs = self.known, dict(self.organs)
+            copy._notices = defaultdict(list, {name: list(found) for name, found in self._notices.items()})
+            copy._calendars = self._calendars
+            self._copy = copy
+        return self._copy
 
     def terms(self) -> dict[str, str]:
         """What the dates of each organ's requests depend on, as a text that is another whenever that is.
@@ -123,11 +134,12 @@ class World:
 
     def calendar(self, calendar_id: str) -> Calendar:
         """The calendar with everything published so far laid over it. Raises ``UnknownCalendar``."""
-        found = self._calendars.get(calendar_id)
+        notices = self._notices[calendar_id]
+        found = self._calendars.get((calendar_id, len(notices)))
         if found is None:
-            base, notices = shipped(calendar_id), self._notices[calendar_id]
+            base = shipped(calendar_id)
             found = base.with_notices(notices, _version(base.version, notices)) if notices else base
-            self._calendars[calendar_id] = found
+            self._calendars[calendar_id, len(notices)] = found
         return found
 
     def changes(self, calendar_id: str) -> tuple[Earlier, ...]:
