@@ -1,0 +1,180 @@
+"""The tracker's lists over many requests: exact statuses, every page from an index, whatever it is narrowed by."""
+
+from collections.abc import AsyncIterator
+from datetime import UTC, date, datetime, timedelta
+from importlib.resources import files
+from itertools import product
+from typing import Any
+
+import asyncpg
+import msgspec
+import pytest
+
+from services.events.facts import OrganData, OrganRegistered
+from services.events.vocabulary import Label
+from services.runtime.migrations import migrate
+from services.runtime.offload import Offload
+from services.statute.status import status
+from services.statute.view import View
+from services.tracker import board, listing, rejections
+from services.tracker.board import Query
+from services.tracker.case import Case
+from services.tracker.listing import STATES, Today
+from services.tracker.rejections import About
+from services.tracker.snapshot import OPEN, UNPUBLISHED, WAITING
+from services.tracker.store import encode_case
+from services.tracker.world import World
+from tests.plans import explained, full_scans, generic, looked_at, pretend_large
+
+ZONES = {"gz": "Asia/Shanghai", "sz": "Asia/Shanghai", "hi": "Pacific/Honolulu", "ki": "Pacific/Kiritimati"}
+CASES = 8_000
+NOW = datetime(2025, 3, 10, 10, 30, tzinfo=UTC)  # the 10th, the 11th in Kiritimati, the 9th (or 10th) in Honolulu
+TODAY = date(2025, 3, 10)
+LETTERS = 2_000
+LIMIT = 50
+
+
+def world() -> World:
+    known = World()
+    for code, zone in ZONES.items():
+        data = OrganData(code=code, name=Label(code, code), timezone=zone, calendar="CN", statute="CN")
+        known.learn(OrganRegistered(specversion="1.0", id=code, source="t", subject=code, data=data))
+    return known
+
+
+def row(n: int) -> tuple[Any, ...]:
+    """One of many requests; of each state, zone and day some, and half of the open ones overdue."""
+    organ, state = sorted(ZONES)[n % 4], (*STATES, "open", "open", "organ")[n // 4 % 10]
+    # A prime, so that days go round with everything else.
+    due_on = None if state in ("waiting", "unconfirmed") or n % 7 == 0 else TODAY + timedelta(days=n % 41 - 20)
+    waiting_for = "request-received" if state == "waiting" and n % 3 else ""
+    view = View(state=state, organ=organ, due_on=due_on, waiting_for=waiting_for, statute="CN-2019")
+    case = Case(subject=f"r{n * 7919 % CASES:05}", view=view)
+    return (case.subject, n % 12, encode_case(case), n, state, organ, due_on, waiting_for, "CN", NOW)
+
+
+ROWS = [row(n) for n in range(CASES)]
+
+
+def body(n: int) -> bytes:
+    cause = {"source": f"s{n % 50}", "id": str(n)}
+    data: dict[str, Any] = {"cause": cause, "reason": "no", "fact": {"data": {"organ": sorted(ZONES)[n % 4]}}}
+    return msgspec.json.encode({"type": "org.shixian.fact-rejected.v1", "data": data})
+
+
+@pytest.fixture
+async def pool(postgres: str) -> AsyncIterator[Any]:
+    async with asyncpg.create_pool(postgres, min_size=1, max_size=4) as made:
+        async with made.acquire() as conn:
+            await migrate(conn, "tracker", files("services.tracker") / "migrations")  # type: ignore[arg-type]  # lent
+            names = ("subject", "partition", "body", "sequence", "state", "organ", "due_on", "waiting_for", "calendar")
+            await conn.copy_records_to_table(
+                "cases", schema_name="tracker", columns=(*names, "updated_at"), records=ROWS
+            )
+            await conn.copy_records_to_table(
+                "events",
+                schema_name="tracker",
+                columns=("partition", "subject", "sequence", "name", "body"),
+                records=[
+                    (n % 12, f"r{n // 20:05}", n % 20, "fact-rejected" if n % 4 == 0 else "clock-stopped", body(n))
+                    for n in range(CASES)
+                ],
+            )
+            await conn.copy_records_to_table(
+                "dead_letter",
+                schema_name="tracker",
+                columns=("topic", "partition", "offset", "value", "reason", "recorded_at", "subject", "source"),
+                records=[
+                    ("t.facts", n % 12, n, b"x" * 100, "$.data: no", NOW, f"r{n:05}", f"s{n % 50}")
+                    for n in range(LETTERS)
+                ],
+            )
+            await pretend_large(conn, "tracker", ("cases", "events", "dead_letter"))
+        yield made
+
+
+def expected(query: Query) -> list[str]:
+    """By the statute's own function, over all rows."""
+    today, found = Today(world(), NOW), []
+    for n in range(CASES):
+        subject, _, _, _, state, organ, due_on, waiting_for, *_ = ROWS[n]
+        if state == "organ" or (state == "waiting" and not waiting_for) or query.organ not in (None, organ):
+            continue
+        stands = status(View(state=state, due_on=due_on), today.of(organ))
+        fits = query.status in (None, stands) or (query.status == "unfinished" and state in listing.UNFINISHED)
+        first, last = query.due_from or date.min, query.due_through or date.max
+        dated = due_on is not None or (query.due_from is None and query.due_through is None)
+        if fits and dated and first <= (due_on or date.max) <= last:
+            found.append((due_on or date.max, subject))
+    return [subject for _, subject in sorted(found)]
+
+
+STATUSES = (None, "unfinished", *board.STATUSES)
+
+
+async def test_every_status_is_exact_in_pages_without_gap_or_overlap(pool: Any) -> None:
+    known, offload = world(), Offload()
+    assert {Today(known, NOW).of(code) for code in ZONES} == {TODAY, TODAY + timedelta(1)}
+    edge = NOW - timedelta(hours=2)
+    assert len({Today(known, edge).of(code) for code in ZONES}) == 2
+    for one, organ in product(STATUSES, (None, "hi")):
+        query = Query(one, organ, limit=400)  # type: ignore[arg-type]  # a status is one of them
+        found: list[str] = []
+        while True:
+            page = await board.requests(pool, offload, query, known, NOW)
+            assert all(one in (None, "unfinished", item.status) for item in page.requests)
+            found += [item.id for item in page.requests]
+            if page.next is None:
+                break
+            query = Query(one, organ, limit=400, cursor=page.next)  # type: ignore[arg-type]
+        assert found == expected(query), (one, organ)
+        assert found or one == "retracted" or organ
+
+
+async def test_every_list_is_read_from_an_index_and_no_further_than_its_page(pool: Any) -> None:
+    today = Today(world(), NOW)
+    assert today.others, "all of the SQL is to be seen"
+    cursors = (None, listing.cursor_after(TODAY - timedelta(days=3), "r00100"), listing.cursor_after(None, "r00100"))
+    windows = ((None, None), (TODAY - timedelta(days=2), None), (None, TODAY), (TODAY, TODAY + timedelta(days=2)))
+    unlike = sum(1 for row in ROWS if row[4] == "open" and row[6] in (TODAY, TODAY + timedelta(days=1)))
+    async with pool.acquire() as conn:
+        for one, organ, (first, last), cursor in product(STATUSES, (None, "gz"), windows, cursors):
+            query = Query(one, organ, first, last, LIMIT, cursor)  # type: ignore[arg-type]
+            sql, values = listing.page(query, today)
+            nodes = await explained(conn, sql, values)
+            parts = sql.count("UNION ALL") + 1
+            what = (one, organ, first, last, cursor)
+            assert full_scans(nodes) == [] == full_scans(await generic(conn, sql, values)), what
+            # Only of the days that are today somewhere more is looked at than is shown.
+            spare = unlike if organ is None and one in ("overdue", "due-today", "open") else 0
+            assert looked_at(nodes) <= parts * (LIMIT + 1) + spare, what
+            sorts = [n for n in nodes if n["Node Type"] in ("Sort", "Incremental Sort")]
+            assert all(n["Actual Rows"] <= parts * (LIMIT + 1) for n in sorts), what
+
+
+async def test_histories_rejections_and_dead_letters_are_read_from_indexes(pool: Any) -> None:
+    given = list(product((None, "s1"), (None, "gz"), (None, "r00007")))
+    async with pool.acquire() as conn:
+        for source, organ, subject in given:
+            for build in (rejections.rejected, rejections.letters):
+                sql, values = build(About(source, organ, subject), LIMIT)
+                nodes = await explained(conn, sql, values)
+                assert full_scans(nodes) == [] == full_scans(await generic(conn, sql, values)), (
+                    build,
+                    source,
+                    organ,
+                    subject,
+                )
+                assert looked_at(nodes) <= 2 * LIMIT, (build, source, organ, subject)
+        found = await rejections.latest(pool, Offload(), About("s4", "gz"), 1000)
+        wanted = [body(n) for n in range(CASES) if n % 4 == 0 and n % 50 == 4 and sorted(ZONES)[n % 4] == "gz"]
+        assert [bytes(raw) for raw in found.rejected] == wanted[::-1]
+        assert [
+            letter.source for letter in (await rejections.latest(pool, Offload(), About("s1"), 3)).dead_letters
+        ] == ["s1"] * 3
+        one, latest = board.HISTORY.format(order=""), board.HISTORY.format(order="DESC")
+        for sql, given_ in ((one, ["r00001", 3, 10]), (latest, ["r00001", 0, 10]), (board.LETTERS, ["r00001", 10])):
+            nodes = await explained(conn, sql, given_)
+            assert full_scans(nodes) == [] and looked_at(nodes) <= 10, sql
+        for sql in (OPEN, WAITING, UNPUBLISHED):
+            assert full_scans(await explained(conn, sql, (), run=False), ("progress", "published")) == [], sql
