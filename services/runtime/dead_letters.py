@@ -59,16 +59,19 @@ class About(msgspec.Struct, frozen=True):
     organ: str | None = None
 
 
+_NOTHING = msgspec.Raw(b"null")
+
+
 class _Data(msgspec.Struct, frozen=True):
-    organ: msgspec.Raw | None = None
+    organ: msgspec.Raw = _NOTHING
 
 
 class _Envelope(msgspec.Struct, frozen=True):
-    subject: msgspec.Raw | None = None
-    source: msgspec.Raw | None = None
-    id: msgspec.Raw | None = None
-    type: msgspec.Raw | None = None
-    data: msgspec.Raw | None = None
+    subject: msgspec.Raw = _NOTHING
+    source: msgspec.Raw = _NOTHING
+    id: msgspec.Raw = _NOTHING
+    type: msgspec.Raw = _NOTHING
+    data: msgspec.Raw = _NOTHING
 
 
 _UNREADABLE = (ValueError, msgspec.MsgspecError, RecursionError)
@@ -80,24 +83,22 @@ def about(value: bytes, key: bytes | None) -> About:
         envelope = msgspec.json.decode(value, type=_Envelope)
     except _UNREADABLE:
         envelope = _Envelope()
-    organ = None
-    if envelope.data is not None:
-        try:
-            organ = msgspec.json.decode(envelope.data, type=_Data).organ
-        except _UNREADABLE:
-            organ = None
+    try:
+        organ = _text(msgspec.json.decode(envelope.data, type=_Data).organ)
+    except _UNREADABLE:
+        organ = None
     subject = _text(envelope.subject)
     if subject is None and key is not None:
         try:
             subject = _cut(key.decode())
         except UnicodeDecodeError:
             subject = None
-    return About(subject, _text(envelope.source), _text(envelope.id), _text(envelope.type), _text(organ))
+    return About(subject, _text(envelope.source), _text(envelope.id), _text(envelope.type), organ)
 
 
-def _text(raw: msgspec.Raw | None) -> str | None:
+def _text(raw: msgspec.Raw) -> str | None:
     try:
-        found = None if raw is None else msgspec.json.decode(raw)
+        found = msgspec.json.decode(raw)
     except _UNREADABLE:
         return None
     return _cut(found) if isinstance(found, str) else None

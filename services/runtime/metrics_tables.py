@@ -14,6 +14,9 @@ REASONS = ("not-json", "type", "field", "unfit")
 works it out of the reason (``0003_dead_letter_subject.sql``)."""
 
 
+COUNTS = "SELECT topic, class, count(*) FROM {schema}.dead_letter GROUP BY 1, 2"
+
+
 class DeadLetters(NamedTuple):
     """How many records were ever put aside, by topic and class of reason."""
 
@@ -22,7 +25,7 @@ class DeadLetters(NamedTuple):
 
 async def dead_letters(conn: Conn, schema: str) -> DeadLetters:
     """Count the dead letters of ``schema``."""
-    rows = await conn.fetch(f"SELECT topic, class, count(*) FROM {schema}.dead_letter GROUP BY 1, 2")
+    rows = await conn.fetch(COUNTS.format(schema=schema))
     return DeadLetters({(row[0], row[1]): row[2] for row in rows})
 
 

@@ -1,5 +1,8 @@
 """The tracker's lists over many requests: exact statuses, every page from an index, whatever it is narrowed by."""
 
+import asyncio
+import re
+import time
 from collections.abc import AsyncIterator
 from datetime import UTC, date, datetime, timedelta
 from importlib.resources import files
@@ -7,23 +10,31 @@ from itertools import product
 from typing import Any
 
 import asyncpg
+import httpx
 import msgspec
 import pytest
 
 from services.events.facts import OrganData, OrganRegistered
 from services.events.vocabulary import Label
+from services.runtime import dead_letters, metrics_tables
+from services.runtime.clock import ManualClock
+from services.runtime.dead_letters import DeadLetter
+from services.runtime.health import Health
 from services.runtime.migrations import migrate
 from services.runtime.offload import Offload
+from services.runtime.web import create_app, new_registry
 from services.statute.status import status
 from services.statute.view import View
-from services.tracker import board, listing, rejections
+from services.tracker import api, board, listing, pages, preview, rejections
 from services.tracker.board import Query
 from services.tracker.case import Case
+from services.tracker.feed import lots as feed_lots
 from services.tracker.listing import STATES, Today
 from services.tracker.rejections import About
 from services.tracker.snapshot import OPEN, UNPUBLISHED, WAITING
 from services.tracker.store import encode_case
 from services.tracker.world import World
+from tests.law_cases import make
 from tests.plans import explained, full_scans, generic, looked_at, pretend_large
 
 ZONES = {"gz": "Asia/Shanghai", "sz": "Asia/Shanghai", "hi": "Pacific/Honolulu", "ki": "Pacific/Kiritimati"}
@@ -32,6 +43,7 @@ NOW = datetime(2025, 3, 10, 10, 30, tzinfo=UTC)  # the 10th, the 11th in Kiritim
 TODAY = date(2025, 3, 10)
 LETTERS = 2_000
 LIMIT = 50
+EXAMPLE = "examples/cases/clock-stopped.json"
 
 
 def world() -> World:
@@ -178,3 +190,95 @@ async def test_histories_rejections_and_dead_letters_are_read_from_indexes(pool:
             assert full_scans(nodes) == [] and looked_at(nodes) <= 10, sql
         for sql in (OPEN, WAITING, UNPUBLISHED):
             assert full_scans(await explained(conn, sql, (), run=False), ("progress", "published")) == [], sql
+
+
+async def test_the_loop_goes_on_while_the_heaviest_is_answered(pool: Any) -> None:
+    """A request with as many facts as one may have, a feed and lists of thousands, all at once, beside the loop."""
+    known = world()
+    on = date(2025, 3, 3)
+    received = {"organ": "gz", "channel": "online", "applicant": "natural-person", "submitted_on": on}
+    facts = [make("request-received", 0, on, **received, received_on=on)]
+    for n in range(preview.FACTS - 1):
+        sent = {"consultation": f"c{n}", "party": "third-party", "sent_on": date(2025, 3, 4)}
+        facts.append(make("consultation-opened", n + 1, on, **sent))
+    view = View(state="stopped", organ="gz", statute="CN-2019")
+    huge = Case(subject="huge", facts=tuple(facts), view=view)
+    history = [(0, "huge", n, "x", decided(n)) for n in range(1, 3001)]
+    async with pool.acquire() as conn:
+        await conn.execute(
+            "INSERT INTO tracker.cases (subject, partition, body, sequence, state, organ, waiting_for, calendar, "
+            "updated_at) VALUES ('huge', 0, $1, 1, 'stopped', 'gz', '', 'CN', now())",
+            encode_case(huge),
+        )
+        columns = ("partition", "subject", "sequence", "name", "body")
+        await conn.copy_records_to_table("events", schema_name="tracker", columns=columns, records=history)
+    deps = api.Deps(pool, known, ManualClock(NOW), Offload(turns=2, threads=2, wait_seconds=120))
+    app = create_app("tracker", [*api.handlers(deps), *pages.handlers(deps)], Health(), new_registry())
+    transport = httpx.ASGITransport(app=app)  # type: ignore[arg-type]  # httpx spells the ASGI types in its own way
+    paths = ["/v1/deadlines.ics", "/v1/requests?limit=1000", "/v1/requests/huge?each_day=true", "/requests/huge"]
+    paths += ["/requests", "/v1/requests/huge/history", "/v1/rejections?limit=1000", "/requests?status=due-today"]
+    async with httpx.AsyncClient(transport=transport, base_url="http://t.test", timeout=300) as client:
+        lag, answers = await lag_while(asyncio.gather(*(client.get(path) for path in paths)))
+        assert [answer.status_code for answer in answers] == [200] * len(paths)
+        assert lag < 0.5, "other tasks of the loop had their turn all along"
+        feed, _, each_day, page, _, events, *_ = answers
+        running = [r for r in ROWS if r[4] == "open" and r[6] is not None]
+        assert feed.content.count(b"BEGIN:VEVENT") == len(running) and feed.content.endswith(b"END:VCALENDAR\r\n")
+        days = re.findall(rb"DTSTART;VALUE=DATE:(\d+)", feed.content)
+        assert days == sorted(days)
+        assert len(each_day.json()["facts"]) == preview.FACTS
+        assert page.text.count("<tr") > 100 and "2800" in page.text, "the latest 200 events, and where the others are"
+        numbers = [event["sequence"] for event in events.json()]
+        following = re.search(r"<(.*)>; rel=.next.", events.headers["link"])
+        while following:
+            answer = await client.get(f"/v1/requests/huge/history{following.group(1)}")
+            numbers += [event["sequence"] for event in answer.json()]
+            following = re.search(r"<(.*)>; rel=.next.", answer.headers.get("link", ""))
+        assert numbers == list(range(1, 3001))
+        cut = [lot async for lot in feed_lots(pool, deps.offload, None, known, NOW, 700)]
+        assert b"".join(cut).count(b"@shixian\r\n") == 701 and b"UID:cut@shixian" in cut[-1]
+
+
+async def test_what_could_not_be_applied_stands_with_its_subject(pool: Any) -> None:
+    known, offload = world(), Offload()
+    letter = DeadLetter("t.facts", 3, 1041, b'{"subject": "only", "source": "s", "id": "9"}', "$.type: no", b"only")
+    async with pool.acquire() as conn:
+        await dead_letters.record(conn, "tracker", [letter])
+        assert (await metrics_tables.dead_letters(conn, "tracker")).counts["t.facts", "type"] == 1
+        await conn.execute("VACUUM tracker.dead_letter")
+        async with conn.transaction():
+            await conn.execute("SET LOCAL enable_seqscan = off")  # cheaper here, as all rows are on a few pages
+            nodes = await explained(conn, metrics_tables.COUNTS.format(schema="tracker"), (), run=False)
+            assert "Index Only Scan" in [n["Node Type"] for n in nodes], "the records themselves are not read"
+    found = await board.request(pool, offload, "only", known, NOW)
+    assert found is not None and (found.status, found.waiting_for) == ("waiting", "request-received")
+    (told,) = found.dead_letters
+    assert (told.source, told.id, told.reason, told.state) == ("s", "9", "$.type: no", "open")
+    assert await board.request(pool, offload, "nothing", known, NOW) is None
+    with_case = await board.request(pool, offload, "r00007", known, NOW)
+    assert with_case is not None and with_case.dead_letters[0].source == "s7" and with_case.organ
+    deps = api.Deps(pool, known, ManualClock(NOW), offload)
+    app = create_app("tracker", [*api.handlers(deps), *pages.handlers(deps)], Health(), new_registry())
+    transport = httpx.ASGITransport(app=app)  # type: ignore[arg-type]  # as above
+    async with httpx.AsyncClient(transport=transport, base_url="http://t.test") as client:
+        for lang, heading in (("en", "Facts that could not be applied"), ("zh", "无法处理的事实")):
+            page = await client.get(f"/requests/only?lang={lang}")
+            assert page.status_code == 200 and heading in page.text and "facts/3/1041" in page.text
+            assert "$.type: no" in page.text
+        listed = (await client.get("/v1/rejections?source=s&subject=only")).json()
+        assert [(x["subject"], x["id"], x["offset"]) for x in listed["dead_letters"]] == [("only", "9", 1041)]
+        assert listed["rejected"] == []
+
+
+def decided(number: int) -> bytes:
+    event = msgspec.json.decode((files("services.events") / EXAMPLE).read_bytes())
+    return msgspec.json.encode({**event, "sequence": number})
+
+
+async def lag_while(work: "asyncio.Future[Any]") -> tuple[float, Any]:
+    """For how long at most the loop did not come to a task that asks for its turn all the time; and the result."""
+    longest, before = 0.0, time.monotonic()
+    while not work.done():
+        await asyncio.sleep(0.002)
+        longest, before = max(longest, time.monotonic() - before), time.monotonic()
+    return longest, await work
