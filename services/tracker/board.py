@@ -16,6 +16,7 @@ from services.events.codec import decode_case_event
 from services.runtime.database import Pool
 from services.runtime.dead_letters import CUT_TEXT
 from services.runtime.offload import Offload
+from services.statute.account import Line
 from services.statute.status import STATUSES as STATUSES
 from services.statute.status import Status as Status
 from services.statute.status import status
@@ -35,8 +36,8 @@ LETTERS_SHOWN = 100
 """The latest dead letters told with a request."""
 EVENTS = 1000
 """The most events of a history in one answer."""
-DAYS_EXPLAINED = 5000
-"""The most lines of an account in one answer."""
+LINES = 5000
+"""The most lines of an account in one answer; day by day, that is more than thirteen years."""
 
 
 class Item(Struct, frozen=True, kw_only=True):
@@ -151,11 +152,19 @@ def detail(case: Case, world: World, now: datetime, each_day: bool = False) -> D
         statute_other=case.view.statute_other,
         sequence=case.sequence,
         clocks=[msgspec.to_builtins(c) for c in case.view.clocks],
-        explanation=account(case, world, today, each_day),
+        explanation=_bounded(account(case, world, today, each_day)),
         reviews=[msgspec.to_builtins(r) for r in case.view.reviews],
         rejected=[{"source": s, "id": i, "reason": why} for s, i, why in case.view.rejected],
         facts=[msgspec.to_builtins(f) for f in case.facts],
     )
+
+
+def _bounded(lines: list[dict[str, Any]]) -> list[dict[str, Any]]:
+    if len(lines) <= LINES:
+        return lines
+    more = len(lines) - LINES
+    zh, en = f"另有{more}行未列出", f"{more} more lines are not listed"
+    return [*lines[:LINES], Line("flag", None, None, zh, en).plain()]
 
 
 async def requests(pool: Pool, offload: Offload, query: Query, world: World, now: datetime) -> Page:
