@@ -26,6 +26,8 @@ from services.statute.due import due
 from services.statute.errors import BadData, OutOfRange, StatuteError
 from services.statute.view import Fact
 
+FACTS = 500
+"""Facts of a case: as many as a case of the tracker may have. No request under any statute comes near."""
 REMEMBERED = 8192
 """Answers kept; one takes about four kilobytes."""
 SHORT = 1024
@@ -77,6 +79,8 @@ def answer(line: bytes, *, each_day: bool = False) -> bytes:
     question = _decoded(_questions, line, Question, "$")
     if not question.facts:
         raise Refused(FieldError("$.facts", "no facts", "a request-received at least"))
+    if len(question.facts) > FACTS:
+        raise Refused(FieldError("$.facts", f"are {len(question.facts)}", f"at most {FACTS}"))
     _within("$.as_of", question.as_of)
     facts = [_fact(place, given) for place, given in enumerate(question.facts)]
     try:
