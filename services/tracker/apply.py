@@ -11,12 +11,12 @@ from zoneinfo import ZoneInfo
 from services.events import facts as f
 from services.events.cases import CaseEvent
 from services.events.codec import decode_fact
-from services.events.facts import RequestFact, TallyRecorded
+from services.events.facts import FactCorrected, FactRetracted, RequestFact
 from services.events.refusals import FieldError, Refused
-from services.events.vocabulary import Ref
 from services.runtime.retry import reason_of
-from services.tracker.case import Case, amended_root
+from services.tracker.case import Case
 from services.tracker.decide import decide, tick
+from services.tracker.strands import MOST_BEFORE, Name, Shelf, apart, is_request, names
 from services.tracker.world import World
 
 MAX_FACT = 256 * 1024
@@ -30,7 +30,8 @@ class Outcome:
     cases: dict[str, Case] = field(default_factory=dict)
     looks: dict[str, date | None] = field(default_factory=dict)
     """When the clock has to look at a case again, by subject."""
-    tallies: list[TallyRecorded] = field(default_factory=list)
+    shelf: Shelf = field(default_factory=Shelf)
+    """The strands, and which of them changed."""
     events: list[CaseEvent] = field(default_factory=list)
     failed: dict[str, str] = field(default_factory=dict)
     """Subjects that the clock could not look at, each with the reason."""
@@ -56,40 +57,48 @@ def unknown_organs(facts: Iterable[RequestFact], world: World) -> set[str]:
     return named - world.organs.keys()
 
 
-def tally_refs(facts: Iterable[RequestFact], cases: Mapping[str, Case]) -> set[Ref]:
-    """What names the tallies that these facts may be, or may amend."""
-    refs: set[Ref] = set()
+def strand_names(facts: Iterable[RequestFact], cases: Mapping[str, Case]) -> set[tuple[str, Name]]:
+    """What leads to the strands that these facts may belong to, of subjects that have any."""
+    found: set[tuple[str, Name]] = set()
     for fact in facts:
-        if isinstance(fact, TallyRecorded):
-            refs.add(fact.ref)
-        elif isinstance(fact, f.FactCorrected | f.FactRetracted):
-            refs.add(fact.data.amends)
-            if (case := cases.get(fact.subject)) is not None:
-                refs.add(amended_root(fact, case))
-                refs.update(a.data.amends for a in case.facts if isinstance(a, f.FactCorrected | f.FactRetracted))
-    return refs
+        case = cases.get(fact.subject)
+        if case is None or not case.apart:
+            continue
+        found.update((fact.subject, name) for name in names(fact))
+        if isinstance(fact, FactCorrected | FactRetracted):
+            # In a request's case there can be amendments of amendments, down to a tally.
+            amending = (known.data for known in case.facts if isinstance(known, FactCorrected | FactRetracted))
+            found.update((fact.subject, (data.amends.source, data.amends.id)) for data in amending)
+    return found
 
 
-def run(
-    facts: Sequence[RequestFact],
-    cases: Mapping[str, Case],
-    tallies: Mapping[Ref, TallyRecorded],
-    world: World,
-    now: datetime,
-) -> Outcome:
-    """Decide the facts in their order (step 4)."""
-    outcome, known = Outcome(), dict(tallies)
+def gathering(facts: Iterable[RequestFact], cases: Mapping[str, Case]) -> set[str]:
+    """Subjects of which everything that is kept apart may be needed, as one of these facts may make them requests."""
+    found = set()
     for fact in facts:
-        case = outcome.cases.get(fact.subject) or cases.get(fact.subject) or Case(subject=fact.subject)
-        after, events = decide(case, fact, world, now, known)
+        case = cases.get(fact.subject)
+        if case and case.apart and not is_request(case) and not apart(fact) and not case.own:
+            found.add(fact.subject)
+    return {subject for subject in found if cases[subject].apart <= MOST_BEFORE}
+
+
+def run(facts: Sequence[RequestFact], shelf: Shelf, world: World, now: datetime) -> Outcome:
+    """Decide the facts in their order (step 4), with what ``shelf`` holds of their subjects; it takes what changes.
+
+    Raises :class:`Refused` for a fact that can't be its subject's.
+    """
+    outcome = Outcome(shelf=shelf)
+    for fact in facts:
+        case, tallies = shelf.open(fact, world)
+        if fact.ref in tallies:
+            continue  # within a subject the first fact of a name holds it
+        after, events = decide(case, fact, world, now, tallies)
         if not events:
             continue
+        after = shelf.keep(fact, after, events[0].sequence or 0, world)
         outcome.events += events
         outcome.cases[fact.subject] = after
         outcome.looks[fact.subject] = after.view.wake_on
-        if isinstance(fact, TallyRecorded):
-            known[fact.ref] = fact
-            outcome.tallies.append(fact)
     return outcome
 
 

@@ -31,7 +31,7 @@ class Case(Struct, frozen=True, kw_only=True):
 
     subject: str
     facts: tuple[RequestFact, ...] = ()
-    """In the order of their arrival, without duplicates; tallies are kept apart."""
+    """In the order of their arrival, without duplicates; without those in :mod:`~services.tracker.strands`."""
     sequence: int = 0
     """The number of the last case event."""
     as_of: date = date.min
@@ -39,6 +39,10 @@ class Case(Struct, frozen=True, kw_only=True):
     reference: int = 0
     """How many reference records were known at the last decision."""
     view: View = View()
+    apart: int = 0
+    """How many facts are kept apart, in strands."""
+    own: int = 0
+    """How many of them say by themselves that the subject is an organ."""
 
 
 _NAMES: dict[type, str] = {

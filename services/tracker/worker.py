@@ -4,9 +4,9 @@ A batch goes through seven steps, and a crash between any two of them repeats wo
 
 1. decode; what can't be decoded becomes a dead letter, with its bytes, its offset and the reason;
 2. begin; lock the partition's progress row (which fences a zombie), skip what is applied, refuse a hole;
-3. load the cases that the batch names;
+3. load the cases that the batch names, and the strands;
 4. decide, in memory, in order;
-5. write cases, events (history and outbox in one), dead letters and progress; commit;
+5. write cases, strands, events (history and outbox in one), dead letters and progress; commit;
 6. publish the events in order, idempotently; remember how far;
 7. acknowledge the batch (by returning).
 """
@@ -35,6 +35,7 @@ from services.tracker import apply, store
 from services.tracker.apply import Outcome
 from services.tracker.metrics import Metrics
 from services.tracker.store import SCHEMA, Appended, Change
+from services.tracker.strands import Shelf
 from services.tracker.world import World
 
 SWEEP_CASES = 500
@@ -75,11 +76,9 @@ class Tracker:
 
         async def decide(conn: Conn, fresh: list[RequestFact], _records: Sequence[Any]) -> Appended | None:
             cases = await store.load_cases(conn, {fact.subject for fact in fresh})  # 3
+            strands = await store.load_strands(conn, apply.strand_names(fresh, cases), apply.gathering(fresh, cases))
             with blame():
-                refs = apply.tally_refs(fresh, cases)
-            tallies = await store.load_tallies(conn, refs)
-            with blame():
-                outcome = apply.run(fresh, cases, tallies, self.world, self.clock.now())  # 4
+                outcome = apply.run(fresh, Shelf(cases.values(), strands), self.world, self.clock.now())  # 4
             return await self._write(conn, batch.partition, outcome)  # 5
 
         async with self._locks[batch.partition]:
@@ -190,7 +189,7 @@ class Tracker:
             ]
             events = [store.event_row(partition, event) for event in outcome.events]
         await store.save_cases(conn, cases)
-        await store.save_tallies(conn, outcome.tallies)
+        await store.save_strands(conn, partition, outcome.shelf)
         appended = await store.append_events(conn, partition, events)
         self.metrics.events.inc(len(outcome.events))
         return appended

@@ -120,18 +120,8 @@ def _effect(records: Sequence[Record]) -> list[bytes]:
 
 def _decided() -> list[CaseEvent]:
     """What the pure decisions make of the history."""
-    world, events = World([ORGAN_FACT]), []
-    cases: dict[str, Case] = {}
-    tallies: dict[Ref, TallyRecorded] = {}
-    for value in HISTORY:
-        if value != b"garbage":
-            fact: Any = decode_fact(value)
-            before = cases.get(fact.subject, Case(subject=fact.subject))
-            cases[fact.subject], found = decide(before, fact, world, NOW, tallies)
-            if isinstance(fact, TallyRecorded):
-                tallies[fact.ref] = fact
-            events += found
-    return sorted(events, key=lambda e: e.id)
+    facts: list[Any] = [decode_fact(value) for value in HISTORY if value != b"garbage"]
+    return sorted(apply.run(facts, Shelf(), World([ORGAN_FACT]), NOW).events, key=lambda e: e.id)
 
 
 async def _rows(pool: Any) -> dict[str, list[Any]]:
@@ -139,7 +129,8 @@ async def _rows(pool: Any) -> dict[str, list[Any]]:
         "cases": "SELECT subject, body, sequence FROM tracker.cases ORDER BY subject",
         "events": "SELECT subject, sequence, body FROM tracker.events ORDER BY subject, sequence",
         "letters": 'SELECT "offset", value FROM tracker.dead_letter ORDER BY "offset"',
-        "tallies": "SELECT source, id, body FROM tracker.tallies ORDER BY source, id",
+        "strands": "SELECT subject, number, body FROM tracker.strands ORDER BY subject, number",
+        "names": "SELECT subject, source, id, number FROM tracker.strand_names ORDER BY subject, source, id",
     }
     return {name: [tuple(r) for r in await pool.fetch(query)] for name, query in wanted.items()}
 
