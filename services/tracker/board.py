@@ -19,11 +19,14 @@ from services.statute.status import Status as Status
 from services.statute.status import status
 from services.statute.view import View
 from services.tracker.case import Case, account
-from services.tracker.store import SCHEMA, decode_case
+from services.tracker.store import SCHEMA, decode_case, last_strands
+from services.tracker.strands import is_request, shown
 from services.tracker.world import World
 
 Wanted = Status | Literal["unfinished"]
 UNFINISHED: tuple[Status, ...] = ("overdue", "due-today", "open", "stopped", "unconfirmed", "waiting")
+STRANDS = 100
+"""How many reviews and tallies of an organ's own are told at once."""
 _ORDER = "coalesce(due_on, DATE '9999-12-31'), subject"
 
 
@@ -201,11 +204,16 @@ def _at(query: Query, cursor: str | None) -> Query:
 
 
 async def request(pool: Pool, subject: str, world: World, now: datetime, each_day: bool = False) -> Detail | None:
-    """One request, or None."""
+    """One request, or None. Of what is kept apart under an organ's code the last :data:`STRANDS` are told."""
     row = await pool.fetchrow(
         f"SELECT body FROM {SCHEMA}.cases WHERE subject = $1 AND (state <> 'waiting' OR waiting_for <> '')", subject
     )
-    return detail(decode_case(row["body"]), world, now, each_day) if row else None
+    if row is None:
+        return None
+    case = decode_case(row["body"])
+    if case.apart and not is_request(case):
+        case = shown(case, await last_strands(pool, subject, STRANDS), world)
+    return detail(case, world, now, each_day)
 
 
 async def history(pool: Pool, subject: str) -> list[dict[str, Any]]:

@@ -11,7 +11,7 @@ from services.events.cases import CaseEvent
 from services.events.codec import CASE_TYPES, encode, exact
 from services.events.envelope import PREFIX, VERSION
 from services.runtime.applying import Unfit
-from services.runtime.database import Conn
+from services.runtime.database import Conn, Pool
 from services.tracker.case import Case
 from services.tracker.strands import Name, Shelf, Strand, names
 
@@ -83,6 +83,14 @@ async def load_strands(conn: Conn, wanted: Iterable[tuple[str, Name]], whole: It
         )
     bodies = {(row["subject"], row["number"]): row["body"] for row in rows}
     return [decode_strand(body) for body in bodies.values()]
+
+
+async def last_strands(pool: Pool, subject: str, limit: int) -> list[Strand]:
+    """The last ``limit`` strands that an organ began."""
+    rows = await pool.fetch(
+        f"SELECT body FROM {SCHEMA}.strands WHERE subject = $1 ORDER BY number DESC LIMIT $2", subject, limit
+    )
+    return [decode_strand(row["body"]) for row in rows]
 
 
 async def due_cases(conn: Conn, partition: int, now: datetime, limit: int) -> list[Case]:
@@ -306,6 +314,13 @@ async def apply_reference(
         now,
         [f"organ-registered {organ}" for organ in organs],
         list(calendars),
+    )
+    await conn.execute(  # an organ's own facts, posted before it was registered, looked like those of a request to come
+        f"UPDATE {SCHEMA}.cases SET wake_at = $2 WHERE partition = $1 AND subject = ANY($3::text[]) "
+        "AND waiting_for = 'request-received'",
+        partition,
+        now,
+        list(organs),
     )
     await conn.execute(
         f"INSERT INTO {SCHEMA}.reference_applied VALUES ($1, $2) "

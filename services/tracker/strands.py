@@ -208,3 +208,10 @@ class Shelf:
 
 def _merged(strands: Iterable[Strand]) -> list[Kept]:
     return sorted((kept for strand in strands for kept in strand.kept), key=lambda kept: kept.number)
+
+
+def shown(case: Case, strands: Iterable[Strand], world: World) -> Case:
+    """An organ's ``case`` with the facts of ``strands`` and what they say: for people to see, not to be kept."""
+    facts = tuple(kept.fact for kept in _merged(strands))
+    told = replace(case, facts=tuple(fact for fact in facts if not isinstance(fact, TallyRecorded)))
+    return replace(case, facts=facts, view=look(told, world, case.as_of)[0])

@@ -17,8 +17,6 @@ from prometheus_client import CollectorRegistry
 
 from services.events.cases import CaseEvent
 from services.events.codec import decode_case_event, decode_fact
-from services.events.facts import TallyRecorded
-from services.events.vocabulary import Ref
 from services.runtime import migrations, progress
 from services.runtime.batch import Batch, LogHole
 from services.runtime.clock import ManualClock
@@ -29,9 +27,9 @@ from services.stats import worker as stats_worker
 from services.stats.cells import Cell, Number, recount
 from services.stats.fold import Fold
 from services.stats.worker import Folder
+from services.tracker import apply
 from services.tracker import metrics as tracker_metrics
-from services.tracker.case import Case
-from services.tracker.decide import decide
+from services.tracker.strands import Shelf
 from services.tracker.worker import Tracker
 from services.tracker.world import World
 from tests.chaos.crashes import Crash, Fuse, GatedPool, Halt, MemoryLog
@@ -52,6 +50,12 @@ HISTORY: list[bytes] = [
         received("r/3", "2023-04-04", "post"),
         answered("r/2", "2023-04-28", "does-not-exist"),
     )
+]
+FILED = {"review": "f1", "organ": "gz-psb", "kind": "complaint", "filed_on": "2023-05-08"}
+DECIDED = {"review": "f1", "decided_on": "2023-06-08", "result": "upheld"}
+HISTORY += [
+    msgspec.json.encode({**fact, "recordedtime": "2024-06-28T03:00:00Z"})
+    for fact in (raw("review-decided", "gz-psb", DECIDED), raw("review-filed", "gz-psb", FILED))
 ]
 HISTORY.insert(3, b"garbage")
 HISTORY.append(HISTORY[0])
