@@ -107,7 +107,7 @@ def _bare(draft: Draft, amended: Amended) -> View:
 
 def account(case: Case, world: World, today: date, each_day: bool = False) -> list[dict[str, Any]]:
     """Why the case's dates are what they are, as plain values; empty while the request or its organ is unknown."""
-    draft = lifecycle.read(lawful(f) for f in amend(case.facts).facts)
+    draft = lifecycle.read(lawful(f) for f in amend(case.facts).facts if not isinstance(f, TallyRecorded))
     organ = world.organs.get(draft.received.data.organ) if draft.received else None
     if draft.received is None or organ is None:
         return []

@@ -26,7 +26,7 @@ from services.events.refusals import Refused
 from services.runtime import side
 from services.runtime.bulk import BulkReader
 from services.runtime.database import Conn
-from services.runtime.differences import Differences, Table, compare
+from services.runtime.differences import Differences, Explain, Table, compare
 from services.runtime.settings import Settings
 from services.tracker.refold import Refold, Refs, changes
 from services.tracker.splitting import split
@@ -256,13 +256,18 @@ async def compare_tables(live: Conn, conn: Conn, what: Plan, differences: Differ
                 (conn, SIDE),
                 differences,
                 leave_out=not_in_the_log_yet,
-                explain=partial(_explain, _BODIES.get(table.name, decode_case_event)),
+                explain=explained(table.name),
                 advance=advance,
             )
 
 
 _BODIES: dict[str, Callable[[bytes], Any]] = {"cases": decode_case, "strands": decode_strand}
 """How the bodies of a table are read, where not as case events; two that read the same are the same in effect."""
+
+
+def explained(table: str) -> Explain:
+    """How to tell in words in what two values of a column of ``table`` differ."""
+    return partial(_explain, _BODIES.get(table, decode_case_event))
 
 
 def _explain(read: Callable[[bytes], Any], name: str, found: Any, expected: Any) -> str | None:

@@ -203,7 +203,9 @@ async def test_a_zombie_tracker_and_its_successor_decide_once(pool: Any) -> None
     """Would fail if step 2's lock were dropped."""
     log, halt = MemoryLog(), Halt()
     values = [_keyed(v) for v in HISTORY]
-    batch = _batch(FACTS, values, 2, 6)  # requests that have no rows yet: nothing but the progress row is there to lock
+    batch = _batch(
+        FACTS, values, 2, len(values)
+    )  # requests that have no rows yet: nothing but the progress row is there to lock
     zombie, successor = _tracker(GatedPool(pool, halt), log), _tracker(pool, log)
     await successor.handle(_batch(FACTS, values, 0, 2))
     await _zombie_and_successor(halt, zombie.handle(batch), successor.handle(batch))
