@@ -2,10 +2,12 @@
 
 Every fact stands in the event that carried it, so a subject's history gives what is kept apart as it gives it to a
 rebuild, whatever size its row has grown to. It is done in lots of bounded size, each in one transaction, before the
-worker begins; what was interrupted goes on where it was. No process of the earlier release may run meanwhile.
+worker begins; what was interrupted goes on where it was. What a process of the earlier release writes after that, as
+they are replaced one by one, is split when the next fact of its subject comes, or at the next start or audit.
 """
 
 from collections import defaultdict
+from collections.abc import Sequence
 
 import structlog
 from msgspec.structs import replace
@@ -18,7 +20,7 @@ from services.statute.view import View
 from services.tracker import store
 from services.tracker.case import Case
 from services.tracker.store import SCHEMA
-from services.tracker.strands import Shelf, is_request
+from services.tracker.strands import Shelf, apart, is_request
 
 LOT_SUBJECTS = 500
 LOT_EVENTS = 20_000
@@ -49,30 +51,43 @@ async def split(conn: Conn) -> int:
     async with conn.transaction():
         # Another process that starts at the same time waits here, and then finds these gone.
         rows = await conn.fetch(
-            f"SELECT u.subject, c.partition, c.sequence, c.state, c.waiting_for FROM {SCHEMA}.unsplit u "
+            f"SELECT u.subject, coalesce(c.sequence, 0) AS sequence FROM {SCHEMA}.unsplit u "
             f"LEFT JOIN {SCHEMA}.cases c USING (subject) ORDER BY u.subject LIMIT {LOT_SUBJECTS} FOR UPDATE OF u"
         )
         taken, events = [], 0
         for row in rows:
-            taken.append(row)
-            events += row["sequence"] or 0
+            taken.append(row["subject"])
+            events += row["sequence"]
             if events >= LOT_EVENTS:
                 break
-        subjects = [row["subject"] for row in taken]
-        shelves: defaultdict[int, Shelf] = defaultdict(Shelf)
-        async for row in conn.cursor(
-            f"SELECT partition, body FROM {SCHEMA}.events WHERE subject = ANY($1::text[]) ORDER BY subject, sequence",
-            subjects,
-            prefetch=PREFETCH,
-        ):
-            shelves[row["partition"]].replay(decode_case_event(row["body"]))
-        for row in taken:
-            if row["partition"] is not None:
-                await _write(conn, shelves[row["partition"]].case(row["subject"]), row["state"], row["waiting_for"])
-        for partition, shelf in shelves.items():
-            await store.save_strands(conn, partition, shelf)
-        await conn.execute(f"DELETE FROM {SCHEMA}.unsplit WHERE subject = ANY($1::text[])", subjects)
+        await split_subjects(conn, taken)
     return len(taken)
+
+
+def is_unsplit(case: Case) -> bool:
+    """Whether a case is in the form of the earlier release, with facts in it that are kept apart today."""
+    return bool(case.facts) and all(apart(fact) for fact in case.facts)
+
+
+async def split_subjects(conn: Conn, subjects: Sequence[str]) -> None:
+    """Bring the cases of these subjects into today's form, in the caller's transaction; they are locked."""
+    rows = await conn.fetch(
+        f"SELECT subject, partition, state, waiting_for FROM {SCHEMA}.cases WHERE subject = ANY($1::text[]) "
+        "ORDER BY subject FOR UPDATE",
+        list(subjects),
+    )
+    shelves: defaultdict[int, Shelf] = defaultdict(Shelf)
+    async for row in conn.cursor(
+        f"SELECT partition, body FROM {SCHEMA}.events WHERE subject = ANY($1::text[]) ORDER BY subject, sequence",
+        list(subjects),
+        prefetch=PREFETCH,
+    ):
+        shelves[row["partition"]].replay(decode_case_event(row["body"]))
+    for row in rows:
+        await _write(conn, shelves[row["partition"]].case(row["subject"]), row["state"], row["waiting_for"])
+    for partition, shelf in shelves.items():
+        await store.save_strands(conn, partition, shelf)
+    await conn.execute(f"DELETE FROM {SCHEMA}.unsplit WHERE subject = ANY($1::text[])", list(subjects))
 
 
 async def _write(conn: Conn, case: Case, state: str, waiting_for: str) -> None:

@@ -31,7 +31,7 @@ from services.runtime.producer import LogProducer
 from services.runtime.retry import LogUnavailable, reason_of
 from services.runtime.settings import Settings
 from services.runtime.transport import Batch
-from services.tracker import apply, store
+from services.tracker import apply, splitting, store
 from services.tracker.apply import Outcome
 from services.tracker.metrics import Metrics
 from services.tracker.store import SCHEMA, Appended, Change
@@ -76,6 +76,9 @@ class Tracker:
 
         async def decide(conn: Conn, fresh: list[RequestFact], _records: Sequence[Any]) -> Appended | None:
             cases = await store.load_cases(conn, {fact.subject for fact in fresh})  # 3
+            if old := [subject for subject, case in cases.items() if splitting.is_unsplit(case)]:
+                await splitting.split_subjects(conn, old)
+                cases |= await store.load_cases(conn, old)
             strands = await store.load_strands(conn, apply.strand_names(fresh, cases), apply.gathering(fresh, cases))
             with blame():
                 outcome = apply.run(fresh, Shelf(cases.values(), strands), self.world, self.clock.now())  # 4

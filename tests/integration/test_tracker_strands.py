@@ -186,6 +186,8 @@ async def test_rows_of_an_earlier_release_are_split_in_lots_and_go_on(
     sent += same
     conn = await asyncpg.connect(postgres)
     await _of_earlier_release(conn, tmp_path, sent)
+    one_row = {row[0]: row[1] for row in await conn.fetch("SELECT subject, body FROM tracker.cases")}
+    events_of = await conn.fetchval("SELECT count(*) FROM tracker.events WHERE subject = $1", CODE)
     await migrate(conn, "tracker", MIGRATIONS)
     monkeypatch.setattr(splitting, "LOT_EVENTS", 10)
     lots = 0
@@ -205,6 +207,12 @@ async def test_rows_of_an_earlier_release_are_split_in_lots_and_go_on(
     assert await conn.fetchval("SELECT count(*) FROM tracker.events") == events + 2, (
         "what was there is repeated in vain"
     )
+    # A process of that release that is still running writes once more: what was split is one row again.
+    old_body = msgspec.json.encode(msgspec.json.decode(one_row[CODE]) | {"sequence": events_of + 2})
+    await conn.execute("UPDATE tracker.cases SET body = $1 WHERE subject = $2", old_body, CODE)
+    assert await conn.fetchval("SELECT array_agg(subject) FROM tracker.unsplit") == [CODE]
+    await tracker_of(pool, Log()).handle(batch([filed(501)], len(sent) + 2))
+    assert await conn.fetchval("SELECT count(*) FROM tracker.unsplit") == 0
     await conn.execute("DROP SCHEMA tracker_rebuild CASCADE")
     await _same(conn, *await _refolded(conn))
     await pool.close()
