@@ -25,7 +25,7 @@ from services.tracker.refold import Refold
 from services.tracker.store import Change
 from services.tracker.strands import Shelf
 from services.tracker.world import World
-from tests.integration.test_recovery_batches import NOW, Log, batch, tracker_of
+from tests.integration.test_recovery_batches import NOW, Log, batch, letters, tracker_of
 from tests.support import ORGAN, fact, raw, received
 
 MIGRATIONS = files("services.tracker") / "migrations"
@@ -133,9 +133,12 @@ class _Record:
 
 async def test_the_tables_hold_what_the_case_topic_gives(pool: Any) -> None:
     sent = history(12)
+    sent.append(received(CODE, "2013-03-01"))  # a request's fact under the organ's code: a mistake of the sender
     tracker = tracker_of(pool, Log())
     for first in range(0, len(sent), 5):
         await tracker.handle(batch(sent[first : first + 5], first))
+    (letter,) = await letters(pool)
+    assert letter[4] == f"$.subject: is an organ's code: '{CODE}'; expected a request's id"
     async with pool.acquire() as conn:
         await _same(conn, *await _refolded(conn))
 
