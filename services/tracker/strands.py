@@ -17,6 +17,7 @@ from services.events.cases import CaseEvent
 from services.events.facts import FactCorrected, FactRetracted, RequestFact, ReviewDecided, ReviewFiled, TallyRecorded
 from services.events.refusals import FieldError, Refused
 from services.events.vocabulary import Ref
+from services.statute.view import View
 from services.tracker.case import Case, Tallies, amended_root, evolve, look
 from services.tracker.world import World
 
@@ -97,6 +98,8 @@ class Shelf:
         self.named: dict[tuple[str, Name], int | None] = {}
         """Which strand a name leads to now; None: to none any more. Only those that changed."""
         self._numbers: defaultdict[str, dict[Name, int]] = defaultdict(dict)
+        self._views: dict[tuple[str, int], tuple[Strand, View]] = {}
+        """By subject and number, what was last decided about a strand: the next fact need not derive it again."""
         for strand in strands:
             self.strands[strand.subject][strand.number] = strand
             self._numbers[strand.subject].update((n, strand.number) for kept in strand.kept for n in names(kept.fact))
@@ -117,14 +120,20 @@ class Shelf:
                 refs.append(amended_root(fact, head))
             found = [self._tally(fact.subject, ref) for ref in refs] if head.apart else []
             return head, {tally.ref: tally for tally in found if tally is not None}
+        view = None
         if apart(fact):
-            kept = _merged(self._linked(fact))
+            linked = self._linked(fact)
+            kept = _merged(linked)
+            if len(linked) == 1:
+                view = self._view(linked[0])
         else:
             self._require_request(head, fact, world)
             kept = _merged(self.strands[fact.subject].values())
         tallies = {k.fact.ref: k.fact for k in kept if isinstance(k.fact, TallyRecorded)}
         case = replace(head, facts=tuple(k.fact for k in kept if not isinstance(k.fact, TallyRecorded)))
-        return (replace(case, view=look(case, world, case.as_of)[0]) if case.facts else case), tallies
+        if view is None and case.facts:
+            view = look(case, world, case.as_of)[0]
+        return (case if view is None else replace(case, view=view)), tallies
 
     def keep(self, fact: RequestFact, after: Case, number: int, world: World) -> Case:
         """Put ``fact`` where it belongs, with ``after``, its case after the decision whose events begin at ``number``;
@@ -132,6 +141,8 @@ class Shelf:
         placed = self._place(self.case(fact.subject), fact, number)
         head = replace(after, facts=placed.facts, apart=placed.apart, own=placed.own)
         if not is_request(head):
+            strand = self._linked(fact)[0]
+            self._views[strand.subject, strand.number] = strand, after.view
             # Its reviews are in the strands; what is said of the subject is whether it is an organ's.
             counted = isinstance(fact, TallyRecorded)  # that needs no world, and changes nothing of what was said
             head = replace(head, view=placed.view if counted else look(head, world, head.as_of)[0])
@@ -187,6 +198,10 @@ class Shelf:
         for kept in fresh:
             for name in names(kept.fact):
                 self.named[subject, name] = self._numbers[subject][name] = number
+
+    def _view(self, strand: Strand) -> View | None:
+        known, view = self._views.get((strand.subject, strand.number), (None, None))
+        return view if known is strand else None
 
     def _linked(self, fact: RequestFact) -> list[Strand]:
         numbers = self._numbers[fact.subject]
