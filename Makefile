@@ -6,7 +6,7 @@ PYTHON ?= $(shell command -v python3.11 || command -v python3)
 BIN := .venv/bin
 PIP := $(BIN)/python -m pip --disable-pip-version-check --quiet
 
-.PHONY: help install run test check bench bench-throughput chaos fuzz format docs deploy-files lock clean
+.PHONY: help install run test check bench bench-nth bench-throughput chaos fuzz format docs deploy-files lock clean
 
 help: ## this list
 	@grep -hE '^[a-z-]+:.*##' $(MAKEFILE_LIST) | sed -E 's/:[^#]*##/\t/' | expand -t 12
@@ -44,6 +44,9 @@ check: .venv/installed-dev ## format, lint, types, import rules
 bench: .venv/installed-dev ## due dates a second, then facts a second, each beside others in the same run
 	$(BIN)/python -m benchmarks.due
 	$(BIN)/python -m benchmarks.throughput
+
+bench-nth: .venv/installed-dev ## the n-th fact of one case beside the first, a batch of one subject beside an ordinary one
+	$(BIN)/python -m benchmarks.nth
 
 bench-throughput: .venv/installed-dev ## facts a second of the tracker and of stats, beside an ordinary Faust agent
 	$(BIN)/python -m benchmarks.throughput --facts $(or $(FACTS),200000)

@@ -66,6 +66,8 @@ class Settings:
     sweep_seconds: float = 5.0
     settle_seconds: float = 10.0
     """How long a case must have been quiet before the sweep acts on an instant already past when its facts came."""
+    case_facts: int = 500
+    """Facts that one case can have; what amends or ends it is taken up to twice as often."""
     shutdown_seconds: float = 8.0
     """A service that has not ended this long after SIGTERM ends itself the hard way."""
 
@@ -131,6 +133,8 @@ def _parse(name: str, text: str, default: object) -> object:
             raise SettingError(f"{variable}: expected a number, got {text!r}") from None
         if not 0 <= number < 1e9:
             raise SettingError(f"{variable}: expected a number from 0 up, got {text!r}")
+        if name == "case_facts" and not number:
+            raise SettingError(f"{variable}: expected a number from 1 up, got {text!r}")
         return number
     return text
 

@@ -61,8 +61,9 @@ def _only_ended(known: date | None, old: View, new: View) -> bool:
 def _moved_by(old: View, new: View, profile: Profile) -> str:
     """The article of what moved the date last; the calendar's own words where that changed."""
     if new.moves != old.moves:
-        fresh = [move for move in new.moves if move not in old.moves]
-        gone = [move for move in old.moves if move not in new.moves]
+        before, after = set(old.moves), set(new.moves)
+        fresh = [move for move in new.moves if move not in before]
+        gone = [move for move in old.moves if move not in after]
         return str((fresh or gone or new.moves or old.moves)[-1][-1])
     if old.calendar and new.calendar != old.calendar and new.received_on == old.received_on:
         return new.calendar[:500]

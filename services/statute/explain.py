@@ -1,6 +1,6 @@
 """Why a due date is what it is: one account for the API, the pages, the exports and the command line."""
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from datetime import date, timedelta
 from functools import cache
@@ -72,8 +72,9 @@ def explain(
         changes = shipped_changes(calendar.id) if calendar.id in calendar_ids() else ()
     lines += [line for change in changes for line in _change(run, view, change, today)]
     lines += _other(view)
+    parties = {f.data.consultation: f.data.party for f in reversed(draft.moves) if f.name == "consultation-opened"}
     for timer in view.clocks[1:]:
-        lines += _timer(timer, run, each_day)
+        lines += _timer(timer, run, each_day, parties)
     lines.append(_calendar(view, calendar))
     return [*lines, *_settings(run), *(_flag(text) for text in view.flags)]
 
@@ -214,11 +215,11 @@ def _other(view: View) -> list[Line]:
     return [Line("other-version", view.due_on_other, view.due_on_other, zh, en, other.answer.article)]
 
 
-def _timer(timer: Timer, run: Run, each_day: bool) -> list[Line]:
+def _timer(timer: Timer, run: Run, each_day: bool, parties: Mapping[str, str]) -> list[Line]:
     """One of the other limits: its rule and its days in short; day by day where asked."""
     if timer.due_on is None:
         return []
-    limit = _limit_of(timer, run)
+    limit = _limit_of(timer, run, parties)
     lines = []
     if limit is not None:
         clock = limit_clock(limit, timer.start, run.profile, run.calendar)
@@ -236,7 +237,7 @@ def _timer(timer: Timer, run: Run, each_day: bool) -> list[Line]:
     return [*lines, Line("due", timer.due_on, timer.due_on, zh, en, timer.article, limit=timer.limit)]
 
 
-def _limit_of(timer: Timer, run: Run) -> Limit | None:
+def _limit_of(timer: Timer, run: Run, parties: Mapping[str, str]) -> Limit | None:
     profile = run.profile
     match timer.limit:
         case "clarification-notice":
@@ -244,8 +245,7 @@ def _limit_of(timer: Timer, run: Run) -> Limit | None:
         case "fee-payment":
             return profile.fee.limit
         case "consultation":
-            parties = [f.data.party for f in run.draft.moves if getattr(f.data, "consultation", None) == timer.about]
-            return profile.consultation[parties[0]].limit
+            return profile.consultation[parties[timer.about]].limit
         case "reconsideration" | "litigation":
             return next(r.limit for r in profile.remedies if r.kind == timer.limit and r.limit.article == timer.article)
     return None

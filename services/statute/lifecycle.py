@@ -165,7 +165,7 @@ def cut(run: Run, end: date) -> None:
             for g in run.clock.excluded
             if g.first <= end
         )
-        run.clock = replace(run.clock, excluded=gaps)
+        run.ledger.settle(replace(run.clock, excluded=gaps))
 
 
 def _moves(run: Run) -> tuple[tuple[str, str, str], ...]:

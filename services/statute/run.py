@@ -1,5 +1,6 @@
 """One run of the answer's clock: how far the facts have moved it, what moved it, and what was found against them."""
 
+from collections.abc import Iterator
 from datetime import date
 
 from msgspec import Struct, field
@@ -8,6 +9,7 @@ from services.statute import clock as clocks
 from services.statute.calendar import Calendar
 from services.statute.clock import Clock, Interval
 from services.statute.draft import Draft, End, Finding
+from services.statute.ledger import Ledger
 from services.statute.profile import Limit, Profile
 from services.statute.view import Fact, Timer
 
@@ -42,7 +44,7 @@ class Run(Struct):
     received_on: date
     horizon: date
     """The later of the day of looking and the latest fact: what the clock alone does happens up to it."""
-    clock: Clock
+    ledger: Ledger
     event: date
     """The day that the present limit counts from."""
     end: End | None = None
@@ -58,11 +60,24 @@ class Run(Struct):
     granted: int = 0
     rounds: int = 0
     notices: int = 0
+    corrections: Iterator[Fact] = iter(())
+    """Those that no notice has taken yet, in the order of their days; payments likewise."""
+    payments: Iterator[Fact] = iter(())
     used: set[int] = field(default_factory=set)
     """Replies that were taken, by their identity."""
+    consulted: set[str] = field(default_factory=set)
+    """Consultations that were opened."""
+    unpaid: bool = False
+    """Whether a fee was asked that nobody paid."""
+    grown: bool = False
+    """Whether asking someone has lengthened the limit, which it does once."""
+
+    @property
+    def clock(self) -> Clock:
+        return self.ledger.clock
 
     def due(self) -> date | None:
-        return clocks.due_on(self.clock, self.calendar)
+        return self.ledger.due()
 
     def note(self, fact: Fact | None, text: str) -> None:
         self.findings.append(Finding(fact, f"{fact.id}: {text}" if fact else text))

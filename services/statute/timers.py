@@ -1,5 +1,6 @@
 """All time limits of a request side by side, the answer's first; derived with the view, never stored as truth."""
 
+from bisect import bisect_left
 from datetime import date, timedelta
 
 from msgspec.structs import replace
@@ -69,7 +70,8 @@ def _remedies(run: Run, overdue_from: date | None, reviews: tuple[Review, ...]) 
                 continue
             due = limit_due(remedy.limit, event, run.profile, run.calendar)
             unsure = clocks.asks_calendar(remedy.limit) and run.calendar.is_provisional(due, event)
-            done = next((d for d in filed if d >= event), None) if filed else None
+            place = bisect_left(filed, event)
+            done = filed[place] if place < len(filed) else None
             late = due + _DAY if done is not None and done > due else None
             found.append(Timer(remedy.kind, event, due, remedy.limit.article, unsure, None, done, late, about=about))
     return found

@@ -4,14 +4,13 @@
 first asks whether the limit still runs: what comes after the limit or after the end is found unlawful and does nothing.
 """
 
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from datetime import date, timedelta
-
-from msgspec.structs import replace
 
 from services.statute.calendar import Calendar
 from services.statute.clock import Interval
 from services.statute.draft import Draft, legal_date
+from services.statute.ledger import Ledger
 from services.statute.profile import Pause, Profile
 from services.statute.run import Run, Step, limit_clock, limit_due
 from services.statute.view import Fact, Timer
@@ -29,9 +28,11 @@ def walk(draft: Draft, profile: Profile, calendar: Calendar, received_on: date, 
         calendar=calendar,
         received_on=received_on,
         horizon=max(today, draft.last),
-        clock=limit_clock(profile.answer, received_on, profile, calendar),
+        ledger=Ledger(limit_clock(profile.answer, received_on, profile, calendar), calendar),
         event=received_on,
         end=first,
+        corrections=iter(draft.corrections),
+        payments=iter(draft.payments),
     )
     for fact in draft.moves:
         on = legal_date(fact)
@@ -63,10 +64,13 @@ def _leftover(run: Run) -> None:
                 run.note(fact, what)
 
 
-def _reply(run: Run, facts: list[Fact], on: date) -> Fact | None:
-    """The first reply from that day on that was not taken yet, if it came before the end."""
-    for fact in facts:
-        if id(fact) not in run.used and legal_date(fact) >= on:
+def _reply(run: Run, left: Iterator[Fact], on: date) -> Fact | None:
+    """The first reply from that day on that was not taken yet, if it came before the end.
+
+    Notices come in the order of their days, so what is older than this one answers none that follows.
+    """
+    for fact in left:
+        if legal_date(fact) >= on:
             run.used.add(id(fact))
             if run.end is None or legal_date(fact) <= run.end[0]:
                 return fact
@@ -97,9 +101,10 @@ def _pause(run: Run, pause: Pause, fact: Fact, on: date, reply: date | None, abo
     if pause.effect == "none":
         return
     if pause.effect == "extend":
-        # Once for a request, however many are asked; a step of the extension itself is about nothing.
-        if not any(s.kind == "extend" and s.about for s in run.steps):
-            run.clock = replace(run.clock, budget=run.clock.budget + pause.extend_by)
+        # Once for a request, however many are asked.
+        if not run.grown:
+            run.grown = True
+            run.ledger.grow(pause.extend_by)
             run.steps.append(
                 Step("extend", fact, on, pause.article, pause.confirmed, amount=pause.extend_by, about=about)
             )
@@ -111,17 +116,16 @@ def _pause(run: Run, pause: Pause, fact: Fact, on: date, reply: date | None, abo
     if last is None:
         run.last_known = run.due() or run.last_known
     resumed = last if last is None or last == reply else last + _DAY
-    days = replace(days, reason=about, article=pause.article)
-    gaps = (*run.clock.excluded, days)
+    days = Interval(days.first, days.last, about, pause.article)
     start = None
     if pause.effect == "restart" and reply is not None:
         fresh = limit_clock(run.profile.answer, reply, run.profile, run.calendar)
-        if fresh.start > run.clock.start:  # of two replies the later one sets the limit anew
+        if fresh.start > run.ledger.start:  # of two replies the later one sets the limit anew
             start, run.event = fresh.start, reply
-            gaps = tuple(g for g in gaps if g.last is None or g.last > fresh.start)
-            run.clock = replace(run.clock, start=start, excluded=gaps, deferred=None)
+            run.ledger.stop(on, days)
+            run.ledger.restart(start)
     else:
-        run.clock = replace(run.clock, excluded=gaps)
+        run.ledger.stop(on, days)
     run.steps.append(
         Step(pause.effect, fact, on, pause.article, pause.confirmed, days, resumed, start=start, about=about)
     )
@@ -146,7 +150,7 @@ def _clarify(run: Run, fact: Fact, on: date) -> None:
         if not lawful or profile.says("late-clarification-notice") == "loses-effect":
             return
     run.rounds += 1
-    reply = _reply(run, run.draft.corrections, on)
+    reply = _reply(run, run.corrections, on)
     replied = legal_date(reply) if reply else None
     stays_closed = bool(pause.lapse) and profile.says("late-correction") == "stays-closed"
     if reply is not None and replied is not None and replied > by:
@@ -162,7 +166,7 @@ def _clarify(run: Run, fact: Fact, on: date) -> None:
 def _consult(run: Run, fact: Fact, on: date) -> None:
     key, party = fact.data.consultation, fact.data.party
     pause = run.profile.consultation[party]
-    if any(t.limit == "consultation" and t.about == key for t in run.timers):
+    if key in run.consulted:
         run.note(fact, f"consultation {key} was already opened; the first opening counts")
         return
     closing = run.draft.replies.get(key)
@@ -174,6 +178,7 @@ def _consult(run: Run, fact: Fact, on: date) -> None:
     due = limit_due(pause.limit, start, run.profile, run.calendar) if pause.limit else None
     article = pause.limit.article if pause.limit else pause.article
     silence = pause.silence if pause.silence != "none" else ""
+    run.consulted.add(key)
     run.timers.append(Timer("consultation", start, due, article, done_on=closed, about=key, silence=silence))
     if pause.effect == "none" or not run.in_time(fact, on, f"consultation {key} opened"):
         return
@@ -191,10 +196,10 @@ def _charge(run: Run, fact: Fact, on: date) -> None:
     pause = run.profile.fee
     if pause.effect == "none" or not run.in_time(fact, on, "fee notice"):
         return
-    if any(t.limit == "fee-payment" and t.done_on is None for t in run.timers):
+    if run.unpaid:
         run.note(fact, "a fee was already asked and not paid; the first notice counts")
         return
-    payment = _reply(run, run.draft.payments, on)
+    payment = _reply(run, run.payments, on)
     paid = legal_date(payment) if payment else None
     due = limit_due(pause.limit, on, run.profile, run.calendar) if pause.limit else None
     if pause.lapse and due is not None and payment is not None and paid is not None and paid > due:
@@ -203,6 +208,7 @@ def _charge(run: Run, fact: Fact, on: date) -> None:
     _pause(run, pause, fact, on, paid, "fee", None)
     article = pause.limit.article if pause.limit else pause.article
     run.timers.append(Timer("fee-payment", on, due, article, done_on=paid, about=fact.id))
+    run.unpaid = paid is None
     if pause.lapse and paid is None and due is not None:
         _lapse(run, pause.lapse, due + _DAY)
 
@@ -224,9 +230,9 @@ def _extend(run: Run, fact: Fact, on: date) -> None:
     if not amount:
         return
     if rule.counts_from == "budget":
-        run.clock = replace(run.clock, budget=run.clock.budget + amount)
+        run.ledger.grow(amount)
     else:
-        run.clock = replace(run.clock, beyond=(*run.clock.beyond, (amount, rule.unit)))
+        run.ledger.lengthen(amount, rule.unit)
     run.steps.append(Step("extend", fact, on, rule.article, rule.confirmed, amount=amount))
 
 
@@ -237,13 +243,13 @@ def _defer(run: Run, fact: Fact, on: date) -> None:
         return
     if not run.in_time(fact, on, "deferral notified"):
         return
-    due, before = run.due(), run.clock.deferred
+    due, before = run.due(), run.ledger.deferred
     if due is not None and until <= due:
         # It is kept all the same: what made the date later can end with the request, and then the deferral holds.
         run.note(fact, f"deferral to {until} is not later than the limit of {due}")
     article = run.profile.volume_article
     if before is None or until > before[1]:
-        run.clock = replace(run.clock, deferred=(on, until))
+        run.ledger.put_off(on, until)
     run.timers.append(Timer("volume-deferral", on, until, article, about=fact.id))
     run.steps.append(Step("defer", fact, on, article, True, until=until))
 

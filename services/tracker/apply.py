@@ -11,11 +11,13 @@ from zoneinfo import ZoneInfo
 from services.events import facts as f
 from services.events.cases import CaseEvent
 from services.events.codec import decode_fact
-from services.events.facts import FactCorrected, FactRetracted, RequestFact
+from services.events.facts import RequestFact
 from services.events.refusals import FieldError, Refused
 from services.runtime.retry import reason_of
-from services.tracker.case import Case
+from services.tracker.amend import Amendments
+from services.tracker.case import Case, is_amendment
 from services.tracker.decide import decide, tick
+from services.tracker.limit import Limit, Room
 from services.tracker.strands import MOST_BEFORE, Name, Shelf, apart, is_request, names
 from services.tracker.world import World
 
@@ -33,6 +35,8 @@ class Outcome:
     shelf: Shelf = field(default_factory=Shelf)
     """The strands, and which of them changed."""
     events: list[CaseEvent] = field(default_factory=list)
+    refused: list[tuple[int, str]] = field(default_factory=list)
+    """Facts that their case can't take, by their place in the batch, each with the reason."""
     failed: dict[str, str] = field(default_factory=dict)
     """Subjects that the clock could not look at, each with the reason."""
 
@@ -60,15 +64,17 @@ def unknown_organs(facts: Iterable[RequestFact], world: World) -> set[str]:
 def strand_names(facts: Iterable[RequestFact], cases: Mapping[str, Case]) -> set[tuple[str, Name]]:
     """What leads to the strands that these facts may belong to, of subjects that have any."""
     found: set[tuple[str, Name]] = set()
+    amending: set[str] = set()
     for fact in facts:
         case = cases.get(fact.subject)
-        if case is None or not case.apart:
-            continue
-        found.update((fact.subject, name) for name in names(fact))
-        if isinstance(fact, FactCorrected | FactRetracted):
-            # In a request's case there can be amendments of amendments, down to a tally.
-            amending = (known.data for known in case.facts if isinstance(known, FactCorrected | FactRetracted))
-            found.update((fact.subject, (data.amends.source, data.amends.id)) for data in amending)
+        if case is not None and case.apart:
+            found.update((fact.subject, name) for name in names(fact))
+            if is_amendment(fact):
+                amending.add(fact.subject)
+    for subject in amending:
+        # In a request's case there can be amendments of amendments, down to a tally.
+        known = (fact.data.amends for fact in cases[subject].facts if is_amendment(fact))
+        found.update((subject, (amends.source, amends.id)) for amends in known)
     return found
 
 
@@ -82,17 +88,32 @@ def gathering(facts: Iterable[RequestFact], cases: Mapping[str, Case]) -> set[st
     return {subject for subject in found if cases[subject].apart <= MOST_BEFORE}
 
 
-def run(facts: Sequence[RequestFact], shelf: Shelf, world: World, now: datetime) -> Outcome:
-    """Decide the facts in their order (step 4), with what ``shelf`` holds of their subjects; it takes what changes.
-
-    Raises :class:`Refused` for a fact that can't be its subject's.
-    """
-    outcome = Outcome(shelf=shelf)
-    for fact in facts:
-        case, tallies = shelf.open(fact, world)
+def run(
+    facts: Sequence[RequestFact],
+    shelf: Shelf,
+    world: World,
+    now: datetime,
+    limit: Limit = Limit(),  # noqa: B008 - it never changes
+) -> Outcome:
+    """Decide the facts in their order (step 4), with what ``shelf`` holds of their subjects; it takes what changes."""
+    outcome, room = Outcome(shelf=shelf), Room(limit)
+    amended: dict[str, Amendments] = {}
+    for place, fact in enumerate(facts):
+        try:
+            case, tallies = shelf.open(fact, world)
+        except Refused as error:
+            outcome.refused.append((place, str(error)))
+            continue
         if fact.ref in tallies:
             continue  # within a subject the first fact of a name holds it
-        after, events = decide(case, fact, world, now, tallies)
+        alone = not is_request(shelf.case(fact.subject))
+        # The limit of a case is that of a strand, too; what is measured of one says nothing of the subject's others.
+        if reason := (Room(limit) if alone else room).refusal(case, fact):
+            outcome.refused.append((place, reason))
+            continue
+        if not alone and is_amendment(fact) and fact.subject not in amended:
+            amended[fact.subject] = Amendments(case.facts)
+        after, events = decide(case, fact, world, now, tallies, None if alone else amended.get(fact.subject))
         if not events:
             continue
         after = shelf.keep(fact, after, events[0].sequence or 0, world)

@@ -6,7 +6,7 @@ case after an event. The facts are what counts; the view is derived from them, s
 
 from collections.abc import Mapping
 from datetime import date
-from typing import Any, get_args
+from typing import Any, TypeGuard, get_args
 
 from msgspec import Struct
 from msgspec.structs import replace
@@ -56,7 +56,7 @@ def name_of(fact: RequestFact) -> str:
     return _NAMES[fact.__class__]
 
 
-def is_amendment(fact: RequestFact) -> bool:
+def is_amendment(fact: RequestFact) -> TypeGuard[FactCorrected | FactRetracted]:
     return isinstance(fact, FactCorrected | FactRetracted)
 
 
@@ -80,9 +80,12 @@ def evolve(case: Case, event: CaseEvent) -> Case:
     )
 
 
-def look(case: Case, world: World, today: date) -> tuple[View, Profile | None]:
-    """The case's view at ``today``, and the version of the statute that it was derived with, if any."""
-    amended = amend(case.facts)
+def look(case: Case, world: World, today: date, amended: Amended | None = None) -> tuple[View, Profile | None]:
+    """The case's view at ``today``, and the version of the statute that it was derived with, if any.
+
+    ``amended`` is what :func:`~services.tracker.amend.amend` gives for the case's facts, where that is known already.
+    """
+    amended = amended or amend(case.facts)
     draft = lifecycle.read([lawful(f) for f in amended.facts])
     if draft.received is None:
         return _without_request(case, _bare(draft, amended), amended, world), None

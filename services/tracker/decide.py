@@ -18,6 +18,7 @@ from services.events.vocabulary import Ref
 from services.statute import decisions
 from services.statute.lifecycle import legal_date
 from services.statute.view import Decision, View
+from services.tracker.amend import Amendments
 from services.tracker.case import Case, Tallies, amended_root, evolve, lawful, look, tally_value
 from services.tracker.world import World
 
@@ -26,12 +27,18 @@ _IDS = UUID("6e4d4f2e-3f0b-5e0c-9a53-1f3d6c2b7a10")
 
 
 def decide(
-    case: Case, fact: RequestFact, world: World, now: datetime, tallies: Tallies
+    case: Case,
+    fact: RequestFact,
+    world: World,
+    now: datetime,
+    tallies: Tallies,
+    amendments: Amendments | None = None,
 ) -> tuple[Case, list[CaseEvent]]:
     """The case after ``fact`` and the events that say so; a fact that the case has seen changes nothing.
 
     ``now`` is an aware instant; a fact is judged at its own legal date (or the latest that the case knows), so that
     history can be posted years later without false alarms: the clock's own doings are left to :func:`tick`.
+    ``amendments`` are those of the case, where somebody keeps them; the fact is added to them.
     """
     for known in case.facts:
         if known.id == fact.id and known.source == fact.source:
@@ -40,14 +47,17 @@ def decide(
         return _count(case, fact, world, now, tallies)
     grown = replace(case, facts=(*case.facts, fact))
     as_of = max(case.as_of, min(_dated(fact, world, case, now), _today(world, fact_organ(case, fact), now)))
-    view, profile = look(grown, world, as_of)
+    if amendments is not None:
+        amendments.take(fact)
+    view, profile = look(grown, world, as_of, amendments.amended() if amendments is not None else None)
     found = decisions.changes(case.view, view, profile, as_of)
     if view.rejected:
         found += _rejections(case.view, view)
     if tallies:
         found += _tally_changes(case, grown, fact, tallies, as_of)
     if not found:
-        values: dict[str, Any] = {"flags": tuple(f for f in view.flags if f not in case.view.flags)}
+        told = set(case.view.flags)
+        values: dict[str, Any] = {"flags": tuple([f for f in view.flags if f not in told])}
         if view.waiting_for:
             values["waiting_for"] = view.waiting_for
         found = [Decision("fact-recorded", as_of, values)]
@@ -96,10 +106,11 @@ def _dated(fact: RequestFact, world: World, case: Case, now: datetime) -> date:
 
 
 def _rejections(old: View, new: View) -> list[Decision]:
+    told = set(old.rejected)
     return [
         Decision("fact-rejected", date.min, {"reason": reason[:500], "cause": Ref(source, id_)})
         for source, id_, reason in new.rejected
-        if (source, id_, reason) not in old.rejected
+        if (source, id_, reason) not in told
     ]
 
 

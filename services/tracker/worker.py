@@ -15,6 +15,7 @@ import asyncio
 import time
 from collections import defaultdict
 from collections.abc import Awaitable, Callable, Sequence
+from dataclasses import dataclass
 from datetime import datetime, timedelta
 from itertools import pairwise
 from typing import Any
@@ -23,16 +24,18 @@ import structlog
 from aiokafka.errors import MessageSizeTooLargeError
 
 from services.events.facts import RequestFact
-from services.runtime import applying, progress, tracing
+from services.runtime import applying, dead_letters, progress, tracing
 from services.runtime.applying import blame
 from services.runtime.clock import Clock
 from services.runtime.database import Conn, Pool
+from services.runtime.dead_letters import DeadLetter
 from services.runtime.producer import LogProducer
 from services.runtime.retry import LogUnavailable, reason_of
 from services.runtime.settings import Settings
 from services.runtime.transport import Batch
 from services.tracker import apply, splitting, store
 from services.tracker.apply import Outcome
+from services.tracker.limit import Limit
 from services.tracker.metrics import Metrics
 from services.tracker.store import SCHEMA, Appended, Change
 from services.tracker.strands import Shelf
@@ -44,6 +47,15 @@ POSTPONED = timedelta(hours=1)
 _HEADERS = (("content-type", b"application/cloudevents+json"),)
 
 log = structlog.get_logger(__name__)
+
+
+@dataclass(frozen=True, slots=True)
+class Written:
+    """What one transaction wrote."""
+
+    appended: Appended | None
+    refused: Sequence[DeadLetter]
+    """Facts that their case had no room for."""
 
 
 class Tracker:
@@ -65,6 +77,7 @@ class Tracker:
         self.metrics = metrics
         self.on_dead_letters = on_dead_letters
         self.settle = timedelta(seconds=settings.settle_seconds)
+        self.limit = Limit(settings.case_facts)
         self._locks: defaultdict[int, asyncio.Lock] = defaultdict(asyncio.Lock)
 
     async def handle(self, batch: Batch) -> None:
@@ -74,22 +87,33 @@ class Tracker:
         if apply.unknown_organs((fact for _, fact in facts), self.world):
             await self.catch_up()
 
-        async def decide(conn: Conn, fresh: list[RequestFact], _records: Sequence[Any]) -> Appended | None:
+        offsets = {id(fact): offset for offset, fact in facts}
+
+        async def decide(conn: Conn, fresh: list[RequestFact], records: Sequence[Any]) -> Written:
             cases = await store.load_cases(conn, {fact.subject for fact in fresh})  # 3
             if old := [subject for subject, case in cases.items() if splitting.is_unsplit(case)]:
                 await splitting.split_subjects(conn, old)
                 cases |= await store.load_cases(conn, old)
             strands = await store.load_strands(conn, apply.strand_names(fresh, cases), apply.gathering(fresh, cases))
             with blame():
-                outcome = apply.run(fresh, Shelf(cases.values(), strands), self.world, self.clock.now())  # 4
-            return await self._write(conn, batch.partition, outcome)  # 5
+                shelf = Shelf(cases.values(), strands)
+                outcome = apply.run(fresh, shelf, self.world, self.clock.now(), self.limit)  # 4
+            refused = {offsets[id(fresh[place])]: reason for place, reason in outcome.refused}
+            letters = [
+                dead_letters.of(record, refused[record.offset]) for record in records if record.offset in refused
+            ]
+            await dead_letters.record(conn, SCHEMA, letters)
+            return Written(await self._write(conn, batch.partition, outcome), letters)  # 5
 
         async with self._locks[batch.partition]:
             done = await applying.apply(self.pool, SCHEMA, batch, facts, spoilt, decide)  # 2 to 5
-            if done.letters:
-                self.metrics.dead_letters.inc(len(done.letters))
+            refused = [letter for written in done.results for letter in written.refused]
+            if done.letters or refused:
+                self.metrics.dead_letters.inc(len(done.letters) + len(refused))
                 self.on_dead_letters()
-            await self.publish(batch.partition, done.results)  # 6
+            if refused:
+                log.warning("facts_beyond_limit", count=len(refused), key=refused[0].key, reason=refused[0].reason)
+            await self.publish(batch.partition, [written.appended for written in done.results])  # 6
         self.metrics.facts.inc(done.fresh)
         self.metrics.batch_seconds.observe(time.perf_counter() - began)
         # 7: the caller acknowledges when this returns.

@@ -1,6 +1,7 @@
 """A batch with something in it that can't be applied: the rest is applied in order, and the one record is kept."""
 
 import asyncio
+import time
 from collections.abc import AsyncIterator, Sequence
 from datetime import UTC, datetime
 from importlib.resources import files
@@ -331,3 +332,25 @@ def test_blame_names_the_cause_and_leaves_a_full_memory_alone() -> None:
     with pytest.raises(MemoryError), applying.blame():
         raise MemoryError
     assert decode_fact(msgspec.json.encode(received("r", "2013-03-01"))).subject == "r"
+
+
+async def test_facts_beyond_a_cases_limit_are_letters_of_the_batch_that_brought_them(pool: Any, log: Log) -> None:
+    ordinary, one = requests(2000), [received("all", "2013-03-01") | {"id": f"all/{n}"} for n in range(2000)]
+    tracker = tracker_of(pool, log)
+    started = time.perf_counter()
+    await tracker.handle(batch(ordinary))
+    usual = time.perf_counter() - started
+    begun = await pool.fetchval("SELECT pg_current_xact_id()::text::bigint")
+    started = time.perf_counter()
+    await tracker.handle(batch(one, 2000))
+    assert time.perf_counter() - started < 10 * usual
+    # One for the batch, one for what is published, one for each of these two questions: no fact costs one of its own.
+    assert await pool.fetchval("SELECT pg_current_xact_id()::text::bigint") - begun <= 4
+    kept = await letters(pool)
+    assert [letter[2] for letter in kept] == list(range(2500, 4000))
+    assert {letter[3] for letter in kept} == {msgspec.json.encode(fact) for fact in one[500:]}
+    assert all("the case has 500 facts, and its limit is 500 (SHIXIAN_CASE_FACTS)" in letter[4] for letter in kept)
+    assert tracker.metrics.dead_letters._value.get() == 1500
+    assert await position(pool) == 4000
+    await tracker.handle(batch(one[:500], 4000))
+    assert len(await letters(pool)) == 1500, "what the case has already is a repetition"
