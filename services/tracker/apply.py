@@ -60,15 +60,17 @@ def unknown_organs(facts: Iterable[RequestFact], world: World) -> set[str]:
 def strand_names(facts: Iterable[RequestFact], cases: Mapping[str, Case]) -> set[tuple[str, Name]]:
     """What leads to the strands that these facts may belong to, of subjects that have any."""
     found: set[tuple[str, Name]] = set()
+    amending: set[str] = set()
     for fact in facts:
         case = cases.get(fact.subject)
-        if case is None or not case.apart:
-            continue
-        found.update((fact.subject, name) for name in names(fact))
-        if isinstance(fact, FactCorrected | FactRetracted):
-            # In a request's case there can be amendments of amendments, down to a tally.
-            amending = (known.data for known in case.facts if isinstance(known, FactCorrected | FactRetracted))
-            found.update((fact.subject, (data.amends.source, data.amends.id)) for data in amending)
+        if case is not None and case.apart:
+            found.update((fact.subject, name) for name in names(fact))
+            if isinstance(fact, FactCorrected | FactRetracted):
+                amending.add(fact.subject)
+    for subject in amending:
+        # In a request's case there can be amendments of amendments, down to a tally.
+        known = (fact.data.amends for fact in cases[subject].facts if isinstance(fact, FactCorrected | FactRetracted))
+        found.update((subject, (amends.source, amends.id)) for amends in known)
     return found
 
 
