@@ -21,6 +21,7 @@ from services.events.envelope import type_of
 from services.events.vocabulary import Label, Ref
 from services.tracker import apply
 from services.tracker.case import Case, look
+from services.tracker.strands import Shelf
 from services.tracker.world import World
 
 NOW = datetime(2026, 6, 1, tzinfo=UTC)
@@ -105,8 +106,8 @@ def run(facts: Sequence[Any], cases: dict[str, Case], facts_of_a_case: int = 0) 
     if facts_of_a_case and "limit" in inspect.signature(apply.run).parameters:
         from services.tracker.limit import Limit
 
-        return apply.run(facts, cases, {}, WORLD, NOW, Limit(facts_of_a_case))
-    return apply.run(facts, cases, {}, WORLD, NOW)
+        return apply.run(facts, Shelf(cases.values()), WORLD, NOW, Limit(facts_of_a_case))
+    return apply.run(facts, Shelf(cases.values()), WORLD, NOW)
 
 
 def grown(subject: str, facts: Sequence[Any]) -> Case:

@@ -21,7 +21,7 @@ from services.runtime.topics import ensure
 from services.runtime.web import create_app, new_registry
 from services.runtime.worker import batch_app
 from services.statute import data
-from services.tracker import api, guard, pages
+from services.tracker import api, guard, pages, splitting
 from services.tracker.metrics import CaseCollector, metrics
 from services.tracker.snapshot import Snapshots
 from services.tracker.store import SCHEMA
@@ -65,6 +65,7 @@ async def build(settings: Settings, health: Health) -> AsyncIterator[Parts]:
 
     async def prepare() -> None:
         await database.ready(pool, SCHEMA, files("services.tracker") / "migrations", health.part("database"))
+        await splitting.finish(pool, health.part("database"))
         await ensure(
             settings.bootstrap,
             topics(settings.topic_prefix, settings.partitions, settings.replication),

@@ -24,7 +24,8 @@ from services.statute.view import View
 from services.tracker import listing
 from services.tracker.case import Case, account
 from services.tracker.listing import PAGE_BYTES, BadCursor, Query, Today, Wanted
-from services.tracker.store import SCHEMA, decode_case
+from services.tracker.store import SCHEMA, decode_case, last_strands
+from services.tracker.strands import Strand, is_request, shown
 from services.tracker.world import World
 
 __all__ = ["STATUSES", "BadCursor", "Query", "Status", "Wanted"]
@@ -38,6 +39,8 @@ EVENTS = 1000
 """The most events of a history in one answer."""
 LINES = 5000
 """The most lines of an account in one answer; day by day, that is more than thirteen years."""
+STRANDS = 100
+"""How many reviews and tallies of an organ's own are told at once."""
 
 
 class Item(Struct, frozen=True, kw_only=True):
@@ -199,14 +202,18 @@ async def request(
         letters = await letters_about(pool, subject)
         if body is None and not letters:
             return None
-        return await offload.thread(_detail, body, subject, letters, world, now, each_day)
+        case = Case(subject=subject, view=View(waiting_for="request-received"))
+        if body is not None:
+            case = await offload.thread(decode_case, body)
+        strands = await last_strands(pool, subject, STRANDS) if case.apart and not is_request(case) else []
+        return await offload.thread(_detail, case, strands, letters, world, now, each_day)
 
 
 def _detail(
-    body: bytes | None, subject: str, letters: list[Letter], world: World, now: datetime, each_day: bool
+    case: Case, strands: Sequence[Strand], letters: list[Letter], world: World, now: datetime, each_day: bool
 ) -> Detail:
-    nothing = Case(subject=subject, view=View(waiting_for="request-received"))
-    found = detail(nothing if body is None else decode_case(body), world, now, each_day)
+    """Of what is kept apart under an organ's code the last :data:`STRANDS` are told."""
+    found = detail(shown(case, strands, world) if strands else case, world, now, each_day)
     return msgspec.structs.replace(found, dead_letters=letters)
 
 

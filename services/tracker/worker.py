@@ -4,9 +4,9 @@ A batch goes through seven steps, and a crash between any two of them repeats wo
 
 1. decode; what can't be decoded becomes a dead letter, with its bytes, its offset and the reason;
 2. begin; lock the partition's progress row (which fences a zombie), skip what is applied, refuse a hole;
-3. load the cases that the batch names;
+3. load the cases that the batch names, and the strands;
 4. decide, in memory, in order;
-5. write cases, events (history and outbox in one), dead letters and progress; commit;
+5. write cases, strands, events (history and outbox in one), dead letters and progress; commit;
 6. publish the events in order, idempotently; remember how far;
 7. acknowledge the batch (by returning).
 """
@@ -34,12 +34,13 @@ from services.runtime.producer import LogProducer
 from services.runtime.retry import LogUnavailable
 from services.runtime.settings import Settings
 from services.runtime.transport import Batch
-from services.tracker import apply, looking_over, store
+from services.tracker import apply, looking_over, splitting, store
 from services.tracker.apply import Outcome
 from services.tracker.case import Case
 from services.tracker.limit import Limit
 from services.tracker.metrics import Metrics
 from services.tracker.store import SCHEMA, Appended, Change
+from services.tracker.strands import Shelf
 from services.tracker.world import World
 
 SWEEP_CASES = 500
@@ -103,10 +104,15 @@ class Tracker:
 
         async def decide(conn: Conn, fresh: list[RequestFact], records: Sequence[Any]) -> Written:
             cases = await store.load_cases(conn, {fact.subject for fact in fresh})  # 3
-            refs = await reckoned(lambda: apply.tally_refs(fresh, cases))
-            tallies = await store.load_tallies(conn, refs)
+            if old := [subject for subject, case in cases.items() if splitting.is_unsplit(case)]:
+                await splitting.split_subjects(conn, old)
+                cases |= await store.load_cases(conn, old)
+            wanted = await reckoned(lambda: (apply.strand_names(fresh, cases), apply.gathering(fresh, cases)))
+            strands = await store.load_strands(conn, *wanted)
             world, now = self.world.as_known(), self.clock.now()
-            outcome = await reckoned(lambda: apply.run(fresh, cases, tallies, world, now, self.limit))  # 4
+            outcome = await reckoned(
+                lambda: apply.run(fresh, Shelf(cases.values(), strands), world, now, self.limit)  # 4
+            )
             refused = {offsets[id(fresh[place])]: reason for place, reason in outcome.refused}
             letters = [
                 dead_letters.of(record, refused[record.offset]) for record in records if record.offset in refused
@@ -264,7 +270,7 @@ class Tracker:
 
         cases, events = await reckoned(rows)
         await store.save_cases(conn, cases)
-        await store.save_tallies(conn, outcome.tallies)
+        await store.save_strands(conn, partition, outcome.shelf)
         appended = await store.append_events(conn, partition, events)
         self.metrics.events.inc(len(outcome.events))
         return appended

@@ -6,11 +6,13 @@ from dataclasses import dataclass
 from datetime import datetime
 
 from services.events.cases import CaseEvent
+from services.events.vocabulary import Ref
 from services.stats.cells import RequestRow, recount
 from services.stats.fold import Fold
 from services.tracker.case import Case
 from services.tracker.decide import summary
 from services.tracker.store import encode_case
+from services.tracker.strands import Strand
 from tests.chaos import oracle, reading
 from tests.chaos.cluster import PREFIX, Cluster
 from tests.chaos.oracle import Findings, Log, Record, Worlds
@@ -60,12 +62,15 @@ async def check(
     events: list[CaseEvent] = []
     untroubled: list[CaseEvent] = []
     for number, (subject, facts) in enumerate(remains.log.facts.items()):
-        case, found = oracle.replay(subject, facts, remains.cases.get(subject, ()), remains.worlds, findings)
+        shelf, found = oracle.replay(subject, facts, remains.cases.get(subject, ()), remains.worlds, findings)
         events += found
         stored = remains.tables.cases.get(subject)
         if stored is None:
             findings.add("case missing", subject)
             continue
+        case, kept = shelf.case(subject), remains.tables.strands.get(subject, {})
+        if kept != shelf.strands[subject]:
+            findings.add("strands differ", f"{subject}: {len(kept)}, expected {len(shelf.strands[subject])}")
         if encode_case(stored) != encode_case(case):
             findings.add("case differs", f"{subject}: {encode_case(stored)[:200]!r}, {encode_case(case)[:200]!r}")
         alone, quiet = oracle.final(subject, facts, remains.worlds.last, now)
@@ -74,7 +79,9 @@ async def check(
             untroubled += found
         else:
             untroubled += quiet
-            _compare(subject, stored, alone, findings)
+            _compare(subject, stored, alone.case(subject), findings)
+            if sorted(map(_refs, kept.values())) != sorted(map(_refs, alone.strands[subject].values())):
+                findings.add("strands differ from the same facts without trouble", subject)
         if number % 100 == 99:
             advance(100)
             await asyncio.sleep(0)
@@ -105,6 +112,10 @@ def _check_history(remains: Remains, findings: Findings) -> None:
         if remains.cases.get(subject, []) != remains.tables.events.get(subject, []):
             counts = len(remains.cases.get(subject, ())), len(remains.tables.events.get(subject, ()))
             findings.add("case log and history differ", f"{subject}: {counts[0]} and {counts[1]} events")
+
+
+def _refs(strand: Strand) -> list[Ref]:
+    return [kept.fact.ref for kept in strand.kept]
 
 
 def _compare(subject: str, stored: Case, alone: Case, findings: Findings) -> None:

@@ -23,6 +23,7 @@ from services.tracker.case import Case, look
 from services.tracker.limit import Limit
 from services.tracker.rebuild import Plan
 from services.tracker.refold import Refold, Refs
+from services.tracker.strands import Shelf
 from tests.law_cases import NOW, SOURCE, WORLD, make
 
 DAY = timedelta(days=1)
@@ -45,7 +46,7 @@ def large(n: int, size: int) -> Any:
 
 
 def run(facts: Sequence[Any], case: Case | None = None, most: Limit = TEN) -> apply.Outcome:
-    return apply.run(facts, {"r": case} if case else {}, {}, WORLD, NOW, most)
+    return apply.run(facts, Shelf([case] if case else []), WORLD, NOW, most)
 
 
 def full() -> Case:
@@ -64,12 +65,13 @@ def test_other_cases_of_the_batch_and_tallies_are_taken_all_the_same() -> None:
     data = f.TallyData(organ="o", on=START, measure="page-views", count=Decimal(1))
     tally = f.TallyRecorded(specversion="1.0", id="t1", source=SOURCE, subject="o", data=data)
     outcome = run([*map(consulted, range(20)), other, tally])
-    assert (len(outcome.refused), len(outcome.cases["r2"].facts), len(outcome.tallies)) == (10, 1, 1)
+    assert (len(outcome.refused), len(outcome.cases["r2"].facts), len(outcome.shelf.strands["o"])) == (10, 1, 1)
 
 
 def test_what_a_full_case_has_already_is_a_duplicate_and_no_dead_letter() -> None:
     case = full()
-    assert run([*case.facts, *case.facts], case) == apply.Outcome()
+    again = run([*case.facts, *case.facts], case)
+    assert (again.events, again.refused, again.cases) == ([], [], {})
 
 
 def test_a_full_case_still_takes_what_ends_or_amends_it_up_to_twice_the_limit() -> None:
@@ -133,7 +135,7 @@ def test_an_audit_finds_the_refused_facts_as_dead_letters_and_misses_none() -> N
     outcome = run(facts)
     refold, problems = Refold(0), Differences()
     refold.take([SimpleNamespace(value=encode(e), topic="c", partition=0, offset=0) for e in outcome.events], problems)
-    assert refold.cases["r"].facts == outcome.cases["r"].facts
+    assert refold.shelf.cases["r"].facts == outcome.cases["r"].facts
     records = [
         SimpleNamespace(key=b"r", value=encode(x), topic="f", partition=0, offset=n, headers=())
         for n, x in enumerate(facts)
