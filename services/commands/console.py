@@ -24,9 +24,22 @@ def read_settings() -> Any:
         fail(str(error))
 
 
-def url_of(port: int, given: str = "") -> str:
-    """The address given, else this machine's."""
-    return given or f"http://127.0.0.1:{port}"
+def url_of(settings: Any, service: str, given: str = "") -> str:
+    """The address given, else that of this machine's ``service``; one that is no address ends the command."""
+    from urllib.parse import urlsplit
+
+    try:
+        parts = urlsplit(given or settings.url(service))
+        if parts.scheme in ("http", "https") and parts.hostname and parts.port != 0:
+            return parts.geturl().rstrip("/")
+    except ValueError as error:
+        fail(f"--url: expected an address like http://127.0.0.1:8701, got {given!r} ({error})")
+    fail(f"--url: expected an address like http://127.0.0.1:8701, got {given!r}")
+
+
+def where_from(service: str, given: str) -> str:
+    """What names the address of ``service``, for a message that nobody answers there."""
+    return "--url" if given else f"SHIXIAN_HOST, SHIXIAN_{service.upper()}_PORT"
 
 
 @contextmanager

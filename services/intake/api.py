@@ -103,7 +103,7 @@ def handlers(writer: Writer, counts: Counts) -> list[ControllerRouterHandler]:
             413: described("The body is too large, or has too many events; nothing was written."),
             415: described("The content type is none that a fact can be in; nothing was written."),
             422: described("At least one event is not what the contract says; nothing was written."),
-            503: described("The log can't be reached or does not answer. Send the same call again."),
+            503: described("The log can't be reached, does not answer, or has no room. Send the same call again."),
         },
     )
     async def post_events(request: Request[Any, Any, Any]) -> Receipt:

@@ -25,7 +25,8 @@ async def build(settings: Settings, health: Health) -> AsyncIterator[Parts]:
     registry = new_registry()
     topics_part = health.part("topics")
     producer = LogProducer(bootstrap, health.part("log"), client_id="shixian-intake", give_up_seconds=GIVE_UP_SECONDS)
-    writer = Writer(producer, SystemClock(settings.now), settings.facts_topic, settings.reference_topic)
+    disk = health.parts.get("disk")
+    writer = Writer(producer, SystemClock(settings.now), settings.facts_topic, settings.reference_topic, disk)
     app = create_app(
         "intake",
         api.handlers(writer, api.Counts(registry)),
