@@ -6,7 +6,7 @@ happened: the same call, the same arguments, a growing pause. Everything else is
 
 import asyncio
 import random
-from collections.abc import Awaitable, Callable, Coroutine
+from collections.abc import Awaitable, Callable, Coroutine, Sequence
 from typing import Any, ParamSpec, TypeVar
 
 import asyncpg
@@ -98,7 +98,7 @@ def retry_in_place(
 
     async def repeated(*args: P.args, **kwargs: P.kwargs) -> R:
         attempt = 0
-        reasons: set[str] = set()
+        reasons: dict[str, None] = {}  # a set that keeps the order
         while True:
             try:
                 result = await call(*args, **kwargs)
@@ -113,23 +113,25 @@ def retry_in_place(
                 if (held := _silence.says(reason)) is not None:
                     more = {"held_back": held} if held else {}
                     log.warning("waiting_to_retry", attempt=attempt, seconds=round(pause, 2), reason=reason, **more)
-                reasons.add(reason)
+                reasons.pop(reason, None)
+                reasons[reason] = None
                 if await _stopped(stop, pause):
                     raise Interrupted(reason_of(error)) from error
             else:
                 if attempt and on_retry is not None:
                     on_retry(None)
-                _say_back(reasons)
+                if reasons:
+                    _say_back(list(reasons))
                 return result
 
     return repeated
 
 
-def _say_back(reasons: set[str]) -> None:
-    """Say once that what many calls waited for is back."""
+def _say_back(reasons: Sequence[str]) -> None:
+    """Say that what a call waited for is back, once where many calls did; ``reasons`` in their order."""
     lasted = [seconds for reason in reasons if (seconds := _silence.over(reason)) is not None]
     if lasted:
-        log.warning("went_through_after_retries", seconds=round(max(lasted), 1), reason=", ".join(sorted(reasons)))
+        log.warning("went_through_after_retries", seconds=round(max(lasted), 1), last_reason=reasons[-1])
 
 
 async def _stopped(stop: asyncio.Event, seconds: float) -> bool:

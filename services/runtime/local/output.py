@@ -30,6 +30,7 @@ LIBRARIES = ("aiokafka", "faust", "mode")
 """Whose lines the console leaves out: the service's own part says the same once. The file has them."""
 
 _CODES = frozenset(cause.value for cause in Cause)
+_TRACEBACK = ("Traceback (most recent call last)", "Exception in thread", "During handling of", "The above exception")
 _LONG = ("exception", "stacks", "stack")
 _HEAD = ("timestamp", "level", "service", "event", "logger")
 _LEVELS = {"debug": 10, "info": 20, "warning": 30, "error": 40, "critical": 50}
@@ -64,6 +65,7 @@ class Output:
         self._level, self._console_json, self._file_json, self._all = level, console_json, file_json, all_lines
         self._write = write or (lambda text: sys.stderr.write(text + "\n"))
         self._silence = silence or Silence()
+        self._quiet = self._traceback = False
         self._plain = structlog.dev.ConsoleRenderer(colors=False)
         self._file = None
         if file is not None:
@@ -76,7 +78,8 @@ class Output:
         if found is None:
             self._keep(text)
             self.tail.append(text)
-            self._show(text, text)
+            if not self._in_traceback(text) and not self._quiet:
+                self._show(text, text)
             return
         self._keep(text if self._file_json else self._rendered(found))
         short = shortened(found)
@@ -89,6 +92,18 @@ class Output:
         shown = {key: value for key, value in found.items() if key not in _LONG}
         equal = f"{found['level']} {found['event']} {found.get('reason', '')}"
         self._show(json.dumps(shown, ensure_ascii=False) if self._console_json else short, equal)
+
+    def quiet(self) -> None:
+        """Show only what is critical from here on: the whole is being stopped, and each part tells of the others."""
+        self._quiet, self._level = True, "critical"
+
+    def _in_traceback(self, text: str) -> bool:
+        """Whether a printed line belongs to a traceback, but is not its last, which says what the error was."""
+        if text.startswith(_TRACEBACK):
+            self._traceback = True
+        elif text and not text.startswith(" "):
+            self._traceback = False
+        return self._traceback
 
     def close(self) -> None:
         if self._file is not None:

@@ -2,6 +2,8 @@
 
 import contextlib
 import errno
+import os
+import socket
 from collections.abc import Collection, Sequence
 from dataclasses import dataclass
 
@@ -75,11 +77,10 @@ def _try(place: Wanted, ours: Collection[int]) -> None:
                 holder="root",
             ) from error
         setting = place.host_setting or place.setting
+        # A name that is none has an error of its own; Python adds much to the system's.
+        reason = str(error.strerror) if isinstance(error, socket.gaierror) else os.strerror(error.errno or 0)
         raise HostUnusable(
-            f"{setting}: can't listen on {place.host}: {error.strerror or error}",
-            setting=setting,
-            host=place.host,
-            reason=error.strerror or error,
+            f"{setting}: can't listen on {place.host}: {reason}", setting=setting, host=place.host, reason=reason
         ) from error
 
 

@@ -220,6 +220,8 @@ async def _serve(
         if work is not None:
             work.cancel()
             await asyncio.wait([work], timeout=0.5)
+        for child in children:
+            child.output.quiet()
         await _stop(children)
 
 
