@@ -1,5 +1,6 @@
 """What the subcommands share: how a wrong call ends, where the settings are, how far a thing is."""
 
+import logging
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from dataclasses import replace
@@ -61,6 +62,8 @@ def at_home(what: Callable[[Any], Any]) -> Any:
 
     settings = read_settings()
     logs.configure(replace(settings, log_level="error"), "command")
+    # What the client library says of a broker that is away, the command says in its one line.
+    logging.getLogger("aiokafka").setLevel(logging.CRITICAL)
     try:
         with reach(settings) as found:
             return what(found)

@@ -1,8 +1,8 @@
 """Logging of a service: structlog and the libraries' own loggers through one pipe to stderr.
 
 One JSON object a line for machines, readable lines on a terminal. Two guards: the client libraries, which write
-hundreds of lines a second while the broker is away, are held to a few, ever more seldom; and no password of a connection
-string gets out, whatever text it stands in.
+hundreds of lines a second while the broker is away, are held to a few, ever more seldom; and no password of a
+connection string gets out, whatever text it stands in.
 """
 
 import logging

@@ -78,7 +78,7 @@ class Output:
         if found is None:
             self._keep(text)
             self.tail.append(text)
-            if not self._in_traceback(text) and not self._quiet:
+            if text.strip() and not self._in_traceback(text) and not self._quiet:
                 self._show(text, text)
             return
         self._keep(text if self._file_json else self._rendered(found))
