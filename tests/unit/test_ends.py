@@ -3,6 +3,7 @@
 import errno
 import re
 import socket
+from pathlib import Path
 from string import Formatter
 
 import asyncpg
@@ -18,6 +19,8 @@ from services.runtime.local.supervisor import ServiceDied
 from services.runtime.retry import is_transient, reason_of
 from services.runtime.settings import SettingError
 from services.tracker.guard import BehindItsTopic
+
+HOME = Path("/srv/home")
 
 
 def facts(text: str) -> set[str]:
@@ -86,7 +89,7 @@ def test_a_service_that_told_its_cause_gets_that_causes_advice() -> None:
 
 def test_a_broker_without_room_is_a_full_disk_and_shows_no_informative_lines() -> None:
     log = "2026 INFO starting\n2026 ERROR java.io.IOException: No space left on device\n2026 INFO shutting down"
-    failed = BrokerFailed("ended with status 1", log, HOME := __import__("pathlib").Path("/home/kafka"))
+    failed = BrokerFailed("ended with status 1", log, HOME)
     assert failed.end is Cause.DISK_FULL
     assert "INFO" not in ends.told(failed)
     other = BrokerFailed("ended with status 1", "INFO a\nx ERROR Stored node id 7\nINFO b", HOME)
@@ -113,8 +116,6 @@ def test_the_line_that_tells_most_is_found() -> None:
     ],
 )
 def test_an_error_of_the_system_in_the_home_is_told_with_the_setting(number: int, cause: Cause) -> None:
-    from pathlib import Path
-
     failure = of_system(OSError(number, "says the system", "/srv/home/up.lock"), Path("/srv/home"))
     assert failure.end is cause
     assert "SHIXIAN_HOME" in ends.told(failure)
@@ -122,7 +123,5 @@ def test_an_error_of_the_system_in_the_home_is_told_with_the_setting(number: int
 
 
 def test_a_fact_with_braces_is_not_taken_for_a_place() -> None:
-    from pathlib import Path
-
     assert "{x}" in ends.told(HomeUnusable(Cause.HOME_UNUSABLE, Path("/srv/{x}"), "no"))
     assert isinstance(HomeUnusable(Cause.HOME_UNUSABLE, Path("/x"), "no"), LocalFailure)
