@@ -185,7 +185,14 @@ def page() -> str:
         "Intake": ("shixian_intake",),
         "Tracker": ("shixian_tracker",),
         "Stats": ("shixian_stats",),
-        "Every service": ("shixian_http", "shixian_ready", "shixian_part", "shixian_build", "shixian_database"),
+        "Every service": (
+            "shixian_http",
+            "shixian_ready",
+            "shixian_part",
+            "shixian_build",
+            "shixian_database",
+            "shixian_disk",
+        ),
     }
     left = set(known)
     for title, prefixes in titles.items():

@@ -3,6 +3,7 @@
 Needs root, which mounts the tmpfs.
 """
 
+import asyncio
 import json
 import os
 import signal
@@ -80,7 +81,19 @@ class Load:
         self._thread.join()
 
 
-async def test_a_disk_that_fills_up_is_named_and_nothing_acknowledged_is_lost(small_disk: Path) -> None:
+async def in_the_log(bootstrap: str) -> set[str]:
+    """The ids of all facts in the log."""
+    found: set[str] = set()
+    async with BulkReader(bootstrap) as reader:
+        partitions = await reader.partitions("shixian.facts")
+        firsts, ends = await reader.firsts(partitions), await reader.ends(partitions)
+        for tp in partitions:
+            async for records in reader.read(tp, firsts[tp], ends[tp]):
+                found |= {json.loads(record.value or b"{}")["id"] for record in records}
+    return found
+
+
+def test_a_disk_that_fills_up_is_named_and_nothing_acknowledged_is_lost(small_disk: Path) -> None:
     home, fill = small_disk / "home", small_disk / "fill"
     ports = {name: free_port() for name in ("intake", "tracker", "stats")}
     urls = {name: f"http://127.0.0.1:{port}" for name, port in ports.items()}
@@ -128,12 +141,6 @@ async def test_a_disk_that_fills_up_is_named_and_nothing_acknowledged_is_lost(sm
         up.communicate(timeout=30)
     assert up.returncode == 0
     with LocalStack(Settings(home=home, kafka_port=0, disk_reserve=0)) as stack:
-        found: set[str] = set()
-        async with BulkReader(stack.kafka) as reader:
-            partitions = await reader.partitions("shixian.facts")
-            firsts, ends = await reader.firsts(partitions), await reader.ends(partitions)
-            for tp in partitions:
-                async for records in reader.read(tp, firsts[tp], ends[tp]):
-                    found |= {json.loads(record.value or b"{}")["id"] for record in records}
+        found = asyncio.run(in_the_log(stack.kafka))
     assert load is not None
     assert load.acked <= found
