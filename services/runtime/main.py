@@ -27,7 +27,6 @@ from services.runtime import addresses, logs, tracing
 from services.runtime.disk import room_of, watched
 from services.runtime.ends import cause_of
 from services.runtime.health import Health
-from services.runtime.retry import reason_of
 from services.runtime.settings import SettingError, Settings
 from services.runtime.settings import load as load_settings
 from services.runtime.watchdog import EXIT_FAILED, STALL_SECONDS, Watchdog, deadline, end_process
@@ -123,7 +122,7 @@ async def serve(name: str, build: Build, settings: Settings) -> int:
         if not stop.is_set():
             raise
     except Exception as error:
-        log.critical("service_failed", cause=cause_of(error), reason=reason_of(error), exc_info=error)
+        log.critical("service_failed", cause=cause_of(error), reason=str(error), exc_info=error)
         if not timers:
             deadline(settings.shutdown_seconds, "shutdown_deadline")
         return EXIT_FAILED
