@@ -64,6 +64,7 @@ PER_PROCESS = (
     "shixian_ready",
     "shixian_part_",
     "shixian_build_",
+    "shixian_disk_",
 )
 TABLES = (
     "shixian_stats_fold_",
@@ -142,6 +143,7 @@ def registries() -> Mapping[str, CollectorRegistry]:
     for name, registry in found.items():
         health = Health()
         health.part("database").ok()
+        health.disk_free = lambda: 1
         create_app(name, [], health, registry)
     return found
 
@@ -185,7 +187,14 @@ def page() -> str:
         "Intake": ("shixian_intake",),
         "Tracker": ("shixian_tracker",),
         "Stats": ("shixian_stats",),
-        "Every service": ("shixian_http", "shixian_ready", "shixian_part", "shixian_build", "shixian_database"),
+        "Every service": (
+            "shixian_http",
+            "shixian_ready",
+            "shixian_part",
+            "shixian_build",
+            "shixian_database",
+            "shixian_disk",
+        ),
     }
     left = set(known)
     for title, prefixes in titles.items():

@@ -16,7 +16,7 @@ from aiokafka import AIOKafkaProducer
 from aiokafka.errors import KafkaError
 from msgspec.structs import replace
 
-from services.commands.failed import Failed
+from services.commands.failed import Failed, postgres_failed
 from services.events import brokers
 from services.events.codec import decode_fact, encode
 from services.events.facts import CalendarPublished, Fact, OrganRegistered
@@ -81,11 +81,11 @@ async def _connected(settings: Settings) -> AsyncIterator[Any]:
     try:
         conn = await asyncpg.connect(settings.postgres, timeout=30)
     except (OSError, asyncpg.PostgresError, asyncpg.InterfaceError) as error:
-        raise Failed(f"PostgreSQL: {reason_of(error)}") from error
+        raise postgres_failed(error) from error
     try:
         yield conn
     except (OSError, asyncpg.PostgresConnectionError, asyncpg.InterfaceError) as error:
-        raise Failed(f"PostgreSQL: {reason_of(error)}") from error
+        raise postgres_failed(error) from error
     except asyncpg.UndefinedColumnError:
         raise Failed("the tables are of an older version: start the service once") from None
     finally:

@@ -109,7 +109,7 @@ def handlers(writer: Writer, references: References, counts: Counts) -> list[Con
                 "At least one event is not what the contract says, or names a law, a calendar or a parent that does "
                 "not exist; nothing was written."
             ),
-            503: described("The log can't be reached or does not answer. Send the same call again."),
+            503: described("The log can't be reached, does not answer, or has no room. Send the same call again."),
         },
     )
     async def post_events(request: Request[Any, Any, Any]) -> Receipt:

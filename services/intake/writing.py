@@ -9,8 +9,10 @@ from services.events.codec import encode
 from services.events.facts import Fact, ReferenceFact
 from services.runtime import tracing
 from services.runtime.clock import Clock
+from services.runtime.health import Part
 from services.runtime.packing import Record
 from services.runtime.producer import LogProducer
+from services.runtime.retry import LogUnavailable
 
 _HEADERS = (("content-type", b"application/cloudevents+json"),)
 _TURN = 200
@@ -20,19 +22,25 @@ _TURN = 200
 class Writer:
     """Puts the time of recording on facts and writes them."""
 
-    def __init__(self, producer: LogProducer, clock: Clock, facts_topic: str, reference_topic: str) -> None:
+    def __init__(
+        self, producer: LogProducer, clock: Clock, facts_topic: str, reference_topic: str, disk: Part | None = None
+    ) -> None:
+        """``disk``: the part that says whether there is room for more, where that is watched."""
         self._producer = producer
         self._clock = clock
         self._facts_topic = facts_topic
         self._reference_topic = reference_topic
+        self._disk = disk
 
     async def write(self, facts: Sequence[Fact]) -> None:
         """Return when the log has all of ``facts``, those of one subject in their order.
 
         Reference facts are written first, so that the organ of a call's requests is there before them. Raises
-        ``LogUnavailable``; some of the facts may then be in the log, which a repetition of the call does not double,
-        since a fact's source and id name it for ever.
+        ``LogUnavailable``: at once, with nothing written, while the disk is short of room; else some of the facts may
+        be in the log, which a repetition of the call does not double, since a fact's source and id name it for ever.
         """
+        if self._disk is not None and not self._disk.is_ok:
+            raise LogUnavailable(self._disk.reason)
         now = self._clock.now()
         reference: list[Record] = []
         others: list[Record] = []

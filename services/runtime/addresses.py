@@ -1,39 +1,45 @@
-"""Addresses in settings, looked at before a library does: its complaint would show what it took for a port or a host.
+"""Addresses: what a server listens on, and the URL by which a program on this machine asks it.
 
-An unescaped slash in a password ends the host, and the rest of the password is quoted as a bad port. So what can't be
-read is refused here, in words that show nothing of it.
+The two differ: nobody can connect to ``0.0.0.0``, and an IPv6 address stands in brackets in a URL.
 """
 
-import re
-
-_BROKEN = re.compile(r"%(?![0-9A-Fa-f]{2})")
-_HOST = re.compile(r"(\[[0-9A-Za-z:.%]+\]|[^\[\]:@]*)(:\d{1,5})?")
-_UNSAFE = re.compile(r"[#\s\\\x00-\x1f\x7f]")
-_ENCODE = "percent-encode what user and password hold: / is %2F, @ is %40, # is %23, ? is %3F, % is %25, : is %3A"
+import ipaddress
+import socket
 
 
-def postgres(text: str) -> str:
-    """What was expected, where ``text`` is no PostgreSQL URI; empty where it is one. It may have several hosts."""
-    return _trouble(text, ("postgresql", "postgres"), "postgresql://user:password@host:port/database")
+def client_host(host: str) -> str:
+    """The host to ask for a server that listens on ``host``: the loopback address for one that listens on all."""
+    try:
+        address = ipaddress.ip_address(host.strip("[]"))
+    except ValueError:
+        return host  # a name
+    if address.is_unspecified:
+        return "127.0.0.1" if address.version == 4 else "::1"
+    return str(address)
 
 
-def http(text: str) -> str:
-    """The same for a URL."""
-    return _trouble(text, ("http", "https"), "http://host:port, or https://")
+def host_port(host: str, port: int) -> str:
+    """``host:port``, an IPv6 address in brackets."""
+    return f"[{host}]:{port}" if ":" in host else f"{host}:{port}"
 
 
-def _trouble(text: str, schemes: tuple[str, ...], shape: str) -> str:
-    scheme, mark, rest = text.partition("://")
-    place = re.split(r"[/?]", rest, maxsplit=1)[0]
-    login, at, hosts = place.rpartition("@")
-    well = (
-        bool(mark)
-        and scheme.lower() in schemes
-        and not _UNSAFE.search(rest)
-        and not _BROKEN.search(rest)
-        and "@" not in login + rest[len(place) :]
-        and login.count(":") <= 1
-        and not {"[", "]"} & set(login)
-        and all(_HOST.fullmatch(host) for host in hosts.split(","))
-    )
-    return "" if well else f"{shape}; {_ENCODE}" if at or "@" in rest else shape
+def target(host: str, port: int) -> str:
+    """``host:port`` by which a program on this machine asks a server that listens on ``host`` and ``port``."""
+    return host_port(client_host(host), port)
+
+
+def url(host: str, port: int) -> str:
+    """The same as a URL, without a slash at its end."""
+    return f"http://{target(host, port)}"
+
+
+def listen(host: str, port: int, backlog: int = 512) -> socket.socket:
+    """A socket that listens on ``host`` (an address or a name; ``::`` takes IPv4 as well) and ``port``.
+
+    Raises OSError with the reason; ``socket.gaierror``, which is one, for a name that is none.
+    """
+    family, _, _, _, address = socket.getaddrinfo(
+        host.strip("[]"), port, type=socket.SOCK_STREAM, flags=socket.AI_PASSIVE
+    )[0]
+    both = family == socket.AF_INET6 and address[0] == "::" and socket.has_dualstack_ipv6()
+    return socket.create_server(address, family=family, backlog=backlog, dualstack_ipv6=both)

@@ -53,7 +53,9 @@ class BulkReader:
                 await self._consumer.start()
         except (KafkaError, OSError) as error:
             await self._stop()
-            raise LogUnavailable(f"Kafka at {_shown(self._bootstrap)} does not answer: {reason_of(error)}") from error
+            raise LogUnavailable(
+                f"Kafka at {_shown(self._bootstrap)} (SHIXIAN_KAFKA) does not answer: {reason_of(error)}"
+            ) from error
         return self
 
     async def __aexit__(
@@ -83,7 +85,9 @@ class BulkReader:
         try:
             return await asyncio.wait_for(question, ANSWER_SECONDS)
         except (KafkaError, OSError) as error:
-            raise LogUnavailable(f"Kafka at {_shown(self._bootstrap)} does not answer: {reason_of(error)}") from error
+            raise LogUnavailable(
+                f"Kafka at {_shown(self._bootstrap)} (SHIXIAN_KAFKA) does not answer: {reason_of(error)}"
+            ) from error
 
     async def read(self, tp: TopicPartition, start: int, end: int) -> AsyncIterator[Sequence[Any]]:
         """The records of a partition from ``start`` up to (not including) ``end``, in order and in handy lots.

@@ -24,8 +24,10 @@ from typing import Any, NoReturn
 import structlog
 import uvicorn
 
-from services.runtime import logs, tracing
+from services.runtime import addresses, logs, tracing
 from services.runtime.connections import Connection
+from services.runtime.disk import room_of, watched
+from services.runtime.ends import cause_of
 from services.runtime.health import Health
 from services.runtime.settings import SettingError, Settings
 from services.runtime.settings import load as load_settings
@@ -126,7 +128,7 @@ async def serve(name: str, build: Build, settings: Settings) -> int:
     health = Health()
     try:
         building.set()
-        async with build(settings, health) as parts:
+        async with watched(room_of(settings, health)), build(settings, health) as parts:
             building.clear()
             if not stop.is_set():
                 await _live(name, parts, settings, health, stop, timers)
@@ -134,7 +136,7 @@ async def serve(name: str, build: Build, settings: Settings) -> int:
         if not stop.is_set():
             raise
     except Exception as error:
-        log.critical("service_failed", reason=str(error), exc_info=error)
+        log.critical("service_failed", cause=cause_of(error), reason=str(error), exc_info=error)
         if not timers:
             deadline(settings.shutdown_seconds, "shutdown_deadline")
         return EXIT_FAILED
@@ -151,7 +153,7 @@ async def _live(
     server = _server(parts.asgi, grace)
     running = {asyncio.create_task(_http(server, sock), name="http"): True}
     running[asyncio.create_task(_work(parts, stop), name="work")] = False
-    log.info("started", service=name, pid=os.getpid(), address="http://{}:{}".format(*sock.getsockname()[:2]))
+    log.info("started", service=name, pid=os.getpid(), address=f"http://{addresses.host_port(*sock.getsockname()[:2])}")
     try:
         await _until_one_fails(running, stop)
     finally:
@@ -199,11 +201,11 @@ async def _until_one_fails(running: Mapping[asyncio.Task[None], bool], stop: asy
 
 
 def _listen(host: str, port: int) -> socket.socket:
-    family = socket.AF_INET6 if ":" in host else socket.AF_INET
     try:
-        return socket.create_server((host, port), family=family, backlog=512)
+        return addresses.listen(host, port)
     except OSError as error:
-        raise OSError(error.errno, f"can't listen on {host}:{port}: {error.strerror}") from error
+        place = addresses.host_port(host, port)
+        raise OSError(error.errno, f"can't listen on {place}: {error.strerror}") from error
 
 
 async def _http(server: uvicorn.Server, sock: socket.socket) -> None:
