@@ -10,6 +10,7 @@ import time
 from collections.abc import Iterator, Mapping, Sequence
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
+from typing import Protocol
 
 import psutil  # type: ignore[import-untyped]
 
@@ -23,10 +24,23 @@ STARTED_AT = datetime(2024, 6, 28, 4, tzinfo=UTC)
 PREFIX = "chaos."
 
 
+class Place(Protocol):
+    """Where a service process runs: the folder for its log, and its settings."""
+
+    folder: Path
+
+    def env(self) -> Mapping[str, str]: ...
+
+
+def since(began: float) -> timedelta:
+    """The time since an instant of the monotonic clock."""
+    return timedelta(seconds=time.monotonic() - began)
+
+
 class Worker:
     """A service process that is started again whenever it ends, as whoever runs it would do."""
 
-    def __init__(self, cluster: "Cluster", name: str, number: int) -> None:
+    def __init__(self, cluster: Place, name: str, number: int) -> None:
         self.cluster, self.name, self.number = cluster, name, number
         self.port = free_port()
         self.process: subprocess.Popen[bytes] | None = None
@@ -68,6 +82,11 @@ class Worker:
         if self.process is not None and self.process.poll() is None:
             self.expected_end = self.expected_end or number in (signal.SIGKILL, signal.SIGTERM)
             self.process.send_signal(number)
+
+    def terminate(self) -> None:
+        """SIGTERM, and no new start."""
+        self.wanted = False
+        self.signal(signal.SIGTERM)
 
     def look(self) -> bool:
         """Note an end that was not our doing; whether the process should be started again."""
@@ -122,7 +141,7 @@ class Cluster:
 
     def now(self) -> datetime:
         """The instant that it is for the services."""
-        return STARTED_AT + timedelta(seconds=time.monotonic() - self.began)
+        return STARTED_AT + since(self.began)
 
     def env(self) -> Mapping[str, str]:
         """The services' settings."""
@@ -189,8 +208,7 @@ class Cluster:
     async def stop_services(self, seconds: float = 20.0) -> dict[str, int]:
         """SIGTERM to all services; their exit codes."""
         for worker in self.workers:
-            worker.wanted = False
-            worker.signal(signal.SIGTERM)
+            worker.terminate()
         codes: dict[str, int] = {}
         limit = time.monotonic() + seconds
         for worker in self.workers:
