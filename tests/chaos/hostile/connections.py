@@ -3,6 +3,7 @@
 import asyncio
 import socket
 import struct
+import time
 from collections.abc import Awaitable, Sequence
 from dataclasses import dataclass, field
 
@@ -44,9 +45,8 @@ class Counts:
 SHORT = Counts(half_open=40, dripped=5, aborted=40, never_read=4, header_bytes=8_000_000)
 
 
-async def attack(ports: dict[str, int], counts: Counts, stop: asyncio.Event) -> Broken:
-    """All of them at once, until ``stop``."""
-    found = Broken()
+async def attack(ports: dict[str, int], counts: Counts, stop: asyncio.Event, found: Broken) -> None:
+    """All of them at once, until ``stop``; ``found`` tells how it is going."""
 
     async def tried(work: Awaitable[None]) -> None:
         try:
@@ -62,7 +62,12 @@ async def attack(ports: dict[str, int], counts: Counts, stop: asyncio.Event) -> 
             each += [_abort(port, counts.aborted, found, stop), _greedy(name, port, counts.header_bytes, found)]
             for work in each:
                 group.create_task(tried(work))
-    return found
+
+
+async def ended(found: Broken, limit: float) -> None:
+    """Return when the servers have ended what is slow, or at ``limit`` of the monotonic clock."""
+    while unended(found) and time.monotonic() < limit:  # noqa: ASYNC110 - looked at by the way
+        await asyncio.sleep(0.2)
 
 
 def _long(name: str) -> str:
