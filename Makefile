@@ -49,7 +49,8 @@ bench-throughput: .venv/installed-dev ## facts a second of the tracker and of st
 	$(BIN)/python -m benchmarks.throughput --facts $(or $(FACTS),200000)
 
 chaos: .venv/installed-dev ## nothing lost, nothing twice: FAULTS=40 FACTS=20000 SEED=1 (docs/chaos.md)
-	$(BIN)/python -m tests.chaos.run --faults $(or $(FAULTS),40) --facts $(or $(FACTS),20000) --seed $(or $(SEED),1)
+	$(BIN)/python -m tests.chaos.run --faults $(or $(FAULTS),40) --facts $(or $(FACTS),20000) --seed $(or $(SEED),1) \
+	  $(if $(KINDS),--kinds $(KINDS))
 
 fuzz: .venv/installed-dev ## a hostile load beside an ordinary one: RECORDS=100000 CASES=1000000 SECONDS=120 SEED=1
 	$(BIN)/python -m tests.chaos.fuzz --records $(or $(RECORDS),100000) --seed $(or $(SEED),1)

@@ -17,6 +17,7 @@ import psutil  # type: ignore[import-untyped]
 from services.runtime.local.kafka import KafkaNode, new_cluster_id
 from services.runtime.local.postgres import PostgresServer
 from services.runtime.local.process import free_port, tie_to_parent
+from tests.chaos.disk import Disk
 from tests.chaos.proxy import Proxy
 
 STARTED_AT = datetime(2024, 6, 28, 4, tzinfo=UTC)
@@ -30,6 +31,8 @@ class Place(Protocol):
     folder: Path
 
     def env(self) -> Mapping[str, str]: ...
+
+    def now(self) -> datetime: ...
 
 
 def since(began: float) -> timedelta:
@@ -49,6 +52,10 @@ class Worker:
         """Whether its next end is our doing."""
         self.starts = 0
         self.ended_by_itself: list[int] = []
+        self.last_code: int | None = None
+        """The exit code of its last end."""
+        self.shift = timedelta()
+        """How far its clock is ahead of the system's, from its next start on."""
 
     @property
     def label(self) -> str:
@@ -66,10 +73,13 @@ class Worker:
         """Start the process without waiting; the clock goes on from where the system's is."""
         self.wanted, self.expected_end = True, False
         self.starts += 1
+        more = {f"SHIXIAN_{self.name.upper()}_PORT": str(self.port)}
+        if self.shift:
+            more["SHIXIAN_NOW"] = (self.cluster.now() + self.shift).isoformat()
         with self.log.open("ab") as out:
             self.process = subprocess.Popen(
                 [sys.executable, "-m", f"services.{self.name}"],
-                env={**os.environ, **self.cluster.env(), f"SHIXIAN_{self.name.upper()}_PORT": str(self.port)},
+                env={**os.environ, **self.cluster.env(), **more},
                 stdin=subprocess.DEVNULL,
                 stdout=out,
                 stderr=out,
@@ -92,6 +102,7 @@ class Worker:
         """Note an end that was not our doing; whether the process should be started again."""
         if self.process is None or self.process.poll() is None:
             return False
+        self.last_code = self.process.returncode
         if not self.expected_end:
             self.ended_by_itself.append(self.process.returncode)
         self.process = None
@@ -102,17 +113,27 @@ class Cluster:
     """Kafka nodes, PostgreSQL, proxies and services in ``folder``; start it from the main thread."""
 
     def __init__(
-        self, folder: Path, classpath: Sequence[Path], *, brokers: int = 1, partitions: int = 6, proxied: bool = True
+        self,
+        folder: Path,
+        classpath: Sequence[Path],
+        *,
+        brokers: int = 1,
+        partitions: int = 6,
+        proxied: bool = True,
+        disk: Disk | None = None,
+        without_disk: str = "",
     ) -> None:
         self.folder, self.partitions, self.replication = folder, partitions, brokers
-        self.postgres = PostgresServer(folder / "postgres")
+        self.disk, self.without_disk = disk, without_disk
+        data = folder if disk is None else disk.folder
+        self.postgres = PostgresServer(data / "postgres")
         fronts = [free_port() for _ in range(brokers)]
         ports = [free_port() for _ in range(2 * brokers)]
         cluster_id = new_cluster_id()
         voters = {n + 1: f"127.0.0.1:{ports[2 * n + 1]}" for n in range(brokers)}
         self.nodes = [
             KafkaNode(
-                folder / f"kafka-{n + 1}",
+                data / f"kafka-{n + 1}",
                 classpath,
                 port=ports[2 * n],
                 controller_port=ports[2 * n + 1],
@@ -130,6 +151,8 @@ class Cluster:
         self.bootstrap = ",".join(f"127.0.0.1:{f}" for f in (fronts if proxied and brokers == 1 else ports[::2]))
         self.workers: list[Worker] = []
         self.began = time.monotonic()
+        self.furthest = STARTED_AT
+        """The latest instant that any process's clock can have shown beyond the system's own."""
 
     @property
     def facts_topic(self) -> str:

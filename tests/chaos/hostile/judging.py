@@ -1,6 +1,7 @@
 """What must hold after a hostile run, demand by demand."""
 
 import asyncio
+import os
 import time
 from collections.abc import Callable
 from typing import TYPE_CHECKING
@@ -142,7 +143,7 @@ async def _counted(
     lost = account.lost + seen.posted.wrong
     verdict.add("every hostile fact is accounted for", not lost, figures + (f"; {some(lost)}" if lost else ""))
     await site.stop()
-    code, said = await commands.shixian({**site.env(), "SHIXIAN_NOW": site.now().isoformat()}, "audit")
+    code, said = await commands.shixian({**os.environ, **site.env(), "SHIXIAN_NOW": site.now().isoformat()}, "audit")
     equal = said == "audit tracker: equal\naudit stats: equal\n"
     verdict.add("the audit finds nothing", code == 0 and equal, " ".join(said.split())[-300:])
 
