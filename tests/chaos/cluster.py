@@ -69,17 +69,21 @@ class Worker:
     def alive(self) -> bool:
         return self.process is not None and self.process.poll() is None
 
+    def environment(self) -> dict[str, str]:
+        """The settings that its next start has."""
+        env = {**self.cluster.env(), f"SHIXIAN_{self.name.upper()}_PORT": str(self.port)}
+        if self.shift:
+            env["SHIXIAN_NOW"] = (self.cluster.now() + self.shift).isoformat()
+        return env
+
     def start(self) -> None:
         """Start the process without waiting; the clock goes on from where the system's is."""
         self.wanted, self.expected_end = True, False
         self.starts += 1
-        more = {f"SHIXIAN_{self.name.upper()}_PORT": str(self.port)}
-        if self.shift:
-            more["SHIXIAN_NOW"] = (self.cluster.now() + self.shift).isoformat()
         with self.log.open("ab") as out:
             self.process = subprocess.Popen(
                 [sys.executable, "-m", f"services.{self.name}"],
-                env={**os.environ, **self.cluster.env(), **more},
+                env={**os.environ, **self.environment()},
                 stdin=subprocess.DEVNULL,
                 stdout=out,
                 stderr=out,

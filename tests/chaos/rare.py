@@ -13,6 +13,7 @@ from datetime import timedelta
 from typing import TYPE_CHECKING
 
 import aiohttp
+import asyncpg
 
 from services.runtime.local.kafka import KafkaNode
 from services.runtime.local.postgres import PostgresServer
@@ -55,6 +56,18 @@ async def _until(condition: Callable[[], bool], seconds: float) -> bool:
     while not condition() and time.monotonic() < limit:  # noqa: ASYNC110 - conditions are of many kinds
         await asyncio.sleep(0.1)
     return condition()
+
+
+async def _positions(cluster: Cluster) -> dict[int, int]:
+    """The tracker's positions, once it has tables and the database answers. Raises what it last raised."""
+    limit = time.monotonic() + START_SECONDS
+    while True:
+        try:
+            return await reading.positions(cluster.postgres.dsn, cluster.facts_topic)
+        except (OSError, asyncpg.PostgresError, asyncpg.InterfaceError):
+            if time.monotonic() > limit:
+                raise
+        await asyncio.sleep(0.5)
 
 
 async def _fill(cluster: Cluster, fault: "Fault", summary: "Summary") -> None:
@@ -116,7 +129,7 @@ async def _flip(cluster: Cluster, fault: "Fault", summary: "Summary") -> None:
     for worker in trackers:
         worker.signal(signal.SIGSTOP)
     try:
-        before = await reading.positions(cluster.postgres.dsn, topic)
+        before = await _positions(cluster)
         await asyncio.sleep(fault.seconds)  # the load goes on, unread
         found = segments.last(cluster.nodes[0].folder / "data" / f"{topic}-{partition}")
         if found is None or found[1].offset <= before.get(partition, 0):
@@ -130,7 +143,7 @@ async def _flip(cluster: Cluster, fault: "Fault", summary: "Summary") -> None:
     try:
         if not await _red(cluster, str(partition), TELL_SECONDS):
             summary.findings.add("damage not told", f"no tracker named partition {partition} in {TELL_SECONDS} s")
-        now = await reading.positions(cluster.postgres.dsn, topic)
+        now = await _positions(cluster)
         if now.get(partition, 0) > batch.offset:
             summary.findings.add("damaged record passed over", f"{now[partition]} after {batch.offset} of {partition}")
         if all(now.get(p, 0) <= before.get(p, 0) for p in range(cluster.partitions) if p != partition):
@@ -166,11 +179,12 @@ async def _shift(cluster: Cluster, fault: "Fault") -> None:
 async def _age(cluster: Cluster, fault: "Fault", summary: "Summary") -> None:
     """The database of a while ago is put back: the tracker refuses it, a rebuild mends it; stats catches up alone."""
     postgres, older = cluster.postgres, cluster.folder / "older"
+    await _positions(cluster)  # there are tables to go back to
     await asyncio.to_thread(postgres.stop)
     await asyncio.to_thread(shutil.copytree, postgres.data, older)
     postgres.launch()
     await asyncio.to_thread(postgres.wait_ready)
-    before = await reading.positions(postgres.dsn, cluster.facts_topic)
+    before = await _positions(cluster)
     moved = await _moved(cluster, before, fault.seconds)
 
     readers = [*cluster.of("tracker"), *cluster.of("stats")]
@@ -195,7 +209,7 @@ async def _moved(cluster: Cluster, before: dict[int, int], seconds: float) -> bo
     limit = time.monotonic() + max(seconds, TELL_SECONDS)
     least = time.monotonic() + seconds
     while time.monotonic() < limit:
-        now = await reading.positions(cluster.postgres.dsn, cluster.facts_topic)
+        now = await _positions(cluster)
         if time.monotonic() > least and sum(now.values()) > sum(before.values()) + 50:
             return True
         await asyncio.sleep(0.25)

@@ -57,7 +57,7 @@ async def check(
     furthest: datetime | None = None,
 ) -> None:
     """Everything; ``now`` is the instant that the clock last looked at the cases, ``furthest`` the latest instant that
-    any process's clock showed."""
+    any process's clock showed, if that is known."""
     oracle.check_posted(accepted, refused, remains.log, findings)
     _check_letters(remains, findings)
     _check_history(remains, findings)
@@ -73,7 +73,7 @@ async def check(
         if encode_case(stored) != encode_case(case):
             findings.add("case differs", f"{subject}: {encode_case(stored)[:200]!r}, {encode_case(case)[:200]!r}")
         at = looked_at(stored, remains.worlds.last, now)
-        if at > max(now, furthest or now) + timedelta(days=1):
+        if furthest is not None and at > furthest + timedelta(days=1):
             findings.add("case decided for a day that no clock has shown", f"{subject}: {stored.as_of}")
         alone, quiet = oracle.final(subject, facts, remains.worlds.last, at)
         if stored.view.closing and stored.reference < remains.worlds.last_calendar:
