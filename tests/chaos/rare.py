@@ -8,7 +8,7 @@ import os
 import shutil
 import signal
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from datetime import timedelta
 from typing import TYPE_CHECKING
 
@@ -99,22 +99,23 @@ async def _freeze(cluster: Cluster, fault: "Fault", summary: "Summary") -> None:
             await asyncio.sleep(fault.seconds)
             return
         limit = time.monotonic() + fault.seconds
-        if not await _red(cluster, "", TELL_SECONDS):
+        if not await _red(cluster, (), TELL_SECONDS):
             summary.findings.add("frozen database not told", f"every tracker was ready for {TELL_SECONDS} s")
         await asyncio.sleep(max(0.0, limit - time.monotonic()))
     finally:
         cluster.signal_postgres(signal.SIGCONT)
 
 
-async def _red(cluster: Cluster, named: str, seconds: float) -> bool:
-    """Whether, in time, a tracker said that it is not ready, and ``named`` in the reason."""
+async def _red(cluster: Cluster, named: Sequence[str], seconds: float) -> bool:
+    """Whether, in time, a tracker said that it is not ready, and all that is ``named`` in the reason."""
     limit = time.monotonic() + seconds
     async with aiohttp.ClientSession(trust_env=False, timeout=aiohttp.ClientTimeout(total=5)) as http:
         while time.monotonic() < limit:
             for worker in cluster.of("tracker"):
                 try:
                     async with http.get(f"http://127.0.0.1:{worker.port}/readyz") as answer:
-                        if answer.status == 503 and named in await answer.text():
+                        said = await answer.text()
+                        if answer.status == 503 and all(name in said for name in named):
                             return True
                 except (aiohttp.ClientError, OSError):
                     pass
@@ -141,17 +142,31 @@ async def _flip(cluster: Cluster, fault: "Fault", summary: "Summary") -> None:
         for worker in trackers:
             worker.signal(signal.SIGCONT)
     try:
-        if not await _red(cluster, str(partition), TELL_SECONDS):
+        if not await _red(cluster, (f"partition {partition}", "damaged"), TELL_SECONDS):
             summary.findings.add("damage not told", f"no tracker named partition {partition} in {TELL_SECONDS} s")
+        others = await _others_move(cluster, partition, before)
         now = await _positions(cluster)
         if now.get(partition, 0) > batch.offset:
             summary.findings.add("damaged record passed over", f"{now[partition]} after {batch.offset} of {partition}")
-        if all(now.get(p, 0) <= before.get(p, 0) for p in range(cluster.partitions) if p != partition):
+        if not others:
             summary.findings.add("damage stopped the others", f"of partition {partition}: {before}, {now}")
     finally:
         segments.flip(file, segments.place(batch))
     for worker in cluster.of("tracker"):
         await _restarted(worker)
+
+
+async def _others_move(cluster: Cluster, partition: int, before: dict[int, int]) -> bool:
+    """Whether, in time, another partition has moved on from ``before``, or none of them has anything to read."""
+    limit = time.monotonic() + TELL_SECONDS
+    while time.monotonic() < limit:
+        ends = await reading.ends(cluster.bootstrap, cluster.facts_topic, cluster.partitions)
+        now = await _positions(cluster)
+        others = [p for p in range(cluster.partitions) if p != partition]
+        if any(now.get(p, 0) > before.get(p, 0) for p in others) or all(now.get(p, 0) >= ends[p] for p in others):
+            return True
+        await asyncio.sleep(0.5)
+    return False
 
 
 async def _restarted(worker: Worker) -> None:
