@@ -2,7 +2,7 @@
 
 from collections import Counter
 from collections.abc import Mapping
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, fields, replace
 from datetime import datetime
 from typing import Any
 
@@ -68,15 +68,15 @@ async def ordinary(site: Site, held: Logs, load: Ordinary, now: datetime, findin
 
 
 def _narrowed(tables: Tables) -> Tables:
-    return Tables(
-        {s: case for s, case in tables.cases.items() if _ours(s)},
-        {s: events for s, events in tables.events.items() if _ours(s)},
-        {},
-        {cell: count for cell, count in tables.cells.items() if cell.organ in ORGANS},
-        [row for row in tables.rows if _ours(row.subject)],
-        0,
-        0,
-    )
+    """What of the tables is the ordinary load's."""
+    kept: dict[str, Any] = {}
+    for each in fields(tables):
+        value = getattr(tables, each.name)
+        if isinstance(value, dict) and all(isinstance(key, str) for key in value):  # by subject
+            kept[each.name] = {subject: held for subject, held in value.items() if _ours(subject)}
+    kept["cells"] = {cell: count for cell, count in tables.cells.items() if cell.organ in ORGANS}
+    kept["rows"] = [row for row in tables.rows if _ours(row.subject)]
+    return replace(tables, **{**kept, "letters": {}, "stats_letters": 0, "repeated": 0})
 
 
 async def told(site: Site, http: aiohttp.ClientSession, ours: Ours) -> list[str]:
