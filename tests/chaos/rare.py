@@ -126,6 +126,7 @@ async def _red(cluster: Cluster, named: Sequence[str], seconds: float) -> bool:
 async def _flip(cluster: Cluster, fault: "Fault", summary: "Summary") -> None:
     """A byte of the fact topic that no tracker has read yet: its partition stops and is named, the others go on."""
     topic, partition = cluster.facts_topic, int(fault.choice * cluster.partitions)
+    await _positions(cluster)  # they have tables, and so something to stand still at
     trackers = cluster.of("tracker")
     for worker in trackers:
         worker.signal(signal.SIGSTOP)
