@@ -42,7 +42,7 @@ class Counts:
     header_bytes: int = 60_000_000
 
 
-SHORT = Counts(half_open=40, dripped=5, aborted=40, never_read=4, header_bytes=8_000_000)
+SHORT = Counts(half_open=40, dripped=5, aborted=40, never_read=4, header_bytes=20_000_000)
 
 
 async def attack(ports: dict[str, int], counts: Counts, stop: asyncio.Event, found: Broken) -> None:
@@ -104,7 +104,8 @@ async def _half_open(port: int, found: Broken, stop: asyncio.Event) -> None:
     found.half_open += 1
     try:
         writer.write(b"GET /healthz HTTP/1.1\r\nHost: 127.0.0.1\r\nX-More: ")
-        found.half_open_ended += await _until(stop, _ended(reader))
+        ended = await _until(stop, _ended(reader))
+        found.half_open_ended += ended
     finally:
         writer.close()
 
@@ -124,7 +125,8 @@ async def _drip(port: int, found: Broken, stop: asyncio.Event) -> None:
 
     try:
         writer.write(_post(100_000))
-        found.dripped_ended += await _until(stop, dripping())
+        ended = await _until(stop, dripping())
+        found.dripped_ended += ended
     finally:
         writer.close()
 
@@ -169,6 +171,8 @@ async def _never_read(port: int, path: str, found: Broken, stop: asyncio.Event) 
 async def _greedy(name: str, port: int, limit: int, found: Broken) -> None:
     """Send headers without an end, until the server has enough of it."""
     reader, writer = await _connect(port)
+    # What the kernel holds for a server that does not read counts as taken, so it holds little on our side.
+    writer.get_extra_info("socket").setsockopt(socket.SOL_SOCKET, socket.SO_SNDBUF, HEADER_CHUNK)
     try:
         writer.write(b"GET /healthz HTTP/1.1\r\nHost: 127.0.0.1\r\n")
         sent = 0

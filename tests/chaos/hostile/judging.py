@@ -63,8 +63,7 @@ async def judge(
     verdict.add("all work done", seen.quiet, said if seen.quiet else f"not all {said}")
     if ended or not seen.quiet:
         return
-    if not ended:
-        await _broken_calls(site, http, verdict)
+    await _broken_calls(site, http, load.busy + seen.posted.busy, verdict)
     await _counted(site, http, load, plan, seen, verdict)
 
 
@@ -109,17 +108,15 @@ def _connections(seen: "Seen", verdict: Verdict) -> None:
     verdict.add("giant headers are refused", not found.greedy and found.greedy_refused > 0, refused)
 
 
-async def _broken_calls(site: Site, http: aiohttp.ClientSession, verdict: Verdict) -> None:
-    """No service counts a client that went away, or a question that it refused, as a failure of its own."""
-    failures: list[str] = []
-    for name in SERVICES:
-        async with http.get(f"{site.url(name)}/metrics") as answer:
-            for line in (await answer.text()).splitlines():
-                if 'route="/readyz"' in line:
-                    continue  # at its start it says 503, as it should
-                if line.startswith("shixian_http_requests_total{") and 'status="5xx"' in line and line[-3:] != "0.0":
-                    failures.append(f"{name} {line.removeprefix('shixian_http_requests_total')}")
-    verdict.add("no answer counts as a failure of ours", not failures, some(failures) or "3 services, none")
+async def _broken_calls(site: Site, http: aiohttp.ClientSession, busy: int, verdict: Verdict) -> None:
+    """Intake counts no client that went away as a failure of its own: only the 503 that senders were told are there."""
+    failures = 0.0
+    async with http.get(f"{site.url('intake')}/metrics") as answer:
+        for line in (await answer.text()).splitlines():
+            if line.startswith("shixian_http_requests_total{") and "/v1/events" in line and 'status="5xx"' in line:
+                failures += float(line.rpartition(" ")[2])
+    figures = f"{failures:.0f} answers 5xx counted by intake, {busy} answers 503 told to senders"
+    verdict.add("who goes away is no failure of ours", failures <= busy, figures)
 
 
 async def _counted(

@@ -38,6 +38,8 @@ class Ordinary:
     accepted: list[Call] = field(default_factory=list)
     late: list[str] = field(default_factory=list)
     """What was not answered, or not seen, in time."""
+    busy: int = 0
+    """Answers 503, after which the call was sent again."""
     _number: int = 0
 
     async def register(self, http: aiohttp.ClientSession) -> None:
@@ -94,6 +96,7 @@ class Ordinary:
                 async with http.post(f"{self.site.url('intake')}/v1/events", data=body, headers=BATCH) as answer:
                     if answer.status == 202:
                         return
+                    self.busy += answer.status == 503
                     if answer.status < 500:
                         raise RuntimeError(f"an ordinary call got {answer.status}: {(await answer.text())[:300]}")
             except (aiohttp.ClientError, OSError):

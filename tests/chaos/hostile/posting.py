@@ -23,6 +23,8 @@ class Posted:
     accepted: set[Ref] = field(default_factory=set)
     refused: int = 0
     straight: int = 0
+    busy: int = 0
+    """Answers 503, after which the call was sent again."""
     wrong: list[str] = field(default_factory=list)
     """Calls that were taken though they had to be refused, and calls that got no answer of use."""
 
@@ -38,7 +40,7 @@ async def post(site: Site, http: aiohttp.ClientSession, attacks: Iterable[Attack
 
 async def _one(site: Site, http: aiohttp.ClientSession, attack: Attack, found: Posted) -> None:
     for call in attack.calls:
-        status = await _status(site, http, call)
+        status = await _status(site, http, call, found)
         if status == 202:
             found.accepted.update(map(ref_of, call))
         elif status in (409, 413, 422, 429):
@@ -46,7 +48,7 @@ async def _one(site: Site, http: aiohttp.ClientSession, attack: Attack, found: P
         else:
             found.wrong.append(f"{attack.name}: {len(call)} facts got {status or 'no answer'}")
     for call in attack.refused:
-        status = await _status(site, http, call)
+        status = await _status(site, http, call, found)
         found.refused += len(call)
         if status not in (400, 422):
             found.wrong.append(f"{attack.name}: {ref_of(call[0]).id} got {status or 'no answer'}, expected a refusal")
@@ -57,7 +59,7 @@ async def _one(site: Site, http: aiohttp.ClientSession, attack: Attack, found: P
         found.straight += len(attack.straight)
 
 
-async def _status(site: Site, http: aiohttp.ClientSession, call: Call) -> int:
+async def _status(site: Site, http: aiohttp.ClientSession, call: Call, found: Posted) -> int:
     """The answer to a call, repeated while intake is busy or away; 0 if there is none for long."""
     limit = asyncio.get_running_loop().time() + PATIENCE_SECONDS
     body = b"[" + b",".join(call) + b"]"
@@ -68,6 +70,7 @@ async def _status(site: Site, http: aiohttp.ClientSession, call: Call) -> int:
                 await answer.read()
                 if answer.status != 503:
                     return answer.status
+                found.busy += 1
         except (aiohttp.ClientError, OSError):
             pass
         await asyncio.sleep(0.3)
