@@ -48,7 +48,7 @@ bench: .venv/installed-dev ## due dates a second, then facts a second, each besi
 bench-throughput: .venv/installed-dev ## facts a second of the tracker and of stats, beside an ordinary Faust agent
 	$(BIN)/python -m benchmarks.throughput --facts $(or $(FACTS),200000)
 
-chaos: .venv/installed-dev ## nothing lost, nothing twice: FAULTS=40 FACTS=20000 SEED=1 (docs/chaos.md)
+chaos: .venv/installed-dev ## nothing lost, nothing twice: FAULTS=40 FACTS=20000 SEED=1 KINDS="kill flip" (docs/chaos.md)
 	$(BIN)/python -m tests.chaos.run --faults $(or $(FAULTS),40) --facts $(or $(FACTS),20000) --seed $(or $(SEED),1) \
 	  $(if $(KINDS),--kinds $(KINDS))
 
