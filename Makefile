@@ -51,11 +51,13 @@ bench-nth: .venv/installed-dev ## the n-th fact of one case beside the first, a 
 bench-throughput: .venv/installed-dev ## facts a second of the tracker and of stats, beside an ordinary Faust agent
 	$(BIN)/python -m benchmarks.throughput --facts $(or $(FACTS),200000)
 
-chaos: .venv/installed-dev ## nothing lost, nothing twice: FAULTS=40 FACTS=20000 SEED=1 (docs/chaos.md)
-	$(BIN)/python -m tests.chaos.run --faults $(or $(FAULTS),40) --facts $(or $(FACTS),20000) --seed $(or $(SEED),1)
+chaos: .venv/installed-dev ## nothing lost, nothing twice: FAULTS=40 FACTS=20000 SEED=1 KINDS="kill flip" (docs/chaos.md)
+	$(BIN)/python -m tests.chaos.run --faults $(or $(FAULTS),40) --facts $(or $(FACTS),20000) --seed $(or $(SEED),1) \
+	  $(if $(KINDS),--kinds $(KINDS))
 
-fuzz: .venv/installed-dev ## hostile records straight onto the fact topic: RECORDS=100000 SEED=1
+fuzz: .venv/installed-dev ## a hostile load beside an ordinary one: RECORDS=100000 CASES=1000000 SECONDS=120 SEED=1
 	$(BIN)/python -m tests.chaos.fuzz --records $(or $(RECORDS),100000) --seed $(or $(SEED),1)
+	$(BIN)/python -m tests.chaos.hostile --cases $(or $(CASES),1000000) --seconds $(or $(SECONDS),120) --seed $(or $(SEED),1)
 
 format: .venv/installed-dev ## put the code into the format that `check` wants
 	$(BIN)/ruff format .

@@ -28,7 +28,7 @@ NOW = datetime(2026, 6, 1, tzinfo=UTC)
 DAY = date(2025, 3, 3)
 SOURCE = "urn:bench"
 BATCH = 2000
-LIMIT = 500
+LIMIT = 250
 NTH = (1, 10, 100, LIMIT)
 REVIEWS = (1, 100, 1000, 20_000)
 WORLD = World(

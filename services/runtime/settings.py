@@ -71,7 +71,7 @@ class Settings:
     sweep_seconds: float = 5.0
     settle_seconds: float = 10.0
     """How long a case must have been quiet before the sweep acts on an instant already past when its facts came."""
-    case_facts: int = 500
+    case_facts: int = 250
     """Facts that one case can have; what amends or ends it is taken up to twice as often."""
     shutdown_seconds: float = 8.0
     """A service that has not ended this long after SIGTERM ends itself the hard way."""

@@ -19,7 +19,7 @@ from services.events.facts import (
 )
 from services.tracker.case import Case
 
-CASE_FACTS = 500
+CASE_FACTS = 250
 """Facts of a case, where the setting ``SHIXIAN_CASE_FACTS`` says nothing else. A real request has one or two dozen."""
 FACT_BYTES = 2048
 """Bytes that each fact of a case's limit stands for. An ordinary fact takes about 400; only a correction's free data

@@ -25,8 +25,9 @@ from services.statute.draft import MEANINGS
 from services.statute.due import due
 from services.statute.errors import BadData, OutOfRange, StatuteError
 from services.statute.view import Fact
+from services.tracker.limit import CASE_FACTS
 
-FACTS = 500
+FACTS = CASE_FACTS
 """Facts of a case: as many as a case of the tracker may have. No request under any statute comes near."""
 REMEMBERED = 8192
 """Answers kept; one takes about four kilobytes."""

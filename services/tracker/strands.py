@@ -19,9 +19,10 @@ from services.events.refusals import FieldError, Refused
 from services.events.vocabulary import Ref
 from services.statute.view import View
 from services.tracker.case import Case, Tallies, amended_root, evolve, look
+from services.tracker.limit import CASE_FACTS
 from services.tracker.world import World
 
-MOST_BEFORE = 500
+MOST_BEFORE = CASE_FACTS
 """How many facts may have come under a subject before the first that makes it a request; a real one has a handful."""
 
 Name = tuple[str, str]

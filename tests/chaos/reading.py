@@ -155,6 +155,16 @@ async def progress(dsn: str) -> Progress | None:
     return None if row is None else Progress(*row)
 
 
+async def positions(dsn: str, topic: str) -> dict[int, int]:
+    """The tracker's position in each partition of the fact topic. Raises what the database raises."""
+    conn = await asyncpg.connect(dsn, timeout=30)
+    try:
+        rows = await conn.fetch("SELECT partition, next_offset FROM tracker.progress WHERE topic = $1", topic)
+        return {row["partition"]: row["next_offset"] for row in rows}
+    finally:
+        await conn.close()
+
+
 async def pending(dsn: str, soon: datetime) -> int | None:
     """Events and dead letters not published yet, and cases that the clock has to look at by ``soon``; None as above."""
     row = await _ask(

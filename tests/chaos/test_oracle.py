@@ -67,6 +67,7 @@ async def _check(
     change_log: Callable[[list[Record], list[Record]], None] = lambda facts, events: None,
     change_tables: Callable[[Tables], None] = lambda tables: None,
     sent: list[bytes] = RAW,
+    furthest: datetime | None = None,
 ) -> set[str]:
     findings = Findings()
     facts, events, worlds = _log()
@@ -75,12 +76,18 @@ async def _check(
     change_tables(sound.tables)
     remains = replace(sound, log=oracle.read_facts(facts), cases=oracle.read_cases(events, findings))
     # The cases have not been looked at by the clock since the last fact.
-    await verify.check(remains, [sent], [], datetime(2023, 3, 10, tzinfo=UTC), findings)
+    await verify.check(remains, [sent], [], datetime(2023, 3, 10, tzinfo=UTC), findings, furthest=furthest)
     return set(findings.counts)
 
 
 async def test_a_sound_log_has_no_findings() -> None:
     assert await _check() == set()
+
+
+async def test_a_case_decided_for_a_day_that_has_not_come_is_found() -> None:
+    assert await _check(furthest=datetime(2023, 4, 3, tzinfo=UTC)) == set()
+    told = await _check(furthest=datetime(2023, 3, 20, tzinfo=UTC))
+    assert told == {"case decided for a day that no clock has shown"}
 
 
 def _lose_fact(facts: list[Record], events: list[Record]) -> None:

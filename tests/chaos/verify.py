@@ -3,7 +3,8 @@
 import asyncio
 from collections.abc import Callable, Iterable, Sequence
 from dataclasses import dataclass
-from datetime import datetime
+from datetime import datetime, time, timedelta
+from zoneinfo import ZoneInfo
 
 from services.events.cases import CaseEvent
 from services.events.vocabulary import Ref
@@ -13,6 +14,7 @@ from services.tracker.case import Case
 from services.tracker.decide import summary
 from services.tracker.store import encode_case
 from services.tracker.strands import Strand
+from services.tracker.world import World
 from tests.chaos import oracle, reading
 from tests.chaos.cluster import PREFIX, Cluster
 from tests.chaos.oracle import Findings, Log, Record, Worlds
@@ -54,8 +56,10 @@ async def check(
     now: datetime,
     findings: Findings,
     advance: Callable[[int], None] = lambda _: None,
+    furthest: datetime | None = None,
 ) -> None:
-    """Everything; ``now`` is the instant that the clock last looked at the cases."""
+    """Everything; ``now`` is the instant that the clock last looked at the cases, ``furthest`` the latest instant that
+    any process's clock showed, if that is known."""
     oracle.check_posted(accepted, refused, remains.log, findings)
     _check_letters(remains, findings)
     _check_history(remains, findings)
@@ -73,7 +77,10 @@ async def check(
             findings.add("strands differ", f"{subject}: {len(kept)}, expected {len(shelf.strands[subject])}")
         if encode_case(stored) != encode_case(case):
             findings.add("case differs", f"{subject}: {encode_case(stored)[:200]!r}, {encode_case(case)[:200]!r}")
-        alone, quiet = oracle.final(subject, facts, remains.worlds.last, now)
+        at = looked_at(stored, remains.worlds.last, now)
+        if furthest is not None and at > furthest + timedelta(days=1):
+            findings.add("case decided for a day that no clock has shown", f"{subject}: {stored.as_of}")
+        alone, quiet = oracle.final(subject, facts, remains.worlds.last, at)
         if stored.view.closing and stored.reference < remains.worlds.last_calendar:
             # An end is not touched by a calendar that is published after it: what was known then holds.
             untroubled += found
@@ -88,6 +95,16 @@ async def check(
     for subject in remains.tables.cases.keys() - remains.log.facts.keys():
         findings.add("case of no fact", subject)
     _check_counters(remains.tables, events, untroubled, findings)
+
+
+def looked_at(case: Case, world: World, now: datetime) -> datetime:
+    """The instant that a case is to be compared at: now, or a later day that it was decided for.
+
+    A case never goes back before a day that it was decided for. Where a clock was ahead for a while, what was overdue
+    by it stays so when the clock is right again (the day comes anyway); so the untroubled case is looked at then, too.
+    """
+    zone = world.zone(case.view.organ) if case.view.organ in world.organs else ZoneInfo("UTC")
+    return max(now, datetime.combine(case.as_of, time(12), zone)) if case.as_of > now.astimezone(zone).date() else now
 
 
 def _check_letters(remains: Remains, findings: Findings) -> None:
