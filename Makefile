@@ -6,7 +6,7 @@ PYTHON ?= $(shell command -v python3.11 || command -v python3)
 BIN := .venv/bin
 PIP := $(BIN)/python -m pip --disable-pip-version-check --quiet
 
-.PHONY: help install run test check bench bench-throughput chaos fuzz format docs deploy-files lock clean
+.PHONY: help install run test check bench bench-nth bench-throughput chaos fuzz format docs deploy-files lock clean
 
 help: ## this list
 	@grep -hE '^[a-z-]+:.*##' $(MAKEFILE_LIST) | sed -E 's/:[^#]*##/\t/' | expand -t 12
@@ -45,14 +45,19 @@ bench: .venv/installed-dev ## due dates a second, then facts a second, each besi
 	$(BIN)/python -m benchmarks.due
 	$(BIN)/python -m benchmarks.throughput
 
+bench-nth: .venv/installed-dev ## the n-th fact of one case beside the first, a batch of one subject beside an ordinary one
+	$(BIN)/python -m benchmarks.nth
+
 bench-throughput: .venv/installed-dev ## facts a second of the tracker and of stats, beside an ordinary Faust agent
 	$(BIN)/python -m benchmarks.throughput --facts $(or $(FACTS),200000)
 
-chaos: .venv/installed-dev ## nothing lost, nothing twice: FAULTS=40 FACTS=20000 SEED=1 (docs/chaos.md)
-	$(BIN)/python -m tests.chaos.run --faults $(or $(FAULTS),40) --facts $(or $(FACTS),20000) --seed $(or $(SEED),1)
+chaos: .venv/installed-dev ## nothing lost, nothing twice: FAULTS=40 FACTS=20000 SEED=1 KINDS="kill flip" (docs/chaos.md)
+	$(BIN)/python -m tests.chaos.run --faults $(or $(FAULTS),40) --facts $(or $(FACTS),20000) --seed $(or $(SEED),1) \
+	  $(if $(KINDS),--kinds $(KINDS))
 
-fuzz: .venv/installed-dev ## hostile records straight onto the fact topic: RECORDS=100000 SEED=1
+fuzz: .venv/installed-dev ## a hostile load beside an ordinary one: RECORDS=100000 CASES=1000000 SECONDS=120 SEED=1
 	$(BIN)/python -m tests.chaos.fuzz --records $(or $(RECORDS),100000) --seed $(or $(SEED),1)
+	$(BIN)/python -m tests.chaos.hostile --cases $(or $(CASES),1000000) --seconds $(or $(SECONDS),120) --seed $(or $(SEED),1)
 
 format: .venv/installed-dev ## put the code into the format that `check` wants
 	$(BIN)/ruff format .

@@ -1,8 +1,9 @@
 """What the n-th fact of one case costs beside the first, and a batch of one subject beside an ordinary one: ``make
 bench-nth``.
 
-The pure path is measured, :func:`services.tracker.apply.run`: all that a worker does with a fact but reading and writing
-it. The best of several repeats counts. It runs against an older release as well (``PYTHONPATH``), for the figures before.
+The pure path is measured, :func:`services.tracker.apply.run`: all that a worker does with a fact but to read and write
+it. The best of several repeats counts. It runs against an older release as well, for the figures before
+(``PYTHONPATH``; an argument makes the batches of one subject smaller).
 """
 
 import inspect
@@ -20,13 +21,14 @@ from services.events.envelope import type_of
 from services.events.vocabulary import Label, Ref
 from services.tracker import apply
 from services.tracker.case import Case, look
+from services.tracker.strands import Shelf
 from services.tracker.world import World
 
 NOW = datetime(2026, 6, 1, tzinfo=UTC)
 DAY = date(2025, 3, 3)
 SOURCE = "urn:bench"
 BATCH = 2000
-LIMIT = 500
+LIMIT = 250
 NTH = (1, 10, 100, LIMIT)
 REVIEWS = (1, 100, 1000, 20_000)
 WORLD = World(
@@ -104,8 +106,8 @@ def run(facts: Sequence[Any], cases: dict[str, Case], facts_of_a_case: int = 0) 
     if facts_of_a_case and "limit" in inspect.signature(apply.run).parameters:
         from services.tracker.limit import Limit
 
-        return apply.run(facts, cases, {}, WORLD, NOW, Limit(facts_of_a_case))
-    return apply.run(facts, cases, {}, WORLD, NOW)
+        return apply.run(facts, Shelf(cases.values()), WORLD, NOW, Limit(facts_of_a_case))
+    return apply.run(facts, Shelf(cases.values()), WORLD, NOW)
 
 
 def grown(subject: str, facts: Sequence[Any]) -> Case:
@@ -128,9 +130,10 @@ def best(call: Callable[[], Any], repeats: int, times: int = 1) -> float:
 def nth_fact(kind: Callable[[int], Any], nth: Sequence[int]) -> list[float]:
     seconds = []
     for n in nth:
-        # The first fact of a case is its receipt; the n-th one of the kind comes on top.
-        case = grown("r", [received(0), *(kind(i) for i in range(1, n))])
-        fact = kind(n)
+        # The first fact of a case is its receipt.
+        facts = [received(0), *(kind(i) for i in range(1, n))]
+        fact = facts.pop()
+        case = grown("r", facts) if facts else Case(subject="r")
         seconds.append(best(lambda c=case, x=fact: run([x], {"r": c}), 5, max(1, 200 // n)))  # type: ignore[misc]  # a default binds the loop's value
     return seconds
 
@@ -158,9 +161,7 @@ def main() -> int:
     facts = table("the n-th fact of one case", NTH, {name: nth_fact(kind, NTH) for name, kind in KINDS.items()})
     reviews = table("the n-th review of one organ", REVIEWS, {"review-filed": nth_review(REVIEWS)})
     count = int(sys.argv[1]) if len(sys.argv) > 1 else BATCH
-    say(
-        f"\na batch of {BATCH} receipts of as many requests: {1e3 * usual:.0f} ms; {count} facts of one subject beside it:"
-    )
+    say(f"\na batch of {BATCH} receipts of as many requests: {1e3 * usual:.0f} ms; {count} facts of one subject:")
     batches = []
     for name, kind in KINDS.items():
         batch = [received(0), *(kind(i) for i in range(1, count))]
@@ -168,7 +169,7 @@ def main() -> int:
         batches.append(seconds / usual)
         say(f"{name:32}{1e3 * seconds:>11,.0f} ms{batches[-1]:>14.1f}")
     say(
-        f"\nratios: the fact at {LIMIT} / the first {max(facts):.1f}, review {REVIEWS[-1]} / the first {max(reviews):.1f}, "
+        f"\nratios: fact {LIMIT} / the first {max(facts):.1f}, review {REVIEWS[-1]} / the first {max(reviews):.1f}, "
         f"{count} of one subject / {BATCH} ordinary {max(batches):.1f}"
     )
     return 0

@@ -64,6 +64,7 @@ PER_PROCESS = (
     "shixian_ready",
     "shixian_part_",
     "shixian_build_",
+    "shixian_disk_",
 )
 TABLES = (
     "shixian_stats_fold_",
@@ -86,6 +87,7 @@ def _worker(topic: str) -> Any:
         lag=lambda: {tp: 0},
         handled={tp: 0},
         written_at={},
+        damaged={},
         batches=0,
         records=0,
         stall_limit=0.0,
@@ -97,12 +99,13 @@ def _shared(registry: CollectorRegistry, topic: str) -> None:
     pool = SimpleNamespace(get_size=lambda: 1, get_idle_size=lambda: 1, get_max_size=lambda: 8)
     watch(registry, _worker(topic), cast(Any, pool))
     registry.register(DeadLetterCollector(topic, lambda: DeadLetters({})))
-    Reference("", "shixian.reference", Health().part("reference"), registry)
+    Reference("", "shixian.reference", Health().part("reference"), registry, lambda fact: None)
 
 
 def _intake() -> CollectorRegistry:
     registry = new_registry()
     intake_api.Counts(registry)
+    Reference("", "shixian.reference", Health().part("reference"), registry, lambda fact: None)
     return registry
 
 
@@ -140,6 +143,7 @@ def registries() -> Mapping[str, CollectorRegistry]:
     for name, registry in found.items():
         health = Health()
         health.part("database").ok()
+        health.disk_free = lambda: 1
         create_app(name, [], health, registry)
     return found
 
@@ -183,7 +187,14 @@ def page() -> str:
         "Intake": ("shixian_intake",),
         "Tracker": ("shixian_tracker",),
         "Stats": ("shixian_stats",),
-        "Every service": ("shixian_http", "shixian_ready", "shixian_part", "shixian_build", "shixian_database"),
+        "Every service": (
+            "shixian_http",
+            "shixian_ready",
+            "shixian_part",
+            "shixian_build",
+            "shixian_database",
+            "shixian_disk",
+        ),
     }
     left = set(known)
     for title, prefixes in titles.items():

@@ -1,5 +1,6 @@
 """What the subcommands share: how a wrong call ends, where the settings are, how far a thing is."""
 
+import logging
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from dataclasses import replace
@@ -40,9 +41,22 @@ def use_rules(folder: str = "") -> None:
         fail(f"{'--rules' if folder else 'SHIXIAN_RULES'}: {error}")
 
 
-def url_of(port: int, given: str = "") -> str:
-    """The address given, else this machine's."""
-    return given or f"http://127.0.0.1:{port}"
+def url_of(settings: Any, service: str, given: str = "") -> str:
+    """The address given, else that of this machine's ``service``; one that is no address ends the command."""
+    from urllib.parse import urlsplit
+
+    try:
+        parts = urlsplit(given or settings.url(service))
+        if parts.scheme in ("http", "https") and parts.hostname and parts.port != 0:
+            return parts.geturl().rstrip("/")
+    except ValueError as error:
+        fail(f"--url: expected an address like http://127.0.0.1:8701, got {given!r} ({error})")
+    fail(f"--url: expected an address like http://127.0.0.1:8701, got {given!r}")
+
+
+def where_from(service: str, given: str) -> str:
+    """What names the address of ``service``, for a message that nobody answers there."""
+    return "--url" if given else f"SHIXIAN_HOST, SHIXIAN_{service.upper()}_PORT"
 
 
 @contextmanager
@@ -64,6 +78,8 @@ def at_home(what: Callable[[Any], Any]) -> Any:
 
     settings = read_settings()
     logs.configure(replace(settings, log_level="error"), "command")
+    # What the client library says of a broker that is away, the command says in its one line.
+    logging.getLogger("aiokafka").setLevel(logging.CRITICAL)
     try:
         with reach(settings) as found:
             return what(found)

@@ -16,13 +16,14 @@ from aiokafka import AIOKafkaProducer
 from aiokafka.errors import KafkaError
 from msgspec.structs import replace
 
-from services.commands.failed import Failed
+from services.commands.failed import Failed, postgres_failed
 from services.events import brokers
 from services.events.codec import decode_fact, encode
 from services.events.facts import CalendarPublished, Fact, OrganRegistered
 from services.events.refusals import Refused
 from services.runtime import side
 from services.runtime.clock import SystemClock
+from services.runtime.dead_letters import CUT_TEXT
 from services.runtime.retry import reason_of
 from services.runtime.settings import Settings
 from services.tracker.apply import MAX_FACT
@@ -32,7 +33,9 @@ SCHEMAS = {"facts": "tracker", "cases": "stats"}
 STATES = ("open", "replayed", "discarded")
 _NUMBER = re.compile("[0-9]{1,18}")
 _HEADERS = (("content-type", b"application/cloudevents+json"),)
-_COLUMNS = 'topic, partition, "offset", key, value, reason, recorded_at, state, settled_at, why'
+_COLUMNS = (
+    'topic, partition, "offset", key, value, reason, recorded_at, state, settled_at, why, subject, source, event_id'
+)
 
 
 @dataclass(frozen=True, slots=True)
@@ -59,6 +62,10 @@ class Letter:
     state: str
     settled_at: datetime | None
     why: str
+    subject: str | None = None
+    source: str | None = None
+    event_id: str | None = None
+    """What it is about, as far as it can be read."""
 
 
 def parse(text: str) -> Name:
@@ -74,11 +81,11 @@ async def _connected(settings: Settings) -> AsyncIterator[Any]:
     try:
         conn = await asyncpg.connect(settings.postgres, timeout=30)
     except (OSError, asyncpg.PostgresError, asyncpg.InterfaceError) as error:
-        raise Failed(f"PostgreSQL: {reason_of(error)}") from error
+        raise postgres_failed(error) from error
     try:
         yield conn
     except (OSError, asyncpg.PostgresConnectionError, asyncpg.InterfaceError) as error:
-        raise Failed(f"PostgreSQL: {reason_of(error)}") from error
+        raise postgres_failed(error) from error
     except asyncpg.UndefinedColumnError:
         raise Failed("the tables are of an older version: start the service once") from None
     finally:
@@ -90,21 +97,40 @@ def _letter(row: Any, settings: Settings) -> Letter:
     return Letter(Name(topic.removeprefix(settings.topic_prefix), partition, offset), *rest)
 
 
-async def find(settings: Settings, state: str = "", limit: int = 100) -> tuple[list[Letter], int]:
-    """The letters of a state (of all, if empty), the oldest first, and how many there are in all."""
+@dataclass(frozen=True, slots=True)
+class Wanted:
+    """Which letters to list; an empty text is all of them."""
+
+    state: str = ""
+    source: str = ""
+    """The intake system, as the record names it."""
+    subject: str = ""
+
+
+def listed(schema: str, topic: str, wanted: Wanted) -> tuple[str, list[Any]]:
+    """The tables and conditions of a query for the letters of a topic, with its values."""
+    given = {name: getattr(wanted, name) for name in ("state", "source", "subject") if getattr(wanted, name)}
+    conditions = ["topic = $1", *(f"{name} = ${place}" for place, name in enumerate(given, 2))]
+    # Longer names are kept cut.
+    return f"FROM {schema}.dead_letter WHERE {' AND '.join(conditions)}", [
+        topic,
+        *(v[:CUT_TEXT] for v in given.values()),
+    ]
+
+
+async def find(settings: Settings, wanted: Wanted, limit: int = 100) -> tuple[list[Letter], int]:
+    """The letters that are wanted, the oldest first, and how many there are in all."""
     found: list[Letter] = []
     total = 0
     async with _connected(settings) as conn:
         for topic, schema in SCHEMAS.items():
             if not await side.exists(conn, schema):
                 continue
-            where, name = "WHERE topic = $1 AND ($2 = '' OR state = $2)", settings.topic_prefix + topic
-            total += await conn.fetchval(f"SELECT count(*) FROM {schema}.dead_letter {where}", name, state)
+            which, values = listed(schema, settings.topic_prefix + topic, wanted)
+            total += await conn.fetchval(f"SELECT count(*) {which}", *values)
             rows = await conn.fetch(
-                f"SELECT {_COLUMNS} FROM {schema}.dead_letter {where} "
-                'ORDER BY recorded_at, partition, "offset" LIMIT $3',
-                name,
-                state,
+                f'SELECT {_COLUMNS} {which} ORDER BY recorded_at, partition, "offset" LIMIT ${len(values) + 1}',
+                *values,
                 limit,
             )
             found += [_letter(row, settings) for row in rows]
@@ -221,6 +247,9 @@ def describe(letter: Letter) -> list[str]:
         f"recorded  {letter.recorded_at:%Y-%m-%d %H:%M:%SZ}",
         f"reason    {letter.reason}",
         f"key       {key}",
+        f"subject   {letter.subject or 'not known'}",
+        f"source    {letter.source or 'not known'}",
+        f"id        {letter.event_id or 'not known'}",
         f"bytes     {len(letter.value)}",
         letter.value.decode(errors="backslashreplace"),
     ]

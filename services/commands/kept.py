@@ -8,11 +8,10 @@ from typing import Any
 
 import asyncpg
 
-from services.commands.failed import Failed
+from services.commands.failed import Failed, postgres_failed
 from services.commands.lines import Kept, KeptKey
 from services.runtime import migrations
 from services.runtime.database import Conn
-from services.runtime.retry import reason_of
 from services.stats.publications import SCHEMA
 
 _COLUMNS = "organ, year, number, published_on, made_at, content, digest"
@@ -25,11 +24,11 @@ async def connected(postgres: str) -> AsyncIterator[Any]:
     try:
         conn: Any = await asyncpg.connect(postgres, timeout=30)
     except (OSError, asyncpg.PostgresError, asyncpg.InterfaceError) as error:
-        raise Failed(f"PostgreSQL: {reason_of(error)}") from error
+        raise postgres_failed(error) from error
     try:
         yield conn
     except (asyncpg.PostgresError, asyncpg.InterfaceError, migrations.MigrationRefused) as error:
-        raise Failed(f"PostgreSQL: {reason_of(error)}") from error
+        raise postgres_failed(error) from error
     finally:
         conn.terminate()
 

@@ -32,15 +32,24 @@ def _letters(do: Callable[[Any, Any], Any]) -> Any:
 @letters.command("list")
 def letters_list(
     state: Annotated[str, typer.Option(help="open, replayed, discarded or all.")] = "open",
+    source: Annotated[str, typer.Option(help="Only those of this intake system (the record's `source`).")] = "",
+    subject: Annotated[str, typer.Option(help="Only those about this request id, or organ code.")] = "",
     limit: Annotated[int, typer.Option(min=1, help="At most so many, the oldest first.")] = 100,
 ) -> None:
-    """Print dead letters, a line each: name, when, state, reason."""
+    """Print dead letters, a line each: name, when, state, subject, source, reason; - for what can't be read."""
     if state not in ("open", "replayed", "discarded", "all"):
         fail(f"--state: expected open, replayed, discarded or all, got {state!r}")
-    found, total = _letters(lambda module, settings: module.find(settings, "" if state == "all" else state, limit))
+    for option, text in (("--source", source), ("--subject", subject)):
+        if "\x00" in text:
+            fail(f"{option}: expected text without a NUL")
+    state = "" if state == "all" else state
+    found, total = _letters(
+        lambda module, settings: module.find(settings, module.Wanted(state, source, subject), limit)
+    )
     for letter in found:
-        line = f"{letter.name}\t{letter.recorded_at:%Y-%m-%d %H:%M:%SZ}\t{letter.state}\t{letter.reason}"
-        typer.echo(line.replace("\n", " "))
+        told = (str(letter.name), f"{letter.recorded_at:%Y-%m-%d %H:%M:%SZ}", letter.state)
+        about = (letter.subject or "-", letter.source or "-", letter.reason)
+        typer.echo("\t".join(text.replace("\n", " ").replace("\t", " ") for text in (*told, *about)))
     if len(found) < total:
         typer.echo(f"{len(found)} of {total}", err=True)
 

@@ -5,16 +5,16 @@ from datetime import datetime
 
 from services.events.cases import CaseEvent
 from services.events.codec import decode_fact
-from services.events.facts import CalendarPublished, OrganRegistered, RequestFact, TallyRecorded
+from services.events.facts import CalendarPublished, OrganRegistered, RequestFact
 from services.events.refusals import Refused
-from services.events.vocabulary import Ref
-from services.tracker.case import Case
-from services.tracker.decide import decide, tick
+from services.tracker import apply
+from services.tracker.decide import tick
+from services.tracker.strands import Shelf
 from services.tracker.world import World
 
 
 class BadLine(ValueError):
-    """A line of the file is no fact; names the line, the field and what was expected."""
+    """A line of the file is no fact, or no fact of its subject; names the line or the fact, and what was expected."""
 
 
 def read_facts(lines: Iterable[bytes]) -> Iterator[OrganRegistered | CalendarPublished | RequestFact]:
@@ -30,22 +30,22 @@ def read_facts(lines: Iterable[bytes]) -> Iterator[OrganRegistered | CalendarPub
 def run(
     facts: Iterable[OrganRegistered | CalendarPublished | RequestFact], now: datetime
 ) -> tuple[World, list[CaseEvent]]:
-    """What the tracker would have decided by ``now``: the organs and calendars, and the case events in order."""
+    """What the tracker would have decided by ``now``: the organs and calendars, and the case events in order.
+
+    Raises :class:`BadLine` for a fact that can't be its subject's.
+    """
     world, rest = World(), []
     for fact in facts:
         if isinstance(fact, OrganRegistered | CalendarPublished):
             world.learn(fact)
         else:
             rest.append(fact)
-    cases: dict[str, Case] = {}
-    tallies: dict[Ref, TallyRecorded] = {}
-    events: list[CaseEvent] = []
+    shelf, events = Shelf(), []
     for fact in rest:
-        case, found = decide(cases.get(fact.subject, Case(subject=fact.subject)), fact, world, now, tallies)
-        cases[fact.subject] = case
-        if isinstance(fact, TallyRecorded):
-            tallies.setdefault(fact.ref, fact)
-        events += found
-    for case in cases.values():
+        try:
+            events += apply.run([fact], shelf, world, now).events
+        except Refused as error:
+            raise BadLine(f"fact {fact.source} {fact.id}: {error}") from None
+    for case in shelf.cases.values():
         events += tick(case, world, now)[1]
     return world, events

@@ -7,11 +7,9 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import replace
 
-from services.runtime.local.jars import JarError
-from services.runtime.local.kafka import BrokerFailed
-from services.runtime.local.postgres import PostgresFailed
-from services.runtime.local.process import PortTaken
-from services.runtime.local.stack import HomeHeld, LocalStack, running
+from services.commands import ends
+from services.runtime.local.failures import LocalFailure
+from services.runtime.local.stack import LocalStack, running
 from services.runtime.settings import Settings
 
 
@@ -31,8 +29,8 @@ def reach(settings: Settings) -> Iterator[Settings]:
     stack = LocalStack(settings)
     try:
         stack.start()
-    except (HomeHeld, JarError, BrokerFailed, PostgresFailed, PortTaken) as error:
-        raise Unreachable(str(error)) from error
+    except LocalFailure as error:
+        raise Unreachable(ends.told(error)) from error
     try:
         yield replace(settings, kafka=stack.kafka, postgres=stack.postgres)
     finally:

@@ -9,14 +9,14 @@ from typing import Any
 import asyncpg
 from aiokafka import TopicPartition
 
-from services.commands.failed import Failed
+from services.commands.failed import Failed, postgres_failed
 from services.runtime import migrations, side
 from services.runtime.batch import PositionRefused
 from services.runtime.bulk import BulkReader
 from services.runtime.clock import SystemClock
 from services.runtime.database import Conn
 from services.runtime.differences import Differences
-from services.runtime.retry import LogUnavailable, reason_of
+from services.runtime.retry import LogUnavailable
 from services.runtime.settings import Settings
 from services.stats import rebuild as stats
 from services.tracker import audit as tracker_audit
@@ -69,7 +69,7 @@ async def _connected(settings: Settings, schema: str) -> AsyncIterator[_Connecti
     except (side.InUse, LogUnavailable, PositionRefused, stats.Unfoldable) as error:
         raise Failed(str(error)) from error
     except (OSError, asyncpg.PostgresError, asyncpg.InterfaceError, migrations.MigrationRefused) as error:
-        raise Failed(f"PostgreSQL: {reason_of(error)}") from error
+        raise postgres_failed(error) from error
     finally:
         for conn in opened:
             conn.terminate()

@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Annotated
 
 import typer
 
-from services.commands.console import RulesFolder, fail, use_rules
+from services.commands.console import RulesFolder, fail, read_settings, url_of, use_rules
 from services.commands.failed import Failed
 
 if TYPE_CHECKING:
@@ -32,7 +32,6 @@ def report(
 ) -> None:
     """Print an organ's annual report."""
     from services.commands import reporting
-    from services.runtime.settings import SettingError, load
 
     if format not in reporting.FORMATS:
         fail(f"--format: expected one of {', '.join(reporting.FORMATS)}, got {format!r}")
@@ -49,13 +48,13 @@ def report(
             found = made.report
             content = b"" if format == "table" else reporting.written(made, format, said)
         else:
-            address = url or f"http://127.0.0.1:{load().stats_port}"
+            address = url_of(read_settings(), "stats", url)
             found = reporting.fetch(address, form, organ, year, as_of=day)
             if format == "json":
                 content = reporting.as_json(found).encode() + b"\n"
             elif format != "table":
                 content = reporting.ask(address, form, organ, year, format, as_of=day, lang=said).content
-    except (Failed, SettingError) as error:
+    except Failed as error:
         fail(str(error))
     if format == "table":
         from rich.console import Console

@@ -22,6 +22,7 @@ from services.events.facts import (
     TallyRecorded,
 )
 from services.events.vocabulary import Label
+from services.runtime.retry import reason_of
 from services.stats import flat, render, tree
 from services.stats import form as forms
 from services.stats.fold import Fold
@@ -89,7 +90,7 @@ def make(
 
 def organs_of(world: World, organ: str) -> list[str]:
     """The organ with all that are under it."""
-    return tree.below(organ, {code: data.parent for code, data in world.organs.items()})
+    return tree.below(organ, world.parents())
 
 
 def _zone(facts: Facts, organ: str) -> ZoneInfo:
@@ -148,7 +149,10 @@ def ask(
             trust_env=False,
         )
     except httpx.HTTPError as error:
-        raise Failed(f"the stats service at {url} does not answer ({error}); --facts FILE needs no service") from None
+        raise Failed(
+            f"the stats service at {url} does not answer ({reason_of(error)}); is `shixian up` running? "
+            "The address comes from --url, else SHIXIAN_HOST and SHIXIAN_STATS_PORT; --facts FILE needs no service"
+        ) from None
     if answer.status_code != 200:
         raise Failed(f"the stats service answers {answer.status_code}: {_detail(answer)}")
     return answer

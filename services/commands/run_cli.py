@@ -6,7 +6,7 @@ from typing import Annotated
 
 import typer
 
-from services.commands.console import fail, progress, read_settings, url_of
+from services.commands.console import fail, progress, read_settings, url_of, where_from
 
 Url = Annotated[str, typer.Option(help="Address of the service; by default this machine's.")]
 
@@ -64,11 +64,18 @@ def post(
         lines = sys.stdin.buffer.readlines() if str(file) == "-" else file.read_bytes().splitlines()
     except OSError as error:
         fail(f"{file}: {error.strerror}")
+    address, named = url_of(read_settings(), "intake", url), where_from("intake", url)
+
+    def waiting(reason: str) -> None:
+        typer.echo(f"shixian: waiting for intake at {address} ({named}): {reason}", err=True)
+
     with progress(len(lines), "posting") as advance:
         try:
-            accepted = client.post(url_of(read_settings().intake_port, url), lines, advance)
-        except (client.Refused, client.Unavailable) as error:
+            accepted = client.post(address, lines, advance, on_wait=waiting, trust_env=bool(url))
+        except client.Refused as error:
             fail(f"{file}: {error}")
+        except client.Unavailable as error:
+            fail(f"{file}: {error}; is `shixian up` running? The address comes from {named}")
     typer.echo(f"{accepted} facts accepted")
 
 

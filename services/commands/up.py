@@ -12,44 +12,22 @@ from pathlib import Path
 from rich.console import Console
 
 from services import samples
-from services.commands import reporting
+from services.commands import ends, reporting
 from services.commands.failed import Failed
 from services.intake import client
 from services.ops import local
 from services.ops.config import BadConfig, Config, load
-from services.runtime import logs
+from services.runtime import addresses, logs
 from services.runtime.local import ops
-from services.runtime.local.jars import JarError
-from services.runtime.local.kafka import BrokerFailed
-from services.runtime.local.postgres import PostgresFailed
-from services.runtime.local.process import PortTaken
-from services.runtime.local.stack import HomeHeld
-from services.runtime.local.supervisor import NotReady, Service, ServiceDied, run_up
+from services.runtime.local.failures import LocalFailure
+from services.runtime.local.ports import Wanted
+from services.runtime.local.supervisor import Service, run_up
 from services.runtime.settings import Settings
 from services.stats.cells import Number
 from services.stats.report import Report
 
 FORM, ORGAN, YEAR = "cn-gz-2013", samples.ORGAN, samples.YEAR
 COUNTED_SECONDS = 60.0
-
-_KNOWN = (
-    HomeHeld,
-    JarError,
-    BrokerFailed,
-    PostgresFailed,
-    PortTaken,
-    NotReady,
-    ops.ProgramMissing,
-    BadConfig,
-    client.Unavailable,
-    Failed,
-)
-
-
-_ALL_ENDED = (
-    "Everything else was stopped, the data stay; start it again and it goes on where it was. "
-    "其余部分均已停止，数据保留；重新启动即从中断处继续。"
-)
 
 
 def services(settings: Settings) -> list[Service]:
@@ -59,19 +37,22 @@ def services(settings: Settings) -> list[Service]:
         Service(
             name,
             [sys.executable, "-m", f"services.{name}"],
-            f"http://{settings.host}:{port}/readyz",
-            {"SHIXIAN_LOG_LEVEL": settings.log_level},
+            f"{settings.url(name)}/readyz",
+            # Their files get more than the console.
+            {"SHIXIAN_LOG_LEVEL": "debug" if settings.log_level == "debug" else "info"},
+            Wanted(port, f"SHIXIAN_{name.upper()}_PORT", settings.host, "SHIXIAN_HOST"),
         )
         for name, port in ports.items()
     ]
 
 
 def watching(settings: Settings) -> list[Service]:
-    """Prometheus and Alertmanager with our rules. Raises ``ProgramMissing``, ``PortTaken`` or ``BadConfig``."""
+    """Prometheus and Alertmanager with our rules. Raises ``ProgramMissing`` or ``BadConfig``."""
     own = Config(tracker_url=settings.tracker_address)
     config = load(Path(settings.alert_config), own) if settings.alert_config else own
     ports = {"intake": settings.intake_port, "tracker": settings.tracker_port, "stats": settings.stats_port}
-    files = local.files(config, ports, settings.alertmanager_port, settings.alert_webhook)
+    targets = {name: addresses.target(settings.host, port) for name, port in ports.items()}
+    files = local.files(config, targets, settings.alertmanager_port, settings.alert_webhook)
     return ops.services(settings.home, _ops_ports(settings), files)
 
 
@@ -99,25 +80,23 @@ def run(settings: Settings, *, demo: bool, with_ops: bool = False) -> None:
         watched = await asyncio.to_thread(ops.pages, _ops_ports(settings)) if with_ops else {}
         _addresses(settings, demo, watched)
 
-    children: list[Service] = []
     try:
-        children += services(settings) + (watching(settings) if with_ops else [])
+        children = services(settings) + (watching(settings) if with_ops else [])
         run_up(settings, children, on_ready)
-    except ServiceDied as error:
-        # A child's last lines stand above already, each on a line of its own.
-        shown = error.name in {child.name for child in children}
-        what = str(error).partition("\n")[0] if shown else str(error)
-        raise Failed(f"{what}. {_ALL_ENDED}") from error
-    except _KNOWN as error:
+    except LocalFailure as error:
+        raise Failed(ends.told(error)) from error
+    except OSError as error:
+        raise Failed(ends.of_system(error)) from error
+    except (BadConfig, client.Unavailable, client.Refused) as error:
         raise Failed(str(error)) from error
 
 
 def _demo(settings: Settings) -> None:
     """Post the sample (facts already there are not counted again), wait until it is counted, print the report."""
     lines = list(samples.sample())
-    client.post(f"http://127.0.0.1:{settings.intake_port}", lines)
+    client.post(settings.url("intake"), lines, trust_env=False)
     expected = reporting.fold(lines, FORM, ORGAN, YEAR, datetime.now(UTC))
-    url = f"http://127.0.0.1:{settings.stats_port}"
+    url = settings.url("stats")
     limit = time.monotonic() + COUNTED_SECONDS
     while not _holds(report := reporting.fetch(url, FORM, ORGAN, YEAR), expected):
         if time.monotonic() > limit:
@@ -146,16 +125,16 @@ def _addresses(settings: Settings, demo: bool, watched: Mapping[str, str]) -> No
     console.print()
     banner = "时限 Shixian is up. 系统已启动。  Ctrl-C stops it, the data stay. 按 Ctrl-C 停止，数据保留。"
     console.print(banner, style="bold", soft_wrap=True)
-    base = f"http://127.0.0.1:{settings.stats_port}"
+    base = settings.url("stats")
     rows = [
         ("年度报告 annual report", f"{base}/v1/annual/{ORGAN}/{YEAR}.html" if demo else f"{base}/"),
         ("指标 metrics", f"{base}/metrics"),
-        ("申请 requests", f"http://127.0.0.1:{settings.tracker_port}/requests"),
-        ("报送 post facts to", f"http://127.0.0.1:{settings.intake_port}/v1/events"),
+        ("申请 requests", f"{settings.url('tracker')}/requests"),
+        ("报送 post facts to", f"{settings.url('intake')}/v1/events"),
         ("数据 data", str(settings.home)),
+        ("日志 logs", str(settings.home / "logs")),
     ]
     if watched:
-        rows.insert(-1, ("告警 alerts", watched["alertmanager"]))
-        rows.insert(-1, ("监控 Prometheus", watched["prometheus"]))
+        rows[4:4] = [("告警 alerts", watched["alertmanager"]), ("监控 Prometheus", watched["prometheus"])]
     for label, value in rows:
         console.print(f"  {label}  {value}", soft_wrap=True, highlight=False)

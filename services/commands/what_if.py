@@ -112,7 +112,10 @@ def under(facts: Facts, statute: str) -> list[Any]:
 
 def _requests(facts: Facts, now: datetime) -> dict[str, RequestSummary]:
     """Each request as it stands after its last event."""
-    events: Sequence[CaseEvent] = offline.run(facts, now)[1]
+    try:
+        events: Sequence[CaseEvent] = offline.run(facts, now)[1]
+    except offline.BadLine as error:
+        raise Failed(str(error)) from None
     return {event.subject: event.data.request for event in events if event.data.request is not None}
 
 

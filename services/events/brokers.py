@@ -33,11 +33,15 @@ class BadAddress(ValueError):
 def _parsed(text: str) -> tuple[str, dict[str, Any]]:
     scheme, mark, rest = text.partition("://")
     if not mark:
+        if "@" in text:
+            raise BadAddress("expected host:port, more after commas; a user needs sasl_ssl:// or sasl_plaintext://")
         return text, {}
     scheme = scheme.lower()
     if scheme not in _PARAMETERS:
-        raise BadAddress(f"{scheme}://: expected one of {', '.join(f'{s}://' for s in _PARAMETERS)}")
+        raise BadAddress(f"expected one of {', '.join(f'{s}://' for s in _PARAMETERS)}")
     place, _, query = rest.partition("?")
+    if "@" in query or "#" in rest:
+        raise BadAddress("percent-encode what user and password hold: ? is %3F, # is %23, @ is %40, / is %2F, % is %25")
     login, at, hosts = place.rpartition("@")
     given = dict(parse_qsl(query, keep_blank_values=True))
     if unknown := given.keys() - _PARAMETERS[scheme]:

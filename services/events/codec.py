@@ -79,7 +79,12 @@ def replace_data(fact: RequestFact, data: dict[str, Any]) -> RequestFact:
 
 @cache
 def _zones() -> frozenset[str]:
-    return frozenset(available_timezones())
+    """IANA's zones and their other names. What stands beside them in its files is none: ``Factory`` is for clocks that
+    nobody has set yet, ``localtime`` and ``posixrules`` are what the machine's owner chose, ``right/`` counts leaps."""
+    files = {"Factory", "localtime", "posixrules", "Etc/Unknown"}
+    return frozenset(
+        name for name in available_timezones() - files if not name.startswith(("right/", "posix/", "SystemV/"))
+    )
 
 
 @cache

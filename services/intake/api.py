@@ -1,5 +1,6 @@
 """Intake over HTTP: facts in, an answer only when the log has them."""
 
+import collections
 from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Any, Literal
@@ -15,6 +16,7 @@ from services.events.codec import FACT_TYPES, type_name
 from services.events.facts import Fact
 from services.events.schema import components, short_name
 from services.intake import reading
+from services.intake.references import References
 from services.intake.writing import Writer
 from services.runtime.problems import ProblemError, described
 from services.runtime.retry import LogUnavailable
@@ -57,8 +59,8 @@ class Counts:
 
     def add(self, types: Sequence[str], result: str) -> None:
         """Count events by their full type names; what is no fact's type counts as ``unknown``."""
-        for type_ in types:
-            self._events.labels(short_name(type_) if type_ in FACT_TYPES else "unknown", result).inc()
+        for type_, number in collections.Counter(types).items():
+            self._events.labels(short_name(type_) if type_ in FACT_TYPES else "unknown", result).inc(number)
 
 
 @dataclass
@@ -89,7 +91,7 @@ def fact_schemas() -> dict[str, Any]:
     return {"Fact": top, **parts}
 
 
-def handlers(writer: Writer, counts: Counts) -> list[ControllerRouterHandler]:
+def handlers(writer: Writer, references: References, counts: Counts) -> list[ControllerRouterHandler]:
     """The routes of the service."""
 
     @post(
@@ -99,11 +101,15 @@ def handlers(writer: Writer, counts: Counts) -> list[ControllerRouterHandler]:
         operation_id="postEvents",
         tags=["events"],
         responses={
-            400: described("The body is not JSON; nothing was written."),
+            400: described("The body is not JSON, or a `ce-` header is not UTF-8; nothing was written."),
+            408: described("The body came too slowly; nothing was written."),
             413: described("The body is too large, or has too many events; nothing was written."),
             415: described("The content type is none that a fact can be in; nothing was written."),
-            422: described("At least one event is not what the contract says; nothing was written."),
-            503: described("The log can't be reached or does not answer. Send the same call again."),
+            422: described(
+                "At least one event is not what the contract says, or names a law, a calendar or a parent that does "
+                "not exist; nothing was written."
+            ),
+            503: described("The log can't be reached, does not answer, or has no room. Send the same call again."),
         },
     )
     async def post_events(request: Request[Any, Any, Any]) -> Receipt:
@@ -113,15 +119,16 @@ def handlers(writer: Writer, counts: Counts) -> list[ControllerRouterHandler]:
         and nothing is written: `errors` names each by its `index` from 0. Any call may be repeated safely: a fact's
         `source` and `id` name it for ever, and the same fact counts once.
         """
-        found = await reading.read(request.headers, await request.body())
+        found = await reading.read(request.scope["headers"], await request.body())
         types = [type_name(fact) for fact in found.facts]
-        if found.errors:
-            counts.add(found.refused, "refused")
-            counts.add(types, "unwritten")
-            raise _refusal(found)
         try:
-            await writer.write(found.facts)
+            if not found.malformed:
+                await references.refuse_unknown(found)
+                types = [type_name(fact) for fact in found.facts]
+            if not found.errors:
+                await writer.write(found.facts)
         except LogUnavailable as error:
+            counts.add(found.refused, "refused")
             counts.add(types, "unwritten")
             log.warning("facts_not_written", events=len(types), reason=str(error))
             raise ProblemError(
@@ -130,6 +137,10 @@ def handlers(writer: Writer, counts: Counts) -> list[ControllerRouterHandler]:
                 kind="log-away",
                 headers={"Retry-After": RETRY_AFTER},
             ) from error
+        if found.errors:
+            counts.add(found.refused, "refused")
+            counts.add(types, "unwritten")
+            raise _refusal(found)
         counts.add(types, "accepted")
         return Receipt(len(types), [EventStatus(fact.source, fact.id) for fact in found.facts])
 

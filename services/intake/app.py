@@ -5,15 +5,22 @@ from contextlib import asynccontextmanager
 
 from services.events.topics import topics
 from services.intake import api
+from services.intake.references import References
 from services.intake.writing import Writer
 from services.runtime.clock import SystemClock
 from services.runtime.health import Health
 from services.runtime.main import Parts
 from services.runtime.producer import LogProducer
+from services.runtime.reference import Reference
+from services.runtime.registrations import checking
 from services.runtime.settings import Settings
 from services.runtime.topics import ensure
 from services.runtime.web import create_app, new_registry
+from services.statute.calendars import calendar_ids
+from services.statute.profile import statute_ids
 
+MAX_BODY = 16 * 1024 * 1024
+"""Bytes of one call: 10,000 events of ordinary size are a quarter of it."""
 GIVE_UP_SECONDS = 8.0
 """How long a call waits for the log before it is answered with 503."""
 
@@ -25,20 +32,30 @@ async def build(settings: Settings, health: Health) -> AsyncIterator[Parts]:
     registry = new_registry()
     topics_part = health.part("topics")
     producer = LogProducer(bootstrap, health.part("log"), client_id="shixian-intake", give_up_seconds=GIVE_UP_SECONDS)
-    writer = Writer(producer, SystemClock(settings.now), settings.facts_topic, settings.reference_topic)
+    disk = health.parts.get("disk")
+    writer = Writer(producer, SystemClock(settings.now), settings.facts_topic, settings.reference_topic, disk)
+    check = checking(frozenset(statute_ids()), frozenset(calendar_ids()))
+    reference = Reference(bootstrap, settings.reference_topic, health.part("reference"), registry, check)
+    references = References(check, reference.parents, reference.catch_up, GIVE_UP_SECONDS)
     app = create_app(
         "intake",
-        api.handlers(writer, api.Counts(registry)),
+        api.handlers(writer, references, api.Counts(registry)),
         health,
         registry,
         description="Takes facts as CloudEvents and writes them to the log.",
         schemas=api.fact_schemas(),
+        max_body=MAX_BODY,
     )
 
     async def prepare() -> None:
         await ensure(bootstrap, topics(settings.topic_prefix, settings.partitions, settings.replication), topics_part)
 
     try:
-        yield Parts(asgi=app, port=settings.intake_port, tasks={"connection": producer.keep}, prepare=prepare)
+        yield Parts(
+            asgi=app,
+            port=settings.intake_port,
+            tasks={"connection": producer.keep, "reference": reference.run},
+            prepare=prepare,
+        )
     finally:
         await producer.close()

@@ -31,17 +31,25 @@ def _batches(lines: Iterable[bytes]) -> Iterator[list[tuple[int, bytes]]]:
 
 
 def post(
-    url: str, lines: Iterable[bytes], on_progress: Callable[[int], None] = lambda _: None, *, patience: float = 60.0
+    url: str,
+    lines: Iterable[bytes],
+    on_progress: Callable[[int], None] = lambda _: None,
+    *,
+    patience: float = 60.0,
+    on_wait: Callable[[str], None] = lambda _: None,
+    trust_env: bool = True,
 ) -> int:
     """Post the facts of a JSON-lines file in their order, in batches; how many were accepted.
 
-    Waits up to ``patience`` seconds for an intake that is away. Raises :class:`Refused` and :class:`Unavailable`.
+    Waits up to ``patience`` seconds for an intake that is away; ``on_wait`` is then told the reason, once for each
+    batch. ``trust_env``: whether a proxy that the environment names is used. Raises :class:`Refused` and
+    :class:`Unavailable`.
     """
     accepted = 0
-    with httpx.Client(base_url=url, timeout=30.0) as client:
+    with httpx.Client(base_url=url, timeout=30.0, trust_env=trust_env) as client:
         for batch in _batches(lines):
             body = b"[" + b",".join(line for _, line in batch) + b"]"
-            answer = _send(client, body, patience)
+            answer = _send(client, body, patience, on_wait)
             if answer.status_code != 202:
                 raise Refused(_complaint(answer, batch))
             accepted += len(batch)
@@ -49,8 +57,8 @@ def post(
     return accepted
 
 
-def _send(client: httpx.Client, body: bytes, patience: float) -> httpx.Response:
-    start, pause, reason = time.monotonic(), 0.2, ""
+def _send(client: httpx.Client, body: bytes, patience: float, on_wait: Callable[[str], None]) -> httpx.Response:
+    start, pause, reason, told = time.monotonic(), 0.2, "", False
     while time.monotonic() - start < patience:
         try:
             answer = client.post("/v1/events", content=body, headers={"content-type": _TYPE})
@@ -60,6 +68,9 @@ def _send(client: httpx.Client, body: bytes, patience: float) -> httpx.Response:
             if answer.status_code != 503:
                 return answer
             reason = str(_json(answer).get("detail", "503"))
+        if not told:
+            on_wait(reason)
+            told = True
         time.sleep(pause)
         pause = min(pause * 2, 5.0)
     raise Unavailable(f"no answer from intake in {patience:.0f} s ({reason})")

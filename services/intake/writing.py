@@ -1,5 +1,6 @@
 """Facts to the log: reference facts to their topic, all others to the fact topic, both keyed by subject."""
 
+import asyncio
 from collections.abc import Sequence
 
 import msgspec
@@ -8,32 +9,44 @@ from services.events.codec import encode
 from services.events.facts import Fact, ReferenceFact
 from services.runtime import tracing
 from services.runtime.clock import Clock
+from services.runtime.health import Part
 from services.runtime.packing import Record
 from services.runtime.producer import LogProducer
+from services.runtime.retry import LogUnavailable
 
 _HEADERS = (("content-type", b"application/cloudevents+json"),)
+_TURN = 200
+"""Events encoded before others get their turn on the event loop."""
 
 
 class Writer:
     """Puts the time of recording on facts and writes them."""
 
-    def __init__(self, producer: LogProducer, clock: Clock, facts_topic: str, reference_topic: str) -> None:
+    def __init__(
+        self, producer: LogProducer, clock: Clock, facts_topic: str, reference_topic: str, disk: Part | None = None
+    ) -> None:
+        """``disk``: the part that says whether there is room for more, where that is watched."""
         self._producer = producer
         self._clock = clock
         self._facts_topic = facts_topic
         self._reference_topic = reference_topic
+        self._disk = disk
 
     async def write(self, facts: Sequence[Fact]) -> None:
         """Return when the log has all of ``facts``, those of one subject in their order.
 
         Reference facts are written first, so that the organ of a call's requests is there before them. Raises
-        ``LogUnavailable``; some of the facts may then be in the log, which a repetition of the call does not double,
-        since a fact's source and id name it for ever.
+        ``LogUnavailable``: at once, with nothing written, while the disk is short of room; else some of the facts may
+        be in the log, which a repetition of the call does not double, since a fact's source and id name it for ever.
         """
+        if self._disk is not None and not self._disk.is_ok:
+            raise LogUnavailable(self._disk.reason)
         now = self._clock.now()
         reference: list[Record] = []
         others: list[Record] = []
-        for fact in facts:
+        for number, fact in enumerate(facts, 1):
+            if number % _TURN == 0:
+                await asyncio.sleep(0)
             traceparent = fact.traceparent or tracing.current()
             value = encode(msgspec.structs.replace(fact, recordedtime=now, traceparent=traceparent))
             record = (fact.subject.encode(), value, (*_HEADERS, *tracing.header(traceparent)))

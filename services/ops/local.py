@@ -7,11 +7,11 @@ from services.ops.config import Config
 from services.ops.text import dump
 
 
-def files(config: Config, ports: Mapping[str, int], alertmanager_port: int, webhook: str) -> dict[str, str]:
-    """Texts by path; ``ports`` are the services' ports by name. Without a ``webhook`` alerts are shown in Alertmanager
-    and sent to nobody."""
+def files(config: Config, services: Mapping[str, str], alertmanager_port: int, webhook: str) -> dict[str, str]:
+    """Texts by path; ``services`` are the services' ``host:port`` by name. Without a ``webhook`` alerts are shown in
+    Alertmanager and sent to nobody."""
     found = {f"rules/{name}.yaml": dump(rules) for name, rules in prometheus.rule_files(config).items()}
-    targets = {name: [f"127.0.0.1:{port}"] for name, port in ports.items()}
+    targets = {name: [address] for name, address in services.items()}
     found["prometheus.yml"] = dump(
         prometheus.configuration(config, targets, [f"127.0.0.1:{alertmanager_port}"]),
     )

@@ -4,12 +4,13 @@ The service says what its items do (``effect``); the transaction around it, the 
 are here. Three kinds of failure are kept apart:
 
 - transient (a database that is away, a deadlock): raised, and repeated by the caller in place;
-- permanent for a record (the data don't fit the tables, or the service's own logic fails over it): the batch is halved
-  again and again, each half in a transaction of its own and in order, until the one record is alone. Tried once more
-  and failing again, it becomes a dead letter in the transaction that passes over it;
+- permanent for a record (the data don't fit the tables, or the service's own logic fails over it, or takes too long):
+  the batch is cut up again and again, each part in a transaction of its own and in order, until the one record is
+  alone. Tried once more and failing again, it becomes a dead letter in the transaction that passes over it;
 - anything else (a missing table, a hole in the log): raised, and ends the process. Passing over records could not help.
 """
 
+import math
 from collections.abc import Awaitable, Callable, Iterable, Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass, field
@@ -19,7 +20,7 @@ import asyncpg
 import structlog
 
 from services.events.refusals import Refused
-from services.runtime import dead_letters, progress, tracing
+from services.runtime import bounded, dead_letters, progress, tracing
 from services.runtime.batch import Batch, LogHole
 from services.runtime.database import Conn, Pool
 from services.runtime.dead_letters import DeadLetter
@@ -35,6 +36,9 @@ Effect = Callable[[Conn, list[T], Sequence[Any]], Awaitable[R]]
 
 # Data exceptions (too long, out of range, no such encoding), broken constraints, limits of the program (index rows).
 _PERMANENT_CLASSES = ("22", "23", "54")
+
+SLOW_PARTS = 16
+"""Into how many parts what took too long is cut: each that is still too long costs the whole time limit again."""
 
 log = structlog.get_logger(__name__)
 
@@ -55,7 +59,13 @@ def blame() -> Iterator[None]:
 
 
 def _unfit(error: Exception) -> Unfit:
-    return Unfit(str(error) if isinstance(error, Refused) else reason_of(error))
+    return Unfit(str(error) if isinstance(error, Refused | bounded.TookTooLong) else reason_of(error))
+
+
+async def reckoned(work: Callable[[], T]) -> T:
+    """What pure ``work`` returns, done beside the loop. Raises :class:`Unfit` if it fails, or takes too long."""
+    with blame():
+        return await bounded.run(work)
 
 
 def is_permanent(error: BaseException) -> bool:
@@ -90,6 +100,19 @@ def decoded(records: Iterable[Any], read: Callable[[bytes | None, bytes], T]) ->
                 )
             letters.append(dead_letters.of(record, str(_unfit(error))))
     return items, letters
+
+
+async def read(
+    records: Sequence[Any], decode: Callable[[bytes | None, bytes], T]
+) -> tuple[list[Item[T]], list[DeadLetter]]:
+    """The same beside the loop: a full batch takes some tens of milliseconds. It has no budget, since decoding is
+    linear in bytes that the consumer's fetch bounds."""
+    return await bounded.run(lambda: decoded(records, decode), math.inf)
+
+
+def why(error: Exception) -> str:
+    """The reason as a dead letter, or a case that was not swept, tells it."""
+    return str(error) if isinstance(error, Unfit) else reason_of(error)
 
 
 @dataclass
@@ -129,14 +152,14 @@ async def apply(
             if not inside or not is_permanent(error):
                 raise
             if high - low > 1:
-                middle = (low + high) // 2
-                todo += [(middle, high), (low, middle)]
+                parts = SLOW_PARTS if isinstance(error.__cause__, bounded.TookTooLong) else 2
+                step = -(-(high - low) // parts)
+                todo += [(edge, min(edge + step, high)) for edge in range(low, high, step)][::-1]
             elif first not in tried:
                 tried.add(first)  # another worker's row may have been in the way; it isn't the second time
                 todo.append((low, high))
             else:
-                reason = str(error) if isinstance(error, Unfit) else reason_of(error)
-                letter = dead_letters.of(batch.records[low], reason)
+                letter = dead_letters.of(batch.records[low], why(error))
                 log.error(
                     "record_unfit",
                     topic=batch.topic,
@@ -159,6 +182,16 @@ async def apply(
             **tracing.identity(record),
         )
     return done
+
+
+async def pass_over(pool: Pool, schema: str, batch: Batch, letter: DeadLetter) -> None:
+    """Record ``letter`` for the one record of ``batch`` and advance past it; nothing reads or decides it."""
+
+    async def nothing(_conn: Conn, _items: list[Any], _records: Sequence[Any]) -> None:
+        pass
+
+    done: Applied[None] = Applied()
+    await _once(pool, schema, batch, (0, len(batch.records)), [], [letter], nothing, done)
 
 
 def _offset_at(batch: Batch, index: int) -> int:
@@ -187,6 +220,7 @@ async def _once(
         result = await effect(conn, fresh, batch.records[low:high])
         await dead_letters.record(conn, schema, kept)
         await progress.advance(conn, schema, batch.topic, batch.partition, max(position, _offset_at(batch, high)))
+    bounded.alive.get()()  # the position has moved
     done.fresh += len(fresh)
     done.letters += kept
     done.results.append(result)

@@ -1,6 +1,7 @@
 """Reading the log in bulk: whole partitions, from an offset to an end, at the client's speed and without a group."""
 
 import asyncio
+import sys
 from collections.abc import AsyncIterator, Collection, Sequence
 from types import TracebackType
 from typing import Any, Self
@@ -10,6 +11,7 @@ from aiokafka.errors import KafkaError
 
 from services.events import brokers
 from services.runtime.batch import check_position
+from services.runtime.damage import LogDamaged, is_damage, up_to_damage
 from services.runtime.retry import LogUnavailable, reason_of
 
 RECORDS = 4000
@@ -51,7 +53,9 @@ class BulkReader:
                 await self._consumer.start()
         except (KafkaError, OSError) as error:
             await self._stop()
-            raise LogUnavailable(f"Kafka at {_shown(self._bootstrap)} does not answer: {reason_of(error)}") from error
+            raise LogUnavailable(
+                f"Kafka at {_shown(self._bootstrap)} (SHIXIAN_KAFKA) does not answer: {reason_of(error)}"
+            ) from error
         return self
 
     async def __aexit__(
@@ -81,13 +85,15 @@ class BulkReader:
         try:
             return await asyncio.wait_for(question, ANSWER_SECONDS)
         except (KafkaError, OSError) as error:
-            raise LogUnavailable(f"Kafka at {_shown(self._bootstrap)} does not answer: {reason_of(error)}") from error
+            raise LogUnavailable(
+                f"Kafka at {_shown(self._bootstrap)} (SHIXIAN_KAFKA) does not answer: {reason_of(error)}"
+            ) from error
 
     async def read(self, tp: TopicPartition, start: int, end: int) -> AsyncIterator[Sequence[Any]]:
         """The records of a partition from ``start`` up to (not including) ``end``, in order and in handy lots.
 
-        Raises :class:`LogUnavailable`; :class:`~services.runtime.batch.PositionRefused` if the log lacks ``start`` or
-        is shorter than ``end``.
+        Raises :class:`LogUnavailable`; :class:`LogDamaged` if the records are there and can't be read;
+        :class:`~services.runtime.batch.PositionRefused` if the log lacks ``start`` or is shorter than ``end``.
         """
         if start >= end:
             return
@@ -101,7 +107,11 @@ class BulkReader:
         while (position := await consumer.position(tp)) < end:
             try:
                 found = await consumer.getmany(tp, timeout_ms=int(POLL_SECONDS * 1000), max_records=RECORDS)
-            except KafkaError as error:
+            except Exception as error:
+                if is_damage(error):
+                    raise LogDamaged(tp, await self._damaged_at(tp, position), error) from error
+                if not isinstance(error, KafkaError):
+                    raise
                 raise LogUnavailable(f"{tp.topic} partition {tp.partition}: {reason_of(error)}") from error
             records = found.get(tp, [])
             if records and records[-1].offset >= end:
@@ -111,4 +121,17 @@ class BulkReader:
             # The position moves without records, too, over offsets that hold none.
             silent = 0.0 if records or await consumer.position(tp) > position else silent + POLL_SECONDS
             if silent >= ANSWER_SECONDS:
-                raise LogUnavailable(f"{tp.topic} partition {tp.partition}: nothing came for {silent:.0f} s")
+                await self.ends([tp])  # a broker that is away is told as such
+                raise LogDamaged(tp, position, f"nothing came for {silent:.0f} s, though the log goes on")
+
+    async def _damaged_at(self, tp: TopicPartition, position: int) -> int:
+        """The first offset from ``position`` on that can't be read."""
+        consumer = self._consumer
+        consumer.seek(tp, position)
+
+        async def one() -> Any:
+            found = await consumer.getmany(tp, timeout_ms=int(POLL_SECONDS * 1000), max_records=1)
+            return next(iter(found.get(tp, ())), None)
+
+        records, _ = await up_to_damage(one, sys.maxsize)
+        return int(records[-1].offset) + 1 if records else position

@@ -9,6 +9,7 @@ from collections.abc import Callable, Collection, Sequence
 from dataclasses import dataclass
 from typing import Any
 
+import msgspec
 import structlog
 from aiokafka import TopicPartition
 from aiokafka.errors import MessageSizeTooLargeError
@@ -23,6 +24,8 @@ RELAY_ROWS = 500
 LOOK_SECONDS = 5.0
 """How often the relay looks for letters that a crash, or another process, left unpublished."""
 REASON_LENGTH = 1000
+CUT_TEXT = 500
+"""Characters kept of what a record says it is about; what is longer than the contract allows is cut."""
 CUT_BYTES = 16 * 1024
 """What is told of a record that is too large to be told whole; the row has all of it."""
 
@@ -46,13 +49,75 @@ def of(record: Any, reason: str) -> DeadLetter:
     return DeadLetter(record.topic, record.partition, record.offset, record.value or b"", reason, record.key)
 
 
+class About(msgspec.Struct, frozen=True):
+    """What a letter is about, as far as its bytes can be read; for finding it, not for trusting it."""
+
+    subject: str | None = None
+    source: str | None = None
+    event_id: str | None = None
+    type: str | None = None
+    organ: str | None = None
+
+
+_NOTHING = msgspec.Raw(b"null")
+
+
+class _Data(msgspec.Struct, frozen=True):
+    organ: msgspec.Raw = _NOTHING
+
+
+class _Envelope(msgspec.Struct, frozen=True):
+    subject: msgspec.Raw = _NOTHING
+    source: msgspec.Raw = _NOTHING
+    id: msgspec.Raw = _NOTHING
+    type: msgspec.Raw = _NOTHING
+    data: msgspec.Raw = _NOTHING
+
+
+_UNREADABLE = (ValueError, msgspec.MsgspecError, RecursionError)
+
+
+def about(value: bytes, key: bytes | None) -> About:
+    """What the record says of itself; the key is the subject where nothing else says so."""
+    try:
+        envelope = msgspec.json.decode(value, type=_Envelope)
+    except _UNREADABLE:
+        envelope = _Envelope()
+    try:
+        organ = _text(msgspec.json.decode(envelope.data, type=_Data).organ)
+    except _UNREADABLE:
+        organ = None
+    subject = _text(envelope.subject)
+    if subject is None and key is not None:
+        try:
+            subject = _cut(key.decode())
+        except UnicodeDecodeError:
+            subject = None
+    return About(subject, _text(envelope.source), _text(envelope.id), _text(envelope.type), organ)
+
+
+def _text(raw: msgspec.Raw) -> str | None:
+    try:
+        found = msgspec.json.decode(raw)
+    except _UNREADABLE:
+        return None
+    return _cut(found) if isinstance(found, str) else None
+
+
+def _cut(text: str) -> str | None:
+    """As PostgreSQL can hold it, and an index; None for what is no name."""
+    return text[:CUT_TEXT].replace("\x00", "\\0").encode("utf-8", "backslashreplace").decode()[:CUT_TEXT] or None
+
+
 async def record(conn: Conn, schema: str, letters: Sequence[DeadLetter]) -> None:
     """Write ``letters`` to ``<schema>.dead_letter``; one already there stays as it is."""
     if letters:
+        told = [about(x.value, x.key) for x in letters]
         await conn.execute(
-            f'INSERT INTO {schema}.dead_letter (topic, partition, "offset", value, reason, key) '
-            "SELECT * FROM unnest($1::text[], $2::int[], $3::bigint[], $4::bytea[], $5::text[], $6::bytea[]) "
-            "ON CONFLICT DO NOTHING",
+            f'INSERT INTO {schema}.dead_letter (topic, partition, "offset", value, reason, key, '
+            f"{', '.join(About.__struct_fields__)}) "
+            "SELECT * FROM unnest($1::text[], $2::int[], $3::bigint[], $4::bytea[], $5::text[], $6::bytea[], "
+            "$7::text[], $8::text[], $9::text[], $10::text[], $11::text[]) ON CONFLICT DO NOTHING",
             [x.topic for x in letters],
             [x.partition for x in letters],
             [x.offset for x in letters],
@@ -60,6 +125,7 @@ async def record(conn: Conn, schema: str, letters: Sequence[DeadLetter]) -> None
             # PostgreSQL's text holds no NUL and no lone surrogate, and a reason may quote the record.
             [_printable(x.reason) for x in letters],
             [x.key for x in letters],
+            *([getattr(x, name) for x in told] for name in About.__struct_fields__),
         )
 
 

@@ -1,5 +1,6 @@
 """What a service says about itself: is each of its parts able to work, and if not, since when and why."""
 
+from collections.abc import Callable
 from dataclasses import dataclass, field
 from datetime import UTC, datetime
 from typing import Literal
@@ -49,6 +50,8 @@ class Health:
     def __init__(self) -> None:
         self.parts: dict[str, Part] = {}
         self.stopping = False
+        self.disk_free: Callable[[], int] | None = None
+        """Free bytes of the folder that the service watches, if it watches one."""
 
     def part(self, name: str) -> Part:
         """Register the part ``name`` (waiting until told otherwise), or return the one registered before."""

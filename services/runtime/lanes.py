@@ -46,6 +46,12 @@ class Lanes:
         failure = LaneCancelled(str(lane)) if task.cancelled() else task.exception()
         self._failure = self._failure or failure
 
+    def touch(self, lane: Hashable) -> None:
+        """The piece in ``lane`` has come a step further: for :meth:`oldest` it begins now."""
+        if lane in self._begun:
+            self._begun[lane] = time.monotonic()
+
     def oldest(self) -> float | None:
-        """When the piece that runs the longest began, by the monotonic clock; None if none runs."""
+        """By the monotonic clock, the last step (or the beginning) of the piece whose step is longest ago; None if none
+        runs."""
         return min(self._begun.values(), default=None)

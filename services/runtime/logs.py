@@ -1,8 +1,8 @@
 """Logging of a service: structlog and the libraries' own loggers through one pipe to stderr.
 
 One JSON object a line for machines, readable lines on a terminal. Two guards: the client libraries, which write
-hundreds of lines a second while the broker is away, are held to a few a second each; and no password of a connection
-string gets out, whatever text it stands in.
+hundreds of lines a second while the broker is away, are held to a few, ever more seldom; and no password of a
+connection string gets out, whatever text it stands in.
 """
 
 import logging
@@ -11,6 +11,7 @@ import sys
 import threading
 import time
 from collections.abc import Callable, MutableMapping
+from dataclasses import dataclass
 from typing import Any
 
 import structlog
@@ -18,7 +19,8 @@ import structlog
 from services.runtime.settings import Settings
 
 LINES_PER_SECOND = 3
-NOISY = ("aiokafka", "faust", "mode", "asyncio")
+LONGEST_SECONDS = 60.0
+NOISY = ("aiokafka", "faust", "mode", "asyncio", "uvicorn")
 CHATTY = ("aiokafka", "faust", "httpx", "mode", "uvicorn")
 """Libraries whose informative lines tell an operator nothing: shown only at the level ``debug``."""
 
@@ -26,7 +28,7 @@ PASSING = ("Group Coordinator Request failed",)
 """Errors of the libraries' that are none: what they ask for takes a moment to come to be, and they ask again. If it
 does not come, the service's own part says so."""
 
-_URL_PASSWORD = re.compile(r"""(\w+://[^\s:/@'"]*):[^\s/'"]*@""")
+_URL_PASSWORD = re.compile(r"""(\w+://[^\s:/@'"]*):[^\s'"]*@""")
 _NAMED_PASSWORD = re.compile(
     r"""(\b(?:sasl_plain_)?password["']?\s*[=:]\s*)("[^"]*"|'[^']*'|[^\s,;&)]+)""", re.IGNORECASE
 )
@@ -37,15 +39,26 @@ def without_secrets(text: str) -> str:
     return _NAMED_PASSWORD.sub(r"\1***", _URL_PASSWORD.sub(r"\1:***@", text))
 
 
+@dataclass(slots=True)
+class _Window:
+    began: float
+    left: int
+    """Lines that may still pass."""
+    seconds: float = 1.0
+    suppressed: int = 0
+    """Held back since the last that passed."""
+
+
 class RateLimit(logging.Filter):
-    """Lets through ``per_second`` lines a second of each noisy logger; the next line says how many were held back."""
+    """Lets through ``per_second`` lines of each noisy logger, then, as long as it goes on writing more, one after 1 s,
+    2 s, 4 s ... up to a minute; each says how many were held back since the last."""
 
     def __init__(self, per_second: int = LINES_PER_SECOND, now: Callable[[], float] = time.monotonic) -> None:
         super().__init__()
         self._per_second = per_second
         self._now = now
         self._lock = threading.Lock()
-        self._windows: dict[str, tuple[float, int, int]] = {}  # logger: window's start, lines in it, suppressed since
+        self._windows: dict[str, _Window] = {}
 
     def filter(self, record: logging.LogRecord) -> bool:
         if record.name.split(".", 1)[0] not in NOISY:
@@ -53,13 +66,18 @@ class RateLimit(logging.Filter):
         if record.msg is not None and str(record.msg).startswith(PASSING):
             return logging.getLogger().isEnabledFor(logging.DEBUG)
         with self._lock:
-            began, lines, suppressed = self._windows.get(record.name, (float("-inf"), 0, 0))
-            if self._now() - began >= 1.0:
-                began, lines = self._now(), 0
-            if lines >= self._per_second:
-                self._windows[record.name] = (began, lines, suppressed + 1)
+            now = self._now()
+            window = self._windows.setdefault(record.name, _Window(now, self._per_second))
+            if now - window.began >= window.seconds:
+                flooded = window.suppressed > 0
+                window.seconds = min(LONGEST_SECONDS, 2 * window.seconds) if flooded else 1.0
+                window.left = 1 if flooded else self._per_second
+                window.began = now
+            if window.left <= 0:
+                window.suppressed += 1
                 return False
-            self._windows[record.name] = (began, lines + 1, 0)
+            window.left -= 1
+            suppressed, window.suppressed = window.suppressed, 0
         if suppressed:
             record.suppressed = suppressed
         return True
@@ -101,7 +119,10 @@ def configure(settings: Settings, service: str = "") -> None:
     last: list[Any] = (
         [structlog.processors.format_exc_info, structlog.processors.JSONRenderer(ensure_ascii=False, default=str)]
         if as_json
-        else [structlog.dev.ConsoleRenderer(colors=sys.stderr.isatty())]
+        # A plain traceback: the pretty one prints the values of variables, passwords among them.
+        else [
+            structlog.dev.ConsoleRenderer(colors=sys.stderr.isatty(), exception_formatter=structlog.dev.plain_traceback)
+        ]
     )
     handler = logging.StreamHandler(sys.stderr)
     handler.setFormatter(

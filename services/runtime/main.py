@@ -15,6 +15,7 @@ import signal
 import socket
 import sys
 import threading
+import time
 from collections.abc import Awaitable, Callable, Coroutine, Iterator, Mapping
 from contextlib import AbstractAsyncContextManager
 from dataclasses import dataclass, field
@@ -23,7 +24,10 @@ from typing import Any, NoReturn
 import structlog
 import uvicorn
 
-from services.runtime import logs, tracing
+from services.runtime import addresses, logs, tracing
+from services.runtime.connections import Connection
+from services.runtime.disk import room_of, watched
+from services.runtime.ends import cause_of
 from services.runtime.health import Health
 from services.runtime.settings import SettingError, Settings
 from services.runtime.settings import load as load_settings
@@ -31,6 +35,9 @@ from services.runtime.watchdog import EXIT_FAILED, STALL_SECONDS, Watchdog, dead
 from services.runtime.worker import BatchWorker
 
 LOOK_SECONDS = 3.0
+SWITCH_SECONDS = 0.001
+"""How soon a thread that reckons lets the loop have a turn; Python's own 0.005 would be added to every step of a
+request, several times over."""
 COLLECTOR = (50_000, 20, 50)
 """When Python's collector of cycles looks: a batch makes many objects and hardly a cycle."""
 
@@ -66,6 +73,15 @@ class _Server(uvicorn.Server):
     def capture_signals(self) -> Iterator[None]:
         """Leave the signals to us."""
         yield
+
+    async def on_tick(self, counter: int) -> bool:
+        """uvicorn's clock, ten times a second: once a second, see to the connections' limits."""
+        if counter % 10 == 0:
+            now = time.monotonic()
+            for connection in list(self.server_state.connections):
+                if isinstance(connection, Connection):
+                    connection.look(now)
+        return await super().on_tick(counter)
 
 
 def use_uvloop() -> None:
@@ -112,7 +128,7 @@ async def serve(name: str, build: Build, settings: Settings) -> int:
     health = Health()
     try:
         building.set()
-        async with build(settings, health) as parts:
+        async with watched(room_of(settings, health)), build(settings, health) as parts:
             building.clear()
             if not stop.is_set():
                 await _live(name, parts, settings, health, stop, timers)
@@ -120,7 +136,7 @@ async def serve(name: str, build: Build, settings: Settings) -> int:
         if not stop.is_set():
             raise
     except Exception as error:
-        log.critical("service_failed", reason=str(error), exc_info=error)
+        log.critical("service_failed", cause=cause_of(error), reason=str(error), exc_info=error)
         if not timers:
             deadline(settings.shutdown_seconds, "shutdown_deadline")
         return EXIT_FAILED
@@ -134,14 +150,10 @@ async def _live(
     """Start, watch, and take down the parts; raises what ended one of them."""
     sock = _listen(settings.host, parts.port)
     grace = max(1, int(settings.shutdown_seconds / 3))
-    server = _Server(
-        uvicorn.Config(
-            parts.asgi, log_config=None, access_log=False, timeout_graceful_shutdown=grace, server_header=False
-        )
-    )
+    server = _server(parts.asgi, grace)
     running = {asyncio.create_task(_http(server, sock), name="http"): True}
     running[asyncio.create_task(_work(parts, stop), name="work")] = False
-    log.info("started", service=name, pid=os.getpid(), address="http://{}:{}".format(*sock.getsockname()[:2]))
+    log.info("started", service=name, pid=os.getpid(), address=f"http://{addresses.host_port(*sock.getsockname()[:2])}")
     try:
         await _until_one_fails(running, stop)
     finally:
@@ -159,6 +171,21 @@ async def _live(
         sock.close()
 
 
+def _server(asgi: Any, grace: int) -> _Server:
+    """The HTTP server; in the end requests have ``grace`` seconds to finish."""
+    return _Server(
+        uvicorn.Config(
+            asgi,
+            http=Connection,
+            ws="none",
+            log_config=None,
+            access_log=False,
+            timeout_graceful_shutdown=grace,
+            server_header=False,
+        )
+    )
+
+
 async def _until_one_fails(running: Mapping[asyncio.Task[None], bool], stop: asyncio.Event) -> None:
     stopped = asyncio.create_task(stop.wait())
     try:
@@ -174,11 +201,11 @@ async def _until_one_fails(running: Mapping[asyncio.Task[None], bool], stop: asy
 
 
 def _listen(host: str, port: int) -> socket.socket:
-    family = socket.AF_INET6 if ":" in host else socket.AF_INET
     try:
-        return socket.create_server((host, port), family=family, backlog=512)
+        return addresses.listen(host, port)
     except OSError as error:
-        raise OSError(error.errno, f"can't listen on {host}:{port}: {error.strerror}") from error
+        place = addresses.host_port(host, port)
+        raise OSError(error.errno, f"can't listen on {place}: {error.strerror}") from error
 
 
 async def _http(server: uvicorn.Server, sock: socket.socket) -> None:
@@ -196,6 +223,7 @@ async def _work(parts: Parts, stop: asyncio.Event) -> None:
     gc.collect()
     gc.freeze()
     gc.set_threshold(*COLLECTOR)
+    sys.setswitchinterval(SWITCH_SECONDS)
     try:
         async with asyncio.TaskGroup() as group:
             for task_name, task in parts.tasks.items():
@@ -224,9 +252,8 @@ async def _run_worker(worker: BatchWorker, stop: asyncio.Event) -> None:
 
 def _watchdog(worker: BatchWorker, stall_seconds: float) -> Watchdog:
     watchdog = Watchdog(
-        lambda: sum(worker.lag().values()),
-        # Any part's stated reason counts: a batch may wait for its own database, or for the log to take what it writes.
-        lambda: not worker.health.ready()[0],
+        worker.stuck,
+        worker.waiting,
         worker.progressed_at,
         stall_seconds,
     )

@@ -76,7 +76,14 @@ class WorkerCollector(Collector):
             records.add_metric(key, behind)
             seconds.add_metric(key, age)
             offsets.add_metric(key, position)
-        yield from (records, seconds, offsets)
+        damaged = GaugeMetricFamily(
+            "shixian_consumer_damaged_offset",
+            "The offset at which an owned partition can't be read; absent where all can.",
+            labels=labels,
+        )
+        for tp, offset in sorted(worker.damaged.items()):
+            damaged.add_metric([tp.topic, str(tp.partition)], offset)
+        yield from (records, seconds, offsets, damaged)
         yield self._one(GaugeMetricFamily, "partitions", "Partitions that this process owns.", len(lag))
         yield self._one(CounterMetricFamily, "batches", "Batches applied.", worker.batches)
         yield self._one(

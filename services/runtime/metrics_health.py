@@ -25,6 +25,12 @@ class HealthCollector(Collector):
         for name, part in self._health.parts.items():
             parts.add_metric([name], part.is_ok)
         yield parts
+        if self._health.disk_free is not None:
+            yield GaugeMetricFamily(
+                "shixian_disk_free_bytes",
+                "Free space of the folder that the service watches (SHIXIAN_DISK_FOLDER); not there without one.",
+                value=self._health.disk_free(),
+            )
         info = GaugeMetricFamily("shixian_build_info", "1; the version that runs.", labels=["version"])
         info.add_metric([_version()], 1)
         yield info

@@ -20,6 +20,9 @@ _SHARED = files("services.runtime") / "sql"
 _SCHEMA = re.compile(r"[a-z][a-z0-9_]{0,50}")
 _FILE = re.compile(r"[0-9]{4}_[a-z0-9_]+\.sql")
 
+MIGRATION_SECONDS = 24 * 3600.0
+"""What a file may take: an index on a large table takes longer than a pool lets other statements take."""
+
 log = structlog.get_logger(__name__)
 
 
@@ -69,7 +72,7 @@ async def migrate(conn: Connection[Any], schema: str, folder: Traversable) -> li
                     raise MigrationRefused(f"schema {schema}: {name} was changed after it had been applied")
                 continue
             await conn.execute("SELECT set_config('search_path', $1, true)", schema)
-            await conn.execute(text)
+            await conn.execute(text, timeout=MIGRATION_SECONDS)
             await conn.execute("SELECT set_config('search_path', $1, true)", before)
             await conn.execute(f"INSERT INTO {schema}.migration (name, sha256) VALUES ($1, $2)", name, _digest(text))
             done.append(name)

@@ -6,6 +6,7 @@ connection of its own. On the consumer's connection a question would also wait b
 
 import asyncio
 from collections.abc import Collection, Mapping
+from datetime import UTC, datetime
 
 import structlog
 from aiokafka import AIOKafkaConsumer, TopicPartition
@@ -46,7 +47,8 @@ class LogProbe:
             await self.close()
             return None
         if self.part.state == "away":
-            log.info("kafka_back", bootstrap=brokers.hosts(self._bootstrap))
+            away = (datetime.now(UTC) - self.part.since).total_seconds()
+            log.warning("kafka_back", bootstrap=brokers.hosts(self._bootstrap), after_seconds=round(away, 1))
         self.part.ok()
         return topics
 

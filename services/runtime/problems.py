@@ -3,14 +3,21 @@
 from collections.abc import Mapping, Sequence
 from http import HTTPStatus
 from typing import Any
+from urllib.parse import quote
 
+import asyncpg
 import msgspec
 import structlog
 from litestar import Request, Response
 from litestar.exceptions import HTTPException, MethodNotAllowedException, NotFoundException
 from litestar.openapi import ResponseSpec
 
+from services.runtime.database import DatabaseAway
+from services.runtime.retry import is_transient, reason_of
+
 MEDIA_TYPE = "application/problem+json"
+RETRY_AFTER = "5"
+"""What a 503 tells the client to wait, in seconds."""
 
 log = structlog.get_logger(__name__)
 
@@ -32,7 +39,8 @@ class Problem(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=True):
     title: str
     status: int
     detail: str
-    instance: str
+    instance: str = ""
+    """The path of the request, as it was sent; none where it was not read."""
     errors: list[FieldProblem] = []
     parts: dict[str, dict[str, str]] = {}
     """What a service that is not ready waits for, by the part's name."""
@@ -66,36 +74,77 @@ class ProblemError(Exception):
         self.headers = dict(headers or {})
 
 
+class ClientGone(Exception):
+    """The client went away before it had sent all of its request: nobody reads the answer."""
+
+
+def encoded(problem: ProblemError, instance: str = "") -> bytes:
+    """The problem as JSON."""
+    return msgspec.json.encode(
+        Problem(
+            type=f"urn:shixian:problem:{problem.kind}" if problem.kind else "about:blank",
+            title=problem.title,
+            status=problem.status,
+            detail=problem.detail,
+            instance=instance,
+            errors=problem.errors,
+            parts=problem.parts,
+        )
+    )
+
+
+def instance(scope: Mapping[str, Any]) -> str:
+    """The path of a request as it was sent, percent-encoded."""
+    sent: bytes = scope.get("raw_path") or quote(scope["path"]).encode()
+    return sent.partition(b"?")[0].decode("ascii", "replace")
+
+
 def answer(request: Request[Any, Any, Any], error: Exception) -> Response[bytes]:
     """The exception handler of every application: any error to its problem, nothing internal to the client."""
-    found = _problem_of(request, error)
-    if found.status >= 500 and found.status != HTTPStatus.SERVICE_UNAVAILABLE:
-        log.error("request_failed", method=request.method, path=request.url.path, exc_info=error)
-    problem = Problem(
-        type=f"urn:shixian:problem:{found.kind}" if found.kind else "about:blank",
-        title=found.title,
-        status=found.status,
-        detail=found.detail,
-        instance=request.url.path,
-        errors=found.errors,
-        parts=found.parts,
-    )
+    found = of(request.scope, error)
     return Response(
-        msgspec.json.encode(problem), status_code=found.status, media_type=MEDIA_TYPE, headers=found.headers
+        encoded(found, instance(request.scope)),
+        status_code=found.status,
+        media_type=MEDIA_TYPE,
+        headers=found.headers,
     )
 
 
-def _problem_of(request: Request[Any, Any, Any], error: Exception) -> ProblemError:
+def of(scope: Mapping[str, Any], error: Exception) -> ProblemError:
+    """The problem that ``error`` is; a failure of ours is logged here, once."""
+    found = _problem_of(scope, error)
+    if found.status >= 500 and found.status != HTTPStatus.SERVICE_UNAVAILABLE:
+        log.error("request_failed", method=scope["method"], path=instance(scope), exc_info=error)
+    return found
+
+
+def _problem_of(scope: Mapping[str, Any], error: Exception) -> ProblemError:
     if isinstance(error, ProblemError):
         return error
+    if isinstance(error, ClientGone):
+        return ProblemError(400, "the request ended before its body did", kind="client-gone")
+    if isinstance(error, asyncpg.CharacterNotInRepertoireError | asyncpg.UntranslatableCharacterError):
+        return ProblemError(400, "the request holds a character that can't be stored, such as NUL")
     if isinstance(error, NotFoundException) and error.detail == HTTPStatus(404).phrase:
-        return ProblemError(404, f"there is nothing at {request.url.path}; see /schema")
+        return ProblemError(404, f"there is nothing at {instance(scope)}; see /schema")
     if isinstance(error, MethodNotAllowedException):
         allowed = (error.headers or {}).get("allow", "")
-        return ProblemError(405, f"{request.method} is not possible here; allowed: {allowed}", headers=error.headers)
+        return ProblemError(405, f"{scope['method']} is not possible here; allowed: {allowed}", headers=error.headers)
     if isinstance(error, HTTPException) and error.status_code < 500:
         return ProblemError(error.status_code, error.detail, errors=_parameters(error.extra), headers=error.headers)
+    if _database_away(error):
+        reason = str(error) if isinstance(error, DatabaseAway) else reason_of(error)
+        return ProblemError(
+            503, f"the database can't be read now: {reason}", kind="not-ready", headers={"Retry-After": RETRY_AFTER}
+        )
     return ProblemError(500, "the service failed at this request; its log says how")
+
+
+def _database_away(error: Exception) -> bool:
+    """Whether a handler failed because the database is not there, is frozen, or works on it for too long."""
+    if isinstance(error, asyncpg.PostgresError | asyncpg.InterfaceError | asyncpg.InternalClientError):
+        return isinstance(error, asyncpg.QueryCanceledError) or is_transient(error)
+    return isinstance(error, DatabaseAway | TimeoutError | ConnectionError)
 
 
 def _parameters(extra: object) -> list[FieldProblem]:

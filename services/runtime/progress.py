@@ -44,10 +44,50 @@ async def lock(conn: Conn, schema: str, topic: str, partition: int) -> int:
 async def advance(conn: Conn, schema: str, topic: str, partition: int, next_offset: int) -> None:
     """Store the next offset of a partition whose row is locked. Raises :class:`ProgressWentBack`."""
     done = await conn.execute(
-        f"UPDATE {schema}.progress SET next_offset = $3 WHERE topic = $1 AND partition = $2 AND next_offset <= $3",
+        f"UPDATE {schema}.progress SET next_offset = $3, "
+        # What is repeated moves nothing, and proves nothing about the record at the position.
+        "attempts = CASE WHEN next_offset < $3 THEN 0 ELSE attempts END, "
+        "alone = CASE WHEN next_offset < $3 THEN 0 ELSE alone END "
+        "WHERE topic = $1 AND partition = $2 AND next_offset <= $3",
         topic,
         partition,
         next_offset,
     )
     if done != "UPDATE 1":
         raise ProgressWentBack(f"{schema}: {topic} partition {partition} is not locked or already beyond {next_offset}")
+
+
+async def attempt(pool: Pool, schema: str, topic: str, partition: int) -> int:
+    """Note, for good, that a process begins on what stands at a partition's position; how often that was noted since
+    the position last moved, this time counted."""
+    noted: int = await pool.fetchval(
+        f"INSERT INTO {schema}.progress AS p (topic, partition, next_offset, attempts) VALUES ($1, $2, 0, 1) "
+        "ON CONFLICT (topic, partition) DO UPDATE SET attempts = p.attempts + 1 RETURNING attempts",
+        topic,
+        partition,
+    )
+    return noted
+
+
+async def alone(pool: Pool, schema: str, topic: str, partition: int, position: int, at_least: int) -> int | None:
+    """Note that a process begins on the one record at ``position``; how often it was noted before.
+
+    The attempts are then ``at_least`` that many, so that a start after it goes on record by record. None if the
+    partition stands elsewhere.
+    """
+    noted: int | None = await pool.fetchval(
+        f"UPDATE {schema}.progress SET alone = alone + 1, attempts = greatest(attempts, $4) "
+        "WHERE topic = $1 AND partition = $2 AND next_offset = $3 RETURNING alone",
+        topic,
+        partition,
+        position,
+        at_least,
+    )
+    return None if noted is None else noted - 1
+
+
+async def forget_attempts(pool: Pool, schema: str, topic: str, partition: int) -> None:
+    """Clear a partition's notes: what stopped the process was told, and is not the records' doing."""
+    await pool.execute(
+        f"UPDATE {schema}.progress SET attempts = 0, alone = 0 WHERE topic = $1 AND partition = $2", topic, partition
+    )

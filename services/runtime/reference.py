@@ -1,11 +1,13 @@
 """The reference topic, followed in memory: which organs there are, and which calendars were published.
 
-The topic has one partition and is small, so every service reads it from its beginning at start and follows it from
-then on, without a consumer group. A broker that is away is waited for; a record that can't be read is logged, counted
-and passed over; a topic that no longer holds what was read ends the process, since nothing known is certain then.
+The topic has one partition and is small, so every service reads it from its beginning at start and follows it from then
+on, without a consumer group. A broker that is away is waited for; a record that can't be read, or names a law or
+calendar that this release doesn't know, is logged, counted and passed over; a topic that no longer holds what was read
+ends the process, since nothing known is certain then.
 """
 
 import asyncio
+import sys
 from collections.abc import Callable
 from typing import Any, NamedTuple, get_args
 
@@ -18,7 +20,9 @@ from services.events import brokers
 from services.events.codec import decode_fact
 from services.events.facts import CalendarData, CalendarPublished, OrganData, OrganRegistered, ReferenceFact
 from services.events.refusals import Refused
+from services.runtime.damage import LogDamaged, is_damage, up_to_damage
 from services.runtime.health import Part
+from services.runtime.registrations import Check, tree
 from services.runtime.retry import reason_of
 
 POLL_SECONDS = 0.5
@@ -29,6 +33,7 @@ REQUEST_SECONDS = 5.0
 ANSWER_SECONDS = 12.0
 """The client's own limit, and ours for what it does not limit."""
 CLOSE_SECONDS = 2.0
+SILENT_SECONDS = 30.0
 FIRST_PAUSE, LAST_PAUSE = 0.25, 5.0
 
 Learn = Callable[[ReferenceFact, int], None]
@@ -55,14 +60,21 @@ class KnownCalendar(NamedTuple):
 
 
 class Reference:
-    """Follows the topic while :meth:`run` runs; all of it belongs to one event loop."""
+    """Follows the topic while :meth:`run` runs; all of it belongs to one event loop.
 
-    def __init__(self, bootstrap: str, topic: str, part: Part, registry: CollectorRegistry) -> None:
+    ``check`` says what is wrong with a fact that can be read; one with a fault changes no organ and no calendar here,
+    and is told to those who subscribed all the same, since they count the records.
+    """
+
+    def __init__(self, bootstrap: str, topic: str, part: Part, registry: CollectorRegistry, check: Check) -> None:
         self.part = part
         self.organs: dict[str, KnownOrgan] = {}
+        """In the order of their latest registrations."""
         self.calendars: dict[tuple[str, int], KnownCalendar] = {}
         self.next_offset = 0
         """The offset after the last record read."""
+        self._check = check
+        self._parents: dict[str, str | None] | None = None
         self._facts: list[tuple[ReferenceFact, int]] = []
         self._learners: list[Learn] = []
         self._bootstrap = bootstrap
@@ -70,8 +82,15 @@ class Reference:
         self._consumer: AIOKafkaConsumer | None = None
         self._moved = asyncio.Condition()
         self._caught_up = False
+        self._stood_at = 0, 0.0
+        """Where it stands, and since when, by the loop's clock; behind the end only while nothing comes."""
         self._unreadable = Counter(
             "shixian_reference_unreadable", "Records of the reference topic that could not be read.", registry=registry
+        )
+        self._rejected = Counter(
+            "shixian_reference_rejected",
+            "Records of the reference topic that name a law or a calendar that is unknown, and so have no effect.",
+            registry=registry,
         )
         known = Gauge("shixian_reference_next_offset", "The offset up to which it was read.", registry=registry)
         known.set_function(lambda: self.next_offset)
@@ -81,6 +100,12 @@ class Reference:
         self._learners.append(learn)
         for fact, offset in self._facts:
             learn(fact, offset)
+
+    def parents(self) -> dict[str, str | None]:
+        """Each registered organ's parent that counts; see :func:`services.runtime.registrations.tree`."""
+        if self._parents is None:
+            self._parents = tree((code, known.data.parent) for code, known in self.organs.items())
+        return self._parents
 
     async def catch_up(self) -> None:
         """Return when all that the topic held at the time of the call has been read; waits for a broker that is away.
@@ -122,7 +147,7 @@ class Reference:
                 await self._follow()
             except OffsetOutOfRangeError as error:
                 raise ReferenceRewritten(f"{self._tp.topic} has no record {self.next_offset} any more") from error
-            except (KafkaError, OSError) as error:  # a TimeoutError is an OSError
+            except (KafkaError, OSError, LogDamaged) as error:  # a TimeoutError is an OSError
                 self._away(error)
             pause = FIRST_PAUSE if self.next_offset > before else min(LAST_PAUSE, pause * 2)
             await asyncio.sleep(pause)
@@ -146,8 +171,7 @@ class Reference:
             loop = asyncio.get_running_loop()
             looked = float("-inf")
             while True:
-                found = await consumer.getmany(self._tp, timeout_ms=int(POLL_SECONDS * 1000))
-                await self._take(found.get(self._tp, ()))
+                await self._poll(consumer)
                 if not self._caught_up or self.part.state != "ok" or loop.time() - looked >= LOOK_SECONDS:
                     end = await self._ask_end(consumer)
                     looked = loop.time()
@@ -155,6 +179,24 @@ class Reference:
         finally:
             self._consumer = None
             await _close(consumer)
+
+    async def _poll(self, consumer: AIOKafkaConsumer) -> None:
+        """Take what came. Raises :class:`LogDamaged`; what stands before the damage is taken all the same."""
+        try:
+            found = await consumer.getmany(self._tp, timeout_ms=int(POLL_SECONDS * 1000))
+        except Exception as error:
+            if not is_damage(error):
+                raise
+            consumer.seek(self._tp, self.next_offset)
+
+            async def one() -> Any:
+                single = await consumer.getmany(self._tp, timeout_ms=int(POLL_SECONDS * 1000), max_records=1)
+                return next(iter(single.get(self._tp, ())), None)
+
+            records, _ = await up_to_damage(one, sys.maxsize)
+            await self._take(records)
+            raise LogDamaged(self._tp, self.next_offset, error) from error
+        await self._take(found.get(self._tp, ()))
 
     def _look(self, end: int) -> None:
         if end < self.next_offset:
@@ -165,6 +207,12 @@ class Reference:
         if not self._caught_up:
             log.info("reference_read", organs=len(self.organs), calendars=len(self.calendars), records=end)
         self._caught_up = True
+        now = asyncio.get_running_loop().time()
+        if self.next_offset >= end or self.next_offset != self._stood_at[0]:
+            self._stood_at = self.next_offset, now
+        if now - self._stood_at[1] > SILENT_SECONDS:
+            # A broker that can't read its own segment may answer with nothing at all.
+            raise LogDamaged(self._tp, self.next_offset, f"nothing came for {SILENT_SECONDS:.0f} s")
         self.part.ok()
 
     async def _take(self, records: Any) -> None:
@@ -181,15 +229,26 @@ class Reference:
         except Refused as refused:
             self._pass_over(record, str(refused))
             return
-        match fact:
-            case OrganRegistered():
-                self.organs[fact.data.code] = KnownOrgan(fact.data, record.offset)
-            case CalendarPublished():
-                self.calendars[fact.data.calendar, fact.data.year] = KnownCalendar(fact.data, record.offset)
-            case _:
-                names = " or ".join(cls.__name__ for cls in get_args(ReferenceFact))
-                self._pass_over(record, f"is a {type(fact).__name__}; expected {names}")
-                return
+        if not isinstance(fact, OrganRegistered | CalendarPublished):
+            names = " or ".join(cls.__name__ for cls in get_args(ReferenceFact))
+            self._pass_over(record, f"is a {type(fact).__name__}; expected {names}")
+            return
+        wrong = self._check(fact)
+        if wrong is not None:
+            self._rejected.inc()
+            log.warning(
+                "reference_record_rejected",
+                topic=self._tp.topic,
+                offset=record.offset,
+                subject=fact.subject,
+                reason=str(Refused(wrong)),
+            )
+        elif isinstance(fact, OrganRegistered):
+            self.organs.pop(fact.data.code, None)
+            self.organs[fact.data.code] = KnownOrgan(fact.data, record.offset)
+            self._parents = None
+        else:
+            self.calendars[fact.data.calendar, fact.data.year] = KnownCalendar(fact.data, record.offset)
         self._facts.append((fact, record.offset))
         for learn in self._learners:
             learn(fact, record.offset)
@@ -199,9 +258,10 @@ class Reference:
         log.warning("reference_record_unreadable", topic=self._tp.topic, offset=record.offset, reason=reason)
 
     def _away(self, error: BaseException) -> None:
+        reason = str(error) if isinstance(error, LogDamaged) else reason_of(error)
         if self.part.state != "away":
-            log.warning("reference_away", bootstrap=brokers.hosts(self._bootstrap), reason=reason_of(error))
-        self.part.away(reason_of(error))
+            log.warning("reference_away", bootstrap=brokers.hosts(self._bootstrap), reason=reason)
+        self.part.away(reason)
 
 
 async def _close(consumer: AIOKafkaConsumer) -> None:

@@ -6,7 +6,7 @@ happened: the same call, the same arguments, a growing pause. Everything else is
 
 import asyncio
 import random
-from collections.abc import Awaitable, Callable, Coroutine
+from collections.abc import Awaitable, Callable, Coroutine, Sequence
 from typing import Any, ParamSpec, TypeVar
 
 import asyncpg
@@ -14,6 +14,7 @@ import structlog
 from aiokafka.errors import KafkaConnectionError, KafkaTimeoutError
 
 from services.runtime.health import Part
+from services.runtime.silence import Silence
 
 P = ParamSpec("P")
 R = TypeVar("R")
@@ -23,8 +24,14 @@ CAP_SECONDS = 10.0
 
 log = structlog.get_logger(__name__)
 
-# Serialization failure, deadlock, shutdowns and start-up, too many connections, read-only after a failover.
-_TRANSIENT_SQLSTATES = ("40001", "40P01", "57P01", "57P02", "57P03", "53300", "25006")
+_silence = Silence()
+"""One for the process: when a server is away, all callers find out, and one line is enough."""
+
+# Serialization failure, deadlock, shutdowns and start-up, read-only after a failover, an I/O error, which a full disk
+# can look like; and all of class 53, too few resources: disk full, out of memory, too many connections.
+_TRANSIENT_SQLSTATES = ("40001", "40P01", "57P01", "57P02", "57P03", "25006", "58030")
+_TRANSIENT_CLASSES = ("08", "53")
+_DISK_FULL = "53100"
 
 
 class LogUnavailable(Exception):
@@ -39,7 +46,7 @@ def is_transient(error: BaseException) -> bool:
     """Whether repeating the same call later can help: a network or database outage, a deadlock, a busy server."""
     if isinstance(error, asyncpg.PostgresError):
         state = error.sqlstate or ""
-        return state.startswith("08") or state in _TRANSIENT_SQLSTATES
+        return state.startswith(_TRANSIENT_CLASSES) or state in _TRANSIENT_SQLSTATES
     if isinstance(error, asyncpg.InterfaceError):
         # asyncpg has one class for a connection that is gone and for wrong use; only the text tells them apart.
         return "closed" in str(error) or "closing" in str(error)
@@ -53,6 +60,8 @@ def reason_of(error: BaseException) -> str:
     """One line that says what is wrong, for the health page and the log."""
     text = " ".join(str(error).split())
     name = type(error).__name__
+    if getattr(error, "sqlstate", None) == _DISK_FULL:
+        return f"PostgreSQL: disk full: {text}"
     if not text:
         return name
     return text if text.startswith(name) else f"{name}: {text}"
@@ -89,6 +98,7 @@ def retry_in_place(
 
     async def repeated(*args: P.args, **kwargs: P.kwargs) -> R:
         attempt = 0
+        reasons: dict[str, None] = {}  # a set that keeps the order
         while True:
             try:
                 result = await call(*args, **kwargs)
@@ -99,15 +109,29 @@ def retry_in_place(
                 if on_retry is not None:
                     on_retry(error)
                 pause = min(cap_seconds, first_seconds * 2 ** min(attempt - 1, 30)) * random.uniform(0.5, 1.0)
-                log.warning("waiting_to_retry", attempt=attempt, seconds=round(pause, 2), reason=reason_of(error))
+                reason = reason_of(error)
+                if (held := _silence.says(reason)) is not None:
+                    more = {"held_back": held} if held else {}
+                    log.warning("waiting_to_retry", attempt=attempt, seconds=round(pause, 2), reason=reason, **more)
+                reasons.pop(reason, None)
+                reasons[reason] = None
                 if await _stopped(stop, pause):
                     raise Interrupted(reason_of(error)) from error
             else:
                 if attempt and on_retry is not None:
                     on_retry(None)
+                if reasons:
+                    _say_back(list(reasons))
                 return result
 
     return repeated
+
+
+def _say_back(reasons: Sequence[str]) -> None:
+    """Say that what a call waited for is back, once where many calls did; ``reasons`` in their order."""
+    lasted = [seconds for reason in reasons if (seconds := _silence.over(reason)) is not None]
+    if lasted:
+        log.warning("went_through_after_retries", seconds=round(max(lasted), 1), last_reason=reasons[-1])
 
 
 async def _stopped(stop: asyncio.Event, seconds: float) -> bool:

@@ -15,6 +15,7 @@ from typing import Literal
 import platformdirs
 
 from services.events import brokers
+from services.runtime import addresses, uris
 
 
 class SettingError(ValueError):
@@ -37,12 +38,16 @@ class Settings:
     postgres: str = ""
     """A PostgreSQL URI; empty: the embedded server."""
     host: str = "127.0.0.1"
-    """The address that the HTTP servers listen on."""
+    """The address or name that the HTTP servers listen on."""
     intake_port: int = 8701
     tracker_port: int = 8702
     stats_port: int = 8703
     tracker_url: str = ""
     """Where readers of reports and alerts reach the tracker's pages; empty: its port on this machine."""
+    disk_folder: str = ""
+    """The folder whose free space the service watches; `shixian up` names the home. Empty: none."""
+    disk_reserve: int = 256
+    """Free space in MB below which the service is not ready and intake takes no facts; 0: not watched."""
     kafka_port: int = 19092
     """The embedded broker's port (its controller takes the next one); 0: any free pair."""
     prometheus_port: int = 9090
@@ -68,7 +73,7 @@ class Settings:
     sweep_seconds: float = 5.0
     settle_seconds: float = 10.0
     """How long a case must have been quiet before the sweep acts on an instant already past when its facts came."""
-    case_facts: int = 500
+    case_facts: int = 250
     """Facts that one case can have; what amends or ends it is taken up to twice as often."""
     shutdown_seconds: float = 8.0
     """A service that has not ended this long after SIGTERM ends itself the hard way."""
@@ -84,10 +89,14 @@ class Settings:
             raise SettingError("SHIXIAN_POSTGRES: expected a PostgreSQL URI (`shixian up` brings its own server)")
         return self.postgres
 
+    def url(self, service: str) -> str:
+        """Where a program on this machine asks ``service`` (intake, tracker or stats), without a slash at its end."""
+        return addresses.url(self.host, getattr(self, f"{service}_port"))
+
     @property
     def tracker_address(self) -> str:
         """The tracker's public address without a slash at its end."""
-        return (self.tracker_url or f"http://127.0.0.1:{self.tracker_port}").rstrip("/")
+        return (self.tracker_url or self.url("tracker")).rstrip("/")
 
     @property
     def facts_topic(self) -> str:
@@ -106,6 +115,12 @@ class Settings:
         return f"{self.topic_prefix}dead-letters"
 
 
+_ADDRESSES = {
+    "postgres": uris.postgres,
+    "otlp": uris.http,
+    "alert_webhook": uris.http,
+    "tracker_url": uris.http,
+}
 _CHOICES = {"log": ("auto", "json", "console"), "log_level": ("debug", "info", "warning", "error")}
 
 
@@ -124,6 +139,8 @@ def _parse(name: str, text: str, default: object) -> object:
             brokers.client(text)
         except brokers.BadAddress as error:
             raise SettingError(f"{variable}: {error}") from error
+    if name in _ADDRESSES and (expected := _ADDRESSES[name](text)):
+        raise SettingError(f"{variable}: can't be read; expected {expected}")  # the text may hold a password
     if name in _CHOICES and text not in _CHOICES[name]:
         raise SettingError(f"{variable}: expected one of {', '.join(_CHOICES[name])}, got {text!r}")
     if isinstance(default, Path):
@@ -133,6 +150,11 @@ def _parse(name: str, text: str, default: object) -> object:
             number = type(default)(text)
         except ValueError:
             raise SettingError(f"{variable}: expected a number, got {text!r}") from None
+        if name.endswith("_port"):
+            # The embedded broker's controller takes the port after its own.
+            highest = 65534 if name == "kafka_port" else 65535
+            if not 0 <= number <= highest:
+                raise SettingError(f"{variable}: expected a port from 0 to {highest}, got {text!r}")
         if not 0 <= number < 1e9:
             raise SettingError(f"{variable}: expected a number from 0 up, got {text!r}")
         if name == "case_facts" and not number:

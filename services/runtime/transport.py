@@ -10,6 +10,7 @@ has lost its beginning, or is shorter than the stored position) it raises, and n
 
 import asyncio
 import logging
+import time
 from collections.abc import Awaitable, Callable, Collection, Mapping
 from dataclasses import dataclass
 from typing import Any, ClassVar
@@ -21,6 +22,7 @@ from aiokafka.structs import OffsetAndMetadata
 from faust.transport.drivers import aiokafka as driver
 
 from services.runtime.batch import Batch, LogHole, LogTooShort, PositionRefused, check_position
+from services.runtime.damage import LogDamaged, Refusals, is_damage, up_to_damage
 from services.runtime.probe import Bounds
 
 __all__ = ["Batch", "BatchTransport", "Hooks", "LogHole", "LogTooShort", "PositionRefused", "Positions"]
@@ -34,6 +36,9 @@ Positions = Callable[[Collection[TopicPartition]], Awaitable[Mapping[TopicPartit
 COMMIT_SECONDS = 5.0
 RECONNECT_SECONDS = 0.5
 POLL_MILLISECONDS = 500
+SINGLE_SECONDS = 1.0
+REPAIRED_SECONDS = 30.0
+"""How often a damaged partition is looked at again: another replica may lead by then."""
 FAUST_LOGGER = logging.getLogger("faust.batches")
 """Where Faust's own lines about our subclasses go: they would pass for ours otherwise."""
 
@@ -64,6 +69,8 @@ class Hooks:
     on_revoked: Callable[[Partitions], Awaitable[None]]
     bounds: Callable[[Collection[TopicPartition]], Awaitable[Bounds]]
     """Asks the broker how far the log reaches, waiting in place while it is away."""
+    on_damage: Callable[[Collection[LogDamaged]], None] = lambda damaged: None
+    """Is told all partitions that stand still over damage, whenever that changes."""
 
 
 class _ConsumerThread(driver.AIOKafkaConsumerThread):  # type: ignore[misc]  # Faust is untyped here
@@ -73,7 +80,34 @@ class _ConsumerThread(driver.AIOKafkaConsumerThread):  # type: ignore[misc]  # F
         consumer = super()._create_consumer(loop)
         # On assignment aiokafka polls at once, from the group's position; a seek elsewhere waits for that poll.
         consumer._fetch_max_wait_ms = POLL_MILLISECONDS
+        self.refusals = Refusals(consumer._client)
         return consumer
+
+    async def read_singly(
+        self, starts: Mapping[TopicPartition, int], others: Mapping[TopicPartition, int]
+    ) -> tuple[dict[TopicPartition, list[ConsumerRecord]], list[LogDamaged]]:
+        """What stands before the damage in each partition of ``starts``; ``others`` go back to where we had them."""
+        consumer = self._ensure_consumer()
+        fetcher = consumer._fetcher
+        found: dict[TopicPartition, list[ConsumerRecord]] = {}
+        damaged: list[LogDamaged] = []
+        for tp, offset in {**starts, **others}.items():
+            fetcher.seek_to(tp, offset)
+        for tp, start in starts.items():
+
+            async def one(tp: TopicPartition = tp) -> Any:
+                single = await fetcher.fetched_records([tp], SINGLE_SECONDS, 1)
+                return next(iter(single.get(tp, ())), None)
+
+            with fetcher._subscriptions.fetch_context():
+                records, error = await up_to_damage(one, consumer._max_poll_records)
+            behind = records[-1].offset + 1 if records else start
+            fetcher.seek_to(tp, behind)
+            if records:
+                found[tp] = records
+            if error is not None:
+                damaged.append(LogDamaged(tp, behind, error))
+        return found, damaged
 
     async def on_start(self) -> None:
         """Connect, waiting for a broker that went away after the topic was found."""
@@ -116,6 +150,8 @@ class BatchConsumer(driver.Consumer):  # type: ignore[misc]  # Faust is untyped 
     def __init__(self, *args: Any, **kwargs: Any) -> None:
         super().__init__(*args, **kwargs)
         self._next: dict[TopicPartition, int] = {}
+        self._damaged: dict[TopicPartition, LogDamaged] = {}
+        self._looked_at = 0.0
         self._epoch = 0
         self._sought = False
 
@@ -138,18 +174,65 @@ class BatchConsumer(driver.Consumer):  # type: ignore[misc]  # Faust is untyped 
         if not self._sought and not await self._seek_to_stored():
             return {}
         epoch = self._epoch
+        active = frozenset(TopicPartition(*tp) for tp in active_partitions or self._next) - self._damaged.keys()
         try:
-            fetched = await super()._getmany(active_partitions, timeout)
+            if self._damaged and time.monotonic() - self._looked_at > REPAIRED_SECONDS:
+                fetched = await self._read_singly(self._damaged.keys(), active)
+            elif active:
+                fetched = await super()._getmany(set(active), timeout)
+            else:  # to aiokafka, none would be all
+                await asyncio.sleep(timeout)
+                fetched = {}
         except NoOffsetForPartitionError:
             # aiokafka looked for a position of the group's before we had set ours; the next fetch has it.
             return {}
         except OffsetOutOfRangeError as error:
             await self._explain_out_of_range(error.args[0])
             return {}
+        except Exception as error:
+            if not is_damage(error):
+                raise
+            suspects = [tp for tp in active if str(tp) in str(error)] or active
+            fetched = await self._read_singly(suspects, active - frozenset(suspects))
+        self._note_refusals(active)
         if epoch != self._epoch:
             # A rebalance came between: these were read from the old positions, and will be read again from the new.
             return {}
         return {tp: [self._envelope(tp, records)] for tp, records in fetched.items() if records}
+
+    async def _read_singly(
+        self, suspects: Collection[TopicPartition], others: Collection[TopicPartition]
+    ) -> dict[TopicPartition, list[ConsumerRecord]]:
+        """Read up to the damage, if it is there; note it, or that it is there no more."""
+        epoch, starts = self._epoch, {tp: self._next[tp] for tp in suspects}
+        found: dict[TopicPartition, list[ConsumerRecord]]
+        try:
+            found, damaged = await self._thread.call_thread(
+                self._thread.read_singly, starts, {tp: self._next[tp] for tp in others}
+            )
+        except IllegalStateError:  # a partition was taken from us just now; a rebalance is under way
+            return {}
+        self._looked_at = time.monotonic()  # a look takes a second for each; the others have their turn in between
+        if epoch == self._epoch:
+            self._set_damaged(
+                {tp: d for tp, d in self._damaged.items() if tp not in found} | {d.tp: d for d in damaged}
+            )
+        return found
+
+    def _note_refusals(self, active: Collection[TopicPartition]) -> None:
+        """Note what the broker itself can't read. It is asked again and again, and says when it can."""
+        refused = self._thread.refusals.lasting()
+        told = {tp: LogDamaged(tp, self._next[tp], reason) for tp, reason in refused.items() if tp in active}
+        if told:
+            self._set_damaged(self._damaged | told)
+
+    def _set_damaged(self, damaged: dict[TopicPartition, LogDamaged]) -> None:
+        for tp in damaged.keys() - self._damaged.keys():
+            log.error("partition_damaged", topic=tp.topic, partition=tp.partition, reason=str(damaged[tp]))
+        for tp in self._damaged.keys() - damaged.keys():
+            log.info("partition_readable", topic=tp.topic, partition=tp.partition)
+        self._damaged = damaged
+        self.hooks.on_damage(damaged.values())
 
     def _envelope(self, tp: TopicPartition, records: list[ConsumerRecord]) -> _Envelope:
         last = records[-1]
@@ -181,6 +264,7 @@ class BatchConsumer(driver.Consumer):  # type: ignore[misc]  # Faust is untyped 
         for tp, start in starts.items():
             self._committed_offset[tp] = start or None
         self._next = dict(starts)
+        self._set_damaged({})  # from the stored positions on, it will be met again
         self._sought = True
         log.info("reading_from", positions={f"{tp.topic}-{tp.partition}": n for tp, n in sorted(starts.items())})
         return True

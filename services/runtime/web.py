@@ -8,7 +8,7 @@ import time
 from collections.abc import Mapping, Sequence
 from typing import Any
 
-from litestar import Litestar, Request, Response, get, route
+from litestar import Litestar, Request, Response, get
 from litestar.enums import ScopeType
 from litestar.openapi import OpenAPIConfig
 from litestar.openapi.plugins import JsonRenderPlugin, YamlRenderPlugin
@@ -25,27 +25,16 @@ from prometheus_client import (
 )
 from prometheus_client.exposition import choose_encoder
 
-from services.runtime import problems, tracing
+from services.runtime import edge, paths, problems, tracing
+from services.runtime.connections import SECURITY
 from services.runtime.health import Health
 from services.runtime.metrics_health import HealthCollector
+from services.runtime.problems import RETRY_AFTER as RETRY_AFTER
 
 API_VERSION = "1"
 """Of all that is under ``/v1``."""
-MAX_BODY = 16 * 1024 * 1024
-"""The default limit of a request's body, in bytes."""
-RETRY_AFTER = "5"
-"""What a 503 tells the client to wait, in seconds."""
-
-_METHODS = frozenset({"GET", "HEAD", "POST", "PUT", "PATCH", "DELETE", "OPTIONS"})
-_HEADERS = [
-    (b"x-content-type-options", b"nosniff"),
-    (b"x-frame-options", b"DENY"),
-    (b"referrer-policy", b"same-origin"),
-    (
-        b"content-security-policy",
-        b"default-src 'self'; object-src 'none'; base-uri 'none'; form-action 'self'; frame-ancestors 'none'",
-    ),
-]
+MAX_BODY = 1024 * 1024
+"""The limit of a request's body in bytes, where a service sets no other: far more than one case or one form needs."""
 
 
 def new_registry() -> CollectorRegistry:
@@ -80,12 +69,13 @@ def create_app(
         openapi_config=OpenAPIConfig(
             title=f"Shixian {name}",
             version=API_VERSION,
-            description=description or None,
+            description=f"{description} HEAD works wherever GET does.".strip(),
             path="/schema",
             render_plugins=[_Json(schemas or {}), _Yaml(schemas or {})],
             use_handler_docstrings=True,
         ),
         request_max_body_size=max_body,
+        middleware=[paths.whole],
         logging_config=None,
         debug=False,
         **more,
@@ -93,17 +83,17 @@ def create_app(
     registry.register(HealthCollector(health))
     served = (r for r in app.routes if r.path_format.startswith("/v1/"))
     routes = [(r.path_format, m) for r in served for m in getattr(r, "methods", ()) if m != "OPTIONS"]
-    app.asgi_handler = _observed(app.asgi_handler, registry, routes)
+    app.asgi_handler = _observed(edge.Edge(app, app.asgi_handler, health, max_body), app.asgi_handler, registry, routes)
     return app
 
 
 def _common(health: Health, registry: CollectorRegistry) -> list[ControllerRouterHandler]:
-    @route("/healthz", http_method=["GET", "HEAD"], include_in_schema=False)
+    @get("/healthz", include_in_schema=False)
     async def healthz() -> dict[str, str]:
         """The process lives."""
         return {"status": "ok"}
 
-    @route("/readyz", http_method=["GET", "HEAD"], include_in_schema=False)
+    @get("/readyz", include_in_schema=False)
     async def readyz() -> dict[str, Any]:
         """The service can do its work; 503 says which part can't, and why."""
         ready, parts = health.ready()
@@ -118,16 +108,18 @@ def _common(health: Health, registry: CollectorRegistry) -> list[ControllerRoute
     async def metrics(request: Request[Any, Any, Any]) -> Response[bytes]:
         """The registry as Prometheus reads it."""
         encode, content_type = choose_encoder(request.headers.get("accept", ""))
-        return Response(encode(registry), media_type=content_type)
+        return Response(encode(registry), headers={"content-type": content_type})
 
     return [healthz, readyz, metrics]
 
 
-def _observed(app: ASGIApp, registry: CollectorRegistry, routes: Sequence[tuple[str, str]]) -> ASGIApp:
-    """``app`` with its requests measured and the security headers on each answer, the framework's own included."""
+def _observed(
+    http: edge.Edge, other: ASGIApp, registry: CollectorRegistry, routes: Sequence[tuple[str, str]]
+) -> ASGIApp:
+    """The application with its requests measured and the security headers on each answer."""
     requests = Counter(
         "shixian_http_requests",
-        "HTTP requests by route template, method and class of status.",
+        "HTTP requests by route template, method and class of status; gone: the client left before its body's end.",
         ["route", "method", "status"],
         registry=registry,
     )
@@ -146,7 +138,7 @@ def _observed(app: ASGIApp, registry: CollectorRegistry, routes: Sequence[tuple[
 
     async def observed(scope: Scope, receive: Receive, send: Send) -> None:
         if scope["type"] != ScopeType.HTTP:
-            await app(scope, receive, send)
+            await other(scope, receive, send)
             return
         status = "none"
 
@@ -156,17 +148,18 @@ def _observed(app: ASGIApp, registry: CollectorRegistry, routes: Sequence[tuple[
                 status = f"{message['status'] // 100}xx"
                 headers = list(message.get("headers", ()))
                 there = {key.lower() for key, _ in headers}
-                message["headers"] = headers + [(key, value) for key, value in _HEADERS if key not in there]
+                message["headers"] = headers + [(key, value) for key, value in SECURITY if key not in there]
             await send(message)
 
         started = time.perf_counter()
         try:
             with tracing.span(f"HTTP {scope['method']}", "SERVER", _traceparent(scope)):
-                await app(scope, receive, sending)
+                if await http(scope, receive, sending):
+                    status = "gone"
         finally:
             # The router leaves the template behind; what matched no route has none, and its path is not a label.
             template = str(scope.get("path_template") or "unmatched")
-            method = scope["method"] if scope["method"] in _METHODS else "other"
+            method = scope["method"] if scope["method"] in edge.METHODS else "other"
             requests.labels(template, method, status).inc()
             duration.labels(template, method).observe(time.perf_counter() - started)
 

@@ -6,6 +6,7 @@ the process ends, and the next start begins at the stored position: nothing was 
 """
 
 import asyncio
+import contextvars
 import time
 from collections.abc import Awaitable, Callable, Collection, Coroutine, Mapping
 from typing import Any
@@ -18,8 +19,9 @@ from mode.supervisors import CrashingSupervisor
 from yarl import URL
 
 from services.events import brokers
-from services.runtime import tracing
+from services.runtime import bounded, tracing
 from services.runtime.batch import Batch, LogHole
+from services.runtime.damage import LogDamaged
 from services.runtime.health import Health
 from services.runtime.lanes import LaneCancelled, Lanes
 from services.runtime.probe import LogProbe
@@ -100,6 +102,10 @@ class BatchWorker:
         self.stalled_seconds: Callable[[], float] = lambda: 0.0
         """The watchdog's measure of standing still, once there is one."""
         self.stall_limit = 0.0
+        self.damaged: dict[TopicPartition, int] = {}
+        """Owned partitions that stand still at an offset that can't be read."""
+        self._readable = health.part("readable")
+        self._readable.ok()
         self._lanes = Lanes(LANES)
         self._handle = handle
         self._on_assigned, self._on_revoked = on_assigned, on_revoked
@@ -137,9 +143,30 @@ class BatchWorker:
         oldest = self._lanes.oldest()
         return self._progressed_at if oldest is None else min(oldest, self._progressed_at)
 
+    def _step(self, tp: TopicPartition) -> None:
+        self._lanes.touch(tp)
+        self._progressed_at = time.monotonic()
+
     def lag(self) -> dict[TopicPartition, int]:
         """How many records of each owned partition are not applied yet, by the last look at the log's ends."""
         return {tp: max(0, self.probe.ends.get(tp, 0) - self.handled.get(tp, 0)) for tp in self.owned}
+
+    def stuck(self) -> int:
+        """The lag that is the worker's to work off: what stands behind damage is not."""
+        return sum(behind for tp, behind in self.lag().items() if tp not in self.damaged)
+
+    def waiting(self) -> bool:
+        """Whether any part states a reason for waiting: a batch may wait for its own database, or for the log to take
+        what it writes. A damaged partition keeps no other waiting."""
+        return self.health.stopping or any(not p.is_ok for p in self.health.parts.values() if p is not self._readable)
+
+    def set_damaged(self, damaged: Collection[LogDamaged]) -> None:
+        """Say which partitions stand still; the others go on."""
+        self.damaged = {each.tp: each.offset for each in damaged}
+        if damaged:
+            self._readable.away("; ".join(str(each) for each in damaged) + "; the other partitions go on")
+        else:
+            self._readable.ok()
 
     async def assigned(self, partitions: Partitions) -> None:
         self.owned = partitions
@@ -188,7 +215,9 @@ class BatchWorker:
                 first_offset=batch.first_offset,
                 records=len(batch.records),
             ):
-                await asyncio.create_task(self._handle(batch), name=name)
+                here = contextvars.copy_context()
+                here.run(bounded.alive.set, lambda: self._step(batch.tp))
+                await asyncio.create_task(self._handle(batch), name=name, context=here)
         except Exception:
             log.exception(
                 "batch_failed",
@@ -268,7 +297,7 @@ def batch_app(
         return found
 
     bounds = retry_in_place(probe.bounds, _is_broker_error, report_to(part), stopping=stopping)
-    hooks = Hooks(starts, worker.assigned, worker.revoked, bounds)
+    hooks = Hooks(starts, worker.assigned, worker.revoked, bounds, worker.set_damaged)
     app.transport = BatchTransport(app.conf.broker_consumer, app, hooks)
     channel = app.topic(
         topic, key_type=bytes, value_type=bytes, key_serializer="raw", value_serializer="raw", internal=False

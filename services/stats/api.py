@@ -36,7 +36,12 @@ def handlers(deps: Deps) -> list[ControllerRouterHandler]:
     ) -> Response[bytes]:
         """The organs and the years that have numbers; found by name or code, in pages."""
         language = asking.language(request, lang)
-        values = home.listed(organs, deps.snapshots.latest, q, page)
-        return page_of(render.page("home.html", language, **values))
+        latest = deps.snapshots.latest
+
+        def made() -> str:
+            return render.page("home.html", language, **home.listed(organs, latest, q, page))
+
+        async with deps.offload.turn():
+            return page_of(await deps.offload.thread(made))
 
     return [root, stylesheet, icon, *api_reports.handlers(deps), *api_publications.handlers(deps)]

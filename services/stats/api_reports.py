@@ -51,20 +51,18 @@ def handlers(deps: Deps) -> list[ControllerRouterHandler]:
         asked = asking.asked(organs, organ, wanted, form, as_of, reach)
         answer, positions = await read(deps, lambda conn: answered(conn, deps, asked))
         name = organs.name(organ)
-        if media_type == JSON:
-            return Response(render.to_json(answer.report), media_type=JSON, headers=HEADERS)
-        if media_type in (CSV, XLSX, DOCX):
-            return downloads.download(answer.report, asked.form, name, media_type, language, HEADERS)
-        return page_of(
-            render.to_html(
-                answer.report,
-                asked.form,
-                name,
-                standing(organs, organ, positions),
-                lang=language,
-                more=_more(deps, asked, answer, language, as_of or "", reach or ""),
-            )
-        )
+
+        def made() -> Response[bytes]:
+            if media_type == JSON:
+                return Response(render.to_json(answer.report), media_type=JSON, headers=HEADERS)
+            if media_type in (CSV, XLSX, DOCX):
+                return downloads.download(answer.report, asked.form, name, media_type, language, HEADERS)
+            more = _more(deps, asked, answer, language, as_of or "", reach or "")
+            rests_on = standing(organs, organ, positions)
+            return page_of(render.to_html(answer.report, asked.form, name, rests_on, lang=language, more=more))
+
+        async with deps.offload.turn():
+            return await deps.offload.thread(made)
 
     @get(
         "/v1/annual/{organ:str}",
@@ -104,7 +102,9 @@ def handlers(deps: Deps) -> list[ControllerRouterHandler]:
         if media_type == JSON:
             return Response(render.encode(found), media_type=JSON, headers=HEADERS)
         values = {"found": found, "form": asked.form, "name": organs.name(organ), "path": pages.base(organ)}
-        return page_of(render.page("years.html", language, **values, scope=reach or ""))
+        async with deps.offload.turn():
+            text = await deps.offload.thread(render.page, "years.html", language, **values, scope=reach or "")
+        return page_of(text)
 
     @get("/v1/annual/{organ:str}/{year:str}/organs", responses={400: WRONG, 404: UNKNOWN, 503: AWAY})
     async def under(
@@ -121,17 +121,23 @@ def handlers(deps: Deps) -> list[ControllerRouterHandler]:
             return await reading.by_organ(conn, codes, wanted)
 
         found = await read(deps, ask)
-        fitting = [code for code in codes if not q or pages.matches(q, code, organs.name(code))]
-        some, count = pages.paged(fitting, page, PAGE_ORGANS)
-        rows = [{"organ": code, "name": organs.name(code), **found[code]} for code in some]
-        if asking.best(request) == JSON:
-            body = {"organ": organ, "year": wanted, "sum": pages.totals(found), "organs": rows, "pages": count}
-            return Response(render.encode(body), media_type=JSON, headers=HEADERS)
-        values = {"rows": rows, "sum": pages.totals(found), "page": min(max(page, 1), count), "pages": count}
-        values |= {"wanted": q, "found": len(fitting), "all": len(codes)}
-        paths = {code: pages.base(code) for code in some}
-        more = {"organ": organ, "name": organs.name(organ), "year": wanted, "paths": paths, "path": pages.base(organ)}
-        return page_of(render.page("organs.html", language, **values, **more))
+        as_json = asking.best(request) == JSON
+
+        def made() -> Response[bytes]:
+            fitting = [code for code in codes if not q or pages.matches(q, code, organs.name(code))]
+            some, count = pages.paged(fitting, page, PAGE_ORGANS)
+            rows = [{"organ": code, "name": organs.name(code), **found[code]} for code in some]
+            if as_json:
+                body = {"organ": organ, "year": wanted, "sum": pages.totals(found), "organs": rows, "pages": count}
+                return Response(render.encode(body), media_type=JSON, headers=HEADERS)
+            values = {"rows": rows, "sum": pages.totals(found), "page": min(max(page, 1), count), "pages": count}
+            values |= {"wanted": q, "found": len(fitting), "all": len(codes)}
+            paths = {code: pages.base(code) for code in some}
+            more = {"organ": organ, "name": organs.name(organ), "year": wanted, "paths": paths}
+            return page_of(render.page("organs.html", language, **values, **more, path=pages.base(organ)))
+
+        async with deps.offload.turn():
+            return await deps.offload.thread(made)
 
     @get(
         "/v1/annual/{organ:str}/{year:str}/cells/{table:str}/{row:str}/{column:str}",
@@ -151,8 +157,10 @@ def handlers(deps: Deps) -> list[ControllerRouterHandler]:
         after: str = "",
         limit: int = 100,
     ) -> Response[bytes]:
-        """The requests (or reviews, or tallies) that a number of the report counts, in pages by id: ``after`` takes the
-        ``next`` of the page before. With ``as_of`` what counted then."""
+        """The requests (or reviews, or tallies) that a number of the report counts, in pages by organ and day.
+
+        ``after`` takes the ``next`` of the page before; there is more as long as there is one, even behind a page that
+        is short. With ``as_of`` what counted then."""
         column, media_type = asking.suffixed(request, column)
         language = asking.language(request, lang)
         if not 1 <= limit <= 1000:
@@ -178,7 +186,8 @@ def handlers(deps: Deps) -> list[ControllerRouterHandler]:
             "next": pages.query(**given, after=found.next) if found.next else "",
             "tracker": deps.tracker,
         }
-        return page_of(render.page("cell.html", language, **values))
+        async with deps.offload.turn():
+            return page_of(await deps.offload.thread(render.page, "cell.html", language, **values))
 
     return [report, years, under, cell]
 

@@ -16,6 +16,7 @@ from services.runtime.metrics import watch
 from services.runtime.metrics_tables import DeadLetterCollector
 from services.runtime.producer import LogProducer
 from services.runtime.reference import Reference
+from services.runtime.registrations import checking
 from services.runtime.settings import Settings
 from services.runtime.topics import ensure
 from services.runtime.web import create_app, new_registry
@@ -26,15 +27,20 @@ from services.stats.organs import Organs
 from services.stats.snapshot import Snapshots
 from services.stats.store import SCHEMA
 from services.stats.worker import Folder, metrics
+from services.statute.calendars import calendar_ids
+from services.statute.profile import statute_ids
 
 
 @asynccontextmanager
 async def build(settings: Settings, health: Health) -> AsyncIterator[Parts]:
     """The parts of a stats process, closed in the end."""
     registry = new_registry()
-    reference = Reference(settings.bootstrap, settings.reference_topic, health.part("reference"), registry)
+    check = checking(frozenset(statute_ids()), frozenset(calendar_ids()))
+    reference = Reference(settings.bootstrap, settings.reference_topic, health.part("reference"), registry, check)
     organs = Organs(reference, SystemClock(settings.now))
     pool = database.pool(settings.postgres)
+    postgres = database.DatabaseProbe(settings.postgres, health.part("postgres"))
+    asking = await database.asking(settings.postgres, postgres.part)
     part = health.part("database")
     snapshots = Snapshots(pool, part)
     YearCollector(lambda: snapshots.latest, organs).register(registry)
@@ -66,7 +72,7 @@ async def build(settings: Settings, health: Health) -> AsyncIterator[Parts]:
 
     app = create_app(
         "stats",
-        api.handlers(api.Deps(pool, part, organs, snapshots, settings.tracker_address)),
+        api.handlers(api.Deps(asking, part, organs, snapshots, tracker=settings.tracker_address)),
         health,
         registry,
         description="Counts what the tracker decided, and prints annual reports.",
@@ -77,6 +83,7 @@ async def build(settings: Settings, health: Health) -> AsyncIterator[Parts]:
             settings.stats_port,
             worker,
             {
+                "postgres": postgres.run,
                 "reference": reference.run,
                 "snapshots": snapshots.run,
                 "dead letters": letters.run,
@@ -86,4 +93,5 @@ async def build(settings: Settings, health: Health) -> AsyncIterator[Parts]:
         )
     finally:
         await producer.close()
+        await database.close(asking)
         await database.close(pool)

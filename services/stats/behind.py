@@ -1,21 +1,34 @@
-"""What is behind a number of a report: the requests, reviews or tallies that it counts, in pages."""
+"""What is behind a number of a report: the requests, reviews or tallies that it counts, in pages.
 
-from collections.abc import Collection
+A page looks at a bounded number of rows in the order of an index, so it may be short, or empty, where few of many fit;
+there is more as long as ``next`` is there.
+"""
+
+from base64 import urlsafe_b64decode, urlsafe_b64encode
+from binascii import Error as NoBase64
+from collections.abc import Collection, Sequence
+from dataclasses import dataclass
 from datetime import date, datetime
 from decimal import Decimal
 from typing import Any
-from urllib.parse import quote
 
+import msgspec
 from msgspec import UNSET, Struct, UnsetType
 
 from services.runtime.database import Conn
+from services.runtime.paths import part
 from services.runtime.problems import ProblemError
 from services.stats.annual import Asked, answer
+from services.stats.asking import wrong
 from services.stats.cells import CARRY_KINDS, COUNTED_STATES, ENDED_STATES, LEVEL_SUFFIX, Number
 from services.stats.cells import plain as plainly
 from services.stats.form import DIMENSIONS, Counts, Filter
 from services.stats.store import SCHEMA
 
+LOOKED = 20_000
+"""Rows looked at for a page."""
+READ_SECONDS = 10.0
+CURSOR_LENGTH = 3000
 PACE = "coalesce(timeliness, 'unlimited') || CASE WHEN extended THEN '-extended' ELSE '' END"
 _SQL = {
     "channel": "channel",
@@ -33,6 +46,28 @@ _IN_YEAR = "BETWEEN make_date($2, 1, 1) AND make_date($2, 12, 31)"
 _PENDING = (
     f"{_COUNTED} AND received_on < make_date({{0}}, 1, 1) AND NOT ({_ENDED} AND closed_on < make_date({{0}}, 1, 1))"
 )
+Key = tuple[Any, ...]
+_DAYS = ("received_on", "closed_on", "filed_on", '"on"')
+_TABLES: dict[str, tuple[str, str, tuple[str, ...]]] = {
+    "request": (
+        "request",
+        "subject, organ, channel, applicant, received_on, due_on, closed_on, outcome, timeliness, working_days",
+        ("organ", "received_on", "subject"),
+    ),
+    "review": (
+        "review",
+        "subject, review, organ, kind, filed_on, decided_on, result",
+        ("organ", "filed_on", "subject", "review"),
+    ),
+    "tally": ("tally", 'organ, measure, "on", count, source, id', ("organ", '"on"', "source", "id")),
+}
+"""Table, columns of an item, and the order of the pages, which an index has."""
+_LATEST_OF_LEVEL = (
+    f"(measure NOT LIKE '%{LEVEL_SUFFIX}' OR NOT EXISTS (SELECT FROM {SCHEMA}.tally AS l WHERE l.organ = t.organ "
+    'AND l.measure = t.measure AND l."on" <= make_date($2, 12, 31) '
+    "AND (l.\"on\", l.source || ' ' || l.id) > (t.\"on\", t.source || ' ' || t.id)))"
+)
+"""Of what is a level, and no number of occurrences, only the year's latest counts."""
 _WHERE = {
     "received": f"received_on {_IN_YEAR} AND {_COUNTED}",
     "closed": f"closed_on {_IN_YEAR} AND {_ENDED} AND received_on IS NOT NULL",
@@ -42,6 +77,15 @@ _WHERE = {
     "review": f"filed_on {_IN_YEAR}",
     "tally": f'"on" {_IN_YEAR}',
 }
+
+
+@dataclass(frozen=True, slots=True)
+class Listed:
+    """A query for a page."""
+
+    sql: str
+    values: list[Any]
+    key: tuple[str, ...]
 
 
 class RequestItem(Struct, frozen=True):
@@ -106,8 +150,8 @@ class Behind(Struct, frozen=True):
     """The cursor of the next page."""
 
 
-def _conditions(counts: Counts, where: Filter, first: int, columns: dict[str, str]) -> tuple[list[str], list[Any]]:
-    """SQL conditions for the values that are asked for, with their parameters from ``$first`` on."""
+def _conditions(counts: Counts, where: Filter, first: int, columns: dict[str, str]) -> tuple[str, list[Any]]:
+    """The SQL condition for the values that are asked for, with its parameters from ``$first`` on."""
     texts: list[str] = []
     values: list[Any] = []
     for name, _ in DIMENSIONS[counts.kind]:
@@ -116,63 +160,45 @@ def _conditions(counts: Counts, where: Filter, first: int, columns: dict[str, st
             if wanted is not None:
                 values.append(list(wanted))
                 texts.append(f"{negated}({columns[name]} = ANY(${first + len(values) - 1}::text[]))")
-    return texts, values
+    return " AND ".join(texts) or "true", values
 
 
-async def requests(
-    conn: Conn, counts: Counts, where: Filter, organs: Collection[str], year: int, after: str, limit: int, url: str
-) -> list[RequestItem]:
-    """The requests behind a number of requests, by id, from the one behind ``after`` on."""
-    texts, values = _conditions(counts, where, 5, _SQL)
-    found = await conn.fetch(
-        "SELECT subject, organ, channel, applicant, received_on, due_on, closed_on, outcome, timeliness, working_days "
-        f"FROM {SCHEMA}.request WHERE organ = ANY($1::text[]) AND {_WHERE[counts.kind]} AND subject > $3"
-        f"{''.join(f' AND {t}' for t in texts)} ORDER BY subject LIMIT $4",
-        list(organs),
-        year,
-        after,
-        limit,
-        *values,
+def listed(counts: Counts, where: Filter, organs: Collection[str], year: int, after: Key, limit: int) -> Listed:
+    """The query for what is behind a number, in the order of organ, day and names.
+
+    At most :data:`LOOKED` rows are looked at; each row that fits is given, and the last that was looked at even if it
+    does not (``fits``), so that the next page goes on behind it.
+    """
+    table, columns, key = _TABLES[_kind(counts)]
+    if counts.kind in ("closed", "pace"):
+        key = ("organ", "closed_on", "subject")
+    named = ", ".join(key)
+    texts, values = _conditions(counts, where, 4, _SQL)
+    fits = [texts, _LATEST_OF_LEVEL] if counts.kind == "tally" else [texts]
+    beyond = ""
+    if after:
+        places = [f"${4 + len(values) + n}" for n in range(len(key))]
+        beyond = f" AND ({named}) > ({', '.join(places)})"
+    sql = (
+        f"SELECT {columns}, fits, place FROM (SELECT *, row_number() OVER (ORDER BY {named}) AS place FROM ("
+        f"SELECT *, ({' AND '.join(fits)}) IS TRUE AS fits FROM {SCHEMA}.{table} AS t "
+        f"WHERE organ = ANY($1::text[]) AND {_WHERE[counts.kind]}{beyond} ORDER BY {named} LIMIT {LOOKED}"
+        f") AS looked) AS numbered WHERE fits OR place = {LOOKED} ORDER BY {named} LIMIT $3"
     )
-    return [RequestItem(*(*row, f"{url}{quote(row[0])}")) for row in found]
+    return Listed(sql, [sorted(organs), year, limit + 1, *values, *after], key)
 
 
-async def reviews(
-    conn: Conn, counts: Counts, where: Filter, organs: Collection[str], year: int, after: str, limit: int
-) -> list[ReviewItem]:
-    """The reviews behind a number of reviews; ``after`` is ``subject review``."""
-    texts, values = _conditions(counts, where, 5, _SQL)
-    found = await conn.fetch(
-        f"SELECT subject, review, organ, kind, filed_on, decided_on, result FROM {SCHEMA}.review "
-        f"WHERE organ = ANY($1::text[]) AND {_WHERE['review']} AND subject || ' ' || review > $3"
-        f"{''.join(f' AND {t}' for t in texts)} ORDER BY subject || ' ' || review LIMIT $4",
-        list(organs),
-        year,
-        after,
-        limit,
-        *values,
-    )
-    return [ReviewItem(*row) for row in found]
+def _kind(counts: Counts) -> str:
+    return counts.kind if counts.kind in ("review", "tally") else "request"
 
 
-async def tallies(
-    conn: Conn, counts: Counts, where: Filter, organs: Collection[str], year: int, after: str, limit: int
-) -> list[TallyItem]:
-    """The tallies behind a number; of a level only the latest of each organ; ``after`` is ``source id``."""
-    texts, values = _conditions(counts, where, 5, _SQL)
-    found = await conn.fetch(
-        f'SELECT organ, measure, "on", count, source, id FROM (SELECT *, row_number() OVER '
-        f"(PARTITION BY organ, measure ORDER BY \"on\" DESC, source || ' ' || id DESC) AS place FROM {SCHEMA}.tally "
-        f"WHERE organ = ANY($1::text[]) AND {_WHERE['tally']}{''.join(f' AND {t}' for t in texts)}) AS t "
-        f"WHERE (measure NOT LIKE '%{LEVEL_SUFFIX}' OR place = 1) AND source || ' ' || id > $3 "
-        "ORDER BY source || ' ' || id LIMIT $4",
-        list(organs),
-        year,
-        after,
-        limit,
-        *values,
-    )
-    return [TallyItem(r[0], r[1], r[2], plainly(Decimal(r[3])), r[4], r[5]) for r in found]
+async def _rows(conn: Conn, asked: Listed, limit: int) -> tuple[list[Any], Key]:
+    """The rows that fit, at most ``limit``, and the key to go on behind where there may be more."""
+    rows = await conn.fetch(asked.sql, *asked.values, timeout=READ_SECONDS)
+    fitting = [row for row in rows if row["fits"]][:limit]
+    more = len(rows) > limit or any(row["place"] == LOOKED for row in rows)
+    last = fitting[-1] if len(fitting) == limit else rows[-1] if rows else None
+    return fitting, tuple(last[name.strip('"')] for name in asked.key) if more and last is not None else ()
 
 
 async def known(
@@ -182,33 +208,57 @@ async def known(
     organs: Collection[str],
     year: int,
     before: datetime,
-    after: str,
+    after: Key,
     limit: int,
-) -> list[KnownItem]:
-    """What counted for a number as it was known before an instant, by subject."""
+) -> tuple[list[KnownItem], Key]:
+    """What counted for a number as it was known before an instant, by organ and subject, and the key to go on behind.
+
+    At most :data:`LOOKED` changes are looked at, and all of the last subject's.
+    """
+    sql, values = changes(organs, after)
+    last = await conn.fetchrow(sql, *values, timeout=READ_SECONDS)
+    if last is None:
+        return [], ()
+    sql, values = counted(counts, where, organs, year, before, after, tuple(last))
+    rows = await conn.fetch(sql, *values, timeout=READ_SECONDS)
+    found = [KnownItem(row["subject"], plainly(row["count"])) for row in rows[:limit]]
+    if len(rows) > limit:
+        return found, (rows[limit - 1]["organ"], rows[limit - 1]["subject"])
+    return found, tuple(last)
+
+
+def changes(organs: Collection[str], after: Key) -> tuple[str, list[Any]]:
+    """The query for the organ and subject of the last change to be looked at for a page."""
+    beyond = "AND (organ, subject) > ($2, $3) " if after else ""
+    return (
+        f"SELECT organ, subject FROM (SELECT organ, subject FROM {SCHEMA}.cell_change WHERE organ = ANY($1::text[]) "
+        f"{beyond}ORDER BY organ, subject LIMIT {LOOKED}) AS looked ORDER BY organ DESC, subject DESC LIMIT 1",
+        [sorted(organs), *after],
+    )
+
+
+def counted(
+    counts: Counts, where: Filter, organs: Collection[str], year: int, before: datetime, after: Key, through: Key
+) -> tuple[str, list[Any]]:
+    """The query for what counted, of the subjects behind ``after`` up to ``through``."""
     kinds, sign, years = [str(counts.kind)], "delta", "year = $2"
     if counts.kind in ("carried-in", "carried-out"):
         kinds, sign = list(CARRY_KINDS), "CASE kind WHEN 'carried' THEN delta ELSE -delta END"
         years = "year <= $2" if counts.kind == "carried-out" else "year < $2"
     places = {name: "abc"[n] for n, (name, _) in enumerate(DIMENSIONS[counts.kind])}
     texts, values = _conditions(counts, where, 7, places)
-    found = await conn.fetch(
-        f"SELECT subject, sum({sign}) FROM {SCHEMA}.cell_change WHERE organ = ANY($1::text[]) AND {years} "
-        "AND kind = ANY($3::text[]) AND recorded_at < $4 AND subject > $5"
-        f"{''.join(f' AND {t}' for t in texts)} GROUP BY subject HAVING sum({sign}) <> 0 ORDER BY subject LIMIT $6",
-        list(organs),
-        year,
-        kinds,
-        before,
-        after,
-        limit,
-        *values,
+    beyond = f"AND (organ, subject) > (${7 + len(values)}, ${8 + len(values)})" if after else ""
+    return (
+        f"SELECT organ, subject, sum({sign}) AS count FROM {SCHEMA}.cell_change WHERE organ = ANY($1::text[]) "
+        f"AND (organ, subject) <= ($5, $6) {beyond} AND {years} AND kind = ANY($3::text[]) AND recorded_at < $4 "
+        f"AND {texts} GROUP BY organ, subject HAVING sum({sign}) <> 0 ORDER BY organ, subject",
+        [sorted(organs), year, kinds, before, *through, *values, *after],
     )
-    return [KnownItem(subject, plainly(count)) for subject, count in found]
 
 
 async def page(conn: Conn, asked: Asked, at: tuple[str, str, str], after: str, limit: int, url: str) -> Behind:
-    """One page of what the number at table, row and column counts. Raises :class:`ProblemError` (404)."""
+    """One page of what the number at table, row and column counts. Raises :class:`ProblemError` (404; 400 for an
+    ``after`` that no page gave)."""
     table_id, row_id, column_id = at
     table = asked.form.table(table_id)
     row = next((r for r in table.rows if r.id == row_id), None) if table else None
@@ -219,23 +269,41 @@ async def page(conn: Conn, asked: Asked, at: tuple[str, str, str], after: str, l
     report = (await answer(conn, asked)).report
     number = report.numbers()[table_id, row_id][column_id]
     told = (asked.form.id, asked.organ, asked.year, asked.as_of, table_id, row_id, column_id, number)
-    given = (conn, counts, column.where, asked.organs, asked.year)
-    more = limit + 1
+    given = (counts, column.where, asked.organs, asked.year)
     if asked.before is not None:
-        seen = await known(*given, asked.before, after, more)
-        return Behind(*told, known=seen[:limit], next=_next([k.subject for k in seen], limit))
+        key = read_cursor(after, ("organ", "subject"))
+        seen, more = await known(conn, *given, asked.before, key, limit)
+        return Behind(*told, known=seen, next=_cursor(more))
+    key = read_cursor(after, _TABLES[_kind(counts)][2])
+    rows, more = await _rows(conn, listed(*given, key, limit), limit)
+    following = _cursor(more)
     match counts.kind:
         case "review":
-            filed = await reviews(*given, after, more)
-            return Behind(*told, reviews=filed[:limit], next=_next([f"{r.subject} {r.review}" for r in filed], limit))
+            return Behind(*told, reviews=[ReviewItem(*row[:7]) for row in rows], next=following)
         case "tally":
-            said = await tallies(*given, after, more)
-            return Behind(*told, tallies=said[:limit], next=_next([f"{t.source} {t.id}" for t in said], limit))
+            counted = [TallyItem(r[0], r[1], r[2], plainly(Decimal(r[3])), r[4], r[5]) for r in rows]
+            return Behind(*told, tallies=counted, next=following)
         case _:
-            found = await requests(*given, after, more, url)
-            return Behind(*told, requests=found[:limit], next=_next([r.request for r in found], limit))
+            found = [RequestItem(*(*row[:10], f"{url}{part(row['subject'])}")) for row in rows]
+            return Behind(*told, requests=found, next=following)
 
 
-def _next(names: list[str], limit: int) -> str | None:
-    """The cursor of the next page, if there is one."""
-    return names[limit - 1] if len(names) > limit else None
+def _cursor(key: Key) -> str | None:
+    return urlsafe_b64encode(msgspec.json.encode(key)).decode() if key else None
+
+
+def read_cursor(text: str, key: Sequence[str]) -> Key:
+    """Where the page before ended. Raises :class:`ProblemError` (400) for what no page gave."""
+    if not text:
+        return ()
+    shape: Any = tuple.__class_getitem__(tuple(date if name in _DAYS else str for name in key))
+    try:
+        if len(text) > CURSOR_LENGTH:
+            raise ValueError("too long")
+        found: Key = msgspec.json.decode(urlsafe_b64decode(text.encode("ascii")), type=shape)
+        parts = [part for part in found if isinstance(part, str)]
+        if any("\x00" in part or not 1 <= len(part) <= 500 for part in parts):
+            raise ValueError("no name")
+        return found
+    except (ValueError, NoBase64, msgspec.MsgspecError, RecursionError):
+        raise wrong("query.after", text, "what an earlier page gave as next") from None

@@ -1,7 +1,7 @@
 """What the handlers of the stats share: what they read from, how they read it, what they answer and refuse."""
 
 from collections.abc import Awaitable, Callable
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from typing import TypeVar
 
 import asyncpg
@@ -9,6 +9,7 @@ from litestar import Response
 
 from services.runtime.database import Conn, Pool
 from services.runtime.health import Part
+from services.runtime.offload import Offload
 from services.runtime.problems import ProblemError, described
 from services.runtime.retry import is_transient
 from services.runtime.web import RETRY_AFTER
@@ -25,7 +26,7 @@ HEADERS = {"cache-control": "no-cache", "vary": "accept, accept-language"}
 
 WRONG = described("A part of the path or of the query is not what it should be.")
 UNKNOWN = described("No such organ, table, row or column is known.")
-AWAY = described("The database is away.")
+AWAY = described("The database is away, or too much is being asked at once; `Retry-After` says when to come back.")
 
 
 @dataclass(frozen=True, slots=True)
@@ -36,6 +37,7 @@ class Deps:
     database: Part
     organs: Organs
     snapshots: Snapshots
+    offload: Offload = field(default_factory=Offload)
     tracker: str = ""
     """The tracker's public address."""
 
@@ -58,11 +60,15 @@ def page_of(text: str) -> Response[bytes]:
 
 
 async def read(deps: Deps, ask: Callable[[Conn], Awaitable[T]], *, readonly: bool = True) -> T:
-    """One consistent reading of the database; 503 where it is away."""
+    """One consistent reading of the database, in a turn of its own; 503 where it is away, or asked too much at once."""
     if not deps.database.is_ok:
         raise away(deps.database.reason)
     try:
-        async with deps.pool.acquire() as conn, conn.transaction(isolation="repeatable_read", readonly=readonly):
+        async with (
+            deps.offload.turn(),
+            deps.pool.acquire() as conn,
+            conn.transaction(isolation="repeatable_read", readonly=readonly),
+        ):
             return await ask(conn)
     except (asyncpg.CharacterNotInRepertoireError, asyncpg.UntranslatableCharacterError) as error:
         # What no stored name can hold: a NUL in the path or in a cursor.

@@ -28,8 +28,8 @@ class Organs:
         return known.data if known else None
 
     def parents(self) -> dict[str, str | None]:
-        """Each registered organ's parent, if it names one."""
-        return {code: known.data.parent for code, known in self._reference.organs.items()}
+        """Each registered organ's parent that counts, if it names one."""
+        return self._reference.parents()
 
     def name(self, organ: str) -> Label:
         """The organ's name; its code where the name is not known."""

@@ -3,11 +3,12 @@
 import itertools
 from collections.abc import Mapping, Sequence
 from typing import Any
-from urllib.parse import quote, urlencode
+from urllib.parse import urlencode
 
 from msgspec import Struct
 
 from services.events.vocabulary import Label
+from services.runtime.paths import part
 from services.stats.annual import Answer, Asked
 from services.stats.cells import Number
 from services.stats.form import Form
@@ -21,7 +22,7 @@ def query(**given: str | int | None) -> str:
 
 def base(organ: str) -> str:
     """The path of an organ's reports."""
-    return f"/v1/annual/{quote(organ, safe='')}"
+    return f"/v1/annual/{part(organ)}"
 
 
 def links(asked: Asked, lang: Lang, *, as_of: str = "", reach: str = "") -> dict[tuple[str, str, str], str]:

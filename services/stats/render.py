@@ -11,7 +11,7 @@ from jinja2 import Environment, PackageLoader, StrictUndefined
 from msgspec import Struct
 
 from services.events.vocabulary import Label
-from services.runtime import styles
+from services.runtime import paths, styles
 from services.stats.form import Form
 from services.stats.layout import grid, printed
 from services.stats.report import Lang, Report, said
@@ -64,13 +64,15 @@ def stylesheet() -> str:
 
 @cache
 def _environment() -> Environment:
-    return Environment(
+    made = Environment(
         loader=PackageLoader("services.stats", "templates"),
         autoescape=True,
         undefined=StrictUndefined,
         trim_blocks=True,
         lstrip_blocks=True,
     )
+    made.filters["part"] = paths.part
+    return made
 
 
 def page(template: str, lang: Lang, **values: Any) -> str:

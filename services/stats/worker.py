@@ -22,7 +22,8 @@ from services.events.cases import CaseEvent
 from services.events.codec import decode_case_event
 from services.events.refusals import FieldError, Refused
 from services.runtime import applying
-from services.runtime.applying import blame
+from services.runtime.applying import reckoned
+from services.runtime.attempts import Attempts
 from services.runtime.database import Conn, Pool
 from services.runtime.transport import Batch
 from services.stats import store
@@ -68,30 +69,40 @@ class Folder:
 
     def __init__(self, pool: Pool, own: Metrics, on_dead_letters: Callable[[], None] = lambda: None) -> None:
         self.pool, self.metrics, self.on_dead_letters = pool, own, on_dead_letters
+        self.attempts = Attempts(pool, SCHEMA, lambda: self._told(1))
 
     async def handle(self, batch: Batch) -> None:
         """One batch, steps 1 to 6. Raises what :func:`services.runtime.applying.apply` raises."""
+        await self.attempts.through(batch, self._handle)
+
+    async def _handle(self, batch: Batch) -> None:
         started = time.perf_counter()
-        events, spoilt = applying.decoded(batch.records, read)  # 1
+        events, spoilt = await applying.read(batch.records, read)  # 1
         places = {id(event): Place(batch.partition, offset) for offset, event in events}
 
         async def fold(conn: Conn, fresh: list[CaseEvent], records: Sequence[Any]) -> int:
             rows = await store.load(conn, fresh)  # 3
-            with blame():
-                for event in fresh:  # 4
+
+            def folded() -> None:
+                for event in fresh:
                     rows.apply(event, places[id(event)])
+
+            await reckoned(folded)  # 4
             await store.save(conn, rows)  # 5
             await store.note(conn, batch.topic, batch.partition, len(fresh), rows.repeated, last_written(records))
             return rows.repeated
 
         done = await applying.apply(self.pool, SCHEMA, batch, events, spoilt, fold)  # 2 to 5
-        if done.letters:
-            self.metrics.dead_letters.inc(len(done.letters))
-            self.on_dead_letters()
+        self._told(len(done.letters))
         self.metrics.events.inc(done.fresh)
         self.metrics.repeated.inc(sum(done.results))
         self.metrics.batch_seconds.observe(time.perf_counter() - started)
         # 6: the caller acknowledges when this returns.
+
+    def _told(self, letters: int) -> None:
+        if letters:
+            self.metrics.dead_letters.inc(letters)
+            self.on_dead_letters()
 
 
 def last_written(records: Iterable[Any]) -> datetime:

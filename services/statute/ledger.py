@@ -29,12 +29,19 @@ class Shift:
         self._limits: list[tuple[int, Unit]] = [(0, unit)]
         self._calendar, self._roll = calendar, roll
         self._reached: list[_State] = []
-        """How the count stood as it came to each span."""
+        """How the count stood as it came to each span, and to the place of the next one."""
         self._place = 0
         self._state: _State = (0, due, start)
 
-    def leave_out(self, first: date, last: date | None) -> None:
-        """Days from ``first`` through ``last`` don't count; ``first`` is at most a day before the latest one so far."""
+    def leave_out(self, first: date, last: date | None) -> bool:
+        """Don't count the days from ``first`` through ``last``; ``first`` is at most a day before the latest so far.
+
+        Whether that leaves out any day that was not left out already.
+        """
+        if self.spans:
+            begun, known = self.spans[-1]
+            if begun <= first and (known is None or (last is not None and last <= known)):
+                return False
         while self.spans and ((before := self.spans[-1][1]) is None or first <= before + _DAY):
             first = min(first, self.spans.pop()[0])
             last = None if before is None or last is None else max(before, last)
@@ -43,6 +50,7 @@ class Shift:
         if place < len(self._reached):
             self._state, self._place = self._reached[place], place
             del self._reached[place:]
+        return True
 
     def lengthen(self, amount: int, unit: Unit) -> None:
         """So many units more, counted from the expiry."""
@@ -61,9 +69,9 @@ class Shift:
         (level, due, start), spans, calendar = self._state, self.spans, self._calendar
         while due is not None:
             unit = self._limits[level][1]
+            if self._place == len(self._reached):
+                self._reached.append((level, due, start))
             while self._place < len(spans):
-                if self._place == len(self._reached):
-                    self._reached.append((level, due, start))
                 first, last = max(spans[self._place][0], start + _DAY), spans[self._place][1]
                 if first > due:
                     break
@@ -74,6 +82,7 @@ class Shift:
                     left = clocks.count(unit, calendar, first - _DAY, due)
                     due = max(due, clocks.add(clocks.days_of(unit), calendar, last, left))
                 self._place += 1
+                self._reached.append((level, due, start))
             self._state = (level, due, start)
             if level + 1 == len(self._limits):
                 return clocks.rolled(due, self._roll, calendar)
@@ -142,9 +151,12 @@ class Ledger:
     def stop(self, on: date, days: Interval) -> None:
         """Leave out ``days``, which something on ``on`` does; what was before came on no later day."""
         self._gaps.append((on, days))
-        self._moved().leave_out(days.first, days.last)
-        if self._put_off is not None and self._base.deferred and days.first > self._base.deferred[0]:
-            self._put_off.leave_out(days.first, days.last)
+        shift, self._clock = self._shift or self._moved(), None
+        moved, told = shift.leave_out(days.first, days.last), self._base.deferred
+        if self._put_off is not None and told is not None and days.first > told[0]:
+            moved |= self._put_off.leave_out(days.first, days.last)
+        if moved:
+            self._due = None
 
     def restart(self, start: date) -> None:
         """Count the whole limit anew from the day after ``start``, a later day than the present one."""

@@ -7,8 +7,6 @@ first asks whether the limit still runs: what comes after the limit or after the
 from collections.abc import Callable, Iterator
 from datetime import date, timedelta
 
-from msgspec.structs import replace
-
 from services.statute.calendar import Calendar
 from services.statute.clock import Interval
 from services.statute.draft import Draft, End, legal_date
@@ -119,7 +117,7 @@ def _pause(run: Run, pause: Pause, fact: Fact, on: date, reply: date | None, abo
     if last is None:
         run.last_known = run.due() or run.last_known
     resumed = last if last is None or last == reply else last + _DAY
-    days = replace(days, reason=about, article=pause.article)
+    days = Interval(days.first, days.last, about, pause.article)
     start = None
     if pause.effect == "restart" and reply is not None:
         fresh = limit_clock(run.profile.answer, reply, run.profile, run.calendar)

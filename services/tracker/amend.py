@@ -4,6 +4,7 @@ from bisect import insort
 from collections import defaultdict
 from collections.abc import Iterable, Sequence
 from datetime import UTC, datetime
+from operator import itemgetter
 
 from msgspec import Struct
 
@@ -29,7 +30,10 @@ class Amended(Struct, frozen=True):
     """What amendments name and the case has not seen."""
 
 
-def _order(fact: RequestFact) -> tuple[datetime, str, str]:
+_Order = tuple[datetime, str, str]
+
+
+def _order(fact: RequestFact) -> _Order:
     """Of several corrections of one fact the one with the latest instant holds (names break a tie)."""
     return (fact.time or fact.recordedtime or _LONG_AGO, fact.source, fact.id)
 
@@ -55,8 +59,8 @@ class Amendments:
     def __init__(self, facts: Iterable[RequestFact] = ()) -> None:
         self._facts: dict[Ref, RequestFact] = {}
         self._plain: list[tuple[Ref, RequestFact]] = []
-        self._aimed: dict[Ref, list[_Amendment]] = defaultdict(list)
-        """By what they amend, in the order in which they hold."""
+        self._aimed: dict[Ref, list[tuple[_Order, Ref, _Amendment]]] = defaultdict(list)
+        """By what they amend, in the order in which they hold, each with what names it."""
         self._became: dict[Ref, RequestFact | None] = {}
         """What is amended, with all amendments of it applied; None where it was taken back."""
         self._refused: dict[Ref, dict[Ref, str]] = {}
@@ -65,30 +69,30 @@ class Amendments:
         """By an amendment: what it was itself, and what it made then of the fact that it amends, or why it can't."""
         for fact in facts:
             if isinstance(fact, FactCorrected | FactRetracted):
-                self._aimed[fact.data.amends].append(fact)
+                self._aimed[fact.data.amends].append((_order(fact), fact.ref, fact))
                 self._facts.setdefault(fact.ref, fact)
             else:
                 self._plain.append((fact.ref, fact))
                 self._facts[fact.ref] = fact
         for amendments in self._aimed.values():
-            amendments.sort(key=_order)
+            amendments.sort(key=itemgetter(0))
         for ref in reversed(self._downwards()):
             self._apply(ref)
 
     def take(self, fact: RequestFact) -> None:
         """Add a fact that is not among them yet."""
-        target, ref, seen = None, fact.ref, set[Ref]()
+        ref = fact.ref
+        target: Ref | None = None
         self._facts[ref] = fact
         if isinstance(fact, FactCorrected | FactRetracted):
             target = fact.data.amends
-            insort(self._aimed[target], fact, key=_order)
+            insort(self._aimed[target], (_order(fact), ref, fact), key=itemgetter(0))
         else:
             self._plain.append((ref, fact))
         if ref in self._aimed:
             self._apply(ref)
-        while target is not None and target in self._facts and target not in seen:
-            seen.add(target)
-            if not self._apply(target):
+        for _ in range(len(self._facts)):  # a ring is gone through once
+            if target is None or not self._apply(target):
                 break
             above = self._facts[target]
             target = above.data.amends if isinstance(above, FactCorrected | FactRetracted) else None
@@ -96,10 +100,10 @@ class Amendments:
     def amended(self) -> Amended:
         """The facts after all amendments."""
         became = self._became
-        now = [became.get(ref, fact) for ref, fact in self._plain]
+        now: list[RequestFact | None] = [became.get(ref, fact) for ref, fact in self._plain]
         return Amended(
             tuple([fact for fact in now if fact is not None]),
-            tuple([fact for (_, fact), kept in zip(self._plain, now, strict=True) if kept is None]),
+            tuple([self._plain[place][1] for place, fact in enumerate(now) if fact is None]),
             tuple(sorted(self._rejected())) if self._refused else (),
             tuple(sorted([ref for ref in self._aimed if ref not in self._facts])),
         )
@@ -110,28 +114,31 @@ class Amendments:
         found += [ref for ref in self._aimed if ref not in self._facts]
         seen = set(found)
         for ref in found:
-            for amendment in self._aimed[ref]:
-                if (below := amendment.ref) in self._aimed and below not in seen:
+            for _, below, _ in self._aimed[ref]:
+                if below in self._aimed and below not in seen:
                     seen.add(below)
                     found.append(below)
         return found
 
     def _apply(self, ref: Ref) -> bool:
-        """Apply to a fact what amends it; whether that changes anything."""
+        """Apply to a fact what amends it; whether that makes something else of it."""
         fact = self._facts.get(ref)
         if fact is None:
             return False
-        before, known = (self._became.get(ref, fact), self._refused.pop(ref, None))
+        became = self._became
+        before = became.get(ref, fact)
+        self._refused.pop(ref, None)
         current: RequestFact | None = fact
         refused: dict[Ref, str] = {}
-        for amendment in self._aimed[ref]:
-            name = amendment.ref
-            live = self._became.get(name, amendment)
-            if not isinstance(live, FactCorrected | FactRetracted) or live.data.amends != ref:
+        for _, name, amendment in self._aimed[ref]:
+            live = became.get(name, amendment)
+            if not isinstance(live, FactCorrected):
+                if _takes_back(live, ref):
+                    current = None
+                    break
                 continue
-            if isinstance(live, FactRetracted):
-                current = None
-                break
+            if live is not amendment and live.data.amends != ref:
+                continue
             made = self._made.get(name)
             if made is None or made[0] is not live:
                 made = self._made[name] = (live, _replaced(fact, live))
@@ -139,25 +146,27 @@ class Amendments:
                 refused[name] = made[1]
             else:
                 current = made[1]
-        self._became[ref] = current
+        became[ref] = current
         if refused:
             self._refused[ref] = refused
-        return current is not before or refused != (known or {})
+        return current is not before
 
     def _rejected(self) -> Iterable[tuple[str, str, str]]:
         """What can't be applied, but for what no longer matters: what follows a retraction that holds."""
         stack = [ref for ref, _ in self._plain if ref in self._aimed]
         for ref in stack:
             refused = self._refused.get(ref, {})
-            for amendment in self._aimed[ref]:
-                name = amendment.ref
+            for _, name, amendment in self._aimed[ref]:
                 if name in self._aimed:
                     stack.append(name)
                 if name in refused:
                     yield name.source, name.id, refused[name]
-                live = self._became.get(name, amendment)
-                if isinstance(live, FactRetracted) and live.data.amends == ref:
+                if _takes_back(self._became.get(name, amendment), ref):
                     break
+
+
+def _takes_back(live: RequestFact | None, ref: Ref) -> bool:
+    return isinstance(live, FactRetracted) and live.data.amends == ref
 
 
 def _replaced(fact: RequestFact, correction: FactCorrected) -> RequestFact | str:

@@ -1,23 +1,33 @@
 """The tracker over HTTP: requests with their due dates, one request whole, its history, and what was rejected."""
 
-from dataclasses import dataclass
+from collections.abc import AsyncIterator
+from dataclasses import dataclass, field
 from datetime import date
+from email.message import Message
 from typing import Annotated, Any
 
+import msgspec
 from litestar import Request, Response, get, post
 from litestar.openapi import ResponseSpec
 from litestar.params import Parameter
+from litestar.response import Stream
 from litestar.types import ControllerRouterHandler
 
 from services.events.refusals import Refused
 from services.runtime.clock import Clock
 from services.runtime.database import Pool
+from services.runtime.offload import Offload
 from services.runtime.problems import FieldProblem, ProblemError, described
-from services.tracker import board, ics, preview
+from services.tracker import board, feed, preview, rejections
 from services.tracker.board import Detail, Page, Query, Wanted
+from services.tracker.rejections import About, Rejections
 from services.tracker.world import World
 
 MOST = 1000
+PREVIEW_BYTES = 1024 * 1024
+"""Of the one case that a preview is about; the facts that a case may have fit in several times."""
+JSON = "application/json"
+CURSOR_EXPECTED = "a cursor that an earlier page gave as next"
 
 
 @dataclass(frozen=True, slots=True)
@@ -27,17 +37,32 @@ class Deps:
     pool: Pool
     world: World
     clock: Clock
+    offload: Offload = field(default_factory=Offload)
+
+
+def bad_cursor(found: str) -> ProblemError:
+    """The refusal of a cursor that no page gave."""
+    wrong = FieldProblem(field="query.cursor", problem=f"is {found[:60]!r}", expected=CURSOR_EXPECTED)
+    return ProblemError(400, f"cursor: expected {CURSOR_EXPECTED}", errors=[wrong])
 
 
 def handlers(deps: Deps) -> list[ControllerRouterHandler]:
     """The routes under ``/v1``."""
+    pool, offload = deps.pool, deps.offload
 
     @get("/", include_in_schema=False)
     async def root() -> Response[bytes]:
         """Where to look next."""
         return Response(b"", status_code=303, headers={"location": "/requests"})
 
-    @get("/v1/requests", responses={400: described("A parameter is not what it should be.")})
+    @get(
+        "/v1/requests",
+        responses={
+            200: ResponseSpec(Page, generate_examples=False, description="A page of requests."),
+            400: described("A parameter is not what it should be."),
+            503: _BUSY,
+        },
+    )
     async def requests(
         status: Wanted | None = None,
         organ: str | None = None,
@@ -45,68 +70,147 @@ def handlers(deps: Deps) -> list[ControllerRouterHandler]:
         due_through: date | None = None,
         limit: Annotated[int, Parameter(ge=1, le=MOST)] = 100,
         cursor: str | None = None,
-    ) -> Page:
+    ) -> Response[bytes]:
         """Requests, the soonest due first; the status is as of now, in the organ's time zone.
 
-        ``unfinished`` is every status before a request's end.
+        ``unfinished`` is every status before a request's end. A page may hold fewer than ``limit`` where the cases are
+        large; there are more as long as ``next`` is there.
         """
         query = Query(status, organ, due_from, due_through, limit, cursor)
         try:
-            return await board.requests(deps.pool, query, deps.world, deps.clock.now())
-        except board.BadCursor as error:
-            wrong = FieldProblem(field="query.cursor", problem="is no cursor", expected=str(error))
-            raise ProblemError(400, f"cursor: {error}", errors=[wrong]) from None
+            page = await board.requests(pool, offload, query, deps.world, deps.clock.now())
+        except board.BadCursor:
+            raise bad_cursor(cursor or "") from None
+        return Response(msgspec.json.encode(page), media_type=JSON)
 
     # Request ids are the authorities' own and may hold slashes, so the id is a path.
-    @get("/v1/requests/{subject:path}", responses={404: described("No fact of such a request has come.")})
-    async def request(subject: str, each_day: bool = False) -> Detail | list[dict[str, Any]]:
+    @get(
+        "/v1/requests/{subject:path}",
+        responses={
+            200: ResponseSpec(Detail, generate_examples=False, description="The request."),
+            400: described("A parameter is not what it should be."),
+            404: described("No fact of such a request has come."),
+            503: _BUSY,
+        },
+    )
+    async def request(
+        subject: str,
+        each_day: bool = False,
+        limit: Annotated[int, Parameter(ge=1, le=MOST)] = MOST,
+        cursor: str | None = None,
+    ) -> Response[bytes]:
         """One request with its facts, its dates and why they are what they are (``each_day``: day by day).
 
-        With ``/history`` behind the id: its case events in order.
+        With ``/history`` behind the id: its case events in order, at most ``limit``; where there are more, the header
+        ``Link`` names the next page (``rel="next"``). What could not be applied is told under ``dead_letters``.
         """
         subject = subject.removeprefix("/")
         if subject.endswith("/history"):
-            events = await board.history(deps.pool, subject.removesuffix("/history"))
-            if events:
-                return events
-        found = await board.request(deps.pool, subject, deps.world, deps.clock.now(), each_day)
-        if found is None:
+            after = sequence_of(cursor)
+            found = await board.history(pool, offload, subject.removesuffix("/history"), after, limit)
+            if found.events or after:
+                link = {"link": f'<?limit={limit}&cursor={found.next}>; rel="next"'} if found.next else {}
+                return Response(b"[" + b",".join(found.events) + b"]", media_type=JSON, headers=link)
+        one = await board.request(pool, offload, subject, deps.world, deps.clock.now(), each_day)
+        if one is None:
             raise ProblemError(404, f"no fact about {subject!r} has come")
-        return found
+        return Response(await offload.thread(msgspec.json.encode, one), media_type=JSON)
 
-    @get("/v1/rejections")
-    async def rejections(limit: Annotated[int, Parameter(ge=1, le=MOST)] = 100) -> dict[str, list[dict[str, Any]]]:
-        """The latest facts that were rejected, and records that could not be read, each with the reason."""
-        return await board.rejections(deps.pool, limit)
+    @get(
+        "/v1/rejections",
+        responses={200: ResponseSpec(Rejections, generate_examples=False, description="The latest."), 503: _BUSY},
+    )
+    async def rejected(
+        limit: Annotated[int, Parameter(ge=1, le=MOST)] = 100,
+        source: str | None = None,
+        organ: str | None = None,
+        subject: str | None = None,
+    ) -> Response[bytes]:
+        """The latest facts that were rejected, and records that could not be applied, each with the reason.
 
-    @get("/v1/deadlines.ics", responses={200: ResponseSpec(bytes, media_type="text/calendar", description="The feed.")})
-    async def deadlines(organ: str | None = None) -> Response[bytes]:
-        """The due dates of requests that are not ended, as an iCalendar feed to subscribe to."""
-        now = deps.clock.now()
-        found: list[board.Item] = []
-        for status in ("overdue", "due-today", "open"):
-            cursor: str | None = None
-            while True:
-                page = await board.requests(deps.pool, Query(status, organ, limit=MOST, cursor=cursor), deps.world, now)
-                found += page.requests
-                cursor = page.next
-                if cursor is None:
-                    break
-        return Response(ics.feed(found, now), media_type="text/calendar; charset=utf-8")
+        ``source``: of one intake system; ``organ``: of one organ, where the record says so; ``subject``: of one request
+        (or what an organ posted under its code). ``reference``: organs and calendars in the log that name a law, a
+        calendar or a parent that does not exist, and so have no effect (a wrong parent alone: the organ counts, without
+        it).
+        """
+        about = About(source, organ, subject)
+        found = await rejections.latest(pool, offload, about, limit, deps.world.rejected(limit))
+        return Response(msgspec.json.encode(found), media_type=JSON)
+
+    @get(
+        "/v1/deadlines.ics",
+        responses={
+            200: ResponseSpec(bytes, media_type="text/calendar", description="The feed."),
+            503: _BUSY,
+        },
+    )
+    async def deadlines(organ: str | None = None) -> Stream:
+        """The due dates of requests that are not ended, the soonest first, as an iCalendar feed to subscribe to.
+
+        It is cut after 100,000 entries, and then ends with one that says so: subscribe to single organs instead.
+        """
+        lots = feed.lots(pool, offload, organ, deps.world, deps.clock.now())
+        first = await anext(lots)  # what can be refused is refused before the answer begins
+
+        async def told() -> AsyncIterator[bytes]:
+            yield first
+            async for lot in lots:
+                yield lot
+
+        return Stream(told(), media_type="text/calendar")
 
     @post(
         "/v1/preview",
         status_code=200,
-        responses={422: described("The case is not what it should be; `errors` names the field.")},
+        request_max_body_size=PREVIEW_BYTES,
+        responses={
+            413: described("The case is larger than any case can be."),
+            415: described("The content type is not application/json."),
+            422: described("The case is not what it should be; `errors` names the field."),
+            503: _BUSY,
+        },
     )
     async def preview_due(request: Request[Any, Any, Any]) -> Response[bytes]:
         """What would be due: one case given whole, as `shixian due --jsonl` takes it; nothing is stored."""
+        require_json(request.headers.get("content-type", ""))
+        body = await request.body()
         try:
-            answer = preview.answer(await request.body())
+            async with offload.turn():
+                answer = await offload.thread(preview.answer, body)
         except Refused as refused:
             e = refused.error
             wrong = FieldProblem(field=e.field, problem=e.problem, expected=e.expected)
             raise ProblemError(422, str(refused), kind="case-refused", errors=[wrong]) from None
-        return Response(answer, media_type="application/json")
+        return Response(answer, media_type=JSON)
 
-    return [root, requests, request, rejections, deadlines, preview_due]
+    return [root, requests, request, rejected, deadlines, preview_due]
+
+
+_BUSY = described("Too much is being asked at once; `Retry-After` says when to come back.")
+
+
+def sequence_of(cursor: str | None) -> int:
+    """The number of the event that a history goes on behind. Raises :class:`ProblemError`."""
+    if cursor is None:
+        return 0
+    if not (cursor.isascii() and cursor.isdigit() and len(cursor) <= 18):
+        raise bad_cursor(cursor)
+    return int(cursor)
+
+
+def require_json(content_type: str) -> None:
+    """Raises :class:`ProblemError` (415) for a body that is not said to be JSON in UTF-8."""
+    message = Message()
+    message["content-type"] = content_type
+    charset = str(message.get_param("charset", "utf-8")).lower()
+    if content_type and message.get_content_type() == JSON and charset in ("utf-8", "utf8"):
+        return
+    found = content_type[:100] or "missing"
+    wrong = FieldProblem(field="header.content-type", problem=f"is {found}", expected=f"{JSON}, in UTF-8")
+    raise ProblemError(
+        415,
+        f"the content type is {found}; expected {JSON}, in UTF-8 (curl: -H 'content-type: {JSON}')",
+        kind="content-type",
+        errors=[wrong],
+        headers={"Accept-Post": JSON},
+    )

@@ -21,13 +21,13 @@ from services.runtime.topics import ensure
 from services.runtime.web import create_app, new_registry
 from services.runtime.worker import batch_app
 from services.statute import data
-from services.tracker import api, guard, pages
+from services.tracker import api, guard, pages, splitting
 from services.tracker.metrics import CaseCollector, metrics
 from services.tracker.snapshot import Snapshots
 from services.tracker.store import SCHEMA
 from services.tracker.sweeping import Sweeping
 from services.tracker.worker import Tracker
-from services.tracker.world import World
+from services.tracker.world import CHECK, World
 
 
 @asynccontextmanager
@@ -37,9 +37,11 @@ async def build(settings: Settings, health: Health) -> AsyncIterator[Parts]:
     registry = new_registry()
     clock = SystemClock(settings.now)
     world = World()
-    reference = Reference(settings.bootstrap, settings.reference_topic, health.part("reference"), registry)
+    reference = Reference(settings.bootstrap, settings.reference_topic, health.part("reference"), registry, CHECK)
     reference.subscribe(world.learn)
     pool = database.pool(settings.require_postgres())
+    postgres = database.DatabaseProbe(settings.require_postgres(), health.part("postgres"))
+    asking = await database.asking(settings.require_postgres(), postgres.part)
     producer = LogProducer(settings.bootstrap, health.part("producer"), client_id="shixian-tracker", linger_ms=0)
     own = metrics(registry)
     letters = Relay(
@@ -63,6 +65,7 @@ async def build(settings: Settings, health: Health) -> AsyncIterator[Parts]:
 
     async def prepare() -> None:
         await database.ready(pool, SCHEMA, files("services.tracker") / "migrations", health.part("database"))
+        await splitting.finish(pool, health.part("database"))
         await ensure(
             settings.bootstrap,
             topics(settings.topic_prefix, settings.partitions, settings.replication),
@@ -71,8 +74,15 @@ async def build(settings: Settings, health: Health) -> AsyncIterator[Parts]:
         await guard.check(settings.bootstrap, settings.cases_topic, pool, history)
         health.part("producer").ok()
 
-    sweeping = Sweeping(tracker.sweep, lambda: worker.owned, health, own, settings.sweep_seconds)
-    deps = api.Deps(pool, world, clock)
+    sweeping = Sweeping(
+        tracker.sweep,
+        lambda: worker.owned,
+        health,
+        own,
+        settings.sweep_seconds,
+        unfinished=lambda: tracker.unfinished & {tp.partition for tp in worker.owned},
+    )
+    deps = api.Deps(asking, world, clock)
     app = create_app("tracker", [*api.handlers(deps), *pages.handlers(deps)], health, registry)
     try:
         yield Parts(
@@ -80,6 +90,7 @@ async def build(settings: Settings, health: Health) -> AsyncIterator[Parts]:
             settings.tracker_port,
             worker,
             {
+                "postgres": postgres.run,
                 "reference": reference.run,
                 "sweep": sweeping.run,
                 "sweep watch": sweeping.watch,
@@ -90,4 +101,5 @@ async def build(settings: Settings, health: Health) -> AsyncIterator[Parts]:
         )
     finally:
         await producer.close()
+        await database.close(asking)
         await database.close(pool)

@@ -11,14 +11,14 @@ from zoneinfo import ZoneInfo
 from services.events import facts as f
 from services.events.cases import CaseEvent
 from services.events.codec import decode_fact
-from services.events.facts import RequestFact, TallyRecorded
+from services.events.facts import RequestFact
 from services.events.refusals import FieldError, Refused
-from services.events.vocabulary import Ref
 from services.runtime.retry import reason_of
 from services.tracker.amend import Amendments
 from services.tracker.case import Case, is_amendment
 from services.tracker.decide import decide, tick
 from services.tracker.limit import Limit, Room
+from services.tracker.strands import MOST_BEFORE, Name, Shelf, apart, is_request, names
 from services.tracker.world import World
 
 MAX_FACT = 256 * 1024
@@ -32,7 +32,8 @@ class Outcome:
     cases: dict[str, Case] = field(default_factory=dict)
     looks: dict[str, date | None] = field(default_factory=dict)
     """When the clock has to look at a case again, by subject."""
-    tallies: list[TallyRecorded] = field(default_factory=list)
+    shelf: Shelf = field(default_factory=Shelf)
+    """The strands, and which of them changed."""
     events: list[CaseEvent] = field(default_factory=list)
     refused: list[tuple[int, str]] = field(default_factory=list)
     """Facts that their case can't take, by their place in the batch, each with the reason."""
@@ -60,49 +61,65 @@ def unknown_organs(facts: Iterable[RequestFact], world: World) -> set[str]:
     return named - world.organs.keys()
 
 
-def tally_refs(facts: Iterable[RequestFact], cases: Mapping[str, Case]) -> set[Ref]:
-    """What names the tallies that these facts may be, or may amend."""
-    refs: set[Ref] = set()
+def strand_names(facts: Iterable[RequestFact], cases: Mapping[str, Case]) -> set[tuple[str, Name]]:
+    """What leads to the strands that these facts may belong to, of subjects that have any."""
+    found: set[tuple[str, Name]] = set()
     amending: set[str] = set()
     for fact in facts:
-        if isinstance(fact, TallyRecorded):
-            refs.add(fact.ref)
-        elif is_amendment(fact):
-            refs.add(fact.data.amends)
-            amending.add(fact.subject)
-    for subject in amending & cases.keys():
-        # What an amendment of amendments amends in the end is what one of them names.
-        refs.update(a.data.amends for a in cases[subject].facts if is_amendment(a))
-    return refs
+        case = cases.get(fact.subject)
+        if case is not None and case.apart:
+            found.update((fact.subject, name) for name in names(fact))
+            if is_amendment(fact):
+                amending.add(fact.subject)
+    for subject in amending:
+        # In a request's case there can be amendments of amendments, down to a tally.
+        known = (fact.data.amends for fact in cases[subject].facts if is_amendment(fact))
+        found.update((subject, (amends.source, amends.id)) for amends in known)
+    return found
+
+
+def gathering(facts: Iterable[RequestFact], cases: Mapping[str, Case]) -> set[str]:
+    """Subjects of which everything that is kept apart may be needed, as one of these facts may make them requests."""
+    found = set()
+    for fact in facts:
+        case = cases.get(fact.subject)
+        if case and case.apart and not is_request(case) and not apart(fact) and not case.own:
+            found.add(fact.subject)
+    return {subject for subject in found if cases[subject].apart <= MOST_BEFORE}
 
 
 def run(
     facts: Sequence[RequestFact],
-    cases: Mapping[str, Case],
-    tallies: Mapping[Ref, TallyRecorded],
+    shelf: Shelf,
     world: World,
     now: datetime,
     limit: Limit = Limit(),  # noqa: B008 - it never changes
 ) -> Outcome:
-    """Decide the facts in their order (step 4)."""
-    outcome, known, room = Outcome(), dict(tallies), Room(limit)
+    """Decide the facts in their order (step 4), with what ``shelf`` holds of their subjects; it takes what changes."""
+    outcome, room = Outcome(shelf=shelf), Room(limit)
     amended: dict[str, Amendments] = {}
     for place, fact in enumerate(facts):
-        case = outcome.cases.get(fact.subject) or cases.get(fact.subject) or Case(subject=fact.subject)
-        if reason := room.refusal(case, fact):
+        try:
+            case, tallies = shelf.open(fact, world)
+        except Refused as error:
+            outcome.refused.append((place, str(error)))
+            continue
+        if fact.ref in tallies:
+            continue  # within a subject the first fact of a name holds it
+        alone = not is_request(shelf.case(fact.subject))
+        # The limit of a case is that of a strand, too; what is measured of one says nothing of the subject's others.
+        if reason := (Room(limit) if alone else room).refusal(case, fact):
             outcome.refused.append((place, reason))
             continue
-        if is_amendment(fact) and fact.subject not in amended:
+        if not alone and is_amendment(fact) and fact.subject not in amended:
             amended[fact.subject] = Amendments(case.facts)
-        after, events = decide(case, fact, world, now, known, amended.get(fact.subject))
+        after, events = decide(case, fact, world, now, tallies, None if alone else amended.get(fact.subject))
         if not events:
             continue
+        after = shelf.keep(fact, after, events[0].sequence or 0, world)
         outcome.events += events
         outcome.cases[fact.subject] = after
         outcome.looks[fact.subject] = after.view.wake_on
-        if isinstance(fact, TallyRecorded):
-            known[fact.ref] = fact
-            outcome.tallies.append(fact)
     return outcome
 
 

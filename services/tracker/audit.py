@@ -9,7 +9,7 @@ from zoneinfo import ZoneInfo
 import msgspec
 from aiokafka import TopicPartition
 
-from services.events.facts import ReferenceFact, TallyRecorded
+from services.events.facts import ReferenceFact
 from services.runtime import applying
 from services.runtime.bulk import BulkReader
 from services.runtime.database import Conn
@@ -38,7 +38,7 @@ async def check_facts(
         facts, spoilt = applying.decoded(records, apply.read)
         unheld = {letter.offset: letter.reason for letter in spoilt if not _held_before(letter.value, refs)}
         for offset, fact in facts:
-            known = refs.holds(fact.subject, fact.source, fact.id, tally=isinstance(fact, TallyRecorded))
+            known = refs.holds(fact.subject, fact.source, fact.id)
             if not known and fact.subject not in what.unpublished:
                 unheld[offset] = f"fact {fact.source} {fact.id} of {fact.subject}"
         for record in records:
@@ -67,7 +67,7 @@ def _held_before(value: bytes, refs: Refs) -> bool:
         named = msgspec.json.decode(value, type=_Named)
     except (msgspec.MsgspecError, UnicodeDecodeError, RecursionError):
         return False
-    return any(refs.holds(named.subject, named.source, named.id, tally=tally) for tally in (False, True))
+    return refs.holds(named.subject, named.source, named.id)
 
 
 async def check_waking(

@@ -4,27 +4,43 @@ A status is never stored: it is worked out from the dates whenever it is asked f
 wrong. The statuses part the time of a request without gap or overlap.
 """
 
-from base64 import urlsafe_b64decode, urlsafe_b64encode
+from collections.abc import Sequence
 from dataclasses import dataclass
-from datetime import date, datetime, timedelta
-from typing import Any, Literal
+from datetime import date, datetime
+from typing import Any
 
 import msgspec
 from msgspec import Struct
 
 from services.events.codec import decode_case_event
 from services.runtime.database import Pool
+from services.runtime.dead_letters import CUT_TEXT
+from services.runtime.offload import Offload
+from services.statute.account import Line
 from services.statute.status import STATUSES as STATUSES
 from services.statute.status import Status as Status
 from services.statute.status import status
 from services.statute.view import View
+from services.tracker import listing
 from services.tracker.case import Case, account
-from services.tracker.store import SCHEMA, decode_case
+from services.tracker.listing import PAGE_BYTES, BadCursor, Query, Today, Wanted
+from services.tracker.store import SCHEMA, decode_case, last_strands
+from services.tracker.strands import Strand, is_request, shown
 from services.tracker.world import World
 
-Wanted = Status | Literal["unfinished"]
+__all__ = ["STATUSES", "BadCursor", "Query", "Status", "Wanted"]
+
 UNFINISHED: tuple[Status, ...] = ("overdue", "due-today", "open", "stopped", "unconfirmed", "waiting")
-_ORDER = "coalesce(due_on, DATE '9999-12-31'), subject"
+READ_SECONDS = 10.0
+"""What a query of a caller may take."""
+LETTERS_SHOWN = 100
+"""The latest dead letters told with a request."""
+EVENTS = 1000
+"""The most events of a history in one answer."""
+LINES = 5000
+"""The most lines of an account in one answer; day by day, that is more than thirteen years."""
+STRANDS = 100
+"""How many reviews and tallies of an organ's own are told at once."""
 
 
 class Item(Struct, frozen=True, kw_only=True):
@@ -61,6 +77,34 @@ class Page(Struct, frozen=True, kw_only=True):
     next: str | None = None
 
 
+class Letter(Struct, frozen=True, kw_only=True):
+    """A record of the log that could not be applied, as far as it could be read."""
+
+    topic: str
+    partition: int
+    offset: int
+    reason: str
+    recorded_at: datetime
+    state: str
+    """``open``, ``replayed`` or ``discarded``."""
+    subject: str | None = None
+    source: str | None = None
+    id: str | None = None
+    type: str | None = None
+
+
+_LETTER = 'topic, partition, "offset", reason, recorded_at, state, subject, source, event_id AS id, type'
+
+
+LETTERS = f"SELECT {_LETTER} FROM {SCHEMA}.dead_letter WHERE subject = $1 ORDER BY recorded_at DESC LIMIT $2"
+HISTORY = (
+    "SELECT sequence, body, found FROM (SELECT sequence, body, count(*) OVER () AS found, "
+    "sum(octet_length(body)) OVER (ORDER BY sequence {order}) - octet_length(body) AS before FROM ("
+    f"SELECT sequence, body FROM {SCHEMA}.events WHERE subject = $1 AND sequence > $2 "
+    f"ORDER BY sequence {{order}} LIMIT $3) AS page) AS cut WHERE before < {PAGE_BYTES} ORDER BY sequence"
+)
+
+
 class Detail(Item, frozen=True, kw_only=True):
     """One request, whole: the facts known of it and how often it was decided."""
 
@@ -77,31 +121,22 @@ class Detail(Item, frozen=True, kw_only=True):
     reviews: list[dict[str, Any]] = []
     rejected: list[dict[str, str]] = []
     facts: list[dict[str, Any]] = []
+    dead_letters: list[Letter] = []
+    """The latest facts about it that could not be applied and were put aside (``shixian dead-letters``)."""
 
 
-@dataclass(frozen=True, slots=True)
-class Query:
-    """Which requests to list; dates are local dates of the organ."""
+class _Shown(Struct, frozen=True):
+    """What a list needs of a case's body; its facts are passed over unread."""
 
-    status: Wanted | None = None
-    organ: str | None = None
-    due_from: date | None = None
-    due_through: date | None = None
-    limit: int = 100
-    cursor: str | None = None
+    subject: str
+    view: View = View()
 
 
-class BadCursor(ValueError):
-    """A cursor that no page gave."""
+_shown = msgspec.json.Decoder(_Shown)
 
 
-def _today(view: View, world: World, now: datetime) -> date:
-    return now.astimezone(world.zone(view.organ)).date() if view.organ in world.organs else now.date()
-
-
-def _fields(case: Case, world: World, now: datetime) -> dict[str, Any]:
+def _fields(case: Case | _Shown, today: date) -> dict[str, Any]:
     view = case.view
-    today = _today(view, world, now)
     same = {f.name: getattr(view, f.name) for f in msgspec.structs.fields(Item) if hasattr(view, f.name)}
     overdue = view.overdue_from
     if overdue is None and status(view, today) == "overdue" and view.due_on is not None:
@@ -111,119 +146,105 @@ def _fields(case: Case, world: World, now: datetime) -> dict[str, Any]:
 
 def detail(case: Case, world: World, now: datetime, each_day: bool = False) -> Detail:
     """One request as the API gives it; ``each_day``: the explanation has a line for every day."""
+    today = Today(world, now).of(case.view.organ)
     return Detail(
-        **_fields(case, world, now),
+        **_fields(case, today),
         as_of=now,
         calendar=case.view.calendar,
         due_on_other=case.view.due_on_other,
         statute_other=case.view.statute_other,
         sequence=case.sequence,
         clocks=[msgspec.to_builtins(c) for c in case.view.clocks],
-        explanation=account(case, world, _today(case.view, world, now), each_day),
+        explanation=_bounded(account(case, world, today, each_day)),
         reviews=[msgspec.to_builtins(r) for r in case.view.reviews],
         rejected=[{"source": s, "id": i, "reason": why} for s, i, why in case.view.rejected],
         facts=[msgspec.to_builtins(f) for f in case.facts],
     )
 
 
-def _where(query: Query, now: datetime) -> tuple[list[str], list[Any]]:
-    """Conditions that narrow the rows; the exact status is settled after, in the organ's zone."""
-    # A row without anything to wait for holds what counts outside requests (an organ's tallies), and is none.
-    conditions, values = ["state <> 'organ'", "(state <> 'waiting' OR waiting_for <> '')"], []
-
-    def also(condition: str, value: Any) -> None:
-        values.append(value)
-        conditions.append(condition.format(f"${len(values)}"))
-
-    if query.organ is not None:
-        also("organ = {}", query.organ)
-    if query.due_from is not None:
-        also("due_on >= {}", query.due_from)
-    if query.due_through is not None:
-        also("due_on <= {}", query.due_through)
-    if query.status in ("overdue", "due-today"):
-        conditions.append("state = 'open'")
-        also("due_on <= {}", (now + timedelta(days=1)).date())
-    elif query.status == "unfinished":
-        conditions.append("state IN ('open', 'stopped', 'unconfirmed', 'waiting')")
-    elif query.status is not None:
-        also("state = {}", query.status)
-    if query.cursor is not None:
-        due, subject = _read_cursor(query.cursor)
-        values += [due, subject]
-        conditions.append(f"({_ORDER}) > (${len(values) - 1}::date, ${len(values)})")
-    return conditions, values
+def _bounded(lines: list[dict[str, Any]]) -> list[dict[str, Any]]:
+    if len(lines) <= LINES:
+        return lines
+    more = len(lines) - LINES
+    zh, en = f"另有{more}行未列出", f"{more} more lines are not listed"
+    return [*lines[:LINES], Line("flag", None, None, zh, en).plain()]
 
 
-def _read_cursor(cursor: str) -> tuple[date, str]:
-    try:
-        day, subject = msgspec.json.decode(urlsafe_b64decode(cursor), type=tuple[date, str])
-    except (ValueError, msgspec.MsgspecError):
-        raise BadCursor("expected a cursor that an earlier page gave as next") from None
-    return day, subject
+async def requests(pool: Pool, offload: Offload, query: Query, world: World, now: datetime) -> Page:
+    """A page of requests, the soonest due first. It ends before its limit where the cases are large; ``next`` is what
+    says whether there are more. Raises :class:`BadCursor`, and what :meth:`Offload.turn` does."""
+    today = Today(world, now)
+    sql, values = listing.page(query, today)
+    async with offload.turn():
+        rows = await pool.fetch(sql, *values, timeout=READ_SECONDS)
+        found = await offload.thread(_items, [row["body"] for row in rows[: query.limit]], today)
+    cut = bool(rows) and (len(rows) < rows[0]["found"] or len(rows) > query.limit)
+    last = rows[len(found) - 1] if cut else None
+    return Page(as_of=now, requests=found, next=listing.cursor_after(last["due_on"], last["subject"]) if last else None)
 
 
-def _cursor(due_on: date | None, subject: str) -> str:
-    return urlsafe_b64encode(msgspec.json.encode((due_on or date.max, subject))).decode()
+def _items(bodies: Sequence[bytes], today: Today) -> list[Item]:
+    cases = (_shown.decode(body) for body in bodies)
+    return [Item(**_fields(case, today.of(case.view.organ))) for case in cases]
 
 
-async def requests(pool: Pool, query: Query, world: World, now: datetime) -> Page:
-    """A page of requests, the soonest due first. Raises :class:`BadCursor`."""
-    found: list[Item] = []
-    cursor: str | None = query.cursor
-    while len(found) < query.limit:
-        conditions, values = _where(_at(query, cursor), now)
-        rows = await pool.fetch(
-            f"SELECT subject, due_on, body FROM {SCHEMA}.cases WHERE {' AND '.join(conditions)} "
-            f"ORDER BY {_ORDER} LIMIT {query.limit + 1}",
-            *values,
+async def request(
+    pool: Pool, offload: Offload, subject: str, world: World, now: datetime, each_day: bool = False
+) -> Detail | None:
+    """One request, or None where nothing ever came of it. Where all that came was put aside as dead letters, it waits
+    for its request."""
+    async with offload.turn():
+        body = await pool.fetchval(
+            f"SELECT body FROM {SCHEMA}.cases WHERE subject = $1 AND (state <> 'waiting' OR waiting_for <> '')",
+            subject,
+            timeout=READ_SECONDS,
         )
-        for row in rows[: query.limit]:
-            item = Item(**_fields(decode_case(row["body"]), world, now))
-            if _fits(query, item.status):
-                found.append(item)
-            cursor = _cursor(row["due_on"], row["subject"])
-            if len(found) == query.limit:
-                break
-        if len(rows) <= query.limit:
-            last = rows[-1] if rows else None
-            done = last is None or cursor == _cursor(last["due_on"], last["subject"])
-            return Page(as_of=now, requests=found, next=None if done else cursor)
-    return Page(as_of=now, requests=found, next=cursor)
+        letters = await letters_about(pool, subject)
+        if body is None and not letters:
+            return None
+        case = Case(subject=subject, view=View(waiting_for="request-received"))
+        if body is not None:
+            case = await offload.thread(decode_case, body)
+        strands = await last_strands(pool, subject, STRANDS) if case.apart and not is_request(case) else []
+        return await offload.thread(_detail, case, strands, letters, world, now, each_day)
 
 
-def _fits(query: Query, status: Status) -> bool:
-    return query.status in (None, status) or (query.status == "unfinished" and status in UNFINISHED)
+def _detail(
+    case: Case, strands: Sequence[Strand], letters: list[Letter], world: World, now: datetime, each_day: bool
+) -> Detail:
+    """Of what is kept apart under an organ's code the last :data:`STRANDS` are told."""
+    found = detail(shown(case, strands, world) if strands else case, world, now, each_day)
+    return msgspec.structs.replace(found, dead_letters=letters)
 
 
-def _at(query: Query, cursor: str | None) -> Query:
-    return Query(query.status, query.organ, query.due_from, query.due_through, query.limit, cursor)
+async def letters_about(pool: Pool, subject: str) -> list[Letter]:
+    """The latest facts about a subject that could not be applied, the latest first."""
+    rows = await pool.fetch(LETTERS, subject[:CUT_TEXT], LETTERS_SHOWN, timeout=READ_SECONDS)
+    return [Letter(**dict(row)) for row in rows]
 
 
-async def request(pool: Pool, subject: str, world: World, now: datetime, each_day: bool = False) -> Detail | None:
-    """One request, or None."""
-    row = await pool.fetchrow(
-        f"SELECT body FROM {SCHEMA}.cases WHERE subject = $1 AND (state <> 'waiting' OR waiting_for <> '')", subject
-    )
-    return detail(decode_case(row["body"]), world, now, each_day) if row else None
+@dataclass(frozen=True, slots=True)
+class History:
+    """Case events as they were written, each as JSON, and the number to go on behind if there are more."""
+
+    events: list[bytes]
+    next: int | None = None
 
 
-async def history(pool: Pool, subject: str) -> list[dict[str, Any]]:
-    """The case events of a request as they were written, in order."""
-    rows = await pool.fetch(f"SELECT body FROM {SCHEMA}.events WHERE subject = $1 ORDER BY sequence", subject)
-    return [msgspec.to_builtins(decode_case_event(row["body"])) for row in rows]
+async def history(
+    pool: Pool, offload: Offload, subject: str, after: int = 0, limit: int = EVENTS, *, latest: bool = False
+) -> History:
+    """The case events of a request in order, from the one behind number ``after`` on; ``latest``: the last ones."""
+    async with offload.turn():
+        sql = HISTORY.format(order="DESC" if latest else "")
+        rows = await pool.fetch(sql, subject, after, limit + 1, timeout=READ_SECONDS)
+    if latest:
+        return History([row["body"] for row in rows[-limit:]])
+    more = bool(rows) and (len(rows) > limit or len(rows) < rows[0]["found"])
+    kept = rows[:limit]
+    return History([row["body"] for row in kept], kept[-1]["sequence"] if more else None)
 
 
-async def rejections(pool: Pool, limit: int) -> dict[str, list[dict[str, Any]]]:
-    """The latest facts that were rejected, and the latest records that could not be read at all."""
-    rejected = await pool.fetch(
-        f"SELECT body FROM {SCHEMA}.events WHERE name = 'fact-rejected' ORDER BY number DESC LIMIT $1", limit
-    )
-    letters = await pool.fetch(
-        f'SELECT topic, partition, "offset", reason FROM {SCHEMA}.dead_letter ORDER BY recorded_at DESC LIMIT $1',
-        limit,
-    )
-    return {
-        "rejected": [msgspec.to_builtins(decode_case_event(row["body"])) for row in rejected],
-        "dead_letters": [dict(row) for row in letters],
-    }
+def plain(bodies: Sequence[bytes]) -> list[dict[str, Any]]:
+    """Case events as plain values."""
+    return [msgspec.to_builtins(decode_case_event(body)) for body in bodies]

@@ -31,7 +31,7 @@ class Case(Struct, frozen=True, kw_only=True):
 
     subject: str
     facts: tuple[RequestFact, ...] = ()
-    """In the order of their arrival, without duplicates; tallies are kept apart."""
+    """In the order of their arrival, without duplicates; without those in :mod:`~services.tracker.strands`."""
     sequence: int = 0
     """The number of the last case event."""
     as_of: date = date.min
@@ -39,6 +39,10 @@ class Case(Struct, frozen=True, kw_only=True):
     reference: int = 0
     """How many reference records were known at the last decision."""
     view: View = View()
+    apart: int = 0
+    """How many facts are kept apart, in strands."""
+    own: int = 0
+    """How many of them say by themselves that the subject is an organ."""
 
 
 _NAMES: dict[type, str] = {
@@ -99,6 +103,17 @@ def look(case: Case, world: World, today: date, amended: Amended | None = None) 
     return view, profile
 
 
+def organ_of(case: Case) -> str:
+    """The organ whose registration the case depends on; empty while no request is known.
+
+    A case whose dates can't be told yet has it in its facts alone.
+    """
+    if case.view.organ or case.view.state != "waiting" or case.view.waiting_for in ("", "request-received"):
+        return case.view.organ
+    received = lifecycle.read([lawful(f) for f in amend(case.facts).facts]).received
+    return received.data.organ if received else ""
+
+
 def _bare(draft: Draft, amended: Amended) -> View:
     """What can be said without the law."""
     return View(reviews=lifecycle.reviews(draft), rejected=amended.rejected, flags=tuple(draft.flags))
@@ -106,13 +121,13 @@ def _bare(draft: Draft, amended: Amended) -> View:
 
 def account(case: Case, world: World, today: date, each_day: bool = False) -> list[dict[str, Any]]:
     """Why the case's dates are what they are, as plain values; empty while the request or its organ is unknown."""
-    draft = lifecycle.read(lawful(f) for f in amend(case.facts).facts)
+    draft = lifecycle.read(lawful(f) for f in amend(case.facts).facts if not isinstance(f, TallyRecorded))
     organ = world.organs.get(draft.received.data.organ) if draft.received else None
     if draft.received is None or organ is None:
         return []
-    statute, calendar = draft.received.data.statute or organ.statute, world.calendar(organ.calendar)
-    changes = world.changes(organ.calendar)
+    statute = draft.received.data.statute or organ.statute
     try:
+        calendar, changes = world.calendar(organ.calendar), world.changes(organ.calendar)
         lines = explain(draft, statute, calendar, today, changes=changes, each_day=each_day)
     except StatuteError as error:
         return [Line("flag", None, None, str(error), str(error)).plain()]

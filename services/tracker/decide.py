@@ -71,7 +71,8 @@ def tick(case: Case, world: World, now: datetime) -> tuple[Case, list[CaseEvent]
     found = decisions.changes(case.view, view, profile, as_of) + _rejections(case.view, view)
     if not found and _unsaid(view) != _unsaid(case.view):
         # What it waited for has come and set no date: the log has to say so, or the case would wait for it for ever.
-        # And a calendar can change how long the first response took without moving a date.
+        # And a calendar can change how long the first response took without moving a date, as another law can be one
+        # with the same date.
         found = [Decision("fact-recorded", as_of, {"waiting_for": view.waiting_for or None})]
     if not found:
         return case, [], view.wake_on
@@ -81,7 +82,8 @@ def tick(case: Case, world: World, now: datetime) -> tuple[Case, list[CaseEvent]
 
 def _unsaid(view: View) -> tuple[object, ...]:
     """What no decision of the law tells of when it changes."""
-    return view.waiting_for, view.first_response_on, view.first_working_days
+    calendar = view.calendar.partition(" ")[0]
+    return view.waiting_for, view.first_response_on, view.first_working_days, view.statute, calendar
 
 
 def fact_organ(case: Case, fact: RequestFact) -> str:

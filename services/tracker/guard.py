@@ -16,6 +16,7 @@ from services.events.refusals import Refused
 from services.runtime.batch import PositionRefused
 from services.runtime.bulk import BulkReader
 from services.runtime.database import Pool
+from services.runtime.ends import Cause
 from services.runtime.health import Part
 from services.runtime.retry import LogUnavailable, is_transient, report_to, retry_in_place
 from services.tracker.store import RELAY_ROWS, SCHEMA
@@ -29,6 +30,8 @@ log = structlog.get_logger(__name__)
 
 class BehindItsTopic(RuntimeError):
     """The case topic holds events that the tables don't have."""
+
+    end = Cause.DATABASE_BEHIND
 
 
 async def check(bootstrap: str, topic: str, pool: Pool, part: Part) -> None:

@@ -19,7 +19,7 @@ from services.events.facts import (
 )
 from services.tracker.case import Case
 
-CASE_FACTS = 500
+CASE_FACTS = 250
 """Facts of a case, where the setting ``SHIXIAN_CASE_FACTS`` says nothing else. A real request has one or two dozen."""
 FACT_BYTES = 2048
 """Bytes that each fact of a case's limit stands for. An ordinary fact takes about 400; only a correction's free data
@@ -50,6 +50,8 @@ class Room:
         self._limit = limit
         self._sizes: dict[str, tuple[int, int]] = {}
         """Of each case measured so far: how many facts, and their bytes."""
+        self._names: dict[str, tuple[int, set[tuple[str, str]]]] = {}
+        """Of each full case: how many facts, and what names them."""
 
     def refusal(self, case: Case, fact: RequestFact) -> str:
         """Why the case can't take the fact; empty where it can, or has it already.
@@ -66,7 +68,15 @@ class Room:
             said = _full(f"facts of {size} bytes with this one", self._limit.bytes, times == 2)
         else:
             return ""
-        return "" if holds(case, fact) else said
+        return "" if self._holds(case, fact) else said
+
+    def _holds(self, case: Case, fact: RequestFact) -> bool:
+        """Whether the case has the fact already."""
+        count, names = self._names.get(case.subject, (0, set()))
+        if count != len(case.facts):
+            names = {(known.source, known.id) for known in case.facts}
+            self._names[case.subject] = (len(case.facts), names)
+        return (fact.source, fact.id) in names
 
     def _size(self, case: Case) -> int:
         done, size = self._sizes.get(case.subject, (0, 0))
@@ -76,11 +86,6 @@ class Room:
             size += sum(len(encode(fact)) for fact in case.facts[done:])
             self._sizes[case.subject] = (len(case.facts), size)
         return size
-
-
-def holds(case: Case, fact: RequestFact) -> bool:
-    """Whether the case has the fact already."""
-    return any(known.id == fact.id and known.source == fact.source for known in case.facts)
 
 
 def _full(found: str, limit: int, ended: bool) -> str:

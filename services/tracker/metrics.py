@@ -13,7 +13,7 @@ from prometheus_client.registry import Collector
 
 from services.events.cases import CaseEvent, RequestOverdue
 from services.runtime.clock import Clock
-from services.statute.errors import UnknownCalendar
+from services.statute.errors import StatuteError, UnknownCalendar
 from services.tracker.case import Case
 from services.tracker.snapshot import AWAITED, LIMITS, Dates, Snapshot
 from services.tracker.world import World
@@ -141,7 +141,10 @@ class CaseCollector(Collector):
             today = self._today(organ)
             if due_on < today or organ not in self._world.organs:
                 continue
-            left = self._world.calendar(self._world.organs[organ].calendar).count(today, due_on)
+            try:
+                left = self._world.calendar(self._world.organs[organ].calendar).count(today, due_on)
+            except StatuteError:
+                continue  # no calendar reaches there, and no working day can be told; one organ hides no other
             for days in WORKING_DAYS:
                 numbers[organ, str(days)] += count if left <= days else 0
         text = (

@@ -1,5 +1,6 @@
 """The board in a browser: what is due, and one request with its clocks and the account of every date."""
 
+from collections.abc import Sequence
 from dataclasses import replace
 from datetime import UTC, datetime, tzinfo
 from functools import cache
@@ -13,10 +14,10 @@ from litestar.types import ControllerRouterHandler
 
 from services.events.names import NAMES
 from services.events.vocabulary import Label
-from services.runtime import styles
+from services.runtime import paths, styles
 from services.runtime.problems import ProblemError
 from services.tracker import board
-from services.tracker.api import Deps
+from services.tracker.api import Deps, bad_cursor
 from services.tracker.board import STATUSES, Page, Query, Wanted
 from services.tracker.remarks import chinese
 from services.tracker.words import EVENT_WORDS, LIMIT_WORDS, STATUS_WORDS, WAITING_WORDS, WORDS
@@ -24,6 +25,9 @@ from services.tracker.world import World
 
 Lang = Literal["zh", "en"]
 PER_PAGE = 100
+EVENTS_SHOWN = 200
+"""The latest events on a request's page; the API has them all."""
+OFFERED = 500
 FILTERS: tuple[str, ...] = ("unfinished", *STATUSES)
 _WORDS_BY_CODE = {
     "status_words": STATUS_WORDS,
@@ -35,13 +39,15 @@ _WORDS_BY_CODE = {
 
 @cache
 def _environment() -> Environment:
-    return Environment(
+    made = Environment(
         loader=PackageLoader("services.tracker", "templates"),
         autoescape=True,
         undefined=StrictUndefined,
         trim_blocks=True,
         lstrip_blocks=True,
     )
+    made.filters["part"] = paths.part
+    return made
 
 
 def render(template: str, lang: Lang, **values: Any) -> str:
@@ -98,11 +104,17 @@ def _status(given: str | None) -> Wanted | None:
 
 
 def _html(text: str) -> Response[bytes]:
-    return Response(text.encode(), media_type="text/html; charset=utf-8", headers={"vary": "accept-language"})
+    return Response(text.encode(), media_type="text/html", headers={"vary": "accept-language"})
 
 
 def _asset(content: bytes, media_type: str) -> Response[bytes]:
     return Response(content, media_type=media_type, headers={"cache-control": "public, max-age=3600"})
+
+
+def _request_page(lang: Lang, bodies: Sequence[bytes], values: dict[str, Any]) -> str:
+    events = board.plain(bodies)
+    earlier = events[0]["sequence"] - 1 if events else 0
+    return render("request.html", lang, events=events, earlier=earlier, **values)
 
 
 def handlers(deps: Deps) -> list[ControllerRouterHandler]:
@@ -112,10 +124,10 @@ def handlers(deps: Deps) -> list[ControllerRouterHandler]:
         """The requests of a filter. Nobody asked for one: what is unfinished, or all where nothing is."""
         now = deps.clock.now()
         query = Query("unfinished" if status is None else _status(status), organ, limit=PER_PAGE, cursor=cursor)
-        found = await board.requests(deps.pool, query, deps.world, now)
+        found = await board.requests(deps.pool, deps.offload, query, deps.world, now)
         if status is None and not found.requests:
             query = replace(query, status=None)
-            found = await board.requests(deps.pool, query, deps.world, now)
+            found = await board.requests(deps.pool, deps.offload, query, deps.world, now)
         wanted: Wanted | None = query.status
         return found, wanted
 
@@ -131,17 +143,22 @@ def handlers(deps: Deps) -> list[ControllerRouterHandler]:
         said = language(request, lang)
         try:
             found, shown = await listed(status, organ or None, cursor or None)
-        except board.BadCursor as error:
-            raise ProblemError(400, f"cursor: {error}") from None
-        organs = {code: data.name for code, data in sorted(deps.world.organs.items())}
+        except board.BadCursor:
+            raise bad_cursor(cursor or "") from None
+        known = deps.world.organs
+        named = {item.organ: known[item.organ].name for item in found.requests if item.organ in known}
+        # A list to choose from serves up to some hundred organs; among thousands one types the code, or part of it.
+        offered = {code: known[code].name for code in sorted(known)} if len(known) <= OFFERED else {}
         return _html(
-            render(
+            await deps.offload.thread(
+                render,
                 "board.html",
                 said,
                 page=found,
                 status=shown or "",
                 organ=organ or "",
-                organs=organs,
+                names_of=named,
+                organs=offered,
                 filters=FILTERS,
                 as_of=local(found.as_of, _zone(deps.world, organ or "")),
             )
@@ -157,22 +174,14 @@ def handlers(deps: Deps) -> list[ControllerRouterHandler]:
         """One request, with why each of its dates is what it is."""
         said = language(request, lang)
         subject = subject.removeprefix("/")
-        found = await board.request(deps.pool, subject, deps.world, deps.clock.now(), each_day)
+        found = await board.request(deps.pool, deps.offload, subject, deps.world, deps.clock.now(), each_day)
         if found is None:
             raise ProblemError(404, f"no fact about {subject!r} has come")
         known = deps.world.organs.get(found.organ)
-        events = await board.history(deps.pool, subject)
-        return _html(
-            render(
-                "request.html",
-                said,
-                r=found,
-                organ=known.name if known else None,
-                events=events,
-                each_day=each_day,
-                as_of=local(found.as_of, _zone(deps.world, found.organ)),
-            )
-        )
+        latest = await board.history(deps.pool, deps.offload, subject, limit=EVENTS_SHOWN, latest=True)
+        as_of = local(found.as_of, _zone(deps.world, found.organ))
+        values = {"r": found, "organ": known.name if known else None, "each_day": each_day, "as_of": as_of}
+        return _html(await deps.offload.thread(_request_page, said, latest.events, values))
 
     @get("/static/tracker.css", include_in_schema=False, sync_to_thread=False)
     def stylesheet() -> Response[bytes]:

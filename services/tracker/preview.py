@@ -29,7 +29,10 @@ from services.statute.due import Due, due
 from services.statute.errors import BadData, NoRequest, NoVersion, OutOfRange, UnknownStatute
 from services.statute.profile import statute_ids, versions
 from services.statute.view import Fact
+from services.tracker.limit import CASE_FACTS
 
+FACTS = CASE_FACTS
+"""Facts of a case: as many as a case of the tracker may have. No request under any statute comes near."""
 REMEMBERED = 8192
 """Answers kept; one takes about four kilobytes."""
 SHORT = 1024
@@ -119,6 +122,8 @@ def facts_of(question: Question) -> list[Fact]:
     """The facts of a case as the law reads them. Raises :class:`Refused`, which names the field."""
     if not question.facts:
         raise Refused(FieldError("$.facts", "no facts", "a request-received at least"))
+    if len(question.facts) > FACTS:
+        raise Refused(FieldError("$.facts", f"are {len(question.facts)}", f"at most {FACTS}"))
     _within("$.as_of", question.as_of)
     _within("$.known_on", question.known_on)
     return [_fact(place, given) for place, given in enumerate(question.facts)]

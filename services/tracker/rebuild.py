@@ -13,34 +13,48 @@ import asyncio
 from collections.abc import Callable
 from dataclasses import dataclass, field
 from datetime import UTC, datetime
+from functools import partial
 from importlib.resources import files
 from typing import Any
 
 import msgspec
 from aiokafka import TopicPartition
 
-from services.events.codec import decode_fact, encode
+from services.events.codec import decode_case_event, decode_fact
 from services.events.facts import CalendarPublished, OrganRegistered, ReferenceFact
 from services.events.refusals import Refused
 from services.runtime import side
 from services.runtime.bulk import BulkReader
 from services.runtime.database import Conn
-from services.runtime.differences import Differences, Table, compare
+from services.runtime.differences import Differences, Explain, Table, compare
 from services.runtime.settings import Settings
 from services.tracker.refold import Refold, Refs, changes
-from services.tracker.store import CASE_COLUMNS, EVENT_COLUMNS, SCHEMA, case_row, decode_case
+from services.tracker.splitting import split
+from services.tracker.store import (
+    CASE_COLUMNS,
+    EVENT_COLUMNS,
+    NAME_COLUMNS,
+    SCHEMA,
+    STRAND_COLUMNS,
+    case_row,
+    decode_case,
+    decode_strand,
+    strand_rows,
+)
 from services.tracker.world import World
 
 MIGRATIONS = files("services.tracker") / "migrations"
 SIDE = side.side_of(SCHEMA)
-REBUILT = ("cases", "tallies", "events", "published")
+REBUILT = ("cases", "strands", "strand_names", "unsplit", "events", "published")
 RELAY_SECONDS = 15.0
 """How long the relay may publish nothing before it counts as stopped."""
 
+_NAME = ("subject", "source", "id")
 _NOT_THE_LOGS = ("partition", "wake_at", "updated_at")
 TABLES = (
     Table("cases", ("subject",), {c: c for c in CASE_COLUMNS if c not in _NOT_THE_LOGS}, texts=frozenset({"subject"})),
-    Table("tallies", ("source", "id"), {"body": "body"}, texts=frozenset({"source", "id"})),
+    Table("strands", ("subject", "number"), {"body": "body"}, texts=frozenset({"subject"})),
+    Table("strand_names", _NAME, {"number": "number"}, texts=frozenset(_NAME)),
     Table("events", ("subject", "sequence"), {"name": "name", "body": "body"}, texts=frozenset({"subject"})),
 )
 
@@ -72,6 +86,9 @@ class Plan:
 async def plan(reader: BulkReader, live: Conn, look: Conn, settings: Settings) -> Plan:
     """Fix what to compare. ``live`` is not in a transaction yet, and holds the snapshot afterwards; ``look`` is a
     connection of its own."""
+    if await look.fetchval("SELECT to_regclass($1) IS NOT NULL", f"{SCHEMA}.unsplit"):
+        while await split(look):
+            pass  # rows of an earlier release, which no start has brought into today's form yet
     partitions = await reader.partitions(settings.cases_topic)
     ends = await reader.ends(partitions)
     await live.execute("BEGIN ISOLATION LEVEL REPEATABLE READ READ ONLY")
@@ -160,8 +177,8 @@ async def fold(
         refold = Refold(tp.partition)
         async with conn.transaction():
             if tp in done:
-                await conn.execute(f"DELETE FROM {SIDE}.events WHERE partition = $1", tp.partition)
-                await conn.execute(f"DELETE FROM {SIDE}.cases WHERE partition = $1", tp.partition)
+                for name in ("events", "cases", "strands", "strand_names"):
+                    await conn.execute(f"DELETE FROM {SIDE}.{name} WHERE partition = $1", tp.partition)
             async for records in reader.read(tp, 0, end):
                 await _append(conn, refold.take(records, problems))
                 advance(len(records))
@@ -177,10 +194,13 @@ async def fold(
                 columns=tuple(CASE_COLUMNS),
                 records=[case_row(change, now) for change in changes(cases, tp.partition, world)],
             )
-            await conn.executemany(
-                f"INSERT INTO {SIDE}.tallies (source, id, body) VALUES ($1, $2, $3) ON CONFLICT DO NOTHING",
-                [(t.source, t.id, encode(t)) for t in refold.tallies],
-            )
+            for name, columns, rows in zip(
+                ("strands", "strand_names"),
+                (STRAND_COLUMNS, NAME_COLUMNS),
+                strand_rows(refold.shelf, tp.partition),
+                strict=True,
+            ):
+                await conn.copy_records_to_table(name, schema_name=SIDE, columns=columns, records=rows)
             await _check_repeated(conn, refold, problems)
             await side.mark_done(conn, SCHEMA, tp)
         events += refold.events
@@ -235,18 +255,27 @@ async def compare_tables(live: Conn, conn: Conn, what: Plan, differences: Differ
                 (live, SCHEMA),
                 (conn, SIDE),
                 differences,
-                leave_out=not_in_the_log_yet if table.name != "tallies" or not what.unpublished else lambda key: True,
-                explain=_explain,
+                leave_out=not_in_the_log_yet,
+                explain=explained(table.name),
                 advance=advance,
             )
 
 
-def _explain(name: str, found: Any, expected: Any) -> str | None:
+_BODIES: dict[str, Callable[[bytes], Any]] = {"cases": decode_case, "strands": decode_strand}
+"""How the bodies of a table are read, where not as case events; two that read the same are the same in effect."""
+
+
+def explained(table: str) -> Explain:
+    """How to tell in words in what two values of a column of ``table`` differ."""
+    return partial(_explain, _BODIES.get(table, decode_case_event))
+
+
+def _explain(read: Callable[[bytes], Any], name: str, found: Any, expected: Any) -> str | None:
     if name != "body":
         return f"{name} is {found!r}, expected {expected!r}"
     try:
-        is_, should = (msgspec.to_builtins(decode_case(body)) for body in (found, expected))
-    except msgspec.MsgspecError:
+        is_, should = (msgspec.to_builtins(read(body)) for body in (found, expected))
+    except (msgspec.MsgspecError, Refused):
         is_, should = _json(found), _json(expected)
     if not isinstance(is_, dict) or not isinstance(should, dict):
         return f"body is {found[:200]!r}, expected {expected[:200]!r}"
@@ -283,5 +312,6 @@ async def put_in_place(conn: Conn, settings: Settings, *, equal: bool) -> None:
         await side.carry_over(conn, SCHEMA, REBUILT)
         if not equal:
             await conn.execute(f"DELETE FROM {SIDE}.progress")
-            await conn.execute(f"DELETE FROM {SIDE}.reference_applied")
+            for table in ("reference_applied", "organ_applied", "postponed"):
+                await conn.execute(f"DELETE FROM {SIDE}.{table}")
     await side.swap(conn, SCHEMA)

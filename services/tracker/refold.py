@@ -4,7 +4,6 @@ Each decision's first event carries its fact, and every event the day and the nu
 decided with. So the facts of a case follow from its events, and its view from the last decision.
 """
 
-from collections import Counter
 from collections.abc import Callable, Iterable, Sequence
 from dataclasses import dataclass, field
 from datetime import UTC, datetime, timedelta
@@ -19,8 +18,9 @@ from services.events.facts import ReferenceFact, TallyRecorded
 from services.events.refusals import Refused
 from services.runtime.differences import Differences
 from services.tracker import apply
-from services.tracker.case import Case, evolve, look
+from services.tracker.case import Case, look
 from services.tracker.store import Change, Row, event_name
+from services.tracker.strands import Shelf
 from services.tracker.world import World
 
 _LONG_AGO = datetime(1970, 1, 1, tzinfo=UTC)
@@ -34,8 +34,8 @@ class Refold:
     """One partition of the case topic, folded."""
 
     partition: int
-    cases: dict[str, Case] = field(default_factory=dict)
-    tallies: list[TallyRecorded] = field(default_factory=list)
+    shelf: Shelf = field(default_factory=Shelf)
+    """The cases, their views not yet derived, and the strands."""
     events: int = 0
     foreign: int = 0
     """Records that are no case events; the readers of the topic keep them as dead letters."""
@@ -61,7 +61,7 @@ class Refold:
         return rows
 
     def _fold(self, record: Any, event: CaseEvent, problems: Differences) -> Sequence[Row]:
-        case = self.cases.get(event.subject) or Case(subject=event.subject)
+        case = self.shelf.case(event.subject)
         number = event.sequence or 0
         if number <= case.sequence:
             self.repeated.append((event.subject, number, md5(record.value).hexdigest(), record.offset))
@@ -70,18 +70,16 @@ class Refold:
             where = f"{record.topic} {record.partition} {record.offset}"
             missing = f"{case.sequence + 1} to {number - 1}"
             problems.add("sequence", f"{event.subject} in {where}", f"is {number}; {missing} never came before it")
-        self.cases[event.subject] = evolve(case, event)
-        if isinstance(event.data.fact, TallyRecorded):
-            self.tallies.append(event.data.fact)
-        else:
+        self.shelf.replay(event)
+        if not isinstance(event.data.fact, TallyRecorded):
             self.decided[event.subject] = event.data.reference or 0
         return ((record.partition, event.subject, number, event_name(event), record.value),)
 
     def settle(self, reference: Sequence[tuple[int, ReferenceFact]]) -> list[Case]:
         """The cases with their views, each as of its last decision and with the organs and calendars known then."""
         world, at, settled = World(), 0, []
-        for subject in sorted(self.cases, key=lambda s: self.decided.get(s, -1)):
-            case = self.cases[subject]
+        for subject in sorted(self.shelf.cases, key=lambda s: self.decided.get(s, -1)):
+            case = self.shelf.cases[subject]
             if subject in self.decided:
                 while at < len(reference) and reference[at][0] < self.decided[subject]:
                     world.learn(reference[at][1], reference[at][0])
@@ -99,12 +97,17 @@ def changes(cases: Iterable[Case], partition: int, world: World) -> list[Change]
 
 
 class Refs:
-    """The facts that a partition's cases hold, by what names them; for the question whether a record is in a case."""
+    """The facts that a partition's subjects have, by what names them; for the question whether a record is among them.
+
+    Within a subject a name is one fact's, whatever its kind: the first that came has it.
+    """
 
     def __init__(self, refold: Refold) -> None:
-        self._known = {(case.subject, fact.source, fact.id) for case in refold.cases.values() for fact in case.facts}
-        self._tallies = {(t.source, t.id) for t in refold.tallies}
-        self.uses: Counter[str] = Counter()
+        shelf = refold.shelf
+        self._known = {(case.subject, fact.source, fact.id) for case in shelf.cases.values() for fact in case.facts}
+        for subject, strands in shelf.strands.items():
+            facts = (kept.fact for strand in strands.values() for kept in strand.kept)
+            self._known.update((subject, fact.source, fact.id) for fact in facts)
 
-    def holds(self, subject: str, source: str, id: str, *, tally: bool) -> bool:
-        return (source, id) in self._tallies if tally else (subject, source, id) in self._known
+    def holds(self, subject: str, source: str, id: str) -> bool:
+        return (subject, source, id) in self._known

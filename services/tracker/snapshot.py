@@ -10,6 +10,7 @@ from collections import Counter
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 from datetime import date
+from typing import Any
 
 from services.runtime.database import Pool
 from services.runtime.health import Part
@@ -21,14 +22,27 @@ from services.tracker.store import SCHEMA, decode_case
 SNAPSHOT_SECONDS = 5.0
 PACE = 10
 """The pause after a reading is at least so many times as long as the reading took."""
-BODIES = 500
-"""How many bodies are read at once; between two lots the other tasks have their turn."""
+BODIES = 200
+"""How many bodies are read at once, and decoded in a thread."""
+ROWS = 5000
+"""How many open cases are told of at once; between two lots the other tasks have their turn."""
 LIMITS = ("clarification-notice", "clarification-reply", "consultation", "fee-payment", "volume-deferral")
 """The limits told besides the answer's. Those for remedies run after the end, and for the applicant."""
 AWAITED = ("receipt-confirmed", "organ-registered", "request-received", "fact", "other")
 """What a case can wait for: the confirmation of its receipt, its organ, its request, a fact that another one amends, or
 what its statute and calendar lack."""
 _RECEIPT = frozenset({"request-received", "receipt-confirmed"})
+
+OPEN = f"SELECT subject, sequence FROM {SCHEMA}.cases WHERE state IN ('open', 'stopped')"
+WAITING = (
+    f"SELECT state, waiting_for, count(*) FROM {SCHEMA}.cases "
+    "WHERE state = 'unconfirmed' OR state = 'waiting' AND waiting_for <> '' GROUP BY 1, 2"
+)
+UNPUBLISHED = (
+    f"SELECT coalesce(sum(n), 0)::bigint FROM {SCHEMA}.progress g LEFT JOIN {SCHEMA}.published p "
+    f"USING (partition) CROSS JOIN LATERAL (SELECT count(*) AS n FROM {SCHEMA}.events e "
+    "WHERE e.partition = g.partition AND e.number > coalesce(p.through, 0)) AS unpublished"
+)
 
 Dates = Mapping[tuple[str, str, date], int]
 """How many, by organ, limit and last day."""
@@ -127,17 +141,10 @@ class Snapshots:
         """A snapshot of now."""
         await self._refresh()
         async with self._pool.acquire() as conn:
-            waiting = await conn.fetch(
-                f"SELECT state, waiting_for, count(*) FROM {SCHEMA}.cases "
-                "WHERE state = 'unconfirmed' OR state = 'waiting' AND waiting_for <> '' GROUP BY 1, 2"
-            )
-            unpublished = await conn.fetchval(
-                f"SELECT coalesce(sum(n), 0)::bigint FROM {SCHEMA}.progress g LEFT JOIN {SCHEMA}.published p "
-                f"USING (partition) CROSS JOIN LATERAL (SELECT count(*) AS n FROM {SCHEMA}.events e "
-                "WHERE e.partition = g.partition AND e.number > coalesce(p.through, 0)) AS unpublished"
-            )
+            waiting = await conn.fetch(WAITING)
+            unpublished = await conn.fetchval(UNPUBLISHED)
             letters = await dead_letters(conn, SCHEMA)
-        running, due, untouched = counted(self._known.values())
+        running, due, untouched = await asyncio.to_thread(counted, list(self._known.values()))
         numbers: Counter[str] = Counter()
         for state, waiting_for, count in waiting:
             numbers[awaited(state, waiting_for)] += count
@@ -145,17 +152,30 @@ class Snapshots:
 
     async def _refresh(self) -> None:
         """Bring what is remembered of the open cases up to date."""
-        async with self._pool.acquire() as conn:
-            rows = await conn.fetch(f"SELECT subject, sequence FROM {SCHEMA}.cases WHERE state IN ('open', 'stopped')")
-        open_ = {row["subject"]: row["sequence"] for row in rows}
-        self._known = {subject: known for subject, known in self._known.items() if subject in open_}
-        moved = [s for s, sequence in open_.items() if s not in self._known or self._known[s].sequence != sequence]
+        open_: dict[str, int] = {}
+        async with (
+            self._pool.acquire() as conn,
+            conn.transaction(isolation="repeatable_read", readonly=True),
+        ):
+            cursor = await conn.cursor(OPEN)
+            while rows := await cursor.fetch(ROWS):
+                open_.update(rows)
+                await asyncio.sleep(0)
+        self._known, moved = await asyncio.to_thread(_compared, self._known, open_)
         for first in range(0, len(moved), BODIES):
             async with self._pool.acquire() as conn:
                 bodies = await conn.fetch(
                     f"SELECT subject, body FROM {SCHEMA}.cases WHERE subject = ANY($1::text[])",
                     moved[first : first + BODIES],
                 )
-            for row in bodies:
-                self._known[row["subject"]] = limits(decode_case(row["body"]))
-            await asyncio.sleep(0)
+            self._known.update(await asyncio.to_thread(_read, bodies))
+
+
+def _compared(known: Mapping[str, Limits], open_: Mapping[str, int]) -> tuple[dict[str, Limits], list[str]]:
+    """What is known of cases still open, and which of these have moved on since."""
+    kept = {subject: limits for subject, limits in known.items() if subject in open_}
+    return kept, [s for s, sequence in open_.items() if s not in kept or kept[s].sequence != sequence]
+
+
+def _read(bodies: Iterable[Any]) -> dict[str, Limits]:
+    return {row["subject"]: limits(decode_case(row["body"])) for row in bodies}

@@ -1,4 +1,4 @@
-"""The tracker's rows: cases, tallies and events in the schema ``tracker``, read and written in bulk."""
+"""The tracker's rows: cases, strands and events in the schema ``tracker``, read and written in bulk."""
 
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
@@ -10,11 +10,10 @@ import msgspec
 from services.events.cases import CaseEvent
 from services.events.codec import CASE_TYPES, encode, exact
 from services.events.envelope import PREFIX, VERSION
-from services.events.facts import TallyRecorded
-from services.events.vocabulary import Ref
 from services.runtime.applying import Unfit
-from services.runtime.database import Conn
-from services.tracker.case import Case
+from services.runtime.database import Conn, Pool
+from services.tracker.case import Case, organ_of
+from services.tracker.strands import Name, Shelf, Strand, names
 
 SCHEMA = "tracker"
 RELAY_ROWS = 2000
@@ -25,7 +24,7 @@ all events of its partition would wait behind it; so it is not written, and the 
 _NAMES: dict[type, str] = {s: tag.removeprefix(PREFIX).removesuffix(VERSION) for tag, s in CASE_TYPES.items()}
 _encoder = msgspec.json.Encoder(decimal_format="number")
 _cases = msgspec.json.Decoder(Case, float_hook=exact)
-_tallies = msgspec.json.Decoder(TallyRecorded)
+_strands = msgspec.json.Decoder(Strand, float_hook=exact)
 
 
 @dataclass(frozen=True, slots=True)
@@ -47,6 +46,16 @@ def decode_case(body: bytes) -> Case:
     return _cases.decode(body)
 
 
+def encode_strand(strand: Strand) -> bytes:
+    """A strand as it is stored."""
+    return _encoder.encode(strand)
+
+
+def decode_strand(body: bytes) -> Strand:
+    """A strand from its stored body."""
+    return _strands.decode(body)
+
+
 async def load_cases(conn: Conn, subjects: Iterable[str]) -> dict[str, Case]:
     """The cases among ``subjects`` that exist, locked until the transaction ends."""
     rows = await conn.fetch(
@@ -56,18 +65,32 @@ async def load_cases(conn: Conn, subjects: Iterable[str]) -> dict[str, Case]:
     return {row["subject"]: decode_case(row["body"]) for row in rows}
 
 
-async def load_tallies(conn: Conn, refs: Iterable[Ref]) -> dict[Ref, TallyRecorded]:
-    """The tallies among ``refs`` that exist, as they first came."""
-    wanted = list(refs)
-    if not wanted:
-        return {}
-    rows = await conn.fetch(
-        f"SELECT t.source, t.id, t.body FROM {SCHEMA}.tallies t "
-        "JOIN unnest($1::text[], $2::text[]) AS w(source, id) USING (source, id)",
-        [r.source for r in wanted],
-        [r.id for r in wanted],
+async def load_strands(conn: Conn, wanted: Iterable[tuple[str, Name]], whole: Iterable[str] = ()) -> list[Strand]:
+    """The strands that names (each with its subject) lead to, and all of the subjects ``whole``; each once."""
+    rows: list[Any] = []
+    if asked := list(wanted):
+        rows += await conn.fetch(
+            f"SELECT subject, number, body FROM {SCHEMA}.strands WHERE (subject, number) IN ("
+            f"SELECT n.subject, n.number FROM {SCHEMA}.strand_names n "
+            "JOIN unnest($1::text[], $2::text[], $3::text[]) AS w(subject, source, id) USING (subject, source, id))",
+            [subject for subject, _ in asked],
+            [name[0] for _, name in asked],
+            [name[1] for _, name in asked],
+        )
+    if subjects := list(whole):
+        rows += await conn.fetch(
+            f"SELECT subject, number, body FROM {SCHEMA}.strands WHERE subject = ANY($1::text[])", subjects
+        )
+    bodies = {(row["subject"], row["number"]): row["body"] for row in rows}
+    return [decode_strand(body) for body in bodies.values()]
+
+
+async def last_strands(pool: Pool, subject: str, limit: int) -> list[Strand]:
+    """The last ``limit`` strands that an organ began."""
+    rows = await pool.fetch(
+        f"SELECT body FROM {SCHEMA}.strands WHERE subject = $1 ORDER BY number DESC LIMIT $2", subject, limit
     )
-    return {Ref(row["source"], row["id"]): _tallies.decode(row["body"]) for row in rows}
+    return [decode_strand(row["body"]) for row in rows]
 
 
 async def due_cases(conn: Conn, partition: int, now: datetime, limit: int) -> list[Case]:
@@ -111,7 +134,7 @@ def case_row(change: Change, now: datetime) -> Row:
         encode_case(case),
         case.sequence,
         view.state,
-        view.organ,
+        organ_of(case),
         view.received_on,
         view.due_on,
         view.closed_on,
@@ -157,15 +180,63 @@ async def postpone(conn: Conn, subjects: Sequence[str], until: datetime) -> None
         )
 
 
-async def save_tallies(conn: Conn, tallies: Sequence[TallyRecorded]) -> None:
-    """Write tallies seen for the first time."""
-    if tallies:
+STRAND_COLUMNS = ("subject", "partition", "number", "body")
+NAME_COLUMNS = ("subject", "partition", "source", "id", "number")
+
+
+def strand_rows(shelf: Shelf, partition: int) -> tuple[list[Row], list[Row]]:
+    """What a shelf holds, as rows of :data:`STRAND_COLUMNS` and :data:`NAME_COLUMNS`."""
+    strands = [s for of_subject in shelf.strands.values() for s in of_subject.values()]
+    named = {(s.subject, name): s.number for s in strands for kept in s.kept for name in names(kept.fact)}
+    return (
+        [(s.subject, partition, s.number, encode_strand(s)) for s in strands],
+        [(subject, partition, *name, number) for (subject, name), number in named.items()],
+    )
+
+
+async def save_strands(conn: Conn, partition: int, shelf: Shelf) -> None:
+    """Write what changed of a shelf's strands."""
+    gone = [key for key, strand in shelf.changed.items() if strand is None]
+    kept = [strand for strand in shelf.changed.values() if strand is not None]
+    lost = [key for key, number in shelf.named.items() if number is None]
+    named = [(key, number) for key, number in shelf.named.items() if number is not None]
+    if gone:
         await conn.execute(
-            f"INSERT INTO {SCHEMA}.tallies (source, id, body) "
-            "SELECT * FROM unnest($1::text[], $2::text[], $3::bytea[])",
-            [t.source for t in tallies],
-            [t.id for t in tallies],
-            [encode(t) for t in tallies],
+            f"DELETE FROM {SCHEMA}.strands s USING unnest($1::text[], $2::bigint[]) AS w(subject, number) "
+            "WHERE (s.subject, s.number) = (w.subject, w.number)",
+            [subject for subject, _ in gone],
+            [number for _, number in gone],
+        )
+    if kept:
+        await conn.execute(
+            f"INSERT INTO {SCHEMA}.strands (subject, partition, number, body) "
+            "SELECT w.subject, $1, w.number, w.body "
+            "FROM unnest($2::text[], $3::bigint[], $4::bytea[]) AS w(subject, number, body) "
+            "ON CONFLICT (subject, number) DO UPDATE SET body = excluded.body",
+            partition,
+            [strand.subject for strand in kept],
+            [strand.number for strand in kept],
+            [encode_strand(strand) for strand in kept],
+        )
+    if lost:
+        await conn.execute(
+            f"DELETE FROM {SCHEMA}.strand_names n USING unnest($1::text[], $2::text[], $3::text[]) "
+            "AS w(subject, source, id) WHERE (n.subject, n.source, n.id) = (w.subject, w.source, w.id)",
+            [subject for subject, _ in lost],
+            [name[0] for _, name in lost],
+            [name[1] for _, name in lost],
+        )
+    if named:
+        await conn.execute(
+            f"INSERT INTO {SCHEMA}.strand_names (subject, partition, source, id, number) "
+            "SELECT w.subject, $1, w.source, w.id, w.number "
+            "FROM unnest($2::text[], $3::text[], $4::text[], $5::bigint[]) AS w(subject, source, id, number) "
+            "ON CONFLICT (subject, source, id) DO UPDATE SET number = excluded.number",
+            partition,
+            [subject for (subject, _), _ in named],
+            [name[0] for (_, name), _ in named],
+            [name[1] for (_, name), _ in named],
+            [number for _, number in named],
         )
 
 
@@ -221,32 +292,4 @@ async def mark_published(conn: Conn, partition: int, through: int) -> None:
         "ON CONFLICT (partition) DO UPDATE SET through = greatest(p.through, excluded.through)",
         partition,
         through,
-    )
-
-
-async def reference_applied(conn: Conn, partition: int) -> int:
-    """How many reference records the cases of a partition have been looked at with."""
-    found: int | None = await conn.fetchval(
-        f"SELECT known FROM {SCHEMA}.reference_applied WHERE partition = $1", partition
-    )
-    return found or 0
-
-
-async def apply_reference(
-    conn: Conn, partition: int, now: datetime, organs: Sequence[str], calendars: Sequence[str], known: int
-) -> None:
-    """Let the clock look at the cases of a partition that new organs or calendars touch; remember ``known``."""
-    await conn.execute(
-        f"UPDATE {SCHEMA}.cases SET wake_at = $2 WHERE partition = $1 AND (waiting_for = ANY($3::text[]) "
-        "OR calendar = ANY($4::text[]) AND state IN ('open', 'stopped', 'unconfirmed'))",
-        partition,
-        now,
-        [f"organ-registered {organ}" for organ in organs],
-        list(calendars),
-    )
-    await conn.execute(
-        f"INSERT INTO {SCHEMA}.reference_applied VALUES ($1, $2) "
-        "ON CONFLICT (partition) DO UPDATE SET known = excluded.known",
-        partition,
-        known,
     )

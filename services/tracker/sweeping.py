@@ -36,14 +36,16 @@ class Sweeping:
         metrics: Metrics,
         interval: float,
         *,
+        unfinished: Callable[[], object] = lambda: False,
         late_seconds: float | None = None,
         stall_seconds: float = STALL_SECONDS,
     ) -> None:
         """``sweep`` looks at up to ``SWEEP_CASES`` cases of a partition and says at how many; ``interval`` in seconds
-        between rounds; ``late_seconds`` and ``stall_seconds``: after how long it is late, and ends the process."""
+        between rounds, left out while there is something ``unfinished``; ``late_seconds`` and ``stall_seconds``:
+        after how long it is late, and ends the process."""
         self.late_seconds = max(LATE_SECONDS, LATE_ROUNDS * interval) if late_seconds is None else late_seconds
         self.stall_seconds = self.late_seconds + stall_seconds
-        self._sweep, self._owned, self._interval = sweep, owned, interval
+        self._sweep, self._owned, self._interval, self._unfinished = sweep, owned, interval, unfinished
         self._health, self._metrics = health, metrics
         self._part = health.part("sweep")
         self._worked_at = time.monotonic()
@@ -60,7 +62,7 @@ class Sweeping:
                     self._worked()
             self._worked()
             self._metrics.sweep_timestamp.set_to_current_time()
-            await asyncio.sleep(self._interval)
+            await asyncio.sleep(0 if self._unfinished() else self._interval)
 
     def _worked(self) -> None:
         self._worked_at = time.monotonic()

@@ -45,6 +45,15 @@ WORDS: dict[str, Label] = {
     "due_on_other": Label("按另一版本的期限", "Due on by the other version"),
     "done_on": Label("完成日", "Done on"),
     "json": Label("JSON", "JSON"),
+    "earlier": Label("更早的事件", "Earlier events"),
+    "dead_letters": Label("无法处理的事实", "Facts that could not be applied"),
+    "record": Label("记录", "Record"),
+    "reason": Label("原因", "Reason"),
+    "recorded": Label("记录日", "Put aside on"),
+    "source": Label("来源", "Source"),
+    "letter_open": Label("（未处置）", "(not settled)"),
+    "letter_replayed": Label("（已重新投递）", "(replayed)"),
+    "letter_discarded": Label("（已搁置）", "(discarded)"),
 }
 STATUS_WORDS: dict[str, Label] = {
     "unfinished": Label("未办结", "unfinished"),

@@ -4,9 +4,9 @@ A batch goes through seven steps, and a crash between any two of them repeats wo
 
 1. decode; what can't be decoded becomes a dead letter, with its bytes, its offset and the reason;
 2. begin; lock the partition's progress row (which fences a zombie), skip what is applied, refuse a hole;
-3. load the cases that the batch names;
+3. load the cases that the batch names, and the strands;
 4. decide, in memory, in order;
-5. write cases, events (history and outbox in one), dead letters and progress; commit;
+5. write cases, strands, events (history and outbox in one), dead letters and progress; commit;
 6. publish the events in order, idempotently; remember how far;
 7. acknowledge the batch (by returning).
 """
@@ -25,25 +25,33 @@ from aiokafka.errors import MessageSizeTooLargeError
 
 from services.events.facts import RequestFact
 from services.runtime import applying, dead_letters, progress, tracing
-from services.runtime.applying import blame
+from services.runtime.applying import reckoned
+from services.runtime.attempts import Attempts
 from services.runtime.clock import Clock
 from services.runtime.database import Conn, Pool
 from services.runtime.dead_letters import DeadLetter
 from services.runtime.producer import LogProducer
-from services.runtime.retry import LogUnavailable, reason_of
+from services.runtime.retry import LogUnavailable
 from services.runtime.settings import Settings
 from services.runtime.transport import Batch
-from services.tracker import apply, store
+from services.tracker import apply, looking_over, splitting, store
 from services.tracker.apply import Outcome
+from services.tracker.case import Case
 from services.tracker.limit import Limit
 from services.tracker.metrics import Metrics
 from services.tracker.store import SCHEMA, Appended, Change
+from services.tracker.strands import Shelf
 from services.tracker.world import World
 
 SWEEP_CASES = 500
 POSTPONED = timedelta(hours=1)
 """When the sweep tries again a case that it failed over."""
+ROUND_SECONDS = 10.0
+BUSY_SECONDS = 2.0
 _HEADERS = (("content-type", b"application/cloudevents+json"),)
+
+Pick = Callable[[Conn, int, datetime, int], Awaitable[list[Case]]]
+"""Finds and locks the cases of a partition that the clock has to look at: at most so many, as of an instant."""
 
 log = structlog.get_logger(__name__)
 
@@ -75,14 +83,20 @@ class Tracker:
         self.topic, self.cases_topic = settings.facts_topic, settings.cases_topic
         self.metrics = metrics
         self.on_dead_letters = on_dead_letters
+        self.attempts = Attempts(pool, SCHEMA, lambda: self._told(1))
         self.settle = timedelta(seconds=settings.settle_seconds)
         self.limit = Limit(settings.case_facts)
+        self.unfinished: set[int] = set()
+        """Partitions with cases left that a change of organs or calendars touches."""
         self._locks: defaultdict[int, asyncio.Lock] = defaultdict(asyncio.Lock)
 
     async def handle(self, batch: Batch) -> None:
         """One batch, steps 1 to 7. Raises what :func:`services.runtime.applying.apply` and the log raise."""
+        await self.attempts.through(batch, self._handle)
+
+    async def _handle(self, batch: Batch) -> None:
         began = time.perf_counter()
-        facts, spoilt = applying.decoded(batch.records, apply.read)  # 1
+        facts, spoilt = await applying.read(batch.records, apply.read)  # 1
         if apply.unknown_organs((fact for _, fact in facts), self.world):
             await self.catch_up()
 
@@ -90,24 +104,26 @@ class Tracker:
 
         async def decide(conn: Conn, fresh: list[RequestFact], records: Sequence[Any]) -> Written:
             cases = await store.load_cases(conn, {fact.subject for fact in fresh})  # 3
-            with blame():
-                refs = apply.tally_refs(fresh, cases)
-            tallies = await store.load_tallies(conn, refs)
-            with blame():
-                outcome = apply.run(fresh, cases, tallies, self.world, self.clock.now(), self.limit)  # 4
+            if old := [subject for subject, case in cases.items() if splitting.is_unsplit(case)]:
+                await splitting.split_subjects(conn, old)
+                cases |= await store.load_cases(conn, old)
+            wanted = await reckoned(lambda: (apply.strand_names(fresh, cases), apply.gathering(fresh, cases)))
+            strands = await store.load_strands(conn, *wanted)
+            world, now = self.world.as_known(), self.clock.now()
+            outcome = await reckoned(
+                lambda: apply.run(fresh, Shelf(cases.values(), strands), world, now, self.limit)  # 4
+            )
             refused = {offsets[id(fresh[place])]: reason for place, reason in outcome.refused}
             letters = [
                 dead_letters.of(record, refused[record.offset]) for record in records if record.offset in refused
             ]
             await dead_letters.record(conn, SCHEMA, letters)
-            return Written(await self._write(conn, batch.partition, outcome), letters)  # 5
+            return Written(await self._write(conn, batch.partition, outcome, world), letters)  # 5
 
         async with self._locks[batch.partition]:
             done = await applying.apply(self.pool, SCHEMA, batch, facts, spoilt, decide)  # 2 to 5
             refused = [letter for written in done.results for letter in written.refused]
-            if done.letters or refused:
-                self.metrics.dead_letters.inc(len(done.letters) + len(refused))
-                self.on_dead_letters()
+            self._told(len(done.letters) + len(refused))
             if refused:
                 log.warning("facts_beyond_limit", count=len(refused), key=refused[0].key, reason=refused[0].reason)
             await self.publish(batch.partition, [written.appended for written in done.results])  # 6
@@ -115,39 +131,75 @@ class Tracker:
         self.metrics.batch_seconds.observe(time.perf_counter() - began)
         # 7: the caller acknowledges when this returns.
 
+    def _told(self, letters: int) -> None:
+        if letters:
+            self.metrics.dead_letters.inc(letters)
+            self.on_dead_letters()
+
     async def sweep(self, partition: int) -> int:
-        """Let the clock look at what is due on a partition that this process owns; how many cases it looked at."""
-        async with self._locks[partition]:
+        """Let the clock look at what is due on a partition that this process owns; how many cases it looked at.
+
+        After that comes a lot of what a change of organs or calendars touches; :attr:`unfinished` says where more is
+        left. So neither waits for the end of the other. 0 while a batch of the partition is in hand for long: the
+        others must not wait for that, and have their dates.
+        """
+        async with self.attempts.beside_others():  # before the lock, as a batch does
             try:
-                looked = await self._sweep(partition, SWEEP_CASES)
-            except Exception as error:
-                if not applying.is_permanent(error):
-                    raise
-                looked = await self._sweep_singly(partition)
-            await self.publish(partition)  # what a crash left unpublished, too
-        self.metrics.swept.inc(looked)
+                await asyncio.wait_for(self._locks[partition].acquire(), BUSY_SECONDS)
+            except TimeoutError:
+                log.info("partition_not_swept", partition=partition, reason="a batch is in hand for long")
+                return 0
+            try:
+                looked = await self._look_at(partition, self._due)
+                touched = await self._look_at(partition, self._touched)
+                await self.publish(partition)  # what a crash left unpublished, too
+            finally:
+                self._locks[partition].release()
+        self.metrics.swept.inc(looked + touched)
         return looked
 
-    async def _sweep(self, partition: int, limit: int) -> int:
-        """The longest due cases in one transaction, under the lock that fences a batch's."""
+    async def _look_at(self, partition: int, pick: Pick) -> int:
+        try:
+            return await self._sweep(partition, SWEEP_CASES, pick)
+        except Exception as error:
+            if not applying.is_permanent(error):
+                raise
+            return await self._sweep_singly(partition, pick)
+
+    async def _due(self, conn: Conn, partition: int, now: datetime, limit: int) -> list[Case]:
+        """The longest due cases, after the organs whose cases have to be looked over are noted."""
+        await looking_over.begin(conn, partition, now, self.world)
+        return await store.due_cases(conn, partition, now, limit)
+
+    async def _touched(self, conn: Conn, partition: int, now: datetime, limit: int) -> list[Case]:
+        cases, more = await looking_over.next_cases(conn, partition, now, self.settle, limit)
+        (self.unfinished.add if more else self.unfinished.discard)(partition)
+        return cases
+
+    async def _sweep(self, partition: int, limit: int, pick: Pick) -> int:
+        """Cases in one transaction, under the lock that fences a batch's."""
         async with self.pool.acquire() as conn, conn.transaction():
             await progress.lock(conn, SCHEMA, self.topic, partition)
             now = self.clock.now()
-            applied = await store.reference_applied(conn, partition)
-            if (known := self.world.known) > applied:
-                await store.apply_reference(conn, partition, now, *self.world.since(applied), known)
-            cases = await store.due_cases(conn, partition, now, limit)
-            outcome = apply.sweep(cases, self.world, now)
-            await self._write(conn, partition, outcome)
-            await self._postpone(conn, outcome.failed, now)
+            cases = await pick(conn, partition, now, limit)
+            world = self.world.as_known()
+            outcome = await reckoned(lambda: apply.sweep(cases, world, now))
+            await self._write(conn, partition, outcome, world)
+            await self._postpone(conn, partition, outcome.failed, now)
         self.metrics.detected(outcome.events, outcome.cases, now)
         return len(cases)
 
-    async def _sweep_singly(self, partition: int) -> int:
-        """The same, a case at a time, so that the one whose rows are refused does not keep the others waiting."""
+    async def _sweep_singly(self, partition: int, pick: Pick) -> int:
+        """The same, a case at a time, so that the one whose rows are refused does not keep the others waiting.
+
+        After some time it is called a round, however few cases that were: who waits for it sees that it goes on.
+        """
+        enough = time.monotonic() + ROUND_SECONDS
         for looked in range(SWEEP_CASES):
+            if time.monotonic() > enough:
+                return SWEEP_CASES
             try:
-                if await self._sweep(partition, 1) == 0:
+                if await self._sweep(partition, 1, pick) == 0:
                     return looked
             except Exception as error:
                 if not applying.is_permanent(error):
@@ -155,14 +207,17 @@ class Tracker:
                 async with self.pool.acquire() as conn, conn.transaction():
                     await progress.lock(conn, SCHEMA, self.topic, partition)
                     now = self.clock.now()
-                    first = await store.due_cases(conn, partition, now, 1)
-                    await self._postpone(conn, {case.subject: reason_of(error) for case in first}, now)
+                    first = await pick(conn, partition, now, 1)
+                    why = applying.why(error)
+                    await self._postpone(conn, partition, {case.subject: why for case in first}, now)
         return SWEEP_CASES
 
-    async def _postpone(self, conn: Conn, failed: dict[str, str], now: datetime) -> None:
+    async def _postpone(self, conn: Conn, partition: int, failed: dict[str, str], now: datetime) -> None:
         for subject, reason in failed.items():
             log.error("case_not_swept", subject=subject, reason=reason)
-        await store.postpone(conn, list(failed), now + POSTPONED)
+        if failed:
+            await store.postpone(conn, list(failed), now + POSTPONED)
+            await looking_over.note_postponed(conn, partition, list(failed))
         self.metrics.sweep_failures.inc(len(failed))
 
     async def publish(self, partition: int, written: Sequence[Appended | None] = ()) -> None:
@@ -201,19 +256,21 @@ class Tracker:
                 f"{self.cases_topic} refuses an event of up to {largest} bytes: raise its max.message.bytes"
             ) from error
 
-    async def _write(self, conn: Conn, partition: int, outcome: Outcome) -> Appended | None:
+    async def _write(self, conn: Conn, partition: int, outcome: Outcome, world: World) -> Appended | None:
         now = self.clock.now()
-        with blame():
+
+        def rows() -> tuple[list[Any], list[Any]]:
             cases = [
                 store.case_row(
-                    Change(case, partition, apply.wake_at(case, outcome.looks[subject], self.world, now, self.settle)),
-                    now,
+                    Change(case, partition, apply.wake_at(case, outcome.looks[subject], world, now, self.settle)), now
                 )
                 for subject, case in outcome.cases.items()
             ]
-            events = [store.event_row(partition, event) for event in outcome.events]
+            return cases, [store.event_row(partition, event) for event in outcome.events]
+
+        cases, events = await reckoned(rows)
         await store.save_cases(conn, cases)
-        await store.save_tallies(conn, outcome.tallies)
+        await store.save_strands(conn, partition, outcome.shelf)
         appended = await store.append_events(conn, partition, events)
         self.metrics.events.inc(len(outcome.events))
         return appended

@@ -10,12 +10,14 @@ import time
 from collections.abc import Iterator, Mapping, Sequence
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
+from typing import Protocol
 
 import psutil  # type: ignore[import-untyped]
 
 from services.runtime.local.kafka import KafkaNode, new_cluster_id
 from services.runtime.local.postgres import PostgresServer
 from services.runtime.local.process import free_port, tie_to_parent
+from tests.chaos.disk import Disk
 from tests.chaos.proxy import Proxy
 
 STARTED_AT = datetime(2024, 6, 28, 4, tzinfo=UTC)
@@ -23,10 +25,25 @@ STARTED_AT = datetime(2024, 6, 28, 4, tzinfo=UTC)
 PREFIX = "chaos."
 
 
+class Place(Protocol):
+    """Where a service process runs: the folder for its log, and its settings."""
+
+    folder: Path
+
+    def env(self) -> Mapping[str, str]: ...
+
+    def now(self) -> datetime: ...
+
+
+def since(began: float) -> timedelta:
+    """The time since an instant of the monotonic clock."""
+    return timedelta(seconds=time.monotonic() - began)
+
+
 class Worker:
     """A service process that is started again whenever it ends, as whoever runs it would do."""
 
-    def __init__(self, cluster: "Cluster", name: str, number: int) -> None:
+    def __init__(self, cluster: Place, name: str, number: int) -> None:
         self.cluster, self.name, self.number = cluster, name, number
         self.port = free_port()
         self.process: subprocess.Popen[bytes] | None = None
@@ -35,6 +52,10 @@ class Worker:
         """Whether its next end is our doing."""
         self.starts = 0
         self.ended_by_itself: list[int] = []
+        self.last_code: int | None = None
+        """The exit code of its last end."""
+        self.shift = timedelta()
+        """How far its clock is ahead of the system's, from its next start on."""
 
     @property
     def label(self) -> str:
@@ -48,6 +69,13 @@ class Worker:
     def alive(self) -> bool:
         return self.process is not None and self.process.poll() is None
 
+    def environment(self) -> dict[str, str]:
+        """The settings that its next start has."""
+        env = {**self.cluster.env(), f"SHIXIAN_{self.name.upper()}_PORT": str(self.port)}
+        if self.shift:
+            env["SHIXIAN_NOW"] = (self.cluster.now() + self.shift).isoformat()
+        return env
+
     def start(self) -> None:
         """Start the process without waiting; the clock goes on from where the system's is."""
         self.wanted, self.expected_end = True, False
@@ -55,7 +83,7 @@ class Worker:
         with self.log.open("ab") as out:
             self.process = subprocess.Popen(
                 [sys.executable, "-m", f"services.{self.name}"],
-                env={**os.environ, **self.cluster.env(), f"SHIXIAN_{self.name.upper()}_PORT": str(self.port)},
+                env={**os.environ, **self.environment()},
                 stdin=subprocess.DEVNULL,
                 stdout=out,
                 stderr=out,
@@ -69,10 +97,16 @@ class Worker:
             self.expected_end = self.expected_end or number in (signal.SIGKILL, signal.SIGTERM)
             self.process.send_signal(number)
 
+    def terminate(self) -> None:
+        """SIGTERM, and no new start."""
+        self.wanted = False
+        self.signal(signal.SIGTERM)
+
     def look(self) -> bool:
         """Note an end that was not our doing; whether the process should be started again."""
         if self.process is None or self.process.poll() is None:
             return False
+        self.last_code = self.process.returncode
         if not self.expected_end:
             self.ended_by_itself.append(self.process.returncode)
         self.process = None
@@ -83,17 +117,27 @@ class Cluster:
     """Kafka nodes, PostgreSQL, proxies and services in ``folder``; start it from the main thread."""
 
     def __init__(
-        self, folder: Path, classpath: Sequence[Path], *, brokers: int = 1, partitions: int = 6, proxied: bool = True
+        self,
+        folder: Path,
+        classpath: Sequence[Path],
+        *,
+        brokers: int = 1,
+        partitions: int = 6,
+        proxied: bool = True,
+        disk: Disk | None = None,
+        without_disk: str = "",
     ) -> None:
         self.folder, self.partitions, self.replication = folder, partitions, brokers
-        self.postgres = PostgresServer(folder / "postgres")
+        self.disk, self.without_disk = disk, without_disk
+        data = folder if disk is None else disk.folder
+        self.postgres = PostgresServer(data / "postgres")
         fronts = [free_port() for _ in range(brokers)]
         ports = [free_port() for _ in range(2 * brokers)]
         cluster_id = new_cluster_id()
         voters = {n + 1: f"127.0.0.1:{ports[2 * n + 1]}" for n in range(brokers)}
         self.nodes = [
             KafkaNode(
-                folder / f"kafka-{n + 1}",
+                data / f"kafka-{n + 1}",
                 classpath,
                 port=ports[2 * n],
                 controller_port=ports[2 * n + 1],
@@ -111,6 +155,8 @@ class Cluster:
         self.bootstrap = ",".join(f"127.0.0.1:{f}" for f in (fronts if proxied and brokers == 1 else ports[::2]))
         self.workers: list[Worker] = []
         self.began = time.monotonic()
+        self.furthest = STARTED_AT
+        """The latest instant that any process's clock can have shown beyond the system's own."""
 
     @property
     def facts_topic(self) -> str:
@@ -122,7 +168,7 @@ class Cluster:
 
     def now(self) -> datetime:
         """The instant that it is for the services."""
-        return STARTED_AT + timedelta(seconds=time.monotonic() - self.began)
+        return STARTED_AT + since(self.began)
 
     def env(self) -> Mapping[str, str]:
         """The services' settings."""
@@ -189,8 +235,7 @@ class Cluster:
     async def stop_services(self, seconds: float = 20.0) -> dict[str, int]:
         """SIGTERM to all services; their exit codes."""
         for worker in self.workers:
-            worker.wanted = False
-            worker.signal(signal.SIGTERM)
+            worker.terminate()
         codes: dict[str, int] = {}
         limit = time.monotonic() + seconds
         for worker in self.workers:

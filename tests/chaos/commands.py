@@ -33,16 +33,16 @@ async def run(cluster: Cluster, now: datetime, findings: Findings) -> Verdicts:
     env = {**os.environ, **cluster.env(), "SHIXIAN_NOW": now.isoformat(), "SHIXIAN_POSTGRES": cluster.postgres.dsn}
     found = Verdicts()
 
-    code, said = await _shixian(env, "audit")
+    code, said = await shixian(env, "audit")
     expected = "audit tracker: equal\naudit stats: equal\n"
     found.audit = _verdict("audit", "equal", (code, said) == (0, expected), said, findings)
 
-    code, said = await _shixian(env, "rebuild")
+    code, said = await shixian(env, "rebuild")
     expected = "rebuild tracker: equal; put in place\nrebuild stats: equal; put in place\n"
     found.rebuild = _verdict("rebuild", "equal", (code, said) == (0, expected), said, findings)
 
     cell = await _damage(cluster.postgres.dsn)
-    code, said = await _shixian(env, "audit", "--service", "stats")
+    code, said = await shixian(env, "audit", "--service", "stats")
     named = f"stats: counter {cell}: " in said
     found.damage = _verdict("damaged counter", "found", code == 1 and named, f"{cell}: {said}", findings)
     return found
@@ -69,7 +69,7 @@ async def _damage(dsn: str) -> str:
         await conn.close()
 
 
-async def _shixian(env: Mapping[str, str], *arguments: str) -> tuple[int | None, str]:
+async def shixian(env: Mapping[str, str], *arguments: str) -> tuple[int | None, str]:
     """The command line to its end: exit code, and what it printed."""
     process = await asyncio.create_subprocess_exec(
         sys.executable,

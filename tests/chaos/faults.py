@@ -3,10 +3,12 @@
 import asyncio
 import random
 import signal
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 
+from tests.chaos import rare
 from tests.chaos.cluster import Cluster, Worker
+from tests.chaos.summary import Summary
 
 KINDS: tuple[tuple[str, str], ...] = (
     ("kill", "intake"),
@@ -30,6 +32,18 @@ KINDS: tuple[tuple[str, str], ...] = (
     ("remove", "tracker"),
     ("remove", "stats"),
 )
+RARE: tuple[tuple[str, str], ...] = (
+    ("fill", "disk"),
+    ("freeze", "postgres"),
+    ("flip", "segment"),
+    ("shift", "clock"),
+    ("age", "database"),
+)
+"""Those that take longer and have the system to themselves; each comes once where the others come twice."""
+FREEZE_SECONDS = 60.0
+SHORT_FREEZE_SECONDS = 5.0
+MANY = 100
+"""From so many faults on a frozen database stays frozen for long."""
 MOST_WORKERS = 3
 SESSION_SECONDS = 10.0
 """A worker that is silent for longer is put out of its group; it comes back as a zombie."""
@@ -52,16 +66,28 @@ class Fault:
     def name(self) -> str:
         return f"{self.kind} {self.target}"
 
+    @property
+    def alone(self) -> bool:
+        """Whether no other fault may overlap it."""
+        return (self.kind, self.target) in RARE
 
-def plan(seed: int, count: int) -> Iterator[Fault]:
-    """``count`` faults; each kind comes once before any comes again."""
+
+def plan(seed: int, count: int, kinds: Sequence[tuple[str, str]] = (*KINDS, *RARE)) -> Iterator[Fault]:
+    """``count`` faults of ``kinds``; each comes once before any comes again, the rare ones every other time."""
     rng = random.Random(f"faults {seed}")
+    common = [kind for kind in kinds if kind not in RARE]
     deck: list[tuple[str, str]] = []
+    rare_too = True
     for _ in range(count):
         if not deck:
-            deck = rng.sample(KINDS, len(KINDS))
+            wanted = list(kinds) if rare_too or not common else common
+            deck, rare_too = rng.sample(wanted, len(wanted)), not rare_too
         kind, target = deck.pop()
         seconds = rng.uniform(0.2, 3.0)
+        if (kind, target) in RARE:
+            seconds = rng.uniform(3.0, 8.0)
+        if kind == "freeze":
+            seconds = FREEZE_SECONDS if count >= MANY else SHORT_FREEZE_SECONDS
         if kind == "pause" and target in ("tracker", "stats") and rng.random() < 0.25:
             seconds = rng.uniform(SESSION_SECONDS + 1, SESSION_SECONDS + 4)
         yield Fault(kind, target, rng.choice((0.05, rng.uniform(0.2, 2.5))), seconds, rng.random())
@@ -70,8 +96,8 @@ def plan(seed: int, count: int) -> Iterator[Fault]:
 class Breaker:
     """Carries out faults on a cluster, several at a time where their times overlap."""
 
-    def __init__(self, cluster: Cluster) -> None:
-        self.cluster = cluster
+    def __init__(self, cluster: Cluster, summary: Summary) -> None:
+        self.cluster, self.summary = cluster, summary
         self._running: set[asyncio.Task[None]] = set()
         self._servers = {"kafka": asyncio.Lock(), "postgres": asyncio.Lock()}
 
@@ -87,6 +113,9 @@ class Breaker:
             await asyncio.gather(*self._running)
 
     async def _happen(self, fault: Fault) -> None:
+        if fault.alone:
+            await rare.happen(self.cluster, fault, self.summary)
+            return
         if fault.target in self._servers:
             # One trouble at a time for a server: it could not come back from the next before it is back from the last.
             async with self._servers[fault.target]:

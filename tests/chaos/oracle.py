@@ -14,13 +14,14 @@ import msgspec
 from services.events import facts as f
 from services.events.cases import CaseEvent
 from services.events.codec import decode_case_event, decode_fact, encode
-from services.events.facts import RequestFact, TallyRecorded
+from services.events.facts import RequestFact
 from services.events.refusals import Refused
 from services.events.vocabulary import Ref
 from services.stats.cells import Cell, Number
 from services.stats.fold import Fold
-from services.tracker.case import Case
-from services.tracker.decide import decide, tick
+from services.tracker import apply
+from services.tracker.decide import tick
+from services.tracker.strands import Shelf
 from services.tracker.world import World
 
 
@@ -180,9 +181,9 @@ class Worlds:
 
 def replay(
     subject: str, facts: Sequence[RequestFact], logged: Sequence[bytes], worlds: Worlds, findings: Findings
-) -> tuple[Case, list[CaseEvent]]:
-    """Decide again what the case log says was decided, in its order; the case after it and the events."""
-    case, events, tallies = Case(subject=subject), [decode_case_event(x) for x in logged], _Tallies()
+) -> tuple[Shelf, list[CaseEvent]]:
+    """Decide again what the case log says was decided, in its order; what is known after it, and the events."""
+    shelf, events = Shelf(), [decode_case_event(x) for x in logged]
     waiting = list(facts)
     at = 0
     while at < len(events):
@@ -190,43 +191,29 @@ def replay(
         world, now = worlds.at(event.data.reference or 0), event.recordedtime
         assert now is not None
         if event.data.fact is None:
-            case, decided, _ = tick(case, world, now)
+            shelf.cases[subject], decided, _ = tick(shelf.case(subject), world, now)
         elif not waiting or event.data.fact != waiting[0]:
             findings.add("fact decided out of order", f"{subject} event {at + 1}: {event.data.fact.id}")
-            return case, events
+            return shelf, events
         else:
-            fact = waiting.pop(0)
-            case, decided = decide(case, fact, world, now, tallies.known)
-            tallies.add(fact)
+            decided = apply.run([waiting.pop(0)], shelf, world, now).events
         if not decided or [encode(e) for e in decided] != list(logged[at : at + len(decided)]):
             findings.add("case event differs", f"{subject} from event {at + 1} on")
-            return case, events
+            return shelf, events
         at += len(decided)
     for fact in waiting:
-        if not (isinstance(fact, TallyRecorded) and fact.ref in tallies.known):
-            findings.add("fact never decided", f"{subject} {fact.id}")
-    return case, events
+        findings.add("fact never decided", f"{subject} {fact.id}")
+    return shelf, events
 
 
-class _Tallies:
-    def __init__(self) -> None:
-        self.known: dict[Ref, TallyRecorded] = {}
-
-    def add(self, fact: RequestFact) -> None:
-        if isinstance(fact, TallyRecorded):
-            self.known.setdefault(fact.ref, fact)
-
-
-def final(subject: str, facts: Iterable[RequestFact], world: World, now: datetime) -> tuple[Case, list[CaseEvent]]:
-    """The case after all facts, each decided as it comes with all organs known, and one look by the clock."""
-    case, tallies = Case(subject=subject), _Tallies()
+def final(subject: str, facts: Iterable[RequestFact], world: World, now: datetime) -> tuple[Shelf, list[CaseEvent]]:
+    """What is known after all facts, each decided as it comes with all organs known, and one look by the clock."""
+    shelf = Shelf()
     events: list[CaseEvent] = []
     for fact in facts:
-        case, found = decide(case, fact, world, now, tallies.known)
-        tallies.add(fact)
-        events += found
-    case, found, _ = tick(case, world, now)
-    return case, events + found
+        events += apply.run([fact], shelf, world, now).events
+    shelf.cases[subject], found, _ = tick(shelf.case(subject), world, now)
+    return shelf, events + found
 
 
 def count(events: Iterable[CaseEvent]) -> tuple[Mapping[Cell, Number], Fold]:

@@ -12,7 +12,8 @@ from aiokafka.errors import KafkaError
 from services.stats import store as stats
 from services.stats.cells import Cell, Number, RequestRow, ReviewRow, TallyRow
 from services.tracker.case import Case
-from services.tracker.store import decode_case
+from services.tracker.store import decode_case, decode_strand
+from services.tracker.strands import Strand
 from tests.chaos.oracle import Record
 
 IDLE_SECONDS = 20.0
@@ -81,6 +82,8 @@ class Tables:
     """The rows of both services."""
 
     cases: dict[str, Case]
+    strands: dict[str, dict[int, Strand]]
+    """By subject and number."""
     events: dict[str, list[bytes]]
     """Each subject's history, in order."""
     letters: dict[tuple[int, int], tuple[bytes, str]]
@@ -102,8 +105,12 @@ async def tables(dsn: str, facts_topic: str) -> Tables:
         letters = await conn.fetch(
             'SELECT partition, "offset", value, reason FROM tracker.dead_letter WHERE topic = $1', facts_topic
         )
+        strands: dict[str, dict[int, Strand]] = {}
+        for row in await conn.fetch("SELECT subject, number, body FROM tracker.strands"):
+            strands.setdefault(row["subject"], {})[row["number"]] = decode_strand(row["body"])
         return Tables(
             {r["subject"]: decode_case(r["body"]) for r in await conn.fetch("SELECT subject, body FROM tracker.cases")},
+            strands,
             events,
             {(r["partition"], r["offset"]): (r["value"], r["reason"]) for r in letters},
             await stats.all_cells(conn),
@@ -146,6 +153,16 @@ async def progress(dsn: str) -> Progress | None:
         " (SELECT coalesce(sum(next_offset), 0)::bigint FROM stats.progress)",
     )
     return None if row is None else Progress(*row)
+
+
+async def positions(dsn: str, topic: str) -> dict[int, int]:
+    """The tracker's position in each partition of the fact topic. Raises what the database raises."""
+    conn = await asyncpg.connect(dsn, timeout=30)
+    try:
+        rows = await conn.fetch("SELECT partition, next_offset FROM tracker.progress WHERE topic = $1", topic)
+        return {row["partition"]: row["next_offset"] for row in rows}
+    finally:
+        await conn.close()
 
 
 async def pending(dsn: str, soon: datetime) -> int | None:

@@ -23,6 +23,7 @@ from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, T
 from services.runtime.local.jars import kafka_classpath
 from tests.chaos import commands, faults, reading, verify
 from tests.chaos.cluster import Cluster
+from tests.chaos.disk import Disk, NoDisk
 from tests.chaos.faults import Breaker, Fault
 from tests.chaos.histories import History, generate
 from tests.chaos.load import Load, put_garbage
@@ -97,7 +98,8 @@ class Run:
             self.advance("checking", done["subjects"], subjects)
 
         refused = [fact for call in self.history.refused for fact in call]
-        await verify.check(remains, self.load.accepted, refused, now, self.summary.findings, checked)
+        furthest = max(now, self.cluster.furthest)
+        await verify.check(remains, self.load.accepted, refused, now, self.summary.findings, checked, furthest)
         self._conclude(remains)
         self.summary.verdicts = await commands.run(self.cluster, now, self.summary.findings)
         self.summary.seconds = time.monotonic() - began
@@ -143,14 +145,18 @@ class Run:
         await put_garbage(self.cluster.bootstrap, self.cluster.facts_topic, self.history.garbage, self._may_send)
 
     async def _break(self) -> None:
-        breaker = Breaker(self.cluster)
+        breaker = Breaker(self.cluster, self.summary)
         for number, fault in enumerate(self.plan):
             limit = time.monotonic() + WAIT_FOR_LOAD_SECONDS
             due = self.history.facts * number / (len(self.plan) + 1)
             while self.load.sent < due and time.monotonic() < limit:  # noqa: ASYNC110 - looked at by the way
                 await asyncio.sleep(0.05)
             await asyncio.sleep(fault.wait)
+            if fault.alone:
+                await breaker.over()
             breaker.begin(fault)
+            if fault.alone:
+                await breaker.over()
             self.summary.faults[fault.name] += 1
             self.faults_begun += 1
             self.advance("faults", self.faults_begun, len(self.plan))
@@ -226,16 +232,31 @@ async def chaos(
     folder: Path,
     classpath: Sequence[Path],
     advance: Advance = lambda _stage, _done, _all: None,
+    kinds: Sequence[tuple[str, str]] = (*faults.KINDS, *faults.RARE),
 ) -> Summary:
     """One run in ``folder``; what it came to. Raises what kept it from its end, with the servers stopped."""
     summary = Summary(seed)
     history = generate(seed, fact_count)
-    cluster = Cluster(folder, classpath)
+    plan = list(faults.plan(seed, fault_count, kinds))
+    disk, without = (
+        _disk(folder, fact_count) if any(fault.kind == "fill" for fault in plan) else (None, "not asked for")
+    )
+    cluster = Cluster(folder, classpath, disk=disk, without_disk=without)
     try:
-        await Run(cluster, history, list(faults.plan(seed, fault_count)), summary, advance).go()
+        await Run(cluster, history, plan, summary, advance).go()
     finally:
         await cluster.stop()
     return summary
+
+
+def _disk(folder: Path, facts: int) -> tuple[Disk | None, str]:
+    """A disk for the data; or None, and why there is none."""
+    disk = Disk(folder / "disk", facts)
+    try:
+        disk.mount()
+    except NoDisk as error:
+        return None, str(error)
+    return disk, ""
 
 
 def main(argv: Sequence[str] | None = None) -> int:
@@ -244,8 +265,13 @@ def main(argv: Sequence[str] | None = None) -> int:
     parser.add_argument("--faults", type=int, default=40)
     parser.add_argument("--facts", type=int, default=20_000)
     parser.add_argument("--seed", type=int, default=1)
+    parser.add_argument("--kinds", nargs="*", default=[], help="only faults of these kinds, e.g. kill freeze")
     parser.add_argument("--keep", action="store_true", help="keep the folder, with all logs, also if all is well")
     options = parser.parse_args(argv)
+    every = (*faults.KINDS, *faults.RARE)
+    kinds = [each for each in every if not options.kinds or each[0] in options.kinds]
+    if not kinds:
+        parser.error(f"--kinds: expected some of {', '.join(sorted({kind for kind, _ in every}))}")
     folder = Path(tempfile.mkdtemp(prefix="shixian-chaos-"))
     console = Console(stderr=True)
     columns = (TextColumn("{task.description:14}"), BarColumn(), MofNCompleteColumn(), TimeElapsedColumn())
@@ -268,7 +294,7 @@ def main(argv: Sequence[str] | None = None) -> int:
     try:
         with progress or nullcontext():
             summary = asyncio.run(
-                chaos(options.seed, options.faults, options.facts, folder, kafka_classpath(), advance)
+                chaos(options.seed, options.faults, options.facts, folder, kafka_classpath(), advance, kinds)
             )
     finally:
         if summary is None or not summary.good or summary.ended_by_themselves or options.keep:

@@ -23,6 +23,10 @@ class Summary:
     ended_by_themselves: list[str] = field(default_factory=list)
     unclean_ends: list[str] = field(default_factory=list)
     figures: dict[str, int] = field(default_factory=dict)
+    left_out: list[str] = field(default_factory=list)
+    """Faults that could not happen here, each with the reason."""
+    restarted_servers: int = 0
+    """Servers that ended over a full disk and were started again when there was room."""
 
     @property
     def good(self) -> bool:
@@ -40,6 +44,7 @@ class Summary:
             *self.findings.lines,
             f"faults: {by_kind}",
             f"recoveries: {self.restarts} restarts; ended by themselves: {_listed(self.ended_by_themselves)}",
+            f"left out: {_listed(self.left_out)}; servers that ended over a full disk: {self.restarted_servers}",
             f"ends that were not clean: {_listed(self.unclean_ends)}",
             f"longest stalls: {self.stalls.line()}",
             f"totals: {figures}",

@@ -14,7 +14,7 @@ SEED, FACTS = 7, 6000
 
 @pytest.mark.timeout(600)
 async def test_nothing_is_lost_or_doubled_whatever_fails(folder: Path, classpath: list[Path]) -> None:
-    summary = await chaos(SEED, len(faults.KINDS), FACTS, folder, classpath)
+    summary = await chaos(SEED, len(faults.KINDS), FACTS, folder, classpath, kinds=faults.KINDS)
     assert not summary.findings.counts, "\n".join(summary.lines())
     assert summary.faults == Counter(f"{kind} {target}" for kind, target in faults.KINDS)
     assert not summary.ended_by_themselves

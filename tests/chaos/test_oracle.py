@@ -9,8 +9,8 @@ import pytest
 
 from services.events.codec import decode_fact, encode
 from services.stats.fold import Fold
-from services.tracker.case import Case
-from services.tracker.decide import decide
+from services.tracker import apply
+from services.tracker.strands import Shelf
 from tests.chaos import oracle, verify
 from tests.chaos.oracle import Findings, Record, Worlds
 from tests.chaos.reading import Tables
@@ -18,10 +18,12 @@ from tests.support import ORGAN, answered, raw, received
 
 NOW = datetime(2024, 6, 28, 4, tzinfo=UTC)
 RECORDED = "2024-06-28T03:00:00Z"
+FILED = {"review": "f1", "organ": "gz-psb", "kind": "complaint", "filed_on": "2023-03-02"}
 SENT = [
     received("r/1", "2023-03-01", "in-person"),
     answered("r/1", "2023-03-10"),
     received("r/2", "2023-04-03", "in-person"),
+    raw("review-filed", "gz-psb", FILED),
 ]
 RAW = [msgspec.json.encode(x) for x in SENT]
 
@@ -34,13 +36,11 @@ def _log() -> tuple[list[Record], list[Record], Worlds]:
         for n, x in enumerate(SENT)
     ]
     facts.append(Record(0, len(facts), b"x", b"garbage"))
-    cases: dict[str, Case] = {}
-    events: list[Record] = []
+    shelf, events = Shelf(), list[Record]()
     for record in facts[:-1]:
         fact = oracle.fact_of(record)
         assert fact is not None
-        before = cases.get(fact.subject, Case(subject=fact.subject))
-        cases[fact.subject], found = decide(before, fact, worlds.last, NOW, {})
+        found = apply.run([fact], shelf, worlds.last, NOW).events
         events += [Record(0, len(events) + n, fact.subject.encode(), encode(e)) for n, e in enumerate(found)]
     return facts, events, worlds
 
@@ -48,9 +48,10 @@ def _log() -> tuple[list[Record], list[Record], Worlds]:
 def _remains(facts: list[Record], events: list[Record], worlds: Worlds, findings: Findings) -> verify.Remains:
     """What those logs lead to when all goes well."""
     log, logged = oracle.read_facts(facts), oracle.read_cases(events, findings)
-    cases, fold = {}, Fold()
+    cases, strands, fold = {}, {}, Fold()
     for subject, of_subject in log.facts.items():
-        cases[subject], decided = oracle.replay(subject, of_subject, logged[subject], worlds, Findings())
+        shelf, decided = oracle.replay(subject, of_subject, logged[subject], worlds, Findings())
+        cases[subject], strands[subject] = shelf.case(subject), shelf.strands[subject]
         for event in decided:
             fold.apply(event)
     letters = {place: (value, "not JSON") for place, value in log.spoilt.items()}
@@ -58,7 +59,7 @@ def _remains(facts: list[Record], events: list[Record], worlds: Worlds, findings
         Record(0, n, None, value, {"partition": b"%d" % p, "offset": b"%d" % o})
         for n, ((p, o), value) in enumerate(log.spoilt.items())
     ]
-    tables = Tables(cases, dict(logged), letters, dict(fold.cells), fold.rows(), 0, 0)
+    tables = Tables(cases, strands, dict(logged), letters, dict(fold.cells), fold.rows(), 0, 0)
     return verify.Remains(log, logged, len(events), worlds, told, tables)
 
 
@@ -66,6 +67,7 @@ async def _check(
     change_log: Callable[[list[Record], list[Record]], None] = lambda facts, events: None,
     change_tables: Callable[[Tables], None] = lambda tables: None,
     sent: list[bytes] = RAW,
+    furthest: datetime | None = None,
 ) -> set[str]:
     findings = Findings()
     facts, events, worlds = _log()
@@ -74,12 +76,18 @@ async def _check(
     change_tables(sound.tables)
     remains = replace(sound, log=oracle.read_facts(facts), cases=oracle.read_cases(events, findings))
     # The cases have not been looked at by the clock since the last fact.
-    await verify.check(remains, [sent], [], datetime(2023, 3, 10, tzinfo=UTC), findings)
+    await verify.check(remains, [sent], [], datetime(2023, 3, 10, tzinfo=UTC), findings, furthest=furthest)
     return set(findings.counts)
 
 
 async def test_a_sound_log_has_no_findings() -> None:
     assert await _check() == set()
+
+
+async def test_a_case_decided_for_a_day_that_has_not_come_is_found() -> None:
+    assert await _check(furthest=datetime(2023, 4, 3, tzinfo=UTC)) == set()
+    told = await _check(furthest=datetime(2023, 3, 20, tzinfo=UTC))
+    assert told == {"case decided for a day that no clock has shown"}
 
 
 def _lose_fact(facts: list[Record], events: list[Record]) -> None:
@@ -127,6 +135,10 @@ def _change_case(tables: Tables) -> None:
     tables.cases["r/1"] = msgspec.structs.replace(tables.cases["r/1"], sequence=9)
 
 
+def _lose_strand(tables: Tables) -> None:
+    tables.strands["gz-psb"].clear()
+
+
 def _change_cell(tables: Tables) -> None:
     tables.cells[next(iter(tables.cells))] = 5
 
@@ -144,6 +156,7 @@ def _lose_row(tables: Tables) -> None:
     [
         (_lose_case, "case missing"),
         (_change_case, "case differs"),
+        (_lose_strand, "strands differ"),
         (_change_cell, "counter differs"),
         (_lose_letter, "dead letter missing or changed"),
         (_lose_row, "row of stats differs"),

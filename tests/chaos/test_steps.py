@@ -17,8 +17,6 @@ from prometheus_client import CollectorRegistry
 
 from services.events.cases import CaseEvent
 from services.events.codec import decode_case_event, decode_fact
-from services.events.facts import TallyRecorded
-from services.events.vocabulary import Ref
 from services.runtime import migrations, progress
 from services.runtime.batch import Batch, LogHole
 from services.runtime.clock import ManualClock
@@ -29,9 +27,9 @@ from services.stats import worker as stats_worker
 from services.stats.cells import Cell, Number, recount
 from services.stats.fold import Fold
 from services.stats.worker import Folder
+from services.tracker import apply
 from services.tracker import metrics as tracker_metrics
-from services.tracker.case import Case
-from services.tracker.decide import decide
+from services.tracker.strands import Shelf
 from services.tracker.worker import Tracker
 from services.tracker.world import World
 from tests.chaos.crashes import Crash, Fuse, GatedPool, Halt, MemoryLog
@@ -52,6 +50,12 @@ HISTORY: list[bytes] = [
         received("r/3", "2023-04-04", "post"),
         answered("r/2", "2023-04-28", "does-not-exist"),
     )
+]
+FILED = {"review": "f1", "organ": "gz-psb", "kind": "complaint", "filed_on": "2023-05-08"}
+DECIDED = {"review": "f1", "decided_on": "2023-06-08", "result": "upheld"}
+HISTORY += [
+    msgspec.json.encode({**fact, "recordedtime": "2024-06-28T03:00:00Z"})
+    for fact in (raw("review-decided", "gz-psb", DECIDED), raw("review-filed", "gz-psb", FILED))
 ]
 HISTORY.insert(3, b"garbage")
 HISTORY.append(HISTORY[0])
@@ -120,18 +124,8 @@ def _effect(records: Sequence[Record]) -> list[bytes]:
 
 def _decided() -> list[CaseEvent]:
     """What the pure decisions make of the history."""
-    world, events = World([ORGAN_FACT]), []
-    cases: dict[str, Case] = {}
-    tallies: dict[Ref, TallyRecorded] = {}
-    for value in HISTORY:
-        if value != b"garbage":
-            fact: Any = decode_fact(value)
-            before = cases.get(fact.subject, Case(subject=fact.subject))
-            cases[fact.subject], found = decide(before, fact, world, NOW, tallies)
-            if isinstance(fact, TallyRecorded):
-                tallies[fact.ref] = fact
-            events += found
-    return sorted(events, key=lambda e: e.id)
+    facts: list[Any] = [decode_fact(value) for value in HISTORY if value != b"garbage"]
+    return sorted(apply.run(facts, Shelf(), World([ORGAN_FACT]), NOW).events, key=lambda e: e.id)
 
 
 async def _rows(pool: Any) -> dict[str, list[Any]]:
@@ -139,7 +133,8 @@ async def _rows(pool: Any) -> dict[str, list[Any]]:
         "cases": "SELECT subject, body, sequence FROM tracker.cases ORDER BY subject",
         "events": "SELECT subject, sequence, body FROM tracker.events ORDER BY subject, sequence",
         "letters": 'SELECT "offset", value FROM tracker.dead_letter ORDER BY "offset"',
-        "tallies": "SELECT source, id, body FROM tracker.tallies ORDER BY source, id",
+        "strands": "SELECT subject, number, body FROM tracker.strands ORDER BY subject, number",
+        "names": "SELECT subject, source, id, number FROM tracker.strand_names ORDER BY subject, source, id",
     }
     return {name: [tuple(r) for r in await pool.fetch(query)] for name, query in wanted.items()}
 
@@ -208,7 +203,9 @@ async def test_a_zombie_tracker_and_its_successor_decide_once(pool: Any) -> None
     """Would fail if step 2's lock were dropped."""
     log, halt = MemoryLog(), Halt()
     values = [_keyed(v) for v in HISTORY]
-    batch = _batch(FACTS, values, 2, 6)  # requests that have no rows yet: nothing but the progress row is there to lock
+    batch = _batch(
+        FACTS, values, 2, len(values)
+    )  # requests that have no rows yet: nothing but the progress row is there to lock
     zombie, successor = _tracker(GatedPool(pool, halt), log), _tracker(pool, log)
     await successor.handle(_batch(FACTS, values, 0, 2))
     await _zombie_and_successor(halt, zombie.handle(batch), successor.handle(batch))

@@ -3,14 +3,18 @@
 import asyncio
 from collections.abc import Callable, Iterable, Sequence
 from dataclasses import dataclass
-from datetime import datetime
+from datetime import datetime, time, timedelta
+from zoneinfo import ZoneInfo
 
 from services.events.cases import CaseEvent
+from services.events.vocabulary import Ref
 from services.stats.cells import RequestRow, recount
 from services.stats.fold import Fold
 from services.tracker.case import Case
 from services.tracker.decide import summary
 from services.tracker.store import encode_case
+from services.tracker.strands import Strand
+from services.tracker.world import World
 from tests.chaos import oracle, reading
 from tests.chaos.cluster import PREFIX, Cluster
 from tests.chaos.oracle import Findings, Log, Record, Worlds
@@ -52,35 +56,55 @@ async def check(
     now: datetime,
     findings: Findings,
     advance: Callable[[int], None] = lambda _: None,
+    furthest: datetime | None = None,
 ) -> None:
-    """Everything; ``now`` is the instant that the clock last looked at the cases."""
+    """Everything; ``now`` is the instant that the clock last looked at the cases, ``furthest`` the latest instant that
+    any process's clock showed, if that is known."""
     oracle.check_posted(accepted, refused, remains.log, findings)
     _check_letters(remains, findings)
     _check_history(remains, findings)
     events: list[CaseEvent] = []
     untroubled: list[CaseEvent] = []
     for number, (subject, facts) in enumerate(remains.log.facts.items()):
-        case, found = oracle.replay(subject, facts, remains.cases.get(subject, ()), remains.worlds, findings)
+        shelf, found = oracle.replay(subject, facts, remains.cases.get(subject, ()), remains.worlds, findings)
         events += found
         stored = remains.tables.cases.get(subject)
         if stored is None:
             findings.add("case missing", subject)
             continue
+        case, kept = shelf.case(subject), remains.tables.strands.get(subject, {})
+        if kept != shelf.strands[subject]:
+            findings.add("strands differ", f"{subject}: {len(kept)}, expected {len(shelf.strands[subject])}")
         if encode_case(stored) != encode_case(case):
             findings.add("case differs", f"{subject}: {encode_case(stored)[:200]!r}, {encode_case(case)[:200]!r}")
-        alone, quiet = oracle.final(subject, facts, remains.worlds.last, now)
+        at = looked_at(stored, remains.worlds.last, now)
+        if furthest is not None and at > furthest + timedelta(days=1):
+            findings.add("case decided for a day that no clock has shown", f"{subject}: {stored.as_of}")
+        alone, quiet = oracle.final(subject, facts, remains.worlds.last, at)
         if stored.view.closing and stored.reference < remains.worlds.last_calendar:
             # An end is not touched by a calendar that is published after it: what was known then holds.
             untroubled += found
         else:
             untroubled += quiet
-            _compare(subject, stored, alone, findings)
+            _compare(subject, stored, alone.case(subject), findings)
+            if sorted(map(_refs, kept.values())) != sorted(map(_refs, alone.strands[subject].values())):
+                findings.add("strands differ from the same facts without trouble", subject)
         if number % 100 == 99:
             advance(100)
             await asyncio.sleep(0)
     for subject in remains.tables.cases.keys() - remains.log.facts.keys():
         findings.add("case of no fact", subject)
     _check_counters(remains.tables, events, untroubled, findings)
+
+
+def looked_at(case: Case, world: World, now: datetime) -> datetime:
+    """The instant that a case is to be compared at: now, or a later day that it was decided for.
+
+    A case never goes back before a day that it was decided for. Where a clock was ahead for a while, what was overdue
+    by it stays so when the clock is right again (the day comes anyway); so the untroubled case is looked at then, too.
+    """
+    zone = world.zone(case.view.organ) if case.view.organ in world.organs else ZoneInfo("UTC")
+    return max(now, datetime.combine(case.as_of, time(12), zone)) if case.as_of > now.astimezone(zone).date() else now
 
 
 def _check_letters(remains: Remains, findings: Findings) -> None:
@@ -105,6 +129,10 @@ def _check_history(remains: Remains, findings: Findings) -> None:
         if remains.cases.get(subject, []) != remains.tables.events.get(subject, []):
             counts = len(remains.cases.get(subject, ())), len(remains.tables.events.get(subject, ()))
             findings.add("case log and history differ", f"{subject}: {counts[0]} and {counts[1]} events")
+
+
+def _refs(strand: Strand) -> list[Ref]:
+    return [kept.fact.ref for kept in strand.kept]
 
 
 def _compare(subject: str, stored: Case, alone: Case, findings: Findings) -> None:

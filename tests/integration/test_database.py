@@ -8,7 +8,7 @@ from pathlib import Path
 import asyncpg
 import pytest
 
-from services.runtime import database
+from services.runtime import database, migrations
 from services.runtime.health import Part
 from services.runtime.local.postgres import PostgresServer
 from tests.integration.log_tools import until
@@ -40,3 +40,13 @@ async def test_a_pool_that_can_not_be_closed_in_time_is_ended_all_the_same(postg
     assert database.CLOSE_SECONDS <= time.monotonic() - began < database.CLOSE_SECONDS + 3
     with pytest.raises(asyncpg.InterfaceError):
         await pool.fetchval("SELECT 1")
+
+
+async def test_a_migration_may_take_longer_than_other_statements(postgres: str, tmp_path: Path) -> None:
+    """An index on a large table does; a limit would have it begun again and again, and the service never start."""
+    (tmp_path / "0001_slow.sql").write_text("SELECT pg_sleep(0.6); CREATE TABLE made (n int);")
+    async with asyncpg.create_pool(postgres, command_timeout=0.3, min_size=0) as pool, pool.acquire() as conn:
+        with pytest.raises(TimeoutError):
+            await conn.execute("SELECT pg_sleep(0.6)")
+        await migrations.migrate(conn, "slow", tmp_path)  # type: ignore[arg-type]  # a lent connection serves as well
+        assert await conn.fetchval("SELECT count(*) FROM slow.made") == 0

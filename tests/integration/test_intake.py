@@ -28,6 +28,8 @@ from services.runtime.local.kafka import KafkaNode
 from services.runtime.settings import Settings
 
 NOW = datetime(2013, 6, 1, 8, tzinfo=UTC)
+TOP = {k: v for k, v in example("facts", "organ-registered")["data"].items() if k != "parent"}
+"""An organ without a parent."""
 
 
 @asynccontextmanager
@@ -36,10 +38,13 @@ async def running(settings: Settings, *, prepare: bool = True) -> AsyncIterator[
     health = Health()
     async with build(settings, health) as parts:
         assert parts.prepare is not None
-        tasks = [asyncio.create_task(make()) for make in parts.tasks.values()]
         preparing = asyncio.ensure_future(parts.prepare())
         if prepare:
             await preparing
+        tasks = [asyncio.create_task(make()) for make in parts.tasks.values()]
+        async with asyncio.timeout(40):
+            while prepare and not health.ready()[0]:  # noqa: ASYNC110 - parts have no event to wait for
+                await asyncio.sleep(0.02)
         transport = httpx.ASGITransport(app=parts.asgi)
         async with httpx.AsyncClient(transport=transport, base_url="http://intake.test", timeout=60) as client:
             yield client
@@ -118,7 +123,7 @@ async def test_an_accepted_fact_is_in_the_log_as_sent(kafka: str) -> None:
 
 async def test_reference_facts_go_to_their_own_topic(kafka: str) -> None:
     settings = settings_for(kafka)
-    batch = [fact("request-received", 1), fact("organ-registered", 2), fact("calendar-published", 3)]
+    batch = [fact("request-received", 1), fact("organ-registered", 2, data=TOP), fact("calendar-published", 3)]
     async with running(settings) as client:
         assert (await post(client, BATCH, batch)).json()["accepted"] == 3
     assert [r.key for r in await records(kafka, settings.reference_topic)] == [b"gz-psb", b"CN"]
@@ -197,6 +202,57 @@ async def test_nothing_refused_gets_into_the_log(kafka: str) -> None:
     assert await records(kafka, settings.reference_topic) == []
 
 
+def organ(code: str, number: int, **data: str) -> dict[str, Any]:
+    return fact("organ-registered", number, subject=code, data=TOP | {"code": code} | data)
+
+
+async def test_what_names_a_law_a_calendar_or_a_parent_that_does_not_exist_is_refused(kafka: str) -> None:
+    settings = settings_for(kafka)
+    request, calendar = example("facts", "request-received")["data"], example("facts", "calendar-published")["data"]
+    amends = {"source": "urn:example:x", "id": "1"}
+    bad = [
+        (organ("a", 1, calendar="X"), "$.data.calendar", "CN"),
+        (organ("a", 1, statute="X"), "$.data.statute", "CN"),
+        (fact("calendar-published", subject="X", data=calendar | {"calendar": "X"}), "$.data.calendar", "CN"),
+        (fact("request-received", data=request | {"statute": "X"}), "$.data.statute", "CN"),
+        (
+            fact("fact-corrected", data={"amends": amends, "data": request | {"statute": "X"}}),
+            "$.data.data.statute",
+            "CN",
+        ),
+        (organ("a", 1, parent="a"), "$.data.parent", "another organ"),
+        (organ("a", 1, parent="nobody"), "$.data.parent", "registered already, or earlier in the same call"),
+    ]
+    async with running(settings) as client, running(settings) as other:
+        for body, field, expected in bad:
+            answer = await post(client, STRUCTURED, body)
+            assert answer.status_code == 422, answer.text
+            (error,) = answer.json()["errors"]
+            assert (error["field"], error.get("index")) == (field, None)
+            assert expected in error["expected"]
+        later = [fact("fee-paid", 1), organ("child", 2, parent="top"), organ("top", 3)]
+        answer = await post(client, BATCH, later)
+        assert [(e["index"], e["field"]) for e in answer.json()["errors"]] == [(1, "$.data.parent")]
+        assert answer.json()["detail"] == "1 of 3 events refused, nothing was written"
+        assert await counted(client, "organ-registered", "refused") == 5
+        assert await counted(client, "organ-registered", "unwritten") == 1
+        both = await post(client, BATCH, [fact("fee-paid", 1, data={}), organ("a", 2, statute="X")])
+        assert [(e["index"], e["field"]) for e in both.json()["errors"]] == [
+            (0, "$.data.paid_on"),
+            (1, "$.data.statute"),
+        ]
+        assert await records(kafka, settings.reference_topic) == []
+        # Earlier in the same call, and a moment ago by another process.
+        assert (await post(client, BATCH, [organ("top", 4), organ("child", 5, parent="top")])).status_code == 202
+        assert (await post(other, STRUCTURED, organ("grandchild", 6, parent="child"))).status_code == 202
+        circle = await post(client, STRUCTURED, organ("top", 7, parent="grandchild"))
+        assert circle.status_code == 422
+        assert circle.json()["errors"][0]["problem"] == "makes a circle: grandchild under child under top"
+        # An organ that nobody has registered yet may have requests: they wait for it.
+        assert (await post(client, STRUCTURED, fact("request-received", data=request | {"organ": "z"}))).is_success
+    assert [r.key for r in await records(kafka, settings.reference_topic)] == [b"top", b"child", b"grandchild"]
+
+
 async def test_openapi_describes_what_may_be_sent(kafka: str) -> None:
     async with running(settings_for(kafka), prepare=False) as client:
         document = (await client.get("/schema")).json()
@@ -229,6 +285,10 @@ async def test_a_broker_that_is_away_means_503_and_never_202(
                 assert int(answer.headers["retry-after"]) > 0
                 assert answer.json()["type"] == "urn:shixian:problem:log-away"
             assert await counted(client, "fee-paid", "unwritten") == 2
+            # Whether a parent is registered can't be told now: that is no fault of the fact's.
+            answer = await post(client, STRUCTURED, organ("child", 4, parent="top"))
+            assert (answer.status_code, answer.json()["type"]) == (503, "urn:shixian:problem:log-away")
+            assert (await post(client, STRUCTURED, organ("child", 4, parent="top", statute="X"))).status_code == 422
             ready = await client.get("/readyz")
             assert ready.status_code == 503
             assert "log" in ready.json()["parts"]

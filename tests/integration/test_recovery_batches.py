@@ -1,6 +1,7 @@
 """A batch with something in it that can't be applied: the rest is applied in order, and the one record is kept."""
 
 import asyncio
+import time
 from collections.abc import AsyncIterator, Sequence
 from datetime import UTC, datetime
 from importlib.resources import files
@@ -177,7 +178,9 @@ async def test_what_is_wrong_with_the_tables_themselves_stops_the_worker_and_ski
     await pool.execute("ALTER TABLE tracker.events RENAME TO away")
     with pytest.raises(asyncpg.UndefinedTableError):
         await tracker_of(pool, log).handle(batch(requests(3)))
-    assert await letters(pool) == [] and await pool.fetchval("SELECT count(*) FROM tracker.progress") == 0
+    assert await letters(pool) == []
+    (left,) = await pool.fetch("SELECT next_offset, attempts, alone FROM tracker.progress")
+    assert tuple(left) == (0, 0, 0), "and an end in order is no attempt"
 
 
 async def test_a_transient_error_halfway_through_the_halving_repeats_nothing(
@@ -331,3 +334,25 @@ def test_blame_names_the_cause_and_leaves_a_full_memory_alone() -> None:
     with pytest.raises(MemoryError), applying.blame():
         raise MemoryError
     assert decode_fact(msgspec.json.encode(received("r", "2013-03-01"))).subject == "r"
+
+
+async def test_facts_beyond_a_cases_limit_are_letters_of_the_batch_that_brought_them(pool: Any, log: Log) -> None:
+    ordinary, one = requests(2000), [received("all", "2013-03-01") | {"id": f"all/{n}"} for n in range(2000)]
+    tracker = tracker_of(pool, log)
+    started = time.perf_counter()
+    await tracker.handle(batch(ordinary))
+    usual = time.perf_counter() - started
+    begun = await pool.fetchval("SELECT pg_current_xact_id()::text::bigint")
+    started = time.perf_counter()
+    await tracker.handle(batch(one, 2000))
+    assert time.perf_counter() - started < 10 * usual
+    # One for the batch, one for what is published, one for each of these two questions: no fact costs one of its own.
+    assert await pool.fetchval("SELECT pg_current_xact_id()::text::bigint") - begun <= 4
+    kept = await letters(pool)
+    assert [letter[2] for letter in kept] == list(range(2250, 4000))
+    assert {letter[3] for letter in kept} == {msgspec.json.encode(fact) for fact in one[250:]}
+    assert all("the case has 250 facts, and its limit is 250 (SHIXIAN_CASE_FACTS)" in letter[4] for letter in kept)
+    assert tracker.metrics.dead_letters._value.get() == 1750
+    assert await position(pool) == 4000
+    await tracker.handle(batch(one[:250], 4000))
+    assert len(await letters(pool)) == 1750, "what the case has already is a repetition"

@@ -37,6 +37,11 @@ def test_letters_are_told_once_looked_at_put_back_and_put_aside(env: dict[str, s
         listed = shixian(env, "dead-letters", "list").stdout.splitlines()
         assert len(listed) == 4
         (wrong,) = [line.split("\t")[0] for line in listed if "$.data.channel" in line]
+        for narrowed in (("--subject", "r2"), ("--subject", "r2", "--source", bad["source"])):
+            found = shixian(env, "dead-letters", "list", *narrowed).stdout.splitlines()
+            assert found and {line.split("\t")[3] for line in found} == {"r2"}, narrowed
+            assert wrong in [line.split("\t")[0] for line in found]
+        assert shixian(env, "dead-letters", "list", "--source", "nobody").stdout == ""
         shown = shixian(env, "dead-letters", "show", wrong).stdout
         assert "pigeon" in shown and "state     open" in shown
 

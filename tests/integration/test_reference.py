@@ -19,14 +19,15 @@ from services.events.topics import create_topics, topics
 from services.runtime.health import Part
 from services.runtime.local.kafka import KafkaNode
 from services.runtime.reference import Reference, ReferenceRewritten
+from services.runtime.registrations import checking
 
 ORGAN = example("facts", "organ-registered")
 CALENDAR = example("facts", "calendar-published")
 
 
-def organ(code: str) -> bytes:
+def organ(code: str, **data: str) -> bytes:
     return json.dumps(
-        {**ORGAN, "id": uuid.uuid4().hex, "subject": code, "data": {**ORGAN["data"], "code": code}}
+        {**ORGAN, "id": uuid.uuid4().hex, "subject": code, "data": {**ORGAN["data"], "code": code, **data}}
     ).encode()
 
 
@@ -52,7 +53,7 @@ class Following:
     def __init__(self, bootstrap: str, topic: str) -> None:
         self.registry = CollectorRegistry()
         self.part = Part("reference")
-        self.reference = Reference(bootstrap, topic, self.part, self.registry)
+        self.reference = Reference(bootstrap, topic, self.part, self.registry, checking({"CN"}, {"CN"}))
         self.told: list[tuple[str, int]] = []
         self.reference.subscribe(self.learn)
         self.task: asyncio.Task[None] | None = None
@@ -115,6 +116,24 @@ async def test_what_cannot_be_read_is_counted_and_passed_over(kafka: str) -> Non
         assert one.told == [("a", 1), ("b", 5)]
         assert one.reference.next_offset == 7
         assert one.registry.get_sample_value("shixian_reference_unreadable_total") == 5
+
+
+async def test_an_organ_stays_as_it_was_where_a_law_or_calendar_does_not_exist(kafka: str) -> None:
+    topic = await make_topic(kafka)
+    strange = json.dumps({**CALENDAR, "subject": "X", "data": {**CALENDAR["data"], "calendar": "X"}}).encode()
+    bad = [organ("a", statute="X"), organ("a", calendar="X"), organ("b", statute="X"), strange]
+    await write(kafka, topic, [organ("a", parent="c"), *bad, organ("c", parent="a")])
+    async with following(kafka, topic) as one:
+        await asyncio.wait_for(one.reference.catch_up(), 20)
+        assert {code: known.offset for code, known in one.reference.organs.items()} == {"a": 0, "c": 5}
+        assert one.reference.calendars == {}
+        assert one.reference.parents() == {"a": "c", "c": None}, "the later one closes a circle"
+        assert [offset for _, offset in one.told] == list(range(6)), "who counts the records hears of all"
+        assert one.registry.get_sample_value("shixian_reference_rejected_total") == 4
+        # The next registration of the first heals the tree at once, and the other's own parent counts again.
+        await write(kafka, topic, [organ("a", parent="b"), organ("b")])
+        await asyncio.wait_for(one.reference.catch_up(), 20)
+        assert one.reference.parents() == {"c": "a", "a": "b", "b": None} | {"b": "gz"}
 
 
 async def test_a_topic_that_lost_records_ends_the_process(kafka: str) -> None:

@@ -100,6 +100,10 @@ def test_the_services_work_over_tls_with_a_login(secured: tuple[int, Path], post
     ("text", "told"),
     [
         ("http://h:1", "expected one of ssl://"),
+        ("sasl_ssl://u:secret?secret@h:1", "percent-encode"),
+        ("sasl_ssl://u:secret#secret@h:1", "percent-encode"),
+        ("u:secret@h:1", "a user needs sasl_ssl://"),
+        ("u:secret://h:1", "expected one of ssl://"),
         ("sasl_ssl://h:1", "expects user:password@"),
         ("sasl_ssl://u:secret@h:1?mechanism=GSSAPI", "mechanism: expected one of"),
         ("ssl://u:secret@h:1", "takes no user"),

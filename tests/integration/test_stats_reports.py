@@ -81,20 +81,21 @@ def test_a_report_is_the_sum_of_the_organs_under_it_and_each_number_opens(stats:
     assert {row: total(stats, row, reach="own") for row in ("1", "2", "3.7", "4")} == {"1": 2, "2": 1, "3.7": 1, "4": 2}
     assert failed(stats) == set()
 
-    assert [r["request"] for r in cell(stats, "requests/1/total")["requests"]] == ["r1", "r3", "r4", "r5"]
-    assert [r["request"] for r in cell(stats, "requests/1/business")["requests"]] == ["r3", "r4"]
+    behind = [r["request"] for r in cell(stats, "requests/1/total")["requests"]]
+    assert sorted(behind) == ["r1", "r3", "r4", "r5"]
+    assert {r["request"] for r in cell(stats, "requests/1/business")["requests"]} == {"r3", "r4"}
     assert [r["request"] for r in cell(stats, "requests/2/total")["requests"]] == ["r2"]
-    assert [r["request"] for r in cell(stats, "requests/4/total")["requests"]] == ["r1", "r2", "r4"]
+    assert {r["request"] for r in cell(stats, "requests/4/total")["requests"]} == {"r1", "r2", "r4"}
     assert [r["request"] for r in cell(stats, "requests/3.3.6/business")["requests"]] == ["r3"]
     assert [r["review"] for r in cell(stats, "reviews/reconsideration/pending")["reviews"]] == ["v1"]
     levels = cell(stats, "proactive/regulations/in-force")
     assert levels["number"] == 12 and {(t["organ"], t["count"]) for t in levels["tallies"]} == {("a", 7), ("b", 5)}
 
     first = cell(stats, "requests/1/total", limit="3")
-    assert [r["request"] for r in first["requests"]] == ["r1", "r3", "r4"]
+    assert [r["request"] for r in first["requests"]] == behind[:3]
     rest = cell(stats, "requests/1/total", limit="3", after=first["next"])
-    assert [r["request"] for r in rest["requests"]] == ["r5"] and rest["next"] is None
-    assert first["requests"][0]["explanation"].endswith("/v1/requests/r1")
+    assert [r["request"] for r in rest["requests"]] == behind[3:] and rest["next"] is None
+    assert first["requests"][0]["explanation"].endswith(f"/v1/requests/{behind[0]}")
     page = stats.http.get(f"{PATH}/cells/requests/1/total.html?form=cn-2021&lang=en")
     assert page.status_code == 200 and 'href="http://127.0.0.1:8702/requests/r4?lang=en"' in page.text
 
@@ -254,3 +255,27 @@ def test_every_format_and_several_years(stats: ServiceProcess) -> None:
     assert stats.http.get("/?q=branch&lang=en").text.count("<code>") == 1
     assert "No organ fits" in stats.http.get("/?q=zzz&lang=en").text
     assert report(stats)["as_of"] == "2013-03-22"
+
+
+def test_a_tree_is_as_the_latest_registrations_that_can_hold_make_it(
+    stats: ServiceProcess, env: dict[str, str]
+) -> None:
+    alone, both = total(stats, "1", scope="organ"), total(stats, "1", scope="tree")
+    assert alone < both
+    top, apart = dict(REGISTERED), {k: v for k, v in CHILD.items() if k != "parent"}
+    renamed = apart | {"name": {"zh": "新名", "en": "Renamed"}}
+
+    def shows(name: str, tree: int, *registered: dict[str, Any]) -> None:
+        """With these registered, the home page has that name and the roll-up of ``a`` that number, both at once."""
+        write(env, [], list(registered))
+        eventually(
+            lambda: (name in stats.http.get("/?lang=en").text and total(stats, "1", scope="tree") == tree) or None
+        )
+
+    shows("Renamed", alone, renamed)
+    # What names a law that does not exist changes neither the name nor the tree.
+    shows("Renamed again", alone, CHILD | {"statute": "XX"}, renamed | {"name": {"zh": "又名", "en": "Renamed again"}})
+    shows("Branch", both, CHILD)
+    # Under one another: the later one stands at the top, until the other is registered anew.
+    shows("Branch", alone, top | {"parent": "b"}, CHILD)
+    shows("Branch", both, top)

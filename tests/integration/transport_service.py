@@ -16,6 +16,7 @@ from typing import Any
 
 from aiokafka import TopicPartition
 
+from services.runtime import damage, transport
 from services.runtime.health import Health
 from services.runtime.main import Parts, run_service
 from services.runtime.settings import Settings, load
@@ -58,18 +59,24 @@ async def crash() -> None:
     raise ValueError("the task's own reason")
 
 
+HEALTHS: list[Health] = []
+
+
 async def asgi(scope: Any, receive: Any, send: Any) -> None:
     if scope["type"] != "http":
         raise ValueError(scope["type"])
     if scope["path"] == "/slow":
         await asyncio.sleep(1.0)
+    body = json.dumps(HEALTHS[0].ready()).encode() if scope["path"] == "/ready" else b"here"
     await send({"type": "http.response.start", "status": 200, "headers": []})
-    await send({"type": "http.response.body", "body": b"here"})
+    await send({"type": "http.response.body", "body": body})
 
 
 @asynccontextmanager
 async def build(settings: Settings, health: Health) -> AsyncIterator[Parts]:
     worker = None
+    HEALTHS.append(health)
+    transport.REPAIRED_SECONDS, damage.LASTING_SECONDS = 1.0, 3.0
     if TOPIC != "-":
         worker = batch_app(GROUP, settings, TOPIC, positions, handle, health=health)
     tasks = {"crash": crash} if CRASH_TASK else {}

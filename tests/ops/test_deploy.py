@@ -180,7 +180,7 @@ def test_a_setting_can_come_from_a_file(tmp_path: Path) -> None:
     file = tmp_path / "postgres-url"
     file.write_text("postgresql://shixian:secret@db/shixian\n")
     assert load({"SHIXIAN_POSTGRES_FILE": str(file)}).postgres == "postgresql://shixian:secret@db/shixian"
-    assert load({"SHIXIAN_POSTGRES_FILE": str(file), "SHIXIAN_POSTGRES": "x"}).postgres == "x"
+    assert load({"SHIXIAN_POSTGRES_FILE": str(file), "SHIXIAN_POSTGRES": "postgresql://x"}).postgres == "postgresql://x"
     with pytest.raises(SettingError, match="SHIXIAN_POSTGRES_FILE: expected a file"):
         load({"SHIXIAN_POSTGRES_FILE": str(tmp_path / "none")})
 

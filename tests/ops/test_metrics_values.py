@@ -197,7 +197,8 @@ def test_what_is_waited_for_is_one_of_a_few_words(state: str, text: str, known_a
 
 def test_the_calendar_ends_where_its_publication_does_and_an_unknown_one_long_ago() -> None:
     strange = ORGAN | {"code": "far", "calendar": "ATLANTIS"}
-    world = World([fact("organ-registered", "gz-psb", ORGAN), fact("organ-registered", "far", strange)])
+    world = World([fact("organ-registered", "gz-psb", ORGAN)])
+    world.organs["far"] = fact("organ-registered", "far", strange).data
     registry = scraped(tracker_metrics.CaseCollector(lambda: None, world, ManualClock(MIDNIGHT)))
     through = world.calendar("CN").published_through
     end = datetime.combine(through + timedelta(days=1), datetime.min.time(), UTC).timestamp()

@@ -100,7 +100,7 @@ class Watched:
         self._ends.callback(self._end_processes)
         self.http = self._ends.enter_context(httpx.Client(timeout=20, trust_env=False))
         self.config = replace(QUICK, tracker_url=self.url("tracker"))
-        three = {name: self.ports[name] for name in names[:3]}
+        three = {name: f"127.0.0.1:{self.ports[name]}" for name in names[:3]}
         self._files = local.files(self.config, three, self.ports["alertmanager"], self.hook.url)
         self._folder = folder
 

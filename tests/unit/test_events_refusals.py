@@ -7,7 +7,7 @@ import pytest
 
 from services.events.codec import decode_case_event, decode_fact, encode, replace_data
 from services.events.examples import example
-from services.events.facts import FactCorrected, FeeNotified
+from services.events.facts import FactCorrected, FeeNotified, OrganRegistered
 from services.events.refusals import Refused
 
 
@@ -161,3 +161,28 @@ def test_a_correction_is_checked_against_the_fact_that_it_amends() -> None:
         with pytest.raises(Refused) as refused:
             replace_data(fee, data)
         assert refused.value.error.field == field
+
+
+@pytest.mark.parametrize(
+    "zone", ["Asia/Shanghai", "PRC", "UTC", "Etc/GMT-8", "Asia/Urumqi", "America/Argentina/Buenos_Aires"]
+)
+def test_a_zone_of_ianas_is_taken_under_each_of_its_names(zone: str) -> None:
+    data = {**example("facts", "organ-registered")["data"], "timezone": zone}
+    found = decode_fact(changed("organ-registered", data=data))
+    assert isinstance(found, OrganRegistered)
+    assert found.data.timezone == zone
+
+
+@pytest.mark.parametrize(
+    "zone",
+    [
+        "localtime", "Factory", "posixrules", "Etc/Unknown", "right/Asia/Shanghai", "posix/UTC", "SystemV/EST5",
+        "asia/shanghai", "ASIA/SHANGHAI", "utc", "Asia/Shanghai ", "Asia", "+08:00", "CST-8", "", "../Asia/Shanghai",
+        "/etc/localtime", "tzdata.zi", "zone.tab", "leapseconds",
+    ],
+)  # fmt: skip
+def test_what_is_no_zone_or_another_on_each_machine_is_refused(zone: str) -> None:
+    data = {**example("facts", "organ-registered")["data"], "timezone": zone}
+    with pytest.raises(Refused) as refused:
+        decode_fact(changed("organ-registered", data=data))
+    assert refused.value.error.field == "$.data.timezone"

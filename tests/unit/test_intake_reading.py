@@ -23,8 +23,8 @@ def raw(value: Any) -> bytes:
 
 
 async def taken(content_type: str, body: bytes, **headers: str) -> reading.Reading:
-    named = {f"ce-{name}": value for name, value in headers.items()}
-    return await read({"content-type": content_type, **named}, body)
+    named = [(f"ce-{name}".encode(), value.encode()) for name, value in headers.items()]
+    return await read([(b"content-type", content_type.encode()), *named], body)
 
 
 def binary(event: dict[str, Any]) -> dict[str, str]:
@@ -107,7 +107,13 @@ async def test_each_bad_event_of_a_batch_is_named() -> None:
         (b"[%s,]" % raw(PAID), 1),
         (b"[%s]]" % raw(PAID), 1),
         (b"[%s,%s]" % (raw(PAID), b"[" * 10**5 + b"]" * 10**5), 1),
-        (b"[%s,%s]" % (raw(PAID), b"1" * 5000), 1),
+        (b"[%s,%s,NaN]" % (raw(PAID), raw(PAID)), 2),
+        (b"[%s,[[1]]]]" % raw(PAID), 2),
+        (b'[%s,{"a":"]\\",","b":[1,{"c":tru' % raw(PAID), 1),
+        (b"[%s,%s]" % (raw(PAID), b'"\xff"'), 1),
+        (b"[" + b"0," * 200 + b"oops]", 200),
+        (b"\xef\xbb\xbf[]", 0),
+        (b"[]x", 0),
         (b"\xff", 0),
         (b"", 0),
         (raw(PAID), 0),
@@ -144,5 +150,87 @@ async def test_limits_are_told() -> None:
 )
 @settings(max_examples=300, deadline=None)
 async def test_no_body_does_worse_than_being_refused(body: bytes, media: str, attributes: dict[str, str]) -> None:
-    found = await taken(media, body, **attributes)
-    assert found.errors or not found.facts
+    try:
+        found = await taken(media, body, **attributes)
+    except ProblemError as refused:
+        assert refused.status == 400
+        assert media == PLAIN
+        assert attributes
+    else:
+        assert found.errors or not found.facts
+
+
+FEE = example("facts", "fee-notified")
+
+
+def fee(amount: str) -> bytes:
+    return raw({**FEE, "data": {**FEE["data"], "amount": 0}}).replace(b'"amount": 0', b'"amount": ' + amount.encode())
+
+
+@pytest.mark.parametrize("amount", ["1e400", "-1e400", "1" * 5000, "1e-400"])
+@pytest.mark.parametrize("media", [STRUCTURED, BATCH])
+async def test_a_number_out_of_range_is_json_and_its_field_is_named(media: str, amount: str) -> None:
+    found = await taken(media, b"[%s]" % fee(amount) if media == BATCH else fee(amount))
+    assert [e.field for e in found.errors] == ["$.data.amount"]
+    assert not found.malformed
+
+
+@pytest.mark.parametrize("amount", ["NaN", "Infinity", "-", "01", "+1", ".5"])
+@pytest.mark.parametrize("media", [STRUCTURED, BATCH])
+async def test_what_is_no_number_is_not_json_alone_or_in_a_batch(media: str, amount: str) -> None:
+    found = await taken(media, b"[%s]" % fee(amount) if media == BATCH else fee(amount))
+    assert found.malformed
+    assert "byte" in found.errors[-1].problem
+
+
+@pytest.mark.parametrize(
+    ("body", "problem"),
+    [
+        (b"", "is empty"),
+        (b" \n", "is empty"),
+        (b"\xef\xbb\xbf{}", "begins with a byte order mark"),
+        (b"[" * 10**4, "is nested too deeply"),
+        (b'{"a":"\xff"}', "is not UTF-8 at byte 6"),
+    ],
+)
+@pytest.mark.parametrize("media", [STRUCTURED, BATCH])
+async def test_what_is_not_json_says_why(media: str, body: bytes, problem: str) -> None:
+    found = await taken(media, b"[%s]" % body if media == BATCH and body[:1] == b"{" else body)
+    assert found.malformed
+    assert found.errors[-1].problem == problem
+
+
+async def test_a_body_of_very_many_values_is_not_taken_apart() -> None:
+    with pytest.raises(ProblemError, match="300000 values") as refused:
+        await taken(BATCH, b"[" + b"1," * 300_001 + b"1]")
+    assert refused.value.status == 413
+
+
+async def test_raw_utf8_in_a_header_is_taken_as_it_stands_and_a_quoted_string_as_what_it_quotes() -> None:
+    found = await taken(PLAIN, raw(PAID["data"]), **{**binary(PAID), "subject": "申请 1"})
+    assert found.facts[0].subject == "申请 1"
+    found = await taken(PLAIN, raw(PAID["data"]), **{**binary(PAID), "subject": '"a \\"b\\" %E7%94%B3"'})
+    assert found.facts[0].subject == 'a "b" 申'
+
+
+@pytest.mark.parametrize("subject", [b"%ff", b"%C0%A0", b"\xff", b"\xc4\xe3", b"100%", b"%zz", b'"open', b'"a"b"'])
+async def test_a_header_that_is_no_text_is_refused_and_named(subject: bytes) -> None:
+    given = {**binary(PAID), "subject": "x"}
+    headers = [(f"ce-{k}".encode(), v.encode()) for k, v in given.items() if k != "subject"]
+    with pytest.raises(ProblemError) as refused:
+        await read([(b"content-type", PLAIN.encode()), *headers, (b"ce-subject", subject)], raw(PAID["data"]))
+    assert (refused.value.status, refused.value.errors[0].field) == (400, "headers.ce-subject")
+
+
+async def test_an_attribute_sent_twice_is_refused() -> None:
+    headers = [(b"content-type", PLAIN.encode()), (b"ce-id", b"1"), (b"ce-id", b"1")]
+    with pytest.raises(ProblemError, match="ce-id is there twice") as refused:
+        await read(headers, b"")
+    assert refused.value.status == 400
+
+
+@pytest.mark.parametrize("subject", [".", ".."])
+async def test_a_subject_that_no_address_can_hold_is_refused(subject: str) -> None:
+    found = await taken(STRUCTURED, raw({**PAID, "subject": subject}))
+    assert [e.field for e in found.errors] == ["$.subject"]
+    assert (await taken(STRUCTURED, raw({**PAID, "subject": f"a/{subject}"}))).facts

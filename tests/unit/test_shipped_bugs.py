@@ -117,6 +117,9 @@ def test_one_nations_holidays_for_all() -> None:
     data = f.OrganData(code="q", name=Label(zh="机关", en="Organ"), timezone="UTC", calendar="XX", statute="CN")
     known.learn(f.OrganRegistered(specversion="1.0", id="q", source=SOURCE, subject="q", data=data))
     found, _ = posted([request(MONDAY, organ="q")], known)
+    assert (found.view.due_on, found.view.waiting_for) == (None, "organ-registered q")
+    known.organs["q"] = data
+    found, _ = posted([request(MONDAY, organ="q")], known)
     assert (found.view.due_on, "calendar 'XX' is unknown" in found.view.waiting_for) == (None, True)
     start, amount = date(2025, 8, 20), 5
     assert len({shipped(name).add(start, amount) for name in ("UK", "SCT", "ENG")}) >= 2

@@ -13,6 +13,7 @@ from prometheus_client import CollectorRegistry
 from prometheus_client.parser import text_string_to_metric_families
 
 from services.runtime.health import Health
+from services.runtime.paths import part
 from services.runtime.problems import FieldProblem, ProblemError, described
 from services.runtime.web import create_app, new_registry
 
@@ -80,7 +81,7 @@ async def test_what_is_not_there_is_a_problem(client: httpx.AsyncClient, path: s
 
 async def test_a_wrong_method_names_the_right_one(client: httpx.AsyncClient) -> None:
     answer = await client.delete("/v1/things")
-    assert answer.headers["allow"] == "POST, OPTIONS"
+    assert answer.headers["allow"] == "OPTIONS, POST"
     assert "POST" in problem(answer)["detail"]
     assert answer.status_code == 405
 
@@ -189,3 +190,38 @@ async def test_every_answer_carries_the_security_headers(client: httpx.AsyncClie
     assert headers["x-frame-options"] == "DENY"
     assert "default-src 'self'" in headers["content-security-policy"]
     assert "http" not in headers["content-security-policy"]
+
+
+IDENTIFIERS = (
+    "a/b",
+    "/a",
+    "a/",
+    "a//b",
+    "../b",
+    "a/..",
+    "a?b=c",
+    "a#b",
+    "a%b",
+    "a%2Fb",
+    "申请 1",
+    "a+b&c",
+    "a;b:@",
+    "x.html",
+)
+
+
+@pytest.mark.parametrize("identifier", IDENTIFIERS)
+async def test_an_identifier_in_a_link_comes_back_as_it_was(identifier: str) -> None:
+    @get("/one/{name:str}/{year:str}")
+    async def one(name: FromPath[str], year: FromPath[str]) -> list[str]:
+        return [name, year]
+
+    @get("/whole/{name:path}")
+    async def whole(name: FromPath[str]) -> str:
+        return name.removeprefix("/")
+
+    app = create_app("things", [one, whole], Health(), new_registry())
+    async with httpx.AsyncClient(transport=httpx.ASGITransport(app=app), base_url="http://things.test") as client:  # type: ignore[arg-type]
+        assert (await client.get(f"/one/{part(identifier)}/2013")).json() == [identifier, "2013"]
+        assert (await client.get(f"/whole/{part(identifier)}")).text == identifier
+        assert (await client.get("/whole/a/b")).text == "a/b"

@@ -21,6 +21,8 @@ import platformdirs
 import structlog
 from jgo.maven import MavenContext, PythonResolver
 
+from services.runtime.ends import Cause
+from services.runtime.local.failures import LocalFailure
 from services.runtime.local.progress import Advance, ShowProgress, show_progress
 
 LOCK_FILE = Path(__file__).with_name("kafka.lock.toml")
@@ -31,8 +33,10 @@ AT_ONCE = 4
 log = structlog.get_logger(__name__)
 
 
-class JarError(RuntimeError):
+class JarError(LocalFailure):
     """The broker's jars can't be used."""
+
+    end = Cause.JARS
 
 
 class JarMismatch(JarError):

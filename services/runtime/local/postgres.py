@@ -5,7 +5,7 @@ password is needed. Layout of its folder, mode 0700::
 
     data/           the cluster; UTF-8, the built-in C.UTF-8 locale (sorts alike on every machine), times in UTC
     .s.PGSQL.5432   the socket (in the temporary folder if this path is too long for one)
-    postgres.log    what the server logs, since its last start
+    postgres.log    what the server logs, since its last start; postgres.log.1 the part before
 
 PostgreSQL refuses to run as root. Started by root, it runs as the system user ``pgserver``, made if need be.
 """
@@ -74,6 +74,10 @@ class PostgresServer:
         return f"postgresql://{DATABASE_USER}@/{quote(database)}?host={quote(str(self.socket_folder))}"
 
     @property
+    def log_file(self) -> Path:
+        return self.folder / "postgres.log"
+
+    @property
     def socket_folder(self) -> Path:
         if len(os.fsencode(self.folder / _SOCKET)) <= _LONGEST_SOCKET_PATH:
             return self.folder
@@ -108,7 +112,7 @@ class PostgresServer:
         command += [part for key, value in settings.items() for part in ("-c", f"{key}={value}")]
         self._process = spawn(
             command,
-            output=self.folder / "postgres.log",
+            output=self.log_file,
             cwd=self.folder,
             dies_by=self._dies_by,
             user=owner.pw_uid if owner else None,
@@ -119,15 +123,24 @@ class PostgresServer:
         """Wait until the server says in its pid file that it takes connections, as ``pg_ctl -w`` does."""
         began = time.monotonic()
         while self.alive and time.monotonic() - began < timeout:
-            with contextlib.suppress(FileNotFoundError, IndexError):
-                lines = (self.data / "postmaster.pid").read_text().splitlines()
-                if lines[0] == str(self.pid) and lines[7].strip() == "ready":
-                    log.debug("postgres_ready", pid=self.pid, seconds=round(time.monotonic() - began, 2))
-                    return
+            if self.answers():
+                log.debug("postgres_ready", pid=self.pid, seconds=round(time.monotonic() - began, 2))
+                return
             time.sleep(0.02)
         why = "not ready in time" if self.alive else f"ended with status {self.returncode}"
         self.kill()
-        raise PostgresFailed(f"PostgreSQL: {why}\n{tail(self.folder / 'postgres.log')}")
+        raise PostgresFailed(why, tail(self.log_file), self.log_file)
+
+    def answers(self) -> bool:
+        """Whether the server says now that it takes connections."""
+        with contextlib.suppress(FileNotFoundError, IndexError):
+            lines = (self.data / "postmaster.pid").read_text().splitlines()
+            return lines[0] == str(self.pid) and lines[7].strip() == "ready"
+        return False
+
+    def said(self) -> str:
+        """The end of what this start has logged: to find out why it ended."""
+        return tail(self.log_file, 200)
 
     def stop(self, timeout: float = 8.0) -> bool:
         """End it in order (sessions are cut, the data left clean), or after ``timeout`` seconds at once."""
@@ -170,8 +183,8 @@ class PostgresServer:
             extra_groups=[] if owner else None,
         )
         if done.returncode != 0:
-            lines = (done.stdout + done.stderr).splitlines()[-15:]
-            raise PostgresFailed("PostgreSQL: the cluster could not be made\n" + "\n".join(lines))
+            lines = "\n".join((done.stdout + done.stderr).splitlines()[-15:])
+            raise PostgresFailed("the cluster could not be made", lines)
         fresh.rename(self.data)
 
 

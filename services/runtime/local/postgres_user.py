@@ -9,6 +9,9 @@ from pathlib import Path
 
 import structlog
 
+from services.runtime.ends import Cause
+from services.runtime.local.failures import LocalFailure, first_error, out_of_room
+
 log = structlog.get_logger(__name__)
 
 # Found, not imported: only the binaries are wanted, and the import writes a lock file to the temporary folder.
@@ -19,8 +22,17 @@ BIN = _PACKAGE / "pginstall18" / "bin"
 SYSTEM_USER = "pgserver"
 
 
-class PostgresFailed(RuntimeError):
+class PostgresFailed(LocalFailure):
     """The server did not start; the text ends with the last lines of its log."""
+
+    end = Cause.POSTGRES_FAILED
+
+    def __init__(self, what: str, details: str = "", log_file: Path | None = None) -> None:
+        super().__init__(
+            f"PostgreSQL: {what}", details=details, reason=first_error(details) or what, log=log_file or ""
+        )
+        if out_of_room(details):
+            self.end = Cause.DISK_FULL
 
 
 def make_private(folder: Path, owner: pwd.struct_passwd | None) -> None:
@@ -29,7 +41,7 @@ def make_private(folder: Path, owner: pwd.struct_passwd | None) -> None:
     found = folder.lstat()
     ours = {os.geteuid()} | ({owner.pw_uid} if owner else set())
     if not stat.S_ISDIR(found.st_mode) or found.st_uid not in ours:
-        raise PostgresFailed(f"PostgreSQL: {folder} belongs to another user")
+        raise PostgresFailed(f"{folder} belongs to another user")
     folder.chmod(0o700)
     if owner:
         os.chown(folder, owner.pw_uid, owner.pw_gid)
@@ -44,9 +56,7 @@ def server_user(paths: list[Path]) -> pwd.struct_passwd:
         try:
             subprocess.run(command, check=True, capture_output=True, text=True)
         except (OSError, subprocess.CalledProcessError) as error:
-            raise PostgresFailed(
-                f"PostgreSQL can't run as root, and user {SYSTEM_USER} can't be made: {error}"
-            ) from error
+            raise PostgresFailed(f"it can't run as root, and user {SYSTEM_USER} can't be made: {error}") from error
         log.info("system_user_made", name=SYSTEM_USER)
         owner = pwd.getpwnam(SYSTEM_USER)
     for path in paths:

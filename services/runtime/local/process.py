@@ -4,6 +4,7 @@ import contextlib
 import ctypes
 import os
 import random
+import shutil
 import signal
 import socket
 import subprocess
@@ -14,14 +15,19 @@ from pathlib import Path
 
 import psutil  # type: ignore[import-untyped]
 
+from services.runtime.ends import Cause
+from services.runtime.local.failures import LocalFailure
+
 _LIBC = ctypes.CDLL(None, use_errno=True) if sys.platform == "linux" else None
 _PR_SET_PDEATHSIG = 1
 # Below the kernel's range for outgoing connections, so that a port stays free while its server restarts.
 _PORTS = range(20000, 32000)
 
 
-class PortTaken(RuntimeError):
+class PortTaken(LocalFailure):
     """A port that was asked for is in use."""
+
+    end = Cause.PORT_TAKEN
 
 
 def spawn(
@@ -36,10 +42,13 @@ def spawn(
 ) -> subprocess.Popen[bytes]:
     """Start ``argv`` in a session of its own, so that Ctrl-C on the terminal passes it by.
 
-    Its stdout and stderr go to ``output``, anew. On Linux the kernel sends it ``dies_by`` when this process ends in
-    whatever way. The kernel ties that to the *thread* that starts it, so it is done from the main thread only.
+    Its stdout and stderr go to ``output``, anew; what was there becomes ``output.1``. On Linux the kernel sends it
+    ``dies_by`` when this process ends in whatever way. The kernel ties that to the *thread* that starts it, so it is
+    done from the main thread only.
     """
-    with output.open("wb") as file:
+    set_aside(output)
+    # For appending, so that the file can be cut short while it is written (:func:`bound`).
+    with output.open("ab") as file:
         return subprocess.Popen(
             argv,
             stdin=subprocess.DEVNULL,
@@ -127,6 +136,22 @@ def port_free(port: int) -> bool:
         except OSError:
             return False
         return True
+
+
+def set_aside(path: Path) -> None:
+    """Make ``path`` its own ``.1``, the one before is dropped; an empty or missing one is left."""
+    if path.exists() and path.stat().st_size:
+        path.replace(path.with_name(f"{path.name}.1"))
+
+
+def bound(path: Path, limit: int) -> None:
+    """Cut a log that another process appends to: beyond ``limit`` bytes it is copied to ``.1`` and begun anew.
+
+    What is written between the two is lost. Raises OSError.
+    """
+    if path.exists() and path.stat().st_size > limit:
+        shutil.copyfile(path, path.with_name(f"{path.name}.1"))
+        os.truncate(path, 0)
 
 
 def tail(path: Path, lines: int = 15) -> str:

@@ -7,6 +7,9 @@ What may be relied on:
   :data:`STOP_SECONDS`; what has not ended by its time is killed, which loses nothing (work is acknowledged only once
   it is stored);
 - a service that ends by itself ends the whole: a system with a part missing looks alive and isn't;
+- Kafka and PostgreSQL are started again if they ended because the disk was full, once there is room (revival.py); any
+  other end of theirs ends the whole;
+- what a service writes goes to ``logs/NAME.log`` of the home; its warnings also to our stderr, a line each (output.py);
 - nothing outlives this process: the kernel ends the children with it.
 """
 
@@ -16,14 +19,18 @@ import os
 import signal
 import sys
 import time
-from collections import deque
 from collections.abc import Awaitable, Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
+from pathlib import Path
 from types import FrameType
 
 import httpx
 import structlog
 
+from services.runtime.ends import Cause
+from services.runtime.local import ports
+from services.runtime.local.failures import LocalFailure, first_error, of_system
+from services.runtime.local.output import Output
 from services.runtime.local.process import tie_to_parent
 from services.runtime.local.stack import LocalStack
 from services.runtime.settings import Settings
@@ -36,7 +43,10 @@ _SERVICES_SECONDS = 5.5
 """Of these, what the services have together; the rest is Kafka's and PostgreSQL's."""
 _HEAD_START_SECONDS = 1.5
 """How long the next service waits with its own end for the one before it."""
-_TAIL_LINES = 20
+BOUND_SECONDS = 60.0
+"""How often the servers' logs are held to their size."""
+WRONG_CALL = 2
+"""The exit code of a service with a wrong setting."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -49,19 +59,35 @@ class Service:
     """Answers 200 once the service is able to work."""
     env: Mapping[str, str] = field(default_factory=dict)
     """Added to our own environment."""
+    port: ports.Wanted | None = None
+    """Where it will listen: tried before anything is started."""
 
 
-class ServiceDied(RuntimeError):
+class ServiceDied(LocalFailure):
     """A part of the system ended by itself."""
 
-    def __init__(self, name: str, code: int | None, last_lines: str) -> None:
-        how = "" if code is None else f" with status {code}" if code >= 0 else f" by {signal.Signals(-code).name}"
-        super().__init__(f"{name} ended{how}" + (f"\n{last_lines}" if last_lines else ""))
+    def __init__(
+        self,
+        name: str,
+        code: int | None,
+        last_lines: str,
+        *,
+        cause: Cause | None = None,
+        reason: str = "",
+        log_file: Path | str = "",
+    ) -> None:
+        killed = signal.Signals(-code).name if code is not None and code < 0 else ""
+        how = "" if code is None else f" by {killed}" if killed else f" with status {code}"
+        text = f"{name} ended{how}"
+        super().__init__(text, details=last_lines, part=name, how=killed or code, reason=reason, log=log_file)
         self.name, self.code = name, code
+        self.end = cause or (Cause.KILLED if killed else Cause.SETTING if code == WRONG_CALL else Cause.FAILED)
 
 
-class NotReady(RuntimeError):
+class NotReady(LocalFailure):
     """A service runs but did not become ready in time."""
+
+    end = Cause.NOT_READY
 
 
 class _Interrupted(BaseException):
@@ -76,7 +102,7 @@ class _Interrupted(BaseException):
 class _Child:
     service: Service
     process: asyncio.subprocess.Process
-    tail: deque[str]
+    output: Output
     forwarding: asyncio.Task[None]
     ended: asyncio.Task[int]
 
@@ -92,18 +118,23 @@ def run_up(
 
     Children get ``SHIXIAN_KAFKA`` and ``SHIXIAN_POSTGRES``; ``on_ready`` is cancelled by a signal. Call
     it from the main thread. Raises
-    :class:`ServiceDied`, :class:`NotReady`, what :meth:`LocalStack.start` raises and what ``on_ready`` raises, each
-    with everything stopped.
+    :class:`ServiceDied`, :class:`NotReady`, another :class:`LocalFailure` and what ``on_ready`` raises, each with
+    everything stopped.
     """
     stack = LocalStack(settings)
+    home = settings.home.expanduser().resolve()
     stopping: list[float] = []
     with _signals_interrupt():
         try:
+            stack.take()
+            ports.check([*_kafka_ports(settings), *(s.port for s in services if s.port is not None)], stack.leftovers())
             stack.start()
             env = {"SHIXIAN_KAFKA": stack.kafka, "SHIXIAN_POSTGRES": stack.postgres, "PYTHONUNBUFFERED": "1"}
-            if settings.log == "auto":  # they write to a pipe and can't see our terminal
-                env["SHIXIAN_LOG"] = "console" if sys.stderr.isatty() else "json"
-            return asyncio.run(_serve(stack, services, env, on_ready, ready_seconds, stopping))
+            env["SHIXIAN_LOG"] = "json"  # for us; what is shown and kept has the form that was asked for
+            if stack.embedded and not settings.disk_folder:
+                env["SHIXIAN_DISK_FOLDER"] = str(home)
+            outputs = {service.name: _output(settings, home, service) for service in services}
+            return asyncio.run(_serve(stack, services, outputs, env, on_ready, ready_seconds, stopping))
         except _Interrupted as interrupted:
             return signal.Signals(interrupted.signum)
         finally:
@@ -112,6 +143,27 @@ def run_up(
                 signal.signal(signum, signal.SIG_IGN)
             used = time.monotonic() - stopping[0] if stopping else 0.0
             stack.stop(max(2.0, STOP_SECONDS - used - 1.0))
+
+
+def _kafka_ports(settings: Settings) -> list[ports.Wanted]:
+    if settings.kafka or not settings.kafka_port:
+        return []
+    return [ports.Wanted(settings.kafka_port + n, "SHIXIAN_KAFKA_PORT") for n in (0, 1)]
+
+
+def _output(settings: Settings, home: Path, service: Service) -> Output:
+    terminal = sys.stderr.isatty()
+    try:
+        return Output(
+            service.name,
+            home / "logs" / f"{service.name}.log",
+            level=settings.log_level,
+            console_json=settings.log == "json" or (settings.log == "auto" and not terminal),
+            file_json=settings.log != "console",
+            all_lines=settings.log_level in ("debug", "info"),
+        )
+    except OSError as error:
+        raise of_system(error, home) from error
 
 
 @contextlib.contextmanager
@@ -130,6 +182,7 @@ def _signals_interrupt() -> Iterator[None]:
 async def _serve(
     stack: LocalStack,
     services: Sequence[Service],
+    outputs: Mapping[str, Output],
     env: Mapping[str, str],
     on_ready: Callable[[], Awaitable[None]] | None,
     ready_seconds: float,
@@ -148,7 +201,7 @@ async def _serve(
     work: asyncio.Task[None] | None = None
     try:
         for service in services:
-            children.append(await _spawn(service, env))
+            children.append(await _spawn(service, outputs[service.name], env))
         work = asyncio.create_task(_become_ready(children, on_ready, ready_seconds))
         watch = asyncio.create_task(_first_death(stack, children))
         try:
@@ -167,10 +220,12 @@ async def _serve(
         if work is not None:
             work.cancel()
             await asyncio.wait([work], timeout=0.5)
+        for child in children:
+            child.output.quiet()
         await _stop(children)
 
 
-async def _spawn(service: Service, env: Mapping[str, str]) -> _Child:
+async def _spawn(service: Service, output: Output, env: Mapping[str, str]) -> _Child:
     process = await asyncio.create_subprocess_exec(
         *service.argv,
         stdin=asyncio.subprocess.DEVNULL,
@@ -182,25 +237,22 @@ async def _spawn(service: Service, env: Mapping[str, str]) -> _Child:
         preexec_fn=tie_to_parent(signal.SIGKILL),
     )
     assert process.stdout is not None
-    tail: deque[str] = deque(maxlen=_TAIL_LINES)
-    forwarding = asyncio.create_task(_forward(process.stdout, tail))
+    forwarding = asyncio.create_task(_forward(process.stdout, output))
     log.debug("service_started", name=service.name, pid=process.pid)
-    return _Child(service, process, tail, forwarding, asyncio.create_task(process.wait()))
+    return _Child(service, process, output, forwarding, asyncio.create_task(process.wait()))
 
 
-async def _forward(source: asyncio.StreamReader, tail: deque[str]) -> None:
-    """Pass a child's output on to our stderr by whole lines, and remember the last ones."""
+async def _forward(source: asyncio.StreamReader, output: Output) -> None:
+    """Give a child's output on by whole lines."""
     rest = b""
     while chunk := await source.read(65536):
         *lines, rest = (rest + chunk).split(b"\n")
         for line in lines:
-            text = line.decode(errors="replace")
-            tail.append(text)
-            sys.stderr.write(text + "\n")
+            output.line(line.decode(errors="replace"))
         sys.stderr.flush()
     if rest:
-        tail.append(rest.decode(errors="replace"))
-        sys.stderr.write(tail[-1] + "\n")
+        output.line(rest.decode(errors="replace"))
+    output.close()
 
 
 async def _become_ready(
@@ -219,7 +271,14 @@ async def _become_ready(
                     answer = f"{response.status_code} {response.text[:200]}"
                 if time.monotonic() > limit:
                     url = child.service.ready_url
-                    raise NotReady(f"{child.service.name} was not ready in {seconds:.0f} s: {url}: {answer}")
+                    raise NotReady(
+                        f"{child.service.name} was not ready in {seconds:.0f} s: {url}: {answer}",
+                        part=child.service.name,
+                        seconds=f"{seconds:.0f}",
+                        url=url,
+                        reason=answer,
+                        log=child.output.path or "",
+                    )
                 await asyncio.sleep(0.05)
     if on_ready is not None:
         await on_ready()
@@ -227,13 +286,30 @@ async def _become_ready(
 
 async def _first_death(stack: LocalStack, children: Sequence[_Child]) -> None:
     """Ends only by raising :class:`ServiceDied`."""
+    revivals = stack.revivals()
+    bounded = time.monotonic()
     while True:
         for child in children:
             if child.ended.done():
                 await asyncio.wait([child.forwarding], timeout=1.0)
-                raise ServiceDied(child.service.name, child.ended.result(), "\n".join(child.tail))
-        if (died := stack.died()) is not None:
-            raise ServiceDied(*died)
+                output = child.output
+                lines = "\n".join(output.tail)
+                reason = output.reason or (output.tail[-1] if output.tail else "")
+                raise ServiceDied(
+                    child.service.name,
+                    child.ended.result(),
+                    lines,
+                    cause=output.cause,
+                    reason=reason,
+                    log_file=output.path or "",
+                )
+        for revival in revivals:
+            if not await revival.step() and (died := stack.died(revival.name)) is not None:
+                name, code, lines, file = died
+                raise ServiceDied(name, code, lines, reason=first_error(lines), log_file=file)
+        if time.monotonic() - bounded > BOUND_SECONDS:
+            bounded = time.monotonic()
+            stack.bound_logs()
         await asyncio.sleep(0.1)
 
 

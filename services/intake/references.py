@@ -1,0 +1,64 @@
+"""The laws, calendars and parents that a call's facts name: refused where they do not exist."""
+
+import asyncio
+from collections.abc import Callable, Coroutine
+from dataclasses import dataclass
+from typing import Any
+
+from services.events.codec import type_name
+from services.events.facts import Fact, OrganRegistered
+from services.events.refusals import FieldError, Refused
+from services.intake.reading import Reading
+from services.runtime.registrations import Check, Parents, wrong_parent
+from services.runtime.retry import LogUnavailable
+
+
+@dataclass(frozen=True, slots=True)
+class References:
+    """What intake asks about references."""
+
+    check: Check
+    parents: Callable[[], Parents]
+    """Each organ that the reference topic has registered, with its parent."""
+    catch_up: Callable[[], Coroutine[Any, Any, None]]
+    """Returns when all is known that the topic holds by now."""
+    give_up_seconds: float
+
+    async def refuse_unknown(self, reading: Reading) -> None:
+        """Move facts that name what does not exist from ``reading.facts`` to what is refused.
+
+        A parent is looked for in the topic as it ends now, since another process may have registered it a moment ago;
+        of two calls at the same instant that make a circle, the readers of the topic pass over the later parent. It is
+        not looked for beside events that are refused anyway: what is wrong with those is told even without the log.
+        Raises :class:`LogUnavailable` when the topic's end can't be reached in time.
+        """
+        _sift(reading, self.check)
+        if reading.errors or not any(isinstance(f, OrganRegistered) and f.data.parent for f in reading.facts):
+            return
+        try:
+            async with asyncio.timeout(self.give_up_seconds):
+                await self.catch_up()
+        except TimeoutError:
+            raise LogUnavailable(f"the organs can't be read in {self.give_up_seconds:g} s") from None
+        parents = dict(self.parents())
+        _sift(reading, lambda fact: _parent(fact, parents))
+
+
+def _sift(reading: Reading, check: Callable[[Fact], FieldError | None]) -> None:
+    facts, places, reading.facts, reading.places = reading.facts, reading.places, [], []
+    for fact, place in zip(facts, places, strict=True):
+        wrong = check(fact)
+        if wrong is None:
+            reading.facts.append(fact)
+            reading.places.append(place)
+        else:
+            reading.refuse(Refused(wrong), place, type_name(fact))
+
+
+def _parent(fact: Fact, parents: dict[str, str | None]) -> FieldError | None:
+    """What is wrong with an organ's parent, if the fact registers one; the organ counts for those after it."""
+    if not isinstance(fact, OrganRegistered):
+        return None
+    wrong = wrong_parent(fact.data.code, fact.data.parent, parents)
+    parents[fact.data.code] = fact.data.parent if wrong is None else None
+    return wrong

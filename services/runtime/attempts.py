@@ -1,0 +1,157 @@
+"""Records that end the process: found out by the next starts, and passed over as dead letters.
+
+What runs out of memory, crashes in C or never comes back from there leaves no exception behind. So the first batch of
+each partition that a process takes up is noted before it is begun, in the partition's row of ``progress``; the position
+that moves on clears the note. A start that finds some notes goes through the batch record by record, each noted, with
+nothing else in hand; and one that ended the process alone, more than once, becomes a dead letter.
+
+Later batches of a process are not noted: if one ends it, the next start has it for its first. A process that is killed
+from outside leaves a note as well, which costs some speed; to make a dead letter of an innocent record it would have to
+be killed twice within the few milliseconds that one record takes.
+"""
+
+import asyncio
+from collections.abc import AsyncIterator, Awaitable, Callable
+from contextlib import asynccontextmanager
+from dataclasses import replace
+
+import asyncpg
+import structlog
+from aiokafka import TopicPartition
+
+from services.runtime import applying, bounded, dead_letters, progress, tracing
+from services.runtime.batch import Batch
+from services.runtime.database import Pool
+from services.runtime.retry import is_transient, reason_of
+
+TOGETHER = 2
+"""So often a batch is tried as a whole, each time ending the process; then record by record."""
+ALONE = 2
+"""So often a record is tried alone."""
+ALIVE_SECONDS = 5.0
+
+log = structlog.get_logger(__name__)
+
+
+class Attempts:
+    """The notes of one process about its partitions in ``schema``."""
+
+    def __init__(self, pool: Pool, schema: str, on_letter: Callable[[], None] = lambda: None) -> None:
+        """``on_letter`` is called with each record that was passed over."""
+        self._pool, self._schema, self._on_letter = pool, schema, on_letter
+        self._noted: dict[TopicPartition, int] = {}
+        """How many notes a partition had when this process made its own."""
+        self._proven: set[TopicPartition] = set()
+        self._in_hand = 0
+        """How many pieces of work run; -1: a record, alone."""
+        self._wanted = 0
+        self._turn = asyncio.Condition()
+
+    @asynccontextmanager
+    async def beside_others(self) -> AsyncIterator[None]:
+        """Around whatever may run at the same time as other work, but not while a record is tried alone."""
+        async with self._turn:
+            await self._wait(lambda: self._in_hand >= 0 and not self._wanted)
+            self._in_hand += 1
+        try:
+            yield
+        finally:
+            self._in_hand -= 1
+            await self._tell()
+
+    @asynccontextmanager
+    async def _all_alone(self) -> AsyncIterator[None]:
+        async with self._turn:
+            self._wanted += 1  # whoever comes now comes after it
+            try:
+                await self._wait(lambda: self._in_hand == 0)
+            finally:
+                self._wanted -= 1
+            self._in_hand = -1
+        try:
+            yield
+        finally:
+            self._in_hand = 0
+            await self._tell()
+
+    async def _wait(self, free: Callable[[], bool]) -> None:
+        while not free():
+            try:
+                await asyncio.wait_for(self._turn.wait(), ALIVE_SECONDS)
+            except TimeoutError:
+                bounded.alive.get()()  # if what is in hand is stuck, that is seen where it is in hand
+
+    async def _tell(self) -> None:
+        async with self._turn:
+            self._turn.notify_all()
+
+    async def through(self, batch: Batch, handle: Callable[[Batch], Awaitable[None]]) -> None:
+        """``handle`` the batch, as a whole or record by record. Raises what ``handle`` raises, and the database."""
+        tp = batch.tp
+        if tp in self._proven:
+            async with self.beside_others():
+                await handle(batch)
+            return
+        try:
+            if await self._note(batch) <= TOGETHER:
+                async with self.beside_others():
+                    await handle(batch)
+            else:
+                await self._singly(batch, handle)
+        except Exception as error:
+            if not is_transient(error):  # the process ends over it, in order: that is not what is looked for
+                await self._clear(batch)
+            raise
+        self._proven.add(tp)
+        self._noted.pop(tp, None)
+
+    async def _note(self, batch: Batch) -> int:
+        """Note once for this process that the batch is begun; the number of notes, this one counted."""
+        if (noted := self._noted.get(batch.tp)) is not None:
+            return noted
+        found = await progress.attempt(self._pool, self._schema, batch.topic, batch.partition)
+        self._noted[batch.tp] = found
+        return found
+
+    async def _singly(self, batch: Batch, handle: Callable[[Batch], Awaitable[None]]) -> None:
+        log.warning(
+            "going_record_by_record",
+            topic=batch.topic,
+            partition=batch.partition,
+            first_offset=batch.first_offset,
+            records=len(batch.records),
+            reason=f"the process ended over these records {TOGETHER} times or more",
+        )
+        start = batch.start
+        for record in batch.records:
+            single = replace(batch, records=(record,), start=start)
+            start = single.next_offset
+            async with self._all_alone():
+                before = await progress.alone(
+                    self._pool, self._schema, batch.topic, batch.partition, single.start, TOGETHER
+                )
+                if before is None or before < ALONE:
+                    await handle(single)
+                else:
+                    await self._pass_over(single, before)
+
+    async def _pass_over(self, single: Batch, times: int) -> None:
+        record = single.records[0]
+        letter = dead_letters.of(record, f"ended the process {times} times when it was tried alone")
+        log.error(
+            "record_ends_the_process",
+            topic=single.topic,
+            partition=single.partition,
+            offset=single.first_offset,
+            times=times,
+            **tracing.identity(record),
+        )
+        await applying.pass_over(self._pool, self._schema, single, letter)
+        self._on_letter()
+
+    async def _clear(self, batch: Batch) -> None:
+        try:
+            await progress.forget_attempts(self._pool, self._schema, batch.topic, batch.partition)
+        except (OSError, asyncpg.PostgresError, asyncpg.InterfaceError) as error:
+            # The note stays: one start more goes by it, and what really happened is raised.
+            log.warning("attempt_not_cleared", partition=batch.partition, reason=reason_of(error))

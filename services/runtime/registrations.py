@@ -1,0 +1,99 @@
+"""Whether a fact names a law, a calendar and a parent that exist; asked by intake, and by all who read the log. Pure.
+
+Intake refuses what is wrong. Whoever reads the log passes over what a bare producer put there: such a registration has
+no effect, and the organ stays as it was registered before. Only a wrong parent takes no more with it than itself, since
+no date depends on it (docs/decisions/0011).
+"""
+
+from collections.abc import Collection, Iterable, Mapping
+from typing import Protocol
+
+from services.events.facts import (
+    CalendarPublished,
+    CorrectedData,
+    Fact,
+    FactCorrected,
+    OrganRegistered,
+    RequestReceived,
+)
+from services.events.refusals import FieldError
+
+Parents = Mapping[str, str | None]
+"""Each organ that is registered, with its parent."""
+
+
+class Check(Protocol):
+    """:func:`fault` with the ids that this release knows."""
+
+    def __call__(self, fact: Fact) -> FieldError | None: ...
+
+
+def checking(statutes: Collection[str], calendars: Collection[str]) -> Check:
+    """:func:`fault` for the laws and calendars with these ids."""
+
+    def check(fact: Fact) -> FieldError | None:
+        return fault(fact, statutes, calendars)
+
+    return check
+
+
+def fault(fact: Fact, statutes: Collection[str], calendars: Collection[str]) -> FieldError | None:
+    """What is wrong with the law and the calendar that a fact names; None where nothing is."""
+    match fact:
+        case OrganRegistered(data=data):
+            return _unknown("calendar", data.calendar, calendars) or _unknown("statute", data.statute, statutes)
+        case CalendarPublished(data=data):
+            return _unknown("calendar", data.calendar, calendars)
+        case RequestReceived(data=data) if data.statute is not None:
+            return _unknown("statute", data.statute, statutes)
+        case FactCorrected(data=CorrectedData(data={"statute": str(statute)})):
+            # Of all that can be corrected only a request has a statute.
+            return _unknown("data.statute", statute, statutes)
+        case _:
+            return None
+
+
+def _unknown(field: str, value: str, known: Collection[str]) -> FieldError | None:
+    if value in known:
+        return None
+    return FieldError(f"$.data.{field}", f"is {value!r}, which is unknown", f"one of {', '.join(sorted(known))}")
+
+
+def wrong_parent(code: str, parent: str | None, parents: Parents) -> FieldError | None:
+    """What is wrong with the parent that an organ names, beside the organs that are registered already."""
+    if parent is None:
+        return None
+    if parent == code:
+        return FieldError("$.data.parent", "is the organ itself", "another organ, or none")
+    if parent not in parents:
+        return FieldError(
+            "$.data.parent",
+            f"is {parent!r}, which is not registered",
+            "an organ that is registered already, or earlier in the same call",
+        )
+    if (chain := _chain(parent, parents))[-1] == code:
+        said = " under ".join(chain)
+        return FieldError("$.data.parent", f"makes a circle: {said}", "an organ that is not under this one")
+    return None
+
+
+def _chain(organ: str, parents: Parents, stop: str | None = None) -> list[str]:
+    """An organ, its parent, and so on, to the top; each once."""
+    chain, seen = [organ], {organ}
+    while (above := parents.get(chain[-1])) is not None and above not in seen:
+        chain.append(above)
+        seen.add(above)
+    return chain
+
+
+def tree(declared: Iterable[tuple[str, str | None]]) -> dict[str, str | None]:
+    """Each organ's parent that counts, from what organs declare, in the order of their latest registrations.
+
+    The registration that closes a circle counts without its parent until another of the circle is registered anew. A
+    parent that is not registered is kept: it counts as soon as it is.
+    """
+    found: dict[str, str | None] = {}
+    for code, parent in declared:
+        circular = parent is not None and (parent == code or _chain(parent, found)[-1] == code)
+        found[code] = None if circular else parent
+    return found

@@ -1,0 +1,42 @@
+"""The feed of due dates, read and made a lot at a time: neither memory nor the loop feels how long it is."""
+
+from collections.abc import AsyncIterator
+from datetime import date, datetime
+
+from services.runtime.database import Pool
+from services.runtime.offload import Offload
+from services.tracker import board, ics
+from services.tracker.board import Item
+from services.tracker.listing import Query
+from services.tracker.world import World
+
+LOT = 500
+_LAST = date(9999, 12, 30)
+"""The last of all due dates: asking up to it leaves out what has none."""
+
+
+async def lots(
+    pool: Pool, offload: Offload, organ: str | None, world: World, now: datetime, most: int = ics.MOST
+) -> AsyncIterator[bytes]:
+    """The feed in pieces. Between two of them nothing is held: no turn, no connection.
+
+    Raises what :meth:`Offload.turn` does, from the first piece on.
+    """
+    head, told, cursor = ics.begin(), 0, None
+    last: Item | None = None
+    while True:
+        query = Query(None, organ, None, _LAST, min(LOT, most - told), cursor, is_running=True)
+        page = await board.requests(pool, offload, query, world, now)
+        lot = await offload.thread(ics.entries, page.requests, now)
+        told, cursor = told + len(page.requests), page.next
+        last = page.requests[-1] if page.requests else last
+        if cursor is None:
+            yield head + lot + ics.end()
+            return
+        if told >= most:
+            on = last.due_on if last is not None and last.due_on is not None else now.date()
+            yield head + lot + ics.cut(on, now) + ics.end()
+            return
+        if head + lot:
+            yield head + lot
+        head = b""

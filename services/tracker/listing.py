@@ -1,0 +1,167 @@
+"""The list of requests as SQL: a status is a state and a range of due dates, each page a range of one index.
+
+What day it is differs from organ to organ, but by two days at most: at any instant there are three dates on earth. So
+``overdue`` is every open request whose last day lies before the earliest of these, and of those in between the ones
+whose organ has the later date already. Nothing is looked at that is not shown, but for requests due on such a day.
+"""
+
+from base64 import urlsafe_b64decode, urlsafe_b64encode
+from binascii import Error as NoBase64
+from collections import defaultdict
+from collections.abc import Callable
+from dataclasses import dataclass
+from datetime import date, datetime, timedelta
+from typing import Any, Literal
+
+import msgspec
+
+from services.events.vocabulary import FIRST_DAY, LAST_DAY
+from services.statute.status import Status
+from services.tracker.store import SCHEMA
+from services.tracker.world import World
+
+Wanted = Status | Literal["unfinished"]
+UNFINISHED: tuple[str, ...] = ("open", "stopped", "unconfirmed", "waiting")
+"""The states before a request's end; the other ones are ends."""
+STATES: tuple[str, ...] = (*UNFINISHED, "answered", "closed", "retracted")
+
+_NEVER = date.max
+"""The driver's word for PostgreSQL's ``infinity``."""
+KEY = "coalesce(due_on, DATE 'infinity')"
+"""What the list is ordered by, as the index has it; then by subject."""
+PAGE_BYTES = 8 * 1024 * 1024
+"""A page ends early where the cases on it are larger together; the first is always there."""
+CURSOR_LENGTH = 1200
+
+
+class Today:
+    """What day it is for each organ at an instant; one not registered has the date that most have."""
+
+    def __init__(self, world: World, now: datetime) -> None:
+        by_zone: defaultdict[str, list[str]] = defaultdict(list)
+        for code, organ in world.organs.items():
+            by_zone[organ.timezone].append(code)
+        by_date: defaultdict[date, list[str]] = defaultdict(list)
+        for codes in by_zone.values():
+            by_date[now.astimezone(world.zone(codes[0])).date()] += codes
+        self.usual = max(by_date, key=lambda day: (len(by_date[day]), day), default=now.date())
+        self.others = {day: codes for day, codes in sorted(by_date.items()) if day != self.usual}
+        """The other dates, and the organs that have them."""
+        self._of = {code: day for day, codes in self.others.items() for code in codes}
+
+    def of(self, organ: str) -> date:
+        """The date in the organ's zone."""
+        return self._of.get(organ, self.usual)
+
+    def span(self, organ: str | None) -> tuple[date, date]:
+        """The earliest and the latest date of an organ, or of all."""
+        days = [self.of(organ)] if organ is not None else [self.usual, *self.others]
+        return min(days), max(days)
+
+
+@dataclass(frozen=True, slots=True)
+class Query:
+    """Which requests to list; dates are local dates of the organ."""
+
+    status: Wanted | None = None
+    organ: str | None = None
+    due_from: date | None = None
+    due_through: date | None = None
+    limit: int = 100
+    cursor: str | None = None
+    is_running: bool = False
+    """Overdue, due today or open, for whom it is all the same; ``status`` is left out then."""
+
+
+class BadCursor(ValueError):
+    """A cursor that no page gave."""
+
+
+def read_cursor(cursor: str) -> tuple[date, str]:
+    """Where the page before ended: due date (the last day of all for none) and subject. Raises :class:`BadCursor`."""
+    try:
+        if len(cursor) > CURSOR_LENGTH:
+            raise ValueError("too long")
+        day, subject = msgspec.json.decode(urlsafe_b64decode(cursor.encode("ascii")), type=tuple[date, str])
+        subject.encode()  # PostgreSQL takes no lone surrogate and no NUL
+    except (ValueError, NoBase64, msgspec.MsgspecError, RecursionError):
+        raise BadCursor("expected a cursor that an earlier page gave as next") from None
+    if not (FIRST_DAY <= day <= LAST_DAY or day == _NEVER) or not 1 <= len(subject) <= 200 or "\x00" in subject:
+        raise BadCursor("expected a cursor that an earlier page gave as next")
+    return day, subject
+
+
+def cursor_after(due_on: date | None, subject: str) -> str:
+    """The cursor of what comes behind this request."""
+    return urlsafe_b64encode(msgspec.json.encode((due_on or _NEVER, subject))).decode()
+
+
+def page(query: Query, today: Today) -> tuple[str, list[Any]]:
+    """The query for a page, one row more than its limit: ``subject``, ``due_on``, ``body``, and in each row ``found``,
+    how many there were before the page was cut at :data:`PAGE_BYTES`. Raises :class:`BadCursor`."""
+    values: list[Any] = []
+
+    def put(value: Any, kind: str) -> str:
+        values.append(value)
+        return f"${len(values)}::{kind}"
+
+    conditions = [f"organ = {put(query.organ, 'text')}"] if query.organ is not None else []
+    first, last = query.due_from, query.due_through
+    if first is not None or last is not None:  # what has no due date is in no range of them
+        last = min(last or _NEVER, _NEVER - timedelta(days=1))
+    if query.status in ("overdue", "due-today", "open"):
+        early, late = today.span(query.organ)
+        match query.status:
+            case "overdue":
+                last, against = min(last or _NEVER, late - timedelta(days=1)), "<"
+            case "due-today":
+                first, last, against = max(first or early, early), min(last or late, late), "="
+            case _:
+                first, against = max(first or early, early + timedelta(days=1)), ">"
+        if early != late:
+            conditions.append(f"{KEY} {against} {_today_of_row(today, put)}")
+    # One lower bound, so that the index is entered there: the cursor's, if it is within the range.
+    behind = read_cursor(query.cursor) if query.cursor is not None else None
+    if behind is not None and behind[0] >= (first or date.min):
+        conditions.append(f"({KEY}, subject) > ({put(behind[0], 'date')}, {put(behind[1], 'text')})")
+    elif first is not None:
+        conditions.append(f"{KEY} >= {put(first, 'date')}")
+    if last is not None:
+        conditions.append(f"{KEY} <= {put(last, 'date')}")
+    limit = put(query.limit + 1, "bigint")
+    parts = [_part(state, conditions, limit) for state in (("open",) if query.is_running else _states(query.status))]
+    return (
+        f"SELECT subject, due_on, body, found FROM (SELECT subject, due_on, body, key, count(*) OVER () AS found, "
+        "sum(octet_length(body)) OVER (ORDER BY key, subject) - octet_length(body) AS before "
+        f"FROM ({' UNION ALL '.join(parts)} ORDER BY key, subject LIMIT {limit}) AS page) AS cut "
+        f"WHERE before < {PAGE_BYTES} ORDER BY key, subject",
+        values,
+    )
+
+
+def _today_of_row(today: Today, put: Callable[[Any, str], str]) -> str:
+    """The date in the zone of the row's organ, as SQL."""
+    cases = [f"WHEN organ = ANY({put(codes, 'text[]')}) THEN {put(day, 'date')}" for day, codes in today.others.items()]
+    return f"CASE {' '.join(cases)} ELSE {put(today.usual, 'date')} END"
+
+
+def _states(status: Wanted | None) -> tuple[str, ...]:
+    match status:
+        case None:
+            return STATES
+        case "unfinished":
+            return UNFINISHED
+        case "overdue" | "due-today" | "open":
+            return ("open",)
+        case _:
+            return (status,)
+
+
+def _part(state: str, conditions: list[str], limit: str) -> str:
+    # The state is written out, not given as a value: only so can the planner tell that the index holds such rows.
+    # A row that waits for nothing holds what counts outside requests (an organ's tallies), and is none.
+    all_ = [f"state = '{state}'", *(["waiting_for <> ''"] if state == "waiting" else []), *conditions]
+    return (
+        f"SELECT * FROM (SELECT subject, due_on, body, {KEY} AS key FROM {SCHEMA}.cases WHERE {' AND '.join(all_)} "
+        f"ORDER BY {KEY}, subject LIMIT {limit}) AS part"
+    )

@@ -1,0 +1,218 @@
+"""Records that take for ever, or end the process: set aside with the reason, and the rest is applied in order."""
+
+import asyncio
+import os
+import signal
+import subprocess
+import sys
+import threading
+from collections.abc import AsyncIterator
+from datetime import UTC, datetime, timedelta
+from importlib.resources import files
+from typing import Any
+
+import pytest
+from prometheus_client import CollectorRegistry
+
+from services.events.codec import decode_case_event, encode
+from services.runtime import attempts, bounded, database, progress
+from services.runtime.clock import ManualClock
+from services.runtime.health import Part
+from services.runtime.local.process import tie_to_parent
+from services.stats import worker as stats_worker
+from services.stats.fold import Fold
+from services.tracker import apply, decide
+from services.tracker.worker import POSTPONED
+from tests.integration.poison_process import RECORDS
+from tests.integration.test_recovery_batches import Log, batch, letters, position, requests, tracker_of
+from tests.stats_events import recorded, summary
+
+SLOW = "took longer than 0.1 s of processor time to decide"
+
+
+@pytest.fixture(autouse=True)
+def _short(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(bounded, "SPAN_SECONDS", 0.1)
+
+
+@pytest.fixture
+async def pool(postgres: str) -> AsyncIterator[Any]:
+    pool = database.pool(postgres)
+    await database.ready(pool, "tracker", files("services.tracker") / "migrations", Part("database"))
+    await database.ready(pool, "stats", files("services.stats") / "migrations", Part("database"))
+    yield pool
+    await pool.close()
+
+
+@pytest.fixture
+def log() -> Log:
+    return Log()
+
+
+@pytest.fixture
+async def beats() -> AsyncIterator[list[int]]:
+    """Grows as long as the loop turns."""
+    counted = [0]
+
+    async def beat() -> None:
+        while True:
+            counted[0] += 1
+            await asyncio.sleep(0.01)
+
+    task = asyncio.create_task(beat())
+    yield counted
+    task.cancel()
+
+
+def endless(whole: Any, place: int, *subjects: str) -> Any:
+    """``whole``, but for these subjects it computes for ever, and swallows what it can."""
+
+    def computes(*given: Any) -> Any:
+        while given[place].subject in subjects:
+            try:
+                sum(range(1000))
+            except Exception:  # noqa: BLE001 - the point of it: ordinary handlers must not keep it alive
+                continue
+        return whole(*given)
+
+    return computes
+
+
+async def test_a_fact_that_is_never_decided_is_set_aside_while_the_loop_goes_on(
+    pool: Any,
+    log: Log,
+    monkeypatch: pytest.MonkeyPatch,
+    beats: list[int],
+) -> None:
+    steps: list[int] = []
+    bounded.alive.set(lambda: steps.append(1))
+    monkeypatch.setattr(apply, "decide", endless(decide.decide, 1, "r0", "r7"))
+    await tracker_of(pool, log).handle(batch(requests(9)))
+    assert [(x[2], x[4]) for x in await letters(pool)] == [(0, SLOW), (7, SLOW)]
+    assert await position(pool) == 9
+    order = list(dict.fromkeys(decode_case_event(value).subject for _, value in log.sent))
+    assert order == [f"r{n}" for n in range(9) if n not in (0, 7)]
+    # Five times it ran into the limit: all together, and each of the two twice alone. Meanwhile the loop turned.
+    assert beats[0] > 9 and len(steps) > 9, "and the watchdog was told that it goes on"
+
+
+async def test_an_event_that_is_never_folded_is_set_aside(
+    pool: Any,
+    monkeypatch: pytest.MonkeyPatch,
+    beats: list[int],
+) -> None:
+    monkeypatch.setattr(Fold, "apply", endless(Fold.apply, 1, "r2"))
+    events = [encode(recorded(f"r{n}", 1, summary())) for n in range(5)]
+    folder = stats_worker.Folder(pool, stats_worker.metrics(CollectorRegistry()))
+    await folder.handle(batch(events, topic="shixian.cases"))
+    assert [(x[2], x[4]) for x in await letters(pool, "stats")] == [(2, SLOW)]
+    assert await position(pool, "stats") == 5 and beats[0] > 10
+    assert await pool.fetchval("SELECT sum(count) FROM stats.cell WHERE kind = 'received'") == 4
+
+
+async def test_a_case_that_the_clock_never_gets_past_is_postponed_and_the_others_get_their_dates(
+    pool: Any,
+    log: Log,
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    clock = ManualClock(datetime(2013, 3, 4, 2, tzinfo=UTC))
+    tracker = tracker_of(pool, log, clock)
+    await tracker.handle(batch(requests(4)))
+    monkeypatch.setattr(apply, "tick", endless(decide.tick, 0, "r1"))
+    clock.set(datetime(2013, 4, 1, 2, tzinfo=UTC))
+    while await tracker.sweep(0):
+        pass
+    overdue = {decode_case_event(v).subject for _, v in log.sent if b"request-overdue" in v}
+    assert overdue == {"r0", "r2", "r3"}
+    late = await pool.fetchval("SELECT wake_at FROM tracker.cases WHERE subject = 'r1'")
+    assert late == clock.now() + POSTPONED and late - clock.now() >= timedelta(minutes=1)
+
+
+async def test_what_waits_for_the_work_can_be_cancelled_and_the_work_ends_too() -> None:
+    going: list[int] = []
+
+    def work() -> None:
+        while True:
+            going.append(1)
+
+    waiting = asyncio.create_task(bounded.run(work, 60))
+    while not going:  # noqa: ASYNC110 - it comes from another thread
+        await asyncio.sleep(0.01)
+    waiting.cancel()
+    with pytest.raises(asyncio.CancelledError):
+        await waiting
+    thread = next(t for t in threading.enumerate() if t.name == "reckoning")
+    await asyncio.to_thread(thread.join, 10)
+    assert not thread.is_alive()
+
+
+async def test_a_machine_that_is_frozen_makes_no_work_slow() -> None:
+    """Stopped for longer than its budget, in the midst of work."""
+    code = (
+        "import asyncio, sys, time\n"
+        "from services.runtime import bounded\n"
+        "def work():\n"
+        "    print('begun', flush=True)\n"
+        "    until = time.thread_time() + 0.3\n"
+        "    while time.thread_time() < until: pass\n"
+        "    return 'done'\n"
+        "print(asyncio.run(bounded.run(work, 1.0)), flush=True)\n"
+    )
+    process = subprocess.Popen(  # noqa: ASYNC220 - it returns at once
+        [sys.executable, "-c", code], stdout=subprocess.PIPE, text=True, preexec_fn=tie_to_parent(signal.SIGKILL)
+    )
+    assert process.stdout is not None and await asyncio.to_thread(process.stdout.readline) == "begun\n"
+    os.kill(process.pid, signal.SIGSTOP)
+    await asyncio.sleep(1.5)
+    os.kill(process.pid, signal.SIGCONT)
+    assert (await asyncio.to_thread(process.communicate))[0] == "done\n"
+
+
+@pytest.mark.parametrize(("schema", "deadly"), [("tracker", [3, 8]), ("stats", [3])])
+async def test_records_that_end_the_process_are_found_by_the_starts_after_it(
+    pool: Any,
+    postgres: str,
+    schema: str,
+    deadly: list[int],
+) -> None:
+    names = ",".join(f"r{n}" for n in deadly)
+
+    async def start() -> int:
+        process = await asyncio.create_subprocess_exec(
+            sys.executable, "-m", "tests.integration.poison_process", postgres, schema, names,
+            preexec_fn=tie_to_parent(signal.SIGKILL),
+        )  # fmt: skip
+        return await process.wait()
+
+    ended = [await start() for _ in range(attempts.TOGETHER + attempts.ALONE)]
+    assert ended == [9] * len(ended) and await letters(pool, schema) == [], "none is given up before it was alone"
+    assert await position(pool, schema) == 3, "what stands before it is applied"
+    while await start() == 9:
+        ended.append(9)
+        assert len(ended) < 10
+    found = [(x[2], x[4]) for x in await letters(pool, schema)]
+    reason = f"ended the process {attempts.ALONE} times when it was tried alone"
+    assert found == [(n, reason) for n in deadly]
+    assert await position(pool, schema) == RECORDS
+    (notes,) = await pool.fetch(f"SELECT attempts, alone FROM {schema}.progress")
+    assert tuple(notes) == (0, 0)
+
+
+async def test_only_the_first_batch_of_a_process_is_noted(
+    pool: Any,
+    log: Log,
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    noted: list[int] = []
+    whole = progress.attempt
+
+    async def attempt(*given: Any) -> int:
+        noted.append(given[3])
+        found: int = await whole(*given)
+        return found
+
+    monkeypatch.setattr(progress, "attempt", attempt)
+    tracker = tracker_of(pool, log)
+    for first in range(0, 9, 3):
+        await tracker.handle(batch(requests(3), first=first))
+    assert noted == [0]

@@ -1,0 +1,44 @@
+"""The organs of the stats service follow the reference topic record by record."""
+
+from datetime import UTC, datetime
+from types import SimpleNamespace
+from typing import Any
+
+from prometheus_client import CollectorRegistry
+
+from services.events.codec import encode
+from services.runtime.clock import ManualClock
+from services.runtime.health import Part
+from services.runtime.reference import Reference
+from services.runtime.registrations import checking
+from services.stats.organs import Organs
+from services.stats.tree import below
+from tests.support import ORGAN, fact
+
+
+class Topic:
+    def __init__(self) -> None:
+        check = checking({"CN"}, {"CN"})
+        self.reference = Reference("", "shixian.reference", Part("reference"), CollectorRegistry(), check)
+        self.organs = Organs(self.reference, ManualClock(datetime(2013, 3, 22, 20, tzinfo=UTC)))
+
+    async def add(self, code: str, **data: Any) -> None:
+        value = encode(fact("organ-registered", code, ORGAN | {"code": code} | data))
+        await self.reference._take([SimpleNamespace(value=value, offset=self.reference.next_offset)])
+
+
+async def test_name_day_and_tree_are_those_of_the_latest_registration_that_can_hold() -> None:
+    topic = Topic()
+    await topic.add("a")
+    await topic.add("b", parent="a")
+    assert below("a", topic.organs.parents()) == ["a", "b"]
+    await topic.add("b", name={"zh": "新名", "en": "Renamed"}, timezone="UTC")
+    assert below("a", topic.organs.parents()) == ["a"]
+    assert (topic.organs.name("b").en, topic.organs.today("b").day, topic.organs.today("a").day) == ("Renamed", 22, 23)
+    await topic.add("b", parent="a", statute="XX")
+    assert (topic.organs.name("b").en, below("a", topic.organs.parents())) == ("Renamed", ["a"])
+    await topic.add("a", parent="b")
+    await topic.add("b", parent="a")
+    assert (below("a", topic.organs.parents()), below("b", topic.organs.parents())) == (["a"], ["a", "b"])
+    await topic.add("a")
+    assert below("a", topic.organs.parents()) == ["a", "b"]
