@@ -113,7 +113,7 @@ def run(facts: Sequence[Any], cases: dict[str, Case], facts_of_a_case: int = 0) 
 def grown(subject: str, facts: Sequence[Any]) -> Case:
     """A case with these facts, as if each had been decided."""
     case = Case(subject=subject, facts=tuple(facts), sequence=len(facts), as_of=DAY)
-    return replace(case, view=look(case, WORLD, DAY)[0])
+    return replace(case, view=look(case, WORLD, DAY).view)
 
 
 def best(call: Callable[[], Any], repeats: int, times: int = 1) -> float:

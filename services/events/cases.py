@@ -12,6 +12,7 @@ from msgspec import Meta, Struct
 from services.events.envelope import Event, type_of
 from services.events.facts import Data, RequestFact, ReviewDecidedData, ReviewFiledData, TallyData
 from services.events.vocabulary import Applicant, Channel, Code, Outcome, Ref, State, Text, Timeliness
+from services.words.catalogue import Said
 
 Limit = Literal[
     "answer",
@@ -90,6 +91,8 @@ class ClockStoppedData(CaseData, frozen=True, kw_only=True):
     limit: Limit
     since: date
     reason: Text
+    remark: Said | None = None
+    """The reason as a code, with words. Events written before there were codes lack it."""
     article: Text
 
 
@@ -130,6 +133,8 @@ class ClosedData(CaseData, frozen=True, kw_only=True):
 
 class ReopenedData(CaseData, frozen=True, kw_only=True):
     reason: Text
+    remark: Said | None = None
+    """The reason as a code, with words. Events written before there were codes lack it."""
 
 
 class ReviewOpenedData(CaseData, frozen=True, kw_only=True):
@@ -152,12 +157,18 @@ class TallyCountedData(CaseData, frozen=True, kw_only=True):
 class RecordedData(CaseData, frozen=True, kw_only=True):
     waiting_for: Text | None = None
     """What the fact waits for before it can take effect, if anything."""
+    awaits: Said | None = None
+    """The same as a code, with words."""
     flags: tuple[Text, ...] = ()
-    """What the law says against it, if anything."""
+    """What the law says against it, if anything, in English."""
+    remarks: tuple[Said, ...] = ()
+    """The same as codes, with words."""
 
 
 class RejectedData(CaseData, frozen=True, kw_only=True):
     reason: Text
+    remark: Said | None = None
+    """The reason as a code, with words. Events written before there were codes lack it."""
 
 
 class RequestOpened(Event, frozen=True, kw_only=True, tag=type_of("request-opened")):

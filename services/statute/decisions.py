@@ -5,6 +5,8 @@ from typing import Any
 
 from services.statute.profile import Profile
 from services.statute.view import Decision, Review, View
+from services.words.catalogue import said, text
+from services.words.remark import remark
 
 
 def changes(old: View, new: View, profile: Profile | None, today: date) -> list[Decision]:
@@ -27,11 +29,12 @@ def _dates(old: View, new: View, profile: Profile, today: date) -> list[Decision
         found.append(Decision("request-opened", received_on, values))
         old = View()
     if old.closing and not new.closing:
-        found.append(Decision("request-reopened", today, {"reason": f"{old.closing} on {old.closed_on} taken back"}))
+        back = remark("end-taken-back", how=old.closing, on=old.closed_on)
+        found.append(Decision("request-reopened", today, {"reason": text(back), "remark": said(back)}))
     known = old.due_on or old.last_due_on
     moved_by = _moved_by(old, new, profile)
     if new.stopped_since and not old.stopped_since:
-        values = {"since": new.stopped_since, "reason": new.stopped_for}
+        values = {"since": new.stopped_since, "reason": new.stopped_for, "remark": said(new.stop) if new.stop else None}
         found.append(Decision("clock-stopped", min(new.stopped_since, today), _answer(values, moved_by)))
     if new.due_on and old.stopped_since and not new.stopped_since and not new.closing:
         values = {"on": today, "due_on": new.due_on}

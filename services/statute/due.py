@@ -78,9 +78,10 @@ def due(
     """The due date by what had happened by the end of ``as_of`` (a local date of the organ), explained.
 
     The calendar is the statute's own where none is given; ``read_as`` are settings read another way than the statute's
-    file does. A receipt counts even if it lies ahead. Raises
+    file does. A receipt counts even if it lies ahead.
 
-    :class:`NoRequest`, and another :class:`~services.statute.errors.StatuteError` for an unknown statute or dates outside the calendars.
+    Raises :class:`NoRequest`, and another :class:`~services.statute.errors.StatuteError` for an unknown statute or
+    dates outside the calendars.
     """
     happened = [f for f in facts if f.name in _ALWAYS or legal_date(f) <= as_of]
     draft = read(happened)

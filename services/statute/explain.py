@@ -63,7 +63,7 @@ def explain(
     view, profile, run = found.state, found.profile, found.run
     lines = [_version(profile)]
     if run is None:
-        return [*lines, *(_remarked(each) for each in view.remarks)]
+        return [*lines, *(remarked(each) for each in view.remarks)]
     lines += [_receipt(run), *_segments(run, today, each_day), *_steps(run), *_due(view, run)]
     if changes is None:
         changes = shipped_changes(calendar.id) if calendar.id in calendar_ids() else ()
@@ -73,7 +73,7 @@ def explain(
     for timer in view.clocks[1:]:
         lines += _timer(timer, run, each_day, parties)
     lines.append(_calendar(view, calendar))
-    return [*lines, *_settings(run), *(_remarked(each) for each in view.remarks)]
+    return [*lines, *_settings(run), *(remarked(each) for each in view.remarks)]
 
 
 def _version(profile: Profile) -> Line:
@@ -287,7 +287,8 @@ def _settings(run: Run) -> list[Line]:
     return lines
 
 
-def _remarked(found: Remark) -> Line:
+def remarked(found: Remark) -> Line:
+    """A remark as a line of an account."""
     told = said(found)
     before = f"{found.fact.source} {found.fact.id}" if found.fact else ""
     zh, en = (f"{before}：{told.zh}", f"{before}: {told.en}") if before else (told.zh, told.en)

@@ -55,12 +55,14 @@ class Timer(Struct, frozen=True):
     """What it means in law that the limit passes without a reply, if anything."""
 
 
-class View(Struct, frozen=True):
+class View(Struct, frozen=True, omit_defaults=True, rename={"old_flags": "flags", "old_rejected": "rejected"}):
     """A request as it stands on a day; every date is derived from the facts, the profile and the calendar."""
 
     state: str = "waiting"
     awaits: Remark | None = None
     """What the case waits for before it can be judged whole."""
+    waiting_for: str = ""
+    """The same as a key: what is waited for and its name; empty for nothing."""
     remarks: tuple[Remark, ...] = ()
     """What the law says against some of the facts; they are kept, and cure nothing."""
     organ: str = ""
@@ -106,15 +108,15 @@ class View(Struct, frozen=True):
     wake_on: date | None = None
     """The next day on which the clock alone changes this view."""
 
+    old_flags: tuple[str, ...] = ()
+    """Remarks as cases stored before there were codes have them; they are read, and never written."""
+    old_rejected: tuple[tuple[str, str, str], ...] = ()
+    """Likewise: source, id and reason of facts that have no effect."""
+
     @property
     def flags(self) -> tuple[str, ...]:
         """The remarks in English, as the contract's older field has them."""
-        return tuple([flag(each) for each in self.remarks])
-
-    @property
-    def waiting_for(self) -> str:
-        """What it waits for, in English; empty for nothing."""
-        return text(self.awaits)
+        return tuple([flag(each) for each in self.remarks]) or self.old_flags
 
     @property
     def stopped_for(self) -> str:

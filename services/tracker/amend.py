@@ -7,11 +7,13 @@ from datetime import UTC, datetime
 from operator import itemgetter
 
 from msgspec import Struct
+from msgspec.structs import replace
 
 from services.events.codec import replace_data
 from services.events.facts import FactCorrected, FactRetracted, RequestFact
 from services.events.refusals import Refused
 from services.events.vocabulary import Ref
+from services.words.remark import FactRef, Remark, remark
 
 _Amendment = FactCorrected | FactRetracted
 _AMENDING = {FactCorrected, FactRetracted}
@@ -24,7 +26,7 @@ class Amended(Struct, frozen=True):
     facts: tuple[RequestFact, ...]
     """Facts that hold, corrected; amendments themselves left out."""
     taken_back: tuple[RequestFact, ...]
-    rejected: tuple[tuple[str, str, str], ...]
+    refused: tuple[Remark, ...]
     """Amendments that can't be applied: source, id and reason."""
     waiting: tuple[Ref, ...]
     """What amendments name and the case has not seen."""
@@ -63,9 +65,9 @@ class Amendments:
         """By what they amend, in the order in which they hold, each with what names it."""
         self._became: dict[Ref, RequestFact | None] = {}
         """What is amended, with all amendments of it applied; None where it was taken back."""
-        self._refused: dict[Ref, dict[Ref, str]] = {}
+        self._refused: dict[Ref, dict[Ref, Remark]] = {}
         """By what is amended: the amendments that can't be applied to it, each with the reason."""
-        self._made: dict[Ref, tuple[RequestFact, RequestFact | str]] = {}
+        self._made: dict[Ref, tuple[RequestFact, RequestFact | Remark]] = {}
         """By an amendment: what it was itself, and what it made then of the fact that it amends, or why it can't."""
         for fact in facts:
             if isinstance(fact, FactCorrected | FactRetracted):
@@ -104,7 +106,7 @@ class Amendments:
         return Amended(
             tuple([fact for fact in now if fact is not None]),
             tuple([self._plain[place][1] for place, fact in enumerate(now) if fact is None]),
-            tuple(sorted(self._rejected())) if self._refused else (),
+            tuple(sorted(self._rejected(), key=_by_name)) if self._refused else (),
             tuple(sorted([ref for ref in self._aimed if ref not in self._facts])),
         )
 
@@ -129,7 +131,7 @@ class Amendments:
         before = became.get(ref, fact)
         self._refused.pop(ref, None)
         current: RequestFact | None = fact
-        refused: dict[Ref, str] = {}
+        refused: dict[Ref, Remark] = {}
         for _, name, amendment in self._aimed[ref]:
             live = became.get(name, amendment)
             if not isinstance(live, FactCorrected):
@@ -142,7 +144,7 @@ class Amendments:
             made = self._made.get(name)
             if made is None or made[0] is not live:
                 made = self._made[name] = (live, _replaced(fact, live))
-            if isinstance(made[1], str):
+            if isinstance(made[1], Remark):
                 refused[name] = made[1]
             else:
                 current = made[1]
@@ -151,7 +153,7 @@ class Amendments:
             self._refused[ref] = refused
         return current is not before
 
-    def _rejected(self) -> Iterable[tuple[str, str, str]]:
+    def _rejected(self) -> Iterable[Remark]:
         """What can't be applied, but for what no longer matters: what follows a retraction that holds."""
         stack = [ref for ref, _ in self._plain if ref in self._aimed]
         for ref in stack:
@@ -160,18 +162,24 @@ class Amendments:
                 if name in self._aimed:
                     stack.append(name)
                 if name in refused:
-                    yield name.source, name.id, refused[name]
+                    yield replace(refused[name], fact=FactRef(name.source, name.id))
                 if _takes_back(self._became.get(name, amendment), ref):
                     break
+
+
+def _by_name(found: Remark) -> tuple[str, str]:
+    assert found.fact is not None
+    return found.fact.source, found.fact.id
 
 
 def _takes_back(live: RequestFact | None, ref: Ref) -> bool:
     return isinstance(live, FactRetracted) and live.data.amends == ref
 
 
-def _replaced(fact: RequestFact, correction: FactCorrected) -> RequestFact | str:
+def _replaced(fact: RequestFact, correction: FactCorrected) -> RequestFact | Remark:
     """The fact as corrected, or why it can't be."""
     try:
         return replace_data(fact, correction.data.data)
     except Refused as error:
-        return str(error)
+        wrong = error.error
+        return remark("correction-refused", field=wrong.field, problem=wrong.problem, expected=wrong.expected)

@@ -22,11 +22,13 @@ from services.statute.status import Status as Status
 from services.statute.status import status
 from services.statute.view import View
 from services.tracker import listing
-from services.tracker.case import Case, account
+from services.tracker.case import Case, account, worded
 from services.tracker.listing import PAGE_BYTES, BadCursor, Query, Today, Wanted
 from services.tracker.store import SCHEMA, decode_case, last_strands
 from services.tracker.strands import Strand, is_request, shown
 from services.tracker.world import World
+from services.words.catalogue import Said, said
+from services.words.remark import Remark, remark
 
 __all__ = ["STATUSES", "BadCursor", "Query", "Status", "Wanted"]
 
@@ -67,6 +69,12 @@ class Item(Struct, frozen=True, kw_only=True):
     working_days: int | None = None
     waiting_for: str = ""
     flags: tuple[str, ...] = ()
+    """What the law says against facts of it, in English."""
+    remarks: list[Said] = []
+    """The same as codes, with words in Chinese and English."""
+    awaits: Said | None = None
+    stop: Said | None = None
+    """Why the clock stands still."""
 
 
 class Page(Struct, frozen=True, kw_only=True):
@@ -119,7 +127,7 @@ class Detail(Item, frozen=True, kw_only=True):
     explanation: list[dict[str, Any]] = []
     """Why the dates are what they are: ranges of days with reason and article, in Chinese and English."""
     reviews: list[dict[str, Any]] = []
-    rejected: list[dict[str, str]] = []
+    rejected: list[dict[str, Any]] = []
     facts: list[dict[str, Any]] = []
     dead_letters: list[Letter] = []
     """The latest facts about it that could not be applied and were put aside (``shixian dead-letters``)."""
@@ -135,9 +143,17 @@ class _Shown(Struct, frozen=True):
 _shown = msgspec.json.Decoder(_Shown)
 
 
+_SAME = [name for name in Item.__struct_fields__ if hasattr(View(), name) and name not in ("remarks", "awaits", "stop")]
+
+
 def _fields(case: Case | _Shown, today: date) -> dict[str, Any]:
     view = case.view
-    same = {f.name: getattr(view, f.name) for f in msgspec.structs.fields(Item) if hasattr(view, f.name)}
+    same = {name: getattr(view, name) for name in _SAME}
+    same |= {
+        "remarks": [said(each) for each in view.remarks],
+        "awaits": said(view.awaits) if view.awaits else None,
+        "stop": said(view.stop) if view.stop else None,
+    }
     overdue = view.overdue_from
     if overdue is None and status(view, today) == "overdue" and view.due_on is not None:
         overdue = date.fromordinal(view.due_on.toordinal() + 1)
@@ -147,6 +163,7 @@ def _fields(case: Case | _Shown, today: date) -> dict[str, Any]:
 def detail(case: Case, world: World, now: datetime, each_day: bool = False) -> Detail:
     """One request as the API gives it; ``each_day``: the explanation has a line for every day."""
     today = Today(world, now).of(case.view.organ)
+    case = msgspec.structs.replace(case, view=worded(case, world))
     return Detail(
         **_fields(case, today),
         as_of=now,
@@ -157,9 +174,15 @@ def detail(case: Case, world: World, now: datetime, each_day: bool = False) -> D
         clocks=[msgspec.to_builtins(c) for c in case.view.clocks],
         explanation=_bounded(account(case, world, today, each_day)),
         reviews=[msgspec.to_builtins(r) for r in case.view.reviews],
-        rejected=[{"source": s, "id": i, "reason": why} for s, i, why in case.view.rejected],
+        rejected=[_refused(each) for each in case.view.refused],
         facts=[msgspec.to_builtins(f) for f in case.facts],
     )
+
+
+def _refused(found: Remark) -> dict[str, Any]:
+    told = said(found)
+    assert told.fact is not None
+    return {"source": told.fact.source, "id": told.fact.id, "reason": told.en, "code": told.code, "zh": told.zh}
 
 
 def _bounded(lines: list[dict[str, Any]]) -> list[dict[str, Any]]:
@@ -188,6 +211,9 @@ def _items(bodies: Sequence[bytes], today: Today) -> list[Item]:
     return [Item(**_fields(case, today.of(case.view.organ))) for case in cases]
 
 
+NOTHING_CAME = View(awaits=remark("request-received"), waiting_for="request-received")
+
+
 async def request(
     pool: Pool, offload: Offload, subject: str, world: World, now: datetime, each_day: bool = False
 ) -> Detail | None:
@@ -202,7 +228,7 @@ async def request(
         letters = await letters_about(pool, subject)
         if body is None and not letters:
             return None
-        case = Case(subject=subject, view=View(waiting_for="request-received"))
+        case = Case(subject=subject, view=NOTHING_CAME)
         if body is not None:
             case = await offload.thread(decode_case, body)
         strands = await last_strands(pool, subject, STRANDS) if case.apart and not is_request(case) else []

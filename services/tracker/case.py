@@ -6,7 +6,7 @@ case after an event. The facts are what counts; the view is derived from them, s
 
 from collections.abc import Mapping
 from datetime import date
-from typing import Any, TypeGuard, get_args
+from typing import Any, NamedTuple, TypeGuard, get_args
 
 from msgspec import Struct
 from msgspec.structs import replace
@@ -16,14 +16,15 @@ from services.events.envelope import PREFIX, VERSION
 from services.events.facts import FactCorrected, FactRetracted, RequestFact, RequestReceived, TallyRecorded
 from services.events.vocabulary import Ref
 from services.statute import lifecycle
-from services.statute.account import Line
 from services.statute.draft import Draft
 from services.statute.errors import StatuteError
-from services.statute.explain import explain
+from services.statute.explain import explain, remarked
+from services.statute.lifecycle import Assessment
 from services.statute.profile import Profile
 from services.statute.view import Fact, View
 from services.tracker.amend import Amended, amend
 from services.tracker.world import World
+from services.words.remark import Remark, key, remark
 
 
 class Case(Struct, frozen=True, kw_only=True):
@@ -80,27 +81,59 @@ def evolve(case: Case, event: CaseEvent) -> Case:
     )
 
 
-def look(case: Case, world: World, today: date, amended: Amended | None = None) -> tuple[View, Profile | None]:
-    """The case's view at ``today``, and the version of the statute that it was derived with, if any.
+class Looked(NamedTuple):
+    """A case at a day: its view, and what the law made of it where there was a law to ask."""
+
+    view: View
+    assessment: Assessment | None = None
+    """None while the request or its organ is not known, or the law's files lack something."""
+
+    @property
+    def profile(self) -> Profile | None:
+        """The version of the statute that the view was derived with."""
+        return self.assessment.profile if self.assessment else None
+
+
+def look(case: Case, world: World, today: date, amended: Amended | None = None) -> Looked:
+    """The case at ``today``.
 
     ``amended`` is what :func:`~services.tracker.amend.amend` gives for the case's facts, where that is known already.
     """
     amended = amended or amend(case.facts)
     draft = lifecycle.read([lawful(f) for f in amended.facts])
     if draft.received is None:
-        return _without_request(case, _bare(draft, amended), amended, world), None
+        return Looked(_without_request(case, _bare(draft, amended), amended, world))
     data = draft.received.data
     organ = world.organs.get(data.organ)
     if organ is None:
-        return replace(_bare(draft, amended), waiting_for=f"organ-registered {data.organ}"), None
-    statute = data.statute or organ.statute
+        return Looked(_awaiting(_bare(draft, amended), remark("organ-registered", organ=data.organ)))
     try:
-        view, profile = lifecycle.settle(draft, statute, world.calendar(organ.calendar), today)
+        found = lifecycle.settle(draft, data.statute or organ.statute, world.calendar(organ.calendar), today)
     except StatuteError as error:
-        return replace(_bare(draft, amended), waiting_for=str(error)), None
-    if amended.rejected or amended.waiting:
-        view = replace(view, rejected=(*amended.rejected, *view.rejected), waiting_for=_awaited(amended))
-    return view, profile
+        return Looked(_awaiting(_bare(draft, amended), error.remark))
+    if amended.refused or amended.waiting:
+        view = replace(found.state, refused=(*amended.refused, *found.state.refused))
+        found = replace(found, state=_awaiting(view, _awaited(amended)))
+    return Looked(found.state, found)
+
+
+def worded(case: Case, world: World) -> View:
+    """The case's view with its remarks as codes; of a case stored before there were codes they are found anew, and
+    nothing else of its view."""
+    view = case.view
+    before_codes = view.old_flags or view.old_rejected or (view.state == "stopped" and view.stop is None)
+    if not before_codes and not (view.waiting_for and view.awaits is None):
+        return view
+    fresh = look(case, world, case.as_of).view
+    return replace(
+        view,
+        remarks=fresh.remarks,
+        refused=fresh.refused,
+        stop=fresh.stop,
+        awaits=fresh.awaits,
+        old_flags=(),
+        old_rejected=(),
+    )
 
 
 def organ_of(case: Case) -> str:
@@ -116,26 +149,37 @@ def organ_of(case: Case) -> str:
 
 def _bare(draft: Draft, amended: Amended) -> View:
     """What can be said without the law."""
-    return View(reviews=lifecycle.reviews(draft), rejected=amended.rejected, flags=tuple(draft.flags))
+    return View(reviews=lifecycle.reviews(draft), refused=amended.refused, remarks=tuple(draft.remarks))
 
 
 def account(case: Case, world: World, today: date, each_day: bool = False) -> list[dict[str, Any]]:
     """Why the case's dates are what they are, as plain values; empty while the request or its organ is unknown."""
-    draft = lifecycle.read(lawful(f) for f in amend(case.facts).facts if not isinstance(f, TallyRecorded))
-    organ = world.organs.get(draft.received.data.organ) if draft.received else None
-    if draft.received is None or organ is None:
-        return []
-    statute = draft.received.data.statute or organ.statute
-    try:
-        calendar, changes = world.calendar(organ.calendar), world.changes(organ.calendar)
-        lines = explain(draft, statute, calendar, today, changes=changes, each_day=each_day)
-    except StatuteError as error:
-        return [Line("flag", None, None, str(error), str(error)).plain()]
-    return [line.plain() for line in lines]
+    kept = replace(case, facts=tuple([f for f in case.facts if not isinstance(f, TallyRecorded)]))
+    found = look(kept, world, today)
+    if found.assessment is None:
+        lacking = found.view.awaits
+        return [remarked(lacking).plain()] if lacking is not None and lacking.code in LACKING else []
+    state = found.assessment.state
+    organ = world.organs[state.organ]
+    changes = world.changes(organ.calendar)
+    return [
+        line.plain()
+        for line in explain(found.assessment, world.calendar(organ.calendar), today, changes=changes, each_day=each_day)
+    ]
 
 
-def _awaited(amended: Amended) -> str:
-    return f"fact {amended.waiting[0].source} {amended.waiting[0].id}" if amended.waiting else ""
+LACKING = frozenset({"unknown-statute", "no-version", "unknown-calendar", "out-of-range", "count-out-of-range"})
+"""What a case waits for where the law's files lack something."""
+
+
+def _awaiting(view: View, what: Remark | None) -> View:
+    return replace(view, awaits=what, waiting_for=key(what))
+
+
+def _awaited(amended: Amended) -> Remark | None:
+    if not amended.waiting:
+        return None
+    return remark("fact", source=amended.waiting[0].source, id=amended.waiting[0].id)
 
 
 def _without_request(case: Case, bare: View, amended: Amended, world: World) -> View:
@@ -143,7 +187,7 @@ def _without_request(case: Case, bare: View, amended: Amended, world: World) -> 
     if gone:
         data = min(gone, key=lambda f: f.ref).data
         organ = world.organs.get(data.organ)
-        return replace(
+        taken_back = replace(
             bare,
             state="retracted",
             organ=data.organ,
@@ -151,11 +195,11 @@ def _without_request(case: Case, bare: View, amended: Amended, world: World) -> 
             applicant=data.applicant,
             submitted_on=data.submitted_on,
             statute=data.statute or (organ.statute if organ else "unknown"),
-            waiting_for="" if organ else f"organ-registered {data.organ}",
         )
+        return _awaiting(taken_back, None if organ else remark("organ-registered", organ=data.organ))
     if case.subject in world.organs:
-        return replace(bare, state="organ", waiting_for=_awaited(amended))
-    return replace(bare, waiting_for="request-received")
+        return _awaiting(replace(bare, state="organ"), _awaited(amended))
+    return _awaiting(bare, remark("request-received"))
 
 
 def tally_value(fact: TallyRecorded, case: Case) -> TallyRecorded | None:

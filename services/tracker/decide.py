@@ -21,6 +21,7 @@ from services.statute.view import Decision, View
 from services.tracker.amend import Amendments
 from services.tracker.case import Case, Tallies, amended_root, evolve, lawful, look, tally_value
 from services.tracker.world import World
+from services.words.catalogue import flag, said, text
 
 SOURCE = "urn:shixian:tracker"
 _IDS = UUID("6e4d4f2e-3f0b-5e0c-9a53-1f3d6c2b7a10")
@@ -49,35 +50,49 @@ def decide(
     as_of = max(case.as_of, min(_dated(fact, world, case, now), _today(world, fact_organ(case, fact), now)))
     if amendments is not None:
         amendments.take(fact)
-    view, profile = look(grown, world, as_of, amendments.amended() if amendments is not None else None)
-    found = decisions.changes(case.view, view, profile, as_of)
-    if view.rejected:
+    looked = look(grown, world, as_of, amendments.amended() if amendments is not None else None)
+    view = looked.view
+    found = decisions.changes(case.view, view, looked.profile, as_of)
+    if view.refused:
         found += _rejections(case.view, view)
     if tallies:
         found += _tally_changes(case, grown, fact, tallies, as_of)
     if not found:
-        told = set(case.view.flags)
-        values: dict[str, Any] = {"flags": tuple([f for f in view.flags if f not in told])}
-        if view.waiting_for:
-            values["waiting_for"] = view.waiting_for
-        found = [Decision("fact-recorded", as_of, values)]
+        found = [Decision("fact-recorded", as_of, _recorded(case.view, view))]
     return _conclude(case, view, found, fact, world, as_of, now)
 
 
 def tick(case: Case, world: World, now: datetime) -> tuple[Case, list[CaseEvent], date | None]:
     """The case at ``now`` by the clock (and the calendars known) alone, the events, and when to look again."""
     as_of = max(case.as_of, _today(world, case.view.organ, now))
-    view, profile = look(case, world, as_of)
-    found = decisions.changes(case.view, view, profile, as_of) + _rejections(case.view, view)
+    looked = look(case, world, as_of)
+    view = looked.view
+    found = decisions.changes(case.view, view, looked.profile, as_of) + _rejections(case.view, view)
     if not found and _unsaid(view) != _unsaid(case.view):
         # What it waited for has come and set no date: the log has to say so, or the case would wait for it for ever.
         # And a calendar can change how long the first response took without moving a date, as another law can be one
         # with the same date.
-        found = [Decision("fact-recorded", as_of, {"waiting_for": view.waiting_for or None})]
+        found = [Decision("fact-recorded", as_of, _waits(view))]
     if not found:
         return case, [], view.wake_on
     after, events = _conclude(case, view, found, None, world, as_of, now)
     return after, events, view.wake_on
+
+
+def _recorded(old: View, new: View) -> dict[str, Any]:
+    """What a fact that changed no date and no state led to: new remarks, and what the case waits for."""
+    told, told_before = set(old.remarks), set(old.old_flags)
+    fresh = [found for found in new.remarks if found not in told]
+    if told_before:  # of a case that was stored before remarks had codes
+        fresh = [found for found in fresh if flag(found) not in told_before]
+    values: dict[str, Any] = {"flags": tuple([flag(found) for found in fresh])}
+    if fresh:
+        values["remarks"] = tuple([said(found) for found in fresh])
+    return values | (_waits(new) if new.waiting_for else {})
+
+
+def _waits(view: View) -> dict[str, Any]:
+    return {"waiting_for": view.waiting_for or None, "awaits": said(view.awaits) if view.awaits else None}
 
 
 def _unsaid(view: View) -> tuple[object, ...]:
@@ -108,11 +123,14 @@ def _dated(fact: RequestFact, world: World, case: Case, now: datetime) -> date:
 
 
 def _rejections(old: View, new: View) -> list[Decision]:
-    told = set(old.rejected)
+    told, told_before = set(old.refused), set(old.old_rejected)
     return [
-        Decision("fact-rejected", date.min, {"reason": reason[:500], "cause": Ref(source, id_)})
-        for source, id_, reason in new.rejected
-        if (source, id_, reason) not in told
+        Decision("fact-rejected", date.min, {"reason": reason, "remark": said(found), "cause": Ref(ref.source, ref.id)})
+        for found in new.refused
+        if (ref := found.fact) is not None
+        and found not in told
+        and (ref.source, ref.id, full := text(found)) not in told_before
+        and (reason := full[:500])
     ]
 
 

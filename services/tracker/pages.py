@@ -1,6 +1,6 @@
 """The board in a browser: what is due, and one request with its clocks and the account of every date."""
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import replace
 from datetime import UTC, datetime, tzinfo
 from functools import cache
@@ -19,9 +19,9 @@ from services.runtime.problems import ProblemError
 from services.tracker import board
 from services.tracker.api import Deps, bad_cursor
 from services.tracker.board import STATUSES, Page, Query, Wanted
-from services.tracker.remarks import chinese
-from services.tracker.words import EVENT_WORDS, LIMIT_WORDS, STATUS_WORDS, WAITING_WORDS, WORDS
+from services.tracker.words import EVENT_WORDS, LIMIT_WORDS, STATUS_WORDS, WORDS
 from services.tracker.world import World
+from services.words.catalogue import Said, name
 
 Lang = Literal["zh", "en"]
 PER_PAGE = 100
@@ -57,16 +57,17 @@ def render(template: str, lang: Lang, **values: Any) -> str:
         label = WORDS[what] if isinstance(what, str) else what
         return label.zh if lang == "zh" else label.en
 
-    def awaited(text: str) -> str:
-        kind, _, name = text.partition(" ")
-        return " ".join((say(WAITING_WORDS[kind]), name)).strip() if kind in WAITING_WORDS else text
+    def words(told: Said | Mapping[str, Any] | None) -> str:
+        if told is None:
+            return ""
+        return str(told[lang]) if isinstance(told, Mapping) else told.zh if lang == "zh" else told.en
 
     shared = {
         "lang": lang,
         "html_lang": "zh-CN" if lang == "zh" else "en",
         "say": say,
-        "awaited": awaited,
-        "remark": chinese if lang == "zh" else str,
+        "words": words,
+        "name": lambda group, code: name(group, code, lang),
     }
     return _environment().get_template(template).render(**shared, **_WORDS_BY_CODE, **values)
 

@@ -84,7 +84,7 @@ class Refold:
                 while at < len(reference) and reference[at][0] < self.decided[subject]:
                     world.learn(reference[at][1], reference[at][0])
                     at += 1
-                case = replace(case, view=look(case, world, case.as_of)[0])
+                case = replace(case, view=look(case, world, case.as_of).view)
             settled.append(case)
         return settled
 

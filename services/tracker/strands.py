@@ -133,7 +133,7 @@ class Shelf:
         tallies = {k.fact.ref: k.fact for k in kept if isinstance(k.fact, TallyRecorded)}
         case = replace(head, facts=tuple(k.fact for k in kept if not isinstance(k.fact, TallyRecorded)))
         if view is None and case.facts:
-            view = look(case, world, case.as_of)[0]
+            view = look(case, world, case.as_of).view
         return (case if view is None else replace(case, view=view)), tallies
 
     def keep(self, fact: RequestFact, after: Case, number: int, world: World) -> Case:
@@ -146,7 +146,7 @@ class Shelf:
             self._views[strand.subject, strand.number] = strand, after.view
             # Its reviews are in the strands; what is said of the subject is whether it is an organ's.
             counted = isinstance(fact, TallyRecorded)  # that needs no world, and changes nothing of what was said
-            head = replace(head, view=placed.view if counted else look(head, world, head.as_of)[0])
+            head = replace(head, view=placed.view if counted else look(head, world, head.as_of).view)
         self.cases[fact.subject] = head
         return head
 
@@ -230,4 +230,4 @@ def shown(case: Case, strands: Iterable[Strand], world: World) -> Case:
     """An organ's ``case`` with the facts of ``strands`` and what they say: for people to see, not to be kept."""
     facts = tuple(kept.fact for kept in _merged(strands))
     told = replace(case, facts=tuple(fact for fact in facts if not isinstance(fact, TallyRecorded)))
-    return replace(case, facts=facts, view=look(told, world, case.as_of)[0])
+    return replace(case, facts=facts, view=look(told, world, case.as_of).view)

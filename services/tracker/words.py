@@ -78,9 +78,3 @@ LIMIT_WORDS: dict[str, Label] = {
     "litigation": Label("起诉", "litigation"),
 }
 EVENT_WORDS: dict[str, Label] = {name: Label(zh, en.rstrip(".")) for name, (en, zh) in CASES.items()}
-WAITING_WORDS: dict[str, Label] = {
-    "organ-registered": Label("登记机关", "the organ's registration"),
-    "request-received": Label("收到申请", "the request itself"),
-    "fact": Label("所指的事实", "the fact that is amended"),
-}
-"""What a case waits for, by the first word that says so; the rest is a name."""

@@ -12,7 +12,7 @@ from typing import Any, Literal
 import msgspec
 from msgspec import Struct
 
-from services.words.remark import Remark
+from services.words.remark import FactRef, Remark
 
 Lang = Literal["zh", "en"]
 LANGS: tuple[Lang, ...] = ("zh", "en")
@@ -28,11 +28,11 @@ class Words(Struct, frozen=True, forbid_unknown_fields=True):
         return self.zh if lang == "zh" else self.en
 
 
-class Said(Struct, frozen=True):
-    """A remark as JSON has it."""
+class Said(Struct, frozen=True, forbid_unknown_fields=True):
+    """A remark as JSON has it: its code, the fact that it is about, and its words."""
 
     code: str
-    fact: Any
+    fact: FactRef | None
     zh: str
     en: str
 

@@ -32,5 +32,16 @@ def remark(code: str, fact: Any = None, **values: object) -> Remark:
     return Remark(code, None if fact is None else FactRef(fact.source, fact.id), plain)
 
 
+_NAMING = ("organ", "source", "id", "statute", "calendar")
+"""The values that say which one is meant."""
+
+
+def key(found: Remark | None) -> str:
+    """A remark as a key to find it by: its code and the first of its values; empty for none."""
+    if found is None:
+        return ""
+    return " ".join([found.code, *(str(value) for name, value in found.values.items() if name in _NAMING)])
+
+
 def _plain(value: object) -> Value:
     return value if isinstance(value, str | int) else str(value)

@@ -108,7 +108,7 @@ def case(*facts: Any, today: date) -> tuple[Case, World]:
     for one in facts:
         case, _ = decide(case, one, world, now, {})
     case, _, _ = tick(case, world, now)
-    assert look(case, world, today)[0] == case.view
+    assert look(case, world, today).view == case.view
     return case, world
 
 

@@ -18,6 +18,7 @@ from services.statute.calendars import shipped
 from services.statute.clock import Clock, Interval
 from services.statute.ledger import Ledger
 from services.tracker.amend import Amended, Amendments, amend
+from services.words.remark import Remark, remark
 from tests.law_cases import SOURCE, make
 
 DAY = timedelta(days=1)
@@ -102,7 +103,7 @@ def amended_plainly(facts: list[RequestFact]) -> Amended:
     for fact in facts:
         if isinstance(fact, FactCorrected | FactRetracted):
             insort(aimed[fact.data.amends], fact, key=lambda f: (f.time, f.source, f.id))
-    rejected: set[tuple[str, str, str]] = set()
+    rejected: set[Remark] = set()
 
     def settle(fact: RequestFact, above: frozenset[Ref]) -> RequestFact | None:
         current = fact
@@ -116,7 +117,9 @@ def amended_plainly(facts: list[RequestFact]) -> Amended:
             try:
                 current = replace_data(fact, live.data.data)
             except Refused as error:
-                rejected.add((amendment.source, amendment.id, str(error)))
+                wrong = error.error
+                told = {"field": wrong.field, "problem": wrong.problem, "expected": wrong.expected}
+                rejected.add(remark("correction-refused", amendment, **told))
         return current
 
     plain = [f for f in facts if not isinstance(f, FactCorrected | FactRetracted)]
@@ -124,7 +127,7 @@ def amended_plainly(facts: list[RequestFact]) -> Amended:
     return Amended(
         tuple(now for _, now in settled if now is not None),
         tuple(fact for fact, now in settled if now is None),
-        tuple(sorted(rejected)),
+        tuple(sorted(rejected, key=lambda each: (each.fact.source, each.fact.id) if each.fact else ("", ""))),
         tuple(sorted(ref for ref in aimed if ref not in by_ref)),
     )
 

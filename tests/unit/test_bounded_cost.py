@@ -143,7 +143,8 @@ def seconds(call: Callable[[], Any]) -> float:
 def derived(facts: list[Any], on: date) -> None:
     case = Case(subject="r", facts=tuple(facts))
     before = look(Case(subject="r", facts=tuple(facts[:-1])), WORLD, on)[0]
-    view, profile = look(case, WORLD, on + 9 * DAY)
+    looked = look(case, WORLD, on + 9 * DAY)
+    view, profile = looked.view, looked.profile
     decisions.changes(before, view, profile, on)
     account(case, WORLD, on + 9 * DAY)
 

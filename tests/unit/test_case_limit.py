@@ -106,7 +106,7 @@ def test_the_largest_fact_fits_into_a_new_case_whatever_the_limit_is() -> None:
 
 def test_a_case_stored_with_more_facts_is_looked_at_and_takes_what_the_rules_allow() -> None:
     case = Case(subject="r", facts=(RECEIPT, *map(consulted, range(14))))
-    case = replace(case, view=look(case, WORLD, START)[0])
+    case = replace(case, view=look(case, WORLD, START).view)
     outcome = run([consulted(50), retracted(1), consulted(3)], case)
     assert [place for place, _ in outcome.refused] == [0]
     assert len(outcome.cases["r"].facts) == 16

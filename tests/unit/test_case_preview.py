@@ -36,6 +36,7 @@ def test_a_bare_case_has_the_contracts_fields_and_no_others() -> None:
         "closing",
         "outcome",
         "due_on_other",
+        "remarks",
         "clocks",
         "explanation",
     ]
