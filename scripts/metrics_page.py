@@ -17,7 +17,7 @@ from services.events.vocabulary import Label
 from services.intake import api as intake_api
 from services.runtime.clock import ManualClock
 from services.runtime.health import Health
-from services.runtime.metrics import watch
+from services.runtime.metrics import tell_rules, watch
 from services.runtime.metrics_tables import DeadLetterCollector, DeadLetters
 from services.runtime.reference import KnownOrgan, Reference
 from services.runtime.web import create_app, new_registry
@@ -25,6 +25,7 @@ from services.stats import metrics as stats_metrics
 from services.stats import worker as stats_worker
 from services.stats.organs import Organs
 from services.stats.snapshot import Audit, Position, Snapshot, Unanswered
+from services.statute import rules
 from services.tracker import metrics as tracker_metrics
 from services.tracker.snapshot import Snapshot as TrackerSnapshot
 from services.tracker.world import World
@@ -145,6 +146,7 @@ def registries() -> Mapping[str, CollectorRegistry]:
         health.part("database").ok()
         health.disk_free = lambda: 1
         create_app(name, [], health, registry)
+        tell_rules(registry, rules.current().digest)
     return found
 
 
@@ -155,7 +157,7 @@ def families() -> dict[str, tuple[str, list[str], str, list[str]]]:
         for metric in registry.collect():
             if not metric.name.startswith("shixian_"):
                 continue
-            name = f"{metric.name}_total" if metric.type == "counter" else metric.name
+            name = metric.name + {"counter": "_total", "info": "_info"}.get(metric.type, "")
             labels = list(dict.fromkeys(label for s in metric.samples for label in s.labels if label != "le"))
             labels = labels or list(_declared(registry, metric.name))
             before = found.get(name, (metric.type, labels, metric.documentation, []))
@@ -194,6 +196,7 @@ def page() -> str:
             "shixian_build",
             "shixian_database",
             "shixian_disk",
+            "shixian_rules",
         ),
     }
     left = set(known)

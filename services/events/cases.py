@@ -70,6 +70,8 @@ class CaseData(Data, frozen=True, kw_only=True):
     """The local date that the decision was made for."""
     reference: Annotated[int, Meta(ge=0)] | None = None
     """How many records of the reference topic were known."""
+    rules: Code | None = None
+    """The digest of the statutes and calendars that it was decided by. Events written before there was one lack it."""
 
 
 class OpenedData(CaseData, frozen=True, kw_only=True):

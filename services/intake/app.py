@@ -10,12 +10,14 @@ from services.intake.writing import Writer
 from services.runtime.clock import SystemClock
 from services.runtime.health import Health
 from services.runtime.main import Parts
+from services.runtime.metrics import tell_rules
 from services.runtime.producer import LogProducer
 from services.runtime.reference import Reference
 from services.runtime.registrations import checking
 from services.runtime.settings import Settings
 from services.runtime.topics import ensure
 from services.runtime.web import create_app, new_registry
+from services.statute import data, rules
 from services.statute.calendars import calendar_ids
 from services.statute.profile import statute_ids
 
@@ -29,7 +31,9 @@ GIVE_UP_SECONDS = 8.0
 async def build(settings: Settings, health: Health) -> AsyncIterator[Parts]:
     """The service's parts, and their end."""
     bootstrap = settings.bootstrap
+    data.use(settings.rules)
     registry = new_registry()
+    health.rules = tell_rules(registry, rules.current().digest)
     topics_part = health.part("topics")
     producer = LogProducer(bootstrap, health.part("log"), client_id="shixian-intake", give_up_seconds=GIVE_UP_SECONDS)
     disk = health.parts.get("disk")

@@ -50,6 +50,8 @@ class Health:
     def __init__(self) -> None:
         self.parts: dict[str, Part] = {}
         self.stopping = False
+        self.rules = ""
+        """The digest of the data files (statutes, calendars, forms) that the service judges by."""
         self.disk_free: Callable[[], int] | None = None
         """Free bytes of the folder that the service watches, if it watches one."""
 

@@ -5,7 +5,7 @@ from collections import deque
 from collections.abc import Callable, Iterator
 
 from aiokafka import TopicPartition
-from prometheus_client import CollectorRegistry
+from prometheus_client import CollectorRegistry, Info
 from prometheus_client.core import CounterMetricFamily, GaugeMetricFamily
 from prometheus_client.metrics_core import Metric
 from prometheus_client.registry import Collector
@@ -135,3 +135,11 @@ def watch(registry: CollectorRegistry, worker: BatchWorker, pool: Pool) -> None:
     """Register both collectors; the health of a service's parts is there already."""
     registry.register(WorkerCollector(worker))
     registry.register(PoolCollector(pool))
+
+
+def tell_rules(registry: CollectorRegistry, digest: str) -> str:
+    """Show the digest of the data files that a service judges by; services with different ones judge differently."""
+    Info("shixian_rules", "The statutes, calendars and forms in force, as a digest.", registry=registry).info(
+        {"digest": digest}
+    )
+    return digest

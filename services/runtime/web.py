@@ -102,7 +102,7 @@ def _common(health: Health, registry: CollectorRegistry) -> list[ControllerRoute
             reasons = [f"{part} is {told['state']}: {told['reason']}" for part, told in away.items()]
             detail = "; ".join(reasons) or "the service is stopping"
             raise problems.ProblemError(503, detail, kind="not-ready", parts=away, headers={"Retry-After": RETRY_AFTER})
-        return {"status": "ok", "parts": parts}
+        return {"status": "ok", "parts": parts, "rules": health.rules}
 
     @get("/metrics", include_in_schema=False)
     async def metrics(request: Request[Any, Any, Any]) -> Response[bytes]:

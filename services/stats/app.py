@@ -12,7 +12,7 @@ from services.runtime.clock import SystemClock
 from services.runtime.dead_letters import Relay
 from services.runtime.health import Health
 from services.runtime.main import Parts
-from services.runtime.metrics import watch
+from services.runtime.metrics import tell_rules, watch
 from services.runtime.metrics_tables import DeadLetterCollector
 from services.runtime.producer import LogProducer
 from services.runtime.reference import Reference
@@ -21,12 +21,13 @@ from services.runtime.settings import Settings
 from services.runtime.topics import ensure
 from services.runtime.web import create_app, new_registry
 from services.runtime.worker import batch_app
-from services.stats import api, publications
+from services.stats import api, in_force, publications
 from services.stats.metrics import AuditCollector, YearCollector
 from services.stats.organs import Organs
 from services.stats.snapshot import Snapshots
 from services.stats.store import SCHEMA
 from services.stats.worker import Folder, metrics
+from services.statute import rules
 from services.statute.calendars import calendar_ids
 from services.statute.profile import statute_ids
 
@@ -34,7 +35,9 @@ from services.statute.profile import statute_ids
 @asynccontextmanager
 async def build(settings: Settings, health: Health) -> AsyncIterator[Parts]:
     """The parts of a stats process, closed in the end."""
+    in_force.use(settings.rules)
     registry = new_registry()
+    health.rules = tell_rules(registry, rules.current().digest)
     check = checking(frozenset(statute_ids()), frozenset(calendar_ids()))
     reference = Reference(settings.bootstrap, settings.reference_topic, health.part("reference"), registry, check)
     organs = Organs(reference, SystemClock(settings.now))

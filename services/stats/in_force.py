@@ -1,9 +1,7 @@
 """The data files in force for whoever needs all of them, forms included: an office's folder over what ships."""
 
-from pathlib import Path
-
 from services.stats import form
-from services.statute import data, rules
+from services.statute import data
 
 
 def use(folder: str) -> None:
@@ -12,8 +10,6 @@ def use(folder: str) -> None:
     Raises :class:`~services.statute.errors.BadData` (file, key, reason) and
     :class:`~services.statute.errors.UnknownCalendar`.
     """
-    if folder:
-        rules.use(rules.opened(Path(folder).expanduser()))
-    data.check()
+    data.use(folder)
     for form_id in form.form_ids():
         form.load(form_id)

@@ -1,8 +1,20 @@
 """All data files of the law, read at once, so that a bad one is refused at start and not on the first case it meets."""
 
+from pathlib import Path
+
 from services.statute import rules
 from services.statute.calendars import calendar_ids, describe, file_of, shipped, superseded
 from services.statute.profile import profiles
+
+
+def use(folder: str) -> None:
+    """Put the files of an office's folder (empty: none but those that ship) in force, all of them read and checked.
+
+    Raises what :func:`check` does, and :class:`~services.statute.errors.BadData` for what can't be such a folder.
+    """
+    if folder:
+        rules.use(rules.opened(Path(folder).expanduser()))
+    check()
 
 
 def check() -> tuple[str, ...]:

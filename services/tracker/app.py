@@ -12,7 +12,7 @@ from services.runtime.clock import SystemClock
 from services.runtime.dead_letters import Relay
 from services.runtime.health import Health
 from services.runtime.main import Parts
-from services.runtime.metrics import watch
+from services.runtime.metrics import tell_rules, watch
 from services.runtime.metrics_tables import DeadLetterCollector
 from services.runtime.producer import LogProducer
 from services.runtime.reference import Reference
@@ -20,24 +20,25 @@ from services.runtime.settings import Settings
 from services.runtime.topics import ensure
 from services.runtime.web import create_app, new_registry
 from services.runtime.worker import batch_app
-from services.statute import data
+from services.statute import data, rules
 from services.tracker import api, guard, pages, splitting
 from services.tracker.metrics import CaseCollector, metrics
 from services.tracker.snapshot import Snapshots
 from services.tracker.store import SCHEMA
 from services.tracker.sweeping import Sweeping
 from services.tracker.worker import Tracker
-from services.tracker.world import CHECK, World
+from services.tracker.world import World, check
 
 
 @asynccontextmanager
 async def build(settings: Settings, health: Health) -> AsyncIterator[Parts]:
     """The parts of a tracker process, closed in the end."""
-    data.check()  # a bad statute file ends the start, with file, key and reason
+    data.use(settings.rules)
     registry = new_registry()
+    health.rules = tell_rules(registry, rules.current().digest)
     clock = SystemClock(settings.now)
     world = World()
-    reference = Reference(settings.bootstrap, settings.reference_topic, health.part("reference"), registry, CHECK)
+    reference = Reference(settings.bootstrap, settings.reference_topic, health.part("reference"), registry, check)
     reference.subscribe(world.learn)
     pool = database.pool(settings.require_postgres())
     postgres = database.DatabaseProbe(settings.require_postgres(), health.part("postgres"))

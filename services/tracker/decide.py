@@ -15,7 +15,7 @@ from services.events.codec import CASE_TYPES
 from services.events.envelope import PREFIX, VERSION
 from services.events.facts import FactCorrected, FactRetracted, RequestFact, TallyRecorded
 from services.events.vocabulary import Ref
-from services.statute import decisions
+from services.statute import decisions, rules
 from services.statute.lifecycle import legal_date
 from services.statute.view import Decision, View
 from services.tracker.amend import Amendments
@@ -171,6 +171,7 @@ def _conclude(
     request, recorded = summary(view), now.astimezone(UTC)
     named = fact.ref if fact else None
     events: list[CaseEvent] = []
+    rules_in_force = rules.current().digest
     after = case
     for place, decision in enumerate(found):
         values = decision.values
@@ -194,6 +195,7 @@ def _conclude(
                 request=request,
                 as_of=as_of,
                 reference=world.known,
+                rules=rules_in_force,
                 fact=fact if place == 0 else None,
             ),
             traceparent=fact.traceparent if fact else None,

@@ -7,8 +7,11 @@ from hashlib import blake2b
 from typing import NamedTuple
 from zoneinfo import ZoneInfo
 
-from services.events.facts import CalendarPublished, OrganData, OrganRegistered, ReferenceFact
+from services.events.facts import CalendarPublished, Fact, OrganData, OrganRegistered, ReferenceFact
+from services.events.refusals import FieldError
 from services.runtime import registrations
+from services.runtime.registrations import Check
+from services.statute import rules
 from services.statute.calendar import Calendar, Notice
 from services.statute.calendars import calendar_ids, shipped
 from services.statute.errors import UnknownCalendar
@@ -56,7 +59,7 @@ class World:
         order = self.known if offset is None else offset
         self.known = order + 1
         self._terms = None
-        if (wrong := CHECK(fact)) is not None:
+        if (wrong := check(fact)) is not None:
             self._rejected.append(_rejected(order, fact, wrong.field, wrong.problem, wrong.expected))
             return
         match fact:
@@ -89,10 +92,10 @@ class World:
     def terms(self) -> dict[str, str]:
         """What the dates of each organ's requests depend on, as a text that is another whenever that is.
 
-        It holds the ids of all laws as well: a request may name its own, which a new release may bring.
+        It holds the digest of all laws as well: a request may name its own, and a new release may bring another.
         """
         if self._terms is None:
-            laws = _digest(*statute_ids())
+            laws = rules.current().digest
             self._terms = {
                 code: f"{organ.statute} {organ.timezone} {self._version(organ.calendar)} {laws}"
                 for code, organ in self.organs.items()
@@ -157,8 +160,17 @@ class World:
         return _zone(self.organs[organ].timezone)
 
 
-CHECK = registrations.checking(frozenset(statute_ids()), frozenset(calendar_ids()))
-"""What is wrong with a fact by the laws and calendars that ship."""
+def check(fact: Fact) -> FieldError | None:
+    """What is wrong with a fact by the laws and calendars in force, if anything."""
+    return _checking()(fact)
+
+
+@cache
+def _checking() -> Check:
+    return registrations.checking(frozenset(statute_ids()), frozenset(calendar_ids()))
+
+
+rules.remembered(_checking.cache_clear)
 
 _zone = cache(ZoneInfo)
 

@@ -22,6 +22,8 @@ SWEPT = 'shixian_tracker_last_sweep_timestamp_seconds{service="tracker",instance
 LETTERS = 'shixian_dead_letters_total{service="tracker",topic="t",reason="field"}'
 UP = {f'up{{job="shixian",service="{name}",instance="a"}}': "1x60" for name in ("intake", "tracker", "stats")}
 TRACKER_UP = 'up{job="shixian",service="tracker",instance="a"}'
+SAME_RULES = {f'shixian_rules_info{{service="{name}",digest="aa"}}': "1x60" for name in ("intake", "tracker", "stats")}
+OTHER_RULES = 'shixian_rules_info{service="tracker",digest="bb"}'
 
 STORIES: Mapping[str, Sequence[Story]] = {
     "requests": [
@@ -266,5 +268,9 @@ STORIES: Mapping[str, Sequence[Story]] = {
             ["10m", "14m"],
             ["17m"],
         ),
+        Story("RulesDiffer", "warning", SAME_RULES, ["10m", "50m"]),
+        # A release that is rolled out takes a moment.
+        Story("RulesDiffer", "warning", SAME_RULES | {OTHER_RULES: "_x10 1x3 _x40"}, ["10m", "30m"]),
+        Story("RulesDiffer", "warning", SAME_RULES | {OTHER_RULES: "_x10 1x50"}, ["10m", "14m"], ["17m"]),
     ],
 }

@@ -62,6 +62,17 @@ def rules(config: Config) -> list[Rule]:
         ),
         alert(
             config,
+            "RulesDiffer",
+            "count(count by (digest) (shixian_rules_info)) > 1",
+            severity="warning",
+            audience=OPERATORS,
+            symptom="rules",
+            summary="Services judge by different statutes, calendars or forms.",
+            description="There are {{ $value }} digests of the data files in force; all services need the same.",
+            for_=config.pool_for,
+        ),
+        alert(
+            config,
             "Watchdog",
             "vector(1)",
             severity="none",
