@@ -66,6 +66,7 @@ format: .venv/installed-dev ## put the code into the format that `check` wants
 docs: .venv/installed-dev ## write the generated pages anew
 	$(BIN)/python -m services.events.schema
 	$(BIN)/python -m scripts.metrics_page
+	$(BIN)/python -m scripts.cells_table
 
 deploy-files: .venv/installed-dev ## write the generated files of deploy/ anew
 	$(BIN)/python -m services.ops

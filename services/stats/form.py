@@ -9,7 +9,6 @@ import msgspec
 from services.stats import form_check
 from services.stats.form_shape import (
     DEFAULT_STATUTE,
-    DIMENSIONS,
     BadForm,
     Column,
     Counts,
@@ -23,7 +22,6 @@ from services.stats.form_shape import (
 
 __all__ = [
     "DEFAULT_FORM",
-    "DIMENSIONS",
     "FORMS",
     "BadForm",
     "Column",
