@@ -13,10 +13,15 @@ from pathlib import Path
 
 import asyncpg
 import pytest
+from hypothesis import settings
 
 from services.runtime.local.jars import kafka_classpath
 from services.runtime.local.kafka import KafkaNode
 from services.runtime.local.postgres import PostgresServer
+
+settings.register_profile("shixian", deadline=None)
+"""How long an example takes says how busy the machine is, and nothing of the code."""
+settings.load_profile("shixian")
 
 
 @pytest.fixture(scope="session")

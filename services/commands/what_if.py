@@ -15,7 +15,7 @@ from services.commands.failed import Failed
 from services.commands.reporting import Facts
 from services.events.cases import CaseEvent, RequestSummary
 from services.events.facts import FactCorrected, OrganRegistered, RequestReceived
-from services.stats.cells import COUNTED_STATES, ENDED_STATES
+from services.stats.kinds import COUNTED_STATES, ENDED_STATES
 from services.statute.errors import StatuteError
 from services.statute.profile import profile_for
 

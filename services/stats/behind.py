@@ -20,63 +20,33 @@ from services.runtime.paths import part
 from services.runtime.problems import ProblemError
 from services.stats.annual import Asked, answer
 from services.stats.asking import wrong
-from services.stats.cells import CARRY_KINDS, COUNTED_STATES, ENDED_STATES, LEVEL_SUFFIX, Number
+from services.stats.cells import Number
 from services.stats.cells import plain as plainly
-from services.stats.form import DIMENSIONS, Counts, Filter
+from services.stats.form import Counts, Filter
+from services.stats.kinds import KINDS, LEVEL_SUFFIX, Rows, column
 from services.stats.store import SCHEMA
 
 LOOKED = 20_000
 """Rows looked at for a page."""
 READ_SECONDS = 10.0
 CURSOR_LENGTH = 3000
-PACE = "coalesce(timeliness, 'unlimited') || CASE WHEN extended THEN '-extended' ELSE '' END"
-_SQL = {
-    "channel": "channel",
-    "applicant": "applicant",
-    "outcome": "coalesce(outcome, 'other')",
-    "timeliness": "coalesce(timeliness, '')",
-    "pace": PACE,
-    "review": "kind",
-    "result": "CASE WHEN decided_on <= make_date($2, 12, 31) THEN result ELSE 'pending' END",
-    "disputed": "CASE WHEN first_handling_disputed THEN 'first-handling-disputed' ELSE '' END",
-    "measure": "measure",
-}
-_COUNTED, _ENDED = (f"state IN ({', '.join(repr(s) for s in states)})" for states in (COUNTED_STATES, ENDED_STATES))
-_IN_YEAR = "BETWEEN make_date($2, 1, 1) AND make_date($2, 12, 31)"
-_PENDING = (
-    f"{_COUNTED} AND received_on < make_date({{0}}, 1, 1) AND NOT ({_ENDED} AND closed_on < make_date({{0}}, 1, 1))"
-)
 Key = tuple[Any, ...]
 _DAYS = ("received_on", "closed_on", "filed_on", '"on"')
-_TABLES: dict[str, tuple[str, str, tuple[str, ...]]] = {
+_TABLES: dict[str, tuple[str, tuple[str, ...]]] = {
     "request": (
-        "request",
         "subject, organ, channel, applicant, received_on, due_on, closed_on, outcome, timeliness, working_days",
-        ("organ", "received_on", "subject"),
+        ("subject",),
     ),
-    "review": (
-        "review",
-        "subject, review, organ, kind, filed_on, decided_on, result",
-        ("organ", "filed_on", "subject", "review"),
-    ),
-    "tally": ("tally", 'organ, measure, "on", count, source, id', ("organ", '"on"', "source", "id")),
+    "review": ("subject, review, organ, kind, filed_on, decided_on, result", ("subject", "review")),
+    "tally": ('organ, measure, "on", count, source, id', ("source", "id")),
 }
-"""Table, columns of an item, and the order of the pages, which an index has."""
+"""Columns of an item, and what its pages are ordered by behind organ and day; an index has that order."""
 _LATEST_OF_LEVEL = (
     f"(measure NOT LIKE '%{LEVEL_SUFFIX}' OR NOT EXISTS (SELECT FROM {SCHEMA}.tally AS l WHERE l.organ = t.organ "
     'AND l.measure = t.measure AND l."on" <= make_date($2, 12, 31) '
     "AND (l.\"on\", l.source || ' ' || l.id) > (t.\"on\", t.source || ' ' || t.id)))"
 )
 """Of what is a level, and no number of occurrences, only the year's latest counts."""
-_WHERE = {
-    "received": f"received_on {_IN_YEAR} AND {_COUNTED}",
-    "closed": f"closed_on {_IN_YEAR} AND {_ENDED} AND received_on IS NOT NULL",
-    "pace": f"closed_on {_IN_YEAR} AND {_ENDED} AND received_on IS NOT NULL",
-    "carried-in": _PENDING.format("$2"),
-    "carried-out": _PENDING.format("$2 + 1"),
-    "review": f"filed_on {_IN_YEAR}",
-    "tally": f'"on" {_IN_YEAR}',
-}
 
 
 @dataclass(frozen=True, slots=True)
@@ -151,15 +121,18 @@ class Behind(Struct, frozen=True):
 
 
 def _conditions(counts: Counts, where: Filter, first: int, columns: dict[str, str]) -> tuple[str, list[Any]]:
-    """The SQL condition for the values that are asked for, with its parameters from ``$first`` on."""
+    """The SQL condition for the values that are asked for, with its parameters from ``$first`` on.
+
+    ``columns`` says for each dimension what it is in SQL.
+    """
     texts: list[str] = []
     values: list[Any] = []
-    for name, _ in DIMENSIONS[counts.kind]:
+    for name, text in columns.items():
         for given, negated in ((counts, ""), (where, ""), (counts.except_, "NOT ")):
             wanted = getattr(given, name, None)
             if wanted is not None:
                 values.append(list(wanted))
-                texts.append(f"{negated}({columns[name]} = ANY(${first + len(values) - 1}::text[]))")
+                texts.append(f"{negated}({text} = ANY(${first + len(values) - 1}::text[]))")
     return " AND ".join(texts) or "true", values
 
 
@@ -169,11 +142,10 @@ def listed(counts: Counts, where: Filter, organs: Collection[str], year: int, af
     At most :data:`LOOKED` rows are looked at; each row that fits is given, and the last that was looked at even if it
     does not (``fits``), so that the next page goes on behind it.
     """
-    table, columns, key = _TABLES[_kind(counts)]
-    if counts.kind in ("closed", "pace"):
-        key = ("organ", "closed_on", "subject")
+    rows, key = _rows_of(counts), _key(counts)
+    columns, _ = _TABLES[rows.table]
     named = ", ".join(key)
-    texts, values = _conditions(counts, where, 4, _SQL)
+    texts, values = _conditions(counts, where, 4, {d.name: d.sql for d in KINDS[counts.kind].asked})
     fits = [texts, _LATEST_OF_LEVEL] if counts.kind == "tally" else [texts]
     beyond = ""
     if after:
@@ -181,15 +153,23 @@ def listed(counts: Counts, where: Filter, organs: Collection[str], year: int, af
         beyond = f" AND ({named}) > ({', '.join(places)})"
     sql = (
         f"SELECT {columns}, fits, place FROM (SELECT *, row_number() OVER (ORDER BY {named}) AS place FROM ("
-        f"SELECT *, ({' AND '.join(fits)}) IS TRUE AS fits FROM {SCHEMA}.{table} AS t "
-        f"WHERE organ = ANY($1::text[]) AND {_WHERE[counts.kind]}{beyond} ORDER BY {named} LIMIT {LOOKED}"
+        f"SELECT *, ({' AND '.join(fits)}) IS TRUE AS fits FROM {SCHEMA}.{rows.table} AS t "
+        f"WHERE organ = ANY($1::text[]) AND {rows.where}{beyond} ORDER BY {named} LIMIT {LOOKED}"
         f") AS looked) AS numbered WHERE fits OR place = {LOOKED} ORDER BY {named} LIMIT $3"
     )
     return Listed(sql, [sorted(organs), year, limit + 1, *values, *after], key)
 
 
-def _kind(counts: Counts) -> str:
-    return counts.kind if counts.kind in ("review", "tally") else "request"
+def _rows_of(counts: Counts) -> Rows:
+    rows = KINDS[counts.kind].rows
+    assert rows is not None
+    return rows
+
+
+def _key(counts: Counts) -> tuple[str, ...]:
+    """The order of the pages."""
+    rows = _rows_of(counts)
+    return ("organ", rows.day, *_TABLES[rows.table][1])
 
 
 async def _rows(conn: Conn, asked: Listed, limit: int) -> tuple[list[Any], Key]:
@@ -241,18 +221,17 @@ def counted(
     counts: Counts, where: Filter, organs: Collection[str], year: int, before: datetime, after: Key, through: Key
 ) -> tuple[str, list[Any]]:
     """The query for what counted, of the subjects behind ``after`` up to ``through``."""
-    kinds, sign, years = [str(counts.kind)], "delta", "year = $2"
-    if counts.kind in ("carried-in", "carried-out"):
-        kinds, sign = list(CARRY_KINDS), "CASE kind WHEN 'carried' THEN delta ELSE -delta END"
-        years = "year <= $2" if counts.kind == "carried-out" else "year < $2"
-    places = {name: "abc"[n] for n, (name, _) in enumerate(DIMENSIONS[counts.kind])}
-    texts, values = _conditions(counts, where, 7, places)
+    kind = KINDS[counts.kind]
+    taken = [name for name, sign in kind.signs.items() if sign < 0]
+    sign = f"CASE WHEN kind IN ({', '.join(map(repr, taken))}) THEN -delta ELSE delta END" if taken else "delta"
+    years = {"same": "year = $2", "through": "year <= $2", "before": "year < $2"}[kind.years]
+    texts, values = _conditions(counts, where, 7, {d.name: column(kind.name, d.name) for d in kind.asked})
     beyond = f"AND (organ, subject) > (${7 + len(values)}, ${8 + len(values)})" if after else ""
     return (
         f"SELECT organ, subject, sum({sign}) AS count FROM {SCHEMA}.cell_change WHERE organ = ANY($1::text[]) "
         f"AND (organ, subject) <= ($5, $6) {beyond} AND {years} AND kind = ANY($3::text[]) AND recorded_at < $4 "
         f"AND {texts} GROUP BY organ, subject HAVING sum({sign}) <> 0 ORDER BY organ, subject",
-        [sorted(organs), year, kinds, before, *through, *values, *after],
+        [sorted(organs), year, list(kind.signs), before, *through, *values, *after],
     )
 
 
@@ -274,10 +253,10 @@ async def page(conn: Conn, asked: Asked, at: tuple[str, str, str], after: str, l
         key = read_cursor(after, ("organ", "subject"))
         seen, more = await known(conn, *given, asked.before, key, limit)
         return Behind(*told, known=seen, next=_cursor(more))
-    key = read_cursor(after, _TABLES[_kind(counts)][2])
+    key = read_cursor(after, _key(counts))
     rows, more = await _rows(conn, listed(*given, key, limit), limit)
     following = _cursor(more)
-    match counts.kind:
+    match _rows_of(counts).table:
         case "review":
             return Behind(*told, reviews=[ReviewItem(*row[:7]) for row in rows], next=following)
         case "tally":

@@ -1,34 +1,14 @@
 """The smallest counts there are: cells, which no form has shaped yet, and what each row of the fold adds to them. Pure.
 
-Facts are counted at their finest, so that one year can be printed in any form. What the places ``a``, ``b`` and ``c``
-of a cell hold depends on its kind:
-
-=============  =====================================  ===================  ==========================
-kind           year                                   a, b, c              counts
-=============  =====================================  ===================  ==========================
-received       of the day of receipt                  channel, applicant,  requests
-                                                      month (``01``...)
-closed         of the day that ended the request      outcome, applicant,  requests
-                                                      timeliness
-pace           of the day that ended the request      working days used,   requests
-                                                      pace, month
-first          of the first response                  working days used                         requests
-carried        of the day of receipt                  applicant            requests that did not end in
-                                                                           that year
-carried-ended  of the day that ended the request      applicant            those of them that ended since
-review         of the filing                          kind, result,        reviews; ``pending`` if not
-                                                      disputed or not      decided by the year's end
-tally          of the tally's day                     measure              the sum of the tallies
-level          of the tally's day                     measure, day, tally  the level that one tally says
-level-known    of the tally's day                     measure, day, tally  1 for each such tally
-=============  =====================================  ===================  ==========================
+Facts are counted at their finest, so that one year can be printed in any form. What a cell counts, and by which
+dimensions, says the table of kinds (:mod:`services.stats.kinds`); cells are made and read by the names there.
 
 A level of 0 and no level are different things, hence ``level-known``. What is pending at the end of a year is what was
 ``carried`` up to that year less what was ``carried-ended`` up to it (:func:`of_year`): a request adds to two years at
 most, however long it stays open, and the number is never negative, not even where facts contradict one another.
 """
 
-from collections.abc import Collection, Iterable, Mapping
+from collections.abc import Callable, Collection, Iterable, Mapping
 from decimal import Decimal
 from typing import NamedTuple
 
@@ -36,23 +16,25 @@ from msgspec import Struct
 
 from services.events.cases import RequestSummary
 from services.events.facts import ReviewDecidedData, ReviewFiledData, TallyData
+from services.stats.kinds import (
+    CARRY_KINDS,
+    COUNTED_STATES,
+    ENDED_STATES,
+    FIRST_HANDLING,
+    KINDS,
+    LEVEL_SUFFIX,
+    PENDING,
+    PLACE_OF,
+    PLACES,
+    Kind,
+    pace,
+)
 
 Number = int | Decimal
 
-LEVEL_SUFFIX = "-in-force"
-"""A measure with this ending is a level: its latest value in the year counts, not the sum."""
-PENDING = "pending"
-FIRST_HANDLING = "first-handling-disputed"
-PACES = tuple(f"{t}{e}" for t in ("in-time", "late", "unlimited") for e in ("", "-extended"))
-"""``unlimited``: an end that no limit is measured against, a withdrawal say."""
-LEVEL_KINDS = ("level", "level-known")
-CARRY_KINDS = ("carried", "carried-ended")
-COUNTED_STATES = ("open", "stopped", "answered", "closed")
-ENDED_STATES = ("answered", "closed")
-
 
 class Cell(NamedTuple):
-    """One count of one organ in one year; see the module's table."""
+    """One count of one organ in one year, as it is stored; the kind says what is in which place."""
 
     organ: str
     year: int
@@ -60,6 +42,41 @@ class Cell(NamedTuple):
     a: str
     b: str = ""
     c: str = ""
+
+
+_FIRST_PLACE = Cell._fields.index(PLACES[0])
+
+
+def _maker(kind: Kind) -> Callable[..., Cell]:
+    """The function that makes a cell of a kind from organ, year and each dimension by its name.
+
+    It is compiled once from the table, as ``namedtuple`` does: several cells are made for each event folded, and
+    looking the names up each time would cost more than all else. Raises ``TypeError`` for a name too many or too few.
+    """
+    empty = ["''"] * (len(PLACES) - len(kind.names))
+    values = ", ".join(["organ", "year", repr(kind.name), *kind.names, *empty])
+    made: Callable[..., Cell] = eval(
+        f"lambda organ, year, *, {', '.join(kind.names)}: new(Cell, ({values}))", {"new": tuple.__new__, "Cell": Cell}
+    )
+    made.__name__ = made.__qualname__ = kind.name
+    return made
+
+
+MAKE: Mapping[str, Callable[..., Cell]] = {name: _maker(kind) for name, kind in KINDS.items()}
+"""By kind: makes its cells, ``MAKE["carried"](organ, year, applicant=...)``."""
+_received, _closed, _pace, _first = (MAKE[kind] for kind in ("received", "closed", "pace", "first"))
+_carried, _carried_ended = MAKE["carried"], MAKE["carried-ended"]
+_review, _tally, _level, _level_known = (MAKE[kind] for kind in ("review", "tally", "level", "level-known"))
+
+
+def value(cell: Cell, dimension: str) -> str:
+    """What a cell has in a dimension. Raises ``KeyError`` where its kind has no such one."""
+    return cell[_FIRST_PLACE + PLACE_OF[cell.kind][dimension]]  # type: ignore[return-value]
+
+
+def values(cell: Cell) -> Iterable[tuple[str, str]]:
+    """Each dimension of a cell with its value."""
+    return zip(PLACE_OF[cell.kind], cell[_FIRST_PLACE:], strict=False)  # type: ignore[arg-type]
 
 
 class RequestRow(Struct, frozen=True):
@@ -99,13 +116,14 @@ def contributions(row: Row | None) -> Mapping[Cell, Number]:
         case ReviewRow():
             return _of_review(row.filed, row.decided)
         case TallyRow(counted=counted) if counted.measure.endswith(LEVEL_SUFFIX):
-            place = (counted.measure, counted.on.isoformat(), f"{row.source} {row.id}")
+            organ, year, measure, day = counted.organ, counted.on.year, counted.measure, counted.on.isoformat()
+            tally = f"{row.source} {row.id}"
             return {
-                Cell(counted.organ, counted.on.year, "level", *place): plain(counted.count),
-                Cell(counted.organ, counted.on.year, "level-known", *place): 1,
+                _level(organ, year, measure=measure, day=day, tally=tally): plain(counted.count),
+                _level_known(organ, year, measure=measure, day=day, tally=tally): 1,
             }
         case TallyRow(counted=counted):
-            return {Cell(counted.organ, counted.on.year, "tally", counted.measure): plain(counted.count)}
+            return {_tally(counted.organ, counted.on.year, measure=counted.measure): plain(counted.count)}
         case _:
             return {}
 
@@ -117,35 +135,31 @@ def _of_request(request: RequestSummary) -> Mapping[Cell, Number]:
         return {}
     organ, applicant, year = request.organ, request.applicant, received_on.year
     cells: dict[Cell, Number] = {
-        Cell(organ, year, "received", request.channel, applicant, f"{received_on.month:02}"): 1,
+        _received(organ, year, channel=request.channel, applicant=applicant, month=f"{received_on.month:02}"): 1,
     }
     if request.first_response_on is not None:
         first = "" if request.first_working_days is None else str(request.first_working_days)
-        cells[Cell(organ, request.first_response_on.year, "first", first)] = 1
+        cells[_first(organ, request.first_response_on.year, days=first)] = 1
     if closed_on is None or request.state not in ENDED_STATES:
-        cells[Cell(organ, year, "carried", applicant)] = 1
+        cells[_carried(organ, year, applicant=applicant)] = 1
         return cells
+    ended, timeliness = closed_on.year, request.timeliness or ""
     # An end without an outcome of its own (a transfer, say) is one of the form's "other" ends.
-    outcome, timeliness = request.outcome or "other", request.timeliness or ""
-    cells[Cell(organ, closed_on.year, "closed", outcome, applicant, timeliness)] = 1
+    cells[_closed(organ, ended, outcome=request.outcome or "other", applicant=applicant, timeliness=timeliness)] = 1
     days = "" if request.working_days is None else str(request.working_days)
-    cells[Cell(organ, closed_on.year, "pace", days, pace(timeliness, request.extended), f"{closed_on.month:02}")] = 1
-    if closed_on.year > year:
-        cells[Cell(organ, year, "carried", applicant)] = 1
-        cells[Cell(organ, closed_on.year, "carried-ended", applicant)] = 1
+    how = pace(timeliness, request.extended)
+    cells[_pace(organ, ended, days=days, pace=how, month=f"{closed_on.month:02}")] = 1
+    if ended > year:
+        cells[_carried(organ, year, applicant=applicant)] = 1
+        cells[_carried_ended(organ, ended, applicant=applicant)] = 1
     return cells
-
-
-def pace(timeliness: str, extended: bool) -> str:
-    """One of :data:`PACES`: how a request ended by the clock, and whether its limit had been extended."""
-    return f"{timeliness or 'unlimited'}{'-extended' if extended else ''}"
 
 
 def _of_review(filed: ReviewFiledData, decided: ReviewDecidedData | None) -> Mapping[Cell, Number]:
     year = filed.filed_on.year
     result = decided.result if decided is not None and decided.decided_on.year <= year else PENDING
     disputed = FIRST_HANDLING if filed.first_handling_disputed else ""
-    return {Cell(filed.organ, year, "review", filed.kind, result, disputed): 1}
+    return {_review(filed.organ, year, review=filed.kind, result=result, disputed=disputed): 1}
 
 
 def plain(value: Number) -> Number:
@@ -188,20 +202,24 @@ def of_year(cells: Mapping[Cell, Number], organs: Collection[str], year: int, un
         if cell.organ not in organs:
             continue
         if cell.kind in CARRY_KINDS:
-            sign = 1 if cell.kind == "carried" else -1
-            if cell.year <= year:
-                add(found, {Cell(under, year, "carried-out", cell.a): number}, sign)
-            if cell.year < year:
-                add(found, {Cell(under, year, "carried-in", cell.a): number}, sign)
-        if cell.year != year or cell.kind in CARRY_KINDS:
+            for kind in ("carried-in", "carried-out"):
+                if KINDS[kind].covers(cell.year, year):
+                    sum_up = {MAKE[kind](under, year, applicant=value(cell, "applicant")): number}
+                    add(found, sum_up, KINDS[kind].signs[cell.kind])
+        elif cell.year != year:
             continue
-        if cell.kind == "level-known":
-            known = latest.get((cell.organ, cell.a))
-            if known is None or cell[4:] > known[4:]:
-                latest[cell.organ, cell.a] = cell
+        elif cell.kind == "level-known":
+            key = (cell.organ, value(cell, "measure"))
+            if key not in latest or _told_at(cell) > _told_at(latest[key]):
+                latest[key] = cell
         elif cell.kind != "level":
             add(found, {cell._replace(organ=under): number})
     for (_, measure), cell in latest.items():
-        add(found, {Cell(under, year, "tally", measure): cells.get(cell._replace(kind="level"), 0)})
-        add(found, {Cell(under, year, "level-known", measure): 1})
+        add(found, {_tally(under, year, measure=measure): cells.get(cell._replace(kind="level"), 0)})
+        # Which tally said it does not matter in a report.
+        add(found, {_level_known(under, year, measure=measure, day="", tally=""): 1})
     return found
+
+
+def _told_at(level: Cell) -> tuple[str, str]:
+    return value(level, "day"), value(level, "tally")

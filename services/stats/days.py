@@ -10,7 +10,7 @@ from collections.abc import Iterable, Mapping
 from msgspec import UNSET, Struct, UnsetType
 
 from services.events.vocabulary import Label
-from services.stats.cells import Cell, Number
+from services.stats.cells import Cell, Number, value
 from services.stats.form_shape import Column, Counts, FormRow, FormTable
 
 FIRST, FINAL = "first-response", "final-response"
@@ -42,8 +42,8 @@ def days_taken(cells: Iterable[tuple[Cell, Number]]) -> DaysTaken | UnsetType:
     """From the cells of one year; ``UNSET`` where nothing was responded to."""
     found: dict[str, Counter[int]] = {FIRST: Counter(), FINAL: Counter()}
     for cell, number in cells:
-        if cell.kind in _KINDS and cell.a:
-            found[_KINDS[cell.kind]][int(cell.a)] += int(number)
+        if cell.kind in _KINDS and (days := value(cell, "days")):
+            found[_KINDS[cell.kind]][int(days)] += int(number)
     if not any(found.values()):
         return UNSET
     return DaysTaken(*(Taken(sum(d.values()), median(d), dict(sorted(d.items()))) for d in found.values()))

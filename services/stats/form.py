@@ -6,7 +6,6 @@ from importlib.resources import files
 from services.stats import form_check
 from services.stats.form_shape import (
     DEFAULT_STATUTE,
-    DIMENSIONS,
     Column,
     Counts,
     Filter,
@@ -23,7 +22,6 @@ from services.statute.errors import BadData
 
 __all__ = [
     "DEFAULT_FORM",
-    "DIMENSIONS",
     "FORMS",
     "BadData",
     "Column",

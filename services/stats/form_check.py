@@ -2,9 +2,7 @@
 
 from collections.abc import Mapping
 
-from services.stats.cells import LEVEL_SUFFIX
 from services.stats.form_shape import (
-    DIMENSIONS,
     Column,
     Filter,
     Form,
@@ -14,6 +12,7 @@ from services.stats.form_shape import (
     Term,
     Values,
 )
+from services.stats.kinds import KINDS, LEVEL_SUFFIX
 from services.statute.errors import BadData
 
 
@@ -94,7 +93,7 @@ def _unique(file: str, key: str, ids: list[str]) -> None:
 
 
 def _filter(file: str, key: str, kind: str, given: Filter) -> None:
-    allowed: Mapping[str, tuple[str, ...]] = dict(DIMENSIONS[kind])
+    allowed: Mapping[str, tuple[str, ...]] = {d.name: d.values for d in KINDS[kind].asked}
     for name in Filter.__struct_fields__:
         values: Values | None = getattr(given, name)
         if values is None:

@@ -5,38 +5,21 @@ dimension that matters, the values taken (or, under ``except``, left out). A col
 whose columns count different things says so column by column, under ``cells``.
 """
 
-from typing import Annotated, Literal, get_args
+from typing import Annotated, Literal
 
 from msgspec import Meta, Struct
 
-from services.events.vocabulary import APPLICANTS, CHANNELS, MEASURES, OUTCOMES, Label, ReviewKind, ReviewResult
-from services.stats.cells import FIRST_HANDLING, PACES, PENDING
+from services.events.vocabulary import Label
 
 DEFAULT_STATUTE = "CN"
 
-Kind = Literal["received", "closed", "pace", "carried-in", "carried-out", "review", "tally"]
+CountedKind = Literal["received", "closed", "pace", "carried-in", "carried-out", "review", "tally"]
+"""The kinds of cells that a row may count: those of :data:`services.stats.kinds.ASKED_KINDS`."""
 Values = tuple[str, ...]
-
-ANY: tuple[str, ...] = ()
-DIMENSIONS: dict[str, tuple[tuple[str, tuple[str, ...]], ...]] = {
-    "received": (("channel", CHANNELS), ("applicant", APPLICANTS)),
-    "closed": (("outcome", OUTCOMES), ("applicant", APPLICANTS), ("timeliness", ("in-time", "late", ""))),
-    "pace": (("days", ANY), ("pace", PACES)),
-    "carried-in": (("applicant", APPLICANTS),),
-    "carried-out": (("applicant", APPLICANTS),),
-    "review": (
-        ("review", get_args(ReviewKind)),
-        ("result", (*get_args(ReviewResult), PENDING)),
-        ("disputed", (FIRST_HANDLING, "")),
-    ),
-    "tally": (("measure", MEASURES),),
-}
-"""For each kind of cell the dimensions in the cell's order, with the values that there are (:data:`ANY`: not known
-beforehand, and no form can ask for one)."""
 
 
 class Filter(Struct, frozen=True, forbid_unknown_fields=True):
-    """Values of a cell's dimensions; None: any."""
+    """Values of a cell's dimensions, each by its name in :mod:`services.stats.kinds`; None: any."""
 
     channel: Values | None = None
     applicant: Values | None = None
@@ -52,7 +35,7 @@ class Filter(Struct, frozen=True, forbid_unknown_fields=True):
 class Counts(Filter, frozen=True, forbid_unknown_fields=True, rename={"except_": "except"}):
     """Which cells a row is the sum of."""
 
-    kind: Kind = "received"
+    kind: CountedKind = "received"
     except_: Filter = Filter()
 
 

@@ -1,14 +1,16 @@
 """What people ask about a year beside its form: channels, outcomes, months, how much in time, in how many days."""
 
-from collections import Counter
+from collections import Counter, defaultdict
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 
 from msgspec import UnsetType
 
 from services.events.vocabulary import CHANNELS, OUTCOMES
-from services.stats.cells import Cell, Number, of_year
+from services.stats.cells import Cell, Number, of_year, values
 from services.stats.days import DaysTaken, days_taken
+
+_MONTHS = tuple(f"{month:02}" for month in range(1, 13))
 
 
 @dataclass(frozen=True, slots=True)
@@ -43,23 +45,18 @@ class Indicators:
 
 def indicators(cells: Mapping[Cell, Number], organs: Sequence[str], year: int) -> Indicators:
     """From the cells that a report is made of."""
-    found: dict[str, Counter[str]] = {}
-    months = {"received": [0] * 12, "pace": [0] * 12}
+    found: defaultdict[tuple[str, str], Counter[str]] = defaultdict(Counter)
     counted = of_year(cells, organs, year, "")
     for cell, number in counted.items():
-        count = int(number)
-        found.setdefault(cell.kind, Counter())[cell.a] += count
-        if cell.kind in months:
-            months[cell.kind][int(cell.c) - 1] += count
-        if cell.kind == "closed":
-            found.setdefault("timeliness", Counter())[cell.c] += count
-    received, closed = found.get("received", Counter()), found.get("closed", Counter())
-    timeliness = found.get("timeliness", Counter())
+        for dimension, has in values(cell):
+            found[cell.kind, dimension][has] += int(number)
+    channels, outcomes = found["received", "channel"], found["closed", "outcome"]
+    timeliness = found["closed", "timeliness"]
     return Indicators(
-        {c: received[c] for c in CHANNELS if received[c]},
-        {o: closed[o] for o in OUTCOMES if closed[o]},
-        months["received"],
-        months["pace"],
+        {c: channels[c] for c in CHANNELS if channels[c]},
+        {o: outcomes[o] for o in OUTCOMES if outcomes[o]},
+        [found["received", "month"][month] for month in _MONTHS],
+        [found["pace", "month"][month] for month in _MONTHS],
         timeliness["in-time"],
         timeliness["late"],
         days_taken(counted.items()),

@@ -7,8 +7,9 @@ from msgspec import Struct
 
 from services.events.vocabulary import Ref
 from services.runtime.database import Conn
-from services.stats.cells import CARRY_KINDS, LEVEL_KINDS, Cell, Number, plain
+from services.stats.cells import Cell, Number, plain
 from services.stats.fold import Place
+from services.stats.kinds import CARRY_KINDS, LEVEL_KINDS, column
 from services.stats.store import SCHEMA
 
 MOST_CHANGES = 50
@@ -36,14 +37,15 @@ async def year_cells(
     follows what has changed since. Numbers that several organs have together stand under the first organ.
     """
     under = min(organs)
+    what = ", ".join(Cell._fields[2:])
     since = (
-        f" UNION ALL SELECT organ, year, kind, a, b, c, -delta FROM {SCHEMA}.cell_change "
+        f" UNION ALL SELECT organ, year, {what}, -delta FROM {SCHEMA}.cell_change "
         "WHERE organ = ANY($1::text[]) AND recorded_at >= $5 AND (year = $2 OR (year < $2 AND kind = ANY($4::text[])))"
     )
     rows = await conn.fetch(
         "SELECT CASE WHEN kind = ANY($3::text[]) THEN organ END AS own, "
-        "CASE WHEN year < $2 THEN $2 - 1 ELSE $2 END AS y, kind, a, b, c, sum(count) FROM ("
-        f"SELECT organ, year, kind, a, b, c, count FROM {SCHEMA}.cell "
+        f"CASE WHEN year < $2 THEN $2 - 1 ELSE $2 END AS y, {what}, sum(count) FROM ("
+        f"SELECT organ, year, {what}, count FROM {SCHEMA}.cell "
         "WHERE organ = ANY($1::text[]) AND (year = $2 OR (year < $2 AND kind = ANY($4::text[])))"
         f"{since if before else ''}) AS counted GROUP BY 1, 2, 3, 4, 5, 6 HAVING sum(count) <> 0",
         list(organs),
@@ -68,8 +70,9 @@ async def has_earlier(conn: Conn, organs: Collection[str], year: int) -> bool:
 
 async def by_organ(conn: Conn, organs: Sequence[str], year: int) -> dict[str, dict[str, int]]:
     """For each organ how many requests it received and ended in the year, and how many of those in time or late."""
+    how = column("closed", "timeliness")
     rows = await conn.fetch(
-        "SELECT organ, CASE kind WHEN 'closed' THEN CASE c WHEN '' THEN 'ended' ELSE c END ELSE kind END, "
+        f"SELECT organ, CASE kind WHEN 'closed' THEN CASE {how} WHEN '' THEN 'ended' ELSE {how} END ELSE kind END, "
         f"sum(count)::bigint FROM {SCHEMA}.cell WHERE organ = ANY($1::text[]) "
         "AND ((year = $2 AND kind IN ('received', 'closed')) OR (year <= $2 AND kind = ANY($3::text[]))) GROUP BY 1, 2",
         list(organs),
@@ -94,8 +97,9 @@ async def by_organ(conn: Conn, organs: Sequence[str], year: int) -> dict[str, di
 async def changes_beyond(conn: Conn, organs: Collection[str], year: int, offsets: Mapping[int, int]) -> list[Changed]:
     """The changes that a year's report feels and whose events stand at or beyond ``offsets`` (by partition), the
     earliest first; of each counter at most the latest :data:`MOST_CHANGES`."""
+    counter = ", ".join(f"d.{name}" for name in Cell._fields[1:])
     rows = await conn.fetch(
-        'SELECT *, "offset" AS at FROM (SELECT d.*, row_number() OVER (PARTITION BY d.year, d.kind, d.a, d.b, d.c '
+        f'SELECT *, "offset" AS at FROM (SELECT d.*, row_number() OVER (PARTITION BY {counter} '
         'ORDER BY d.recorded_at DESC, d.partition, d."offset" DESC) AS place '
         f"FROM {SCHEMA}.cell_change d LEFT JOIN unnest($3::int[], $4::bigint[]) AS p(partition, reached) "
         "USING (partition) WHERE d.organ = ANY($1::text[]) "
@@ -111,7 +115,7 @@ async def changes_beyond(conn: Conn, organs: Collection[str], year: int, offsets
     )
     return [
         Changed(
-            Cell(r["organ"], r["year"], r["kind"], r["a"], r["b"], r["c"]),
+            Cell(*(r[name] for name in Cell._fields)),
             plain(r["delta"]),
             r["subject"],
             r["sequence"],

@@ -15,7 +15,7 @@ from services.runtime.database import Conn
 from services.runtime.differences import Differences, Table, compare
 from services.runtime.settings import Settings
 from services.stats import store
-from services.stats.cells import recount
+from services.stats.cells import Cell, recount
 from services.stats.fold import Fold, Place
 from services.stats.store import SCHEMA
 from services.stats.worker import last_written, read
@@ -23,9 +23,10 @@ from services.stats.worker import last_written, read
 MIGRATIONS = files("services.stats") / "migrations"
 SIDE = side.side_of(SCHEMA)
 REBUILT = ("request", "review", "tally", "cell", "cell_change", "folded", "progress")
-CELL = ("organ", "year", "kind", "a", "b", "c")
+CELL = Cell._fields
+_CELL = ", ".join(CELL)
 
-_TEXTS = frozenset({"subject", "review", "source", "id", "organ", "kind", "a", "b", "c", "topic"})
+_TEXTS = frozenset({"subject", "review", "source", "id", "topic", *CELL}) - {"year"}
 
 
 def _table(name: str, key: tuple[str, ...], columns: str, source: str = "") -> Table:
@@ -40,13 +41,13 @@ TABLES = (
         "cell",
         CELL,
         "count",
-        "(SELECT organ, year, kind, a, b, c, trim_scale(count) AS count FROM {schema}.cell WHERE count <> 0) t",
+        f"(SELECT {_CELL}, trim_scale(count) AS count FROM {{schema}}.cell WHERE count <> 0) t",
     ),
     _table(
         "cell_change",
         ("subject", "sequence", *CELL),
         "delta, times, recorded_at, source, id, place",
-        "(SELECT subject, sequence, organ, year, kind, a, b, c, trim_scale(sum(delta)) AS delta, count(*) AS times, "
+        f"(SELECT subject, sequence, {_CELL}, trim_scale(sum(delta)) AS delta, count(*) AS times, "
         "min(recorded_at) AS recorded_at, min(cause_source) AS source, min(cause_id) AS id, "
         """min(partition || ' ' || "offset") AS place FROM {schema}.cell_change GROUP BY 1, 2, 3, 4, 5, 6, 7, 8) t""",
     ),
@@ -160,11 +161,10 @@ async def recount_cells(live: Conn, differences: Differences) -> int:
         if expected.get(cell, 0) != found.get(cell, 0):
             said = f"is {found.get(cell, 0)}, its rows add up to {expected.get(cell, 0)}"
             differences.add("counter", " ".join(map(str, cell)), said)
-    columns = ", ".join(CELL)
     rows = await live.fetch(
-        f"SELECT {columns}, coalesce(c.count, 0), coalesce(d.delta, 0) "
-        f"FROM {SCHEMA}.cell c FULL JOIN (SELECT {columns}, sum(delta) AS delta FROM {SCHEMA}.cell_change "
-        f"GROUP BY {columns}) d USING ({columns}) WHERE coalesce(c.count, 0) <> coalesce(d.delta, 0)"
+        f"SELECT {_CELL}, coalesce(c.count, 0), coalesce(d.delta, 0) "
+        f"FROM {SCHEMA}.cell c FULL JOIN (SELECT {_CELL}, sum(delta) AS delta FROM {SCHEMA}.cell_change "
+        f"GROUP BY {_CELL}) d USING ({_CELL}) WHERE coalesce(c.count, 0) <> coalesce(d.delta, 0)"
     )
     for row in rows:
         differences.add("counter", " ".join(map(str, row[:6])), f"is {row[6]}, its changes add up to {row[7]}")

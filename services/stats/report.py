@@ -7,9 +7,10 @@ from msgspec import UNSET, Struct, UnsetType
 from msgspec.structs import replace
 
 from services.events.vocabulary import Label
-from services.stats.cells import CARRY_KINDS, LEVEL_KINDS, Cell, Number, of_year, plain
+from services.stats.cells import Cell, Number, of_year, plain, value, values
 from services.stats.days import DaysTaken, days_taken
-from services.stats.form import DIMENSIONS, Counts, Filter, Form
+from services.stats.form import Counts, Filter, Form
+from services.stats.kinds import KINDS
 from services.stats.rules import Check, Place, check
 
 Lang = Literal["zh", "en"]
@@ -80,7 +81,7 @@ def make_report(
             rows.append(ReportRow(row.id, row.label, found))
         tables.append(ReportTable(table.id, tuple(rows)))
     report = Report(form.id, organ, year, as_of, tuple(tables), (), days_taken(counted.items()))
-    known = {cell.a for cell in counted if cell.kind == "level-known"}
+    known = {value(cell, "measure") for cell in counted if cell.kind == "level-known"}
     return replace(report, checks=check(form, report.numbers(), previous.numbers() if previous else None, known))
 
 
@@ -100,22 +101,15 @@ def make_with_previous(
 
 
 def fits(counts: Counts, where: Filter, cell: Cell) -> bool:
-    """Whether a cell of the kind that ``counts`` asks for has the values that it and a column's ``where`` want."""
+    """Whether a cell has the values that ``counts`` and a column's ``where`` want in the dimensions that it has."""
     return _takes(counts, cell) and _within(where, cell)
 
 
 def contributes(counts: Counts, where: Filter, cell: Cell, year: int) -> bool:
     """Whether a change of the raw ``cell`` is felt by the number that ``counts`` (in a column's ``where``) asks for."""
-    if counts.kind in ("carried-in", "carried-out"):
-        last = year if counts.kind == "carried-out" else year - 1
-        if cell.kind not in CARRY_KINDS or cell.year > last:
-            return False
-        cell = cell._replace(kind=counts.kind)
-    elif cell.kind in LEVEL_KINDS and counts.kind == "tally" and cell.year == year:
-        cell = cell._replace(kind="tally")
-    elif cell.kind != counts.kind or cell.year != year:
-        return False
-    return fits(counts, where, cell)
+    kind = KINDS[counts.kind]
+    counted = cell.kind in kind.signs or cell.kind in kind.latest_of
+    return counted and kind.covers(cell.year, year) and fits(counts, where, cell)
 
 
 def _takes(counts: Counts, cell: Cell) -> bool:
@@ -123,17 +117,17 @@ def _takes(counts: Counts, cell: Cell) -> bool:
 
 
 def _within(wanted: Filter, cell: Cell) -> bool:
-    for (name, _), value in zip(DIMENSIONS[cell.kind], cell[3:], strict=False):
-        values = getattr(wanted, name, None)
-        if values is not None and value not in values:
+    for name, own in values(cell):
+        given = getattr(wanted, name, None)
+        if given is not None and own not in given:
             return False
     return True
 
 
 def _names(left_out: Filter, cell: Cell) -> bool:
-    for (name, _), value in zip(DIMENSIONS[cell.kind], cell[3:], strict=False):
-        values = getattr(left_out, name, None)
-        if values is not None and value in values:
+    for name, own in values(cell):
+        given = getattr(left_out, name, None)
+        if given is not None and own in given:
             return True
     return False
 

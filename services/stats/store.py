@@ -26,7 +26,7 @@ _SUMMARY_TYPES = {"submitted_on": "date", "received_on": "date", "due_on": "date
     "first_working_days": "int",
 }
 _FILED = ("organ", "kind", "filed_on", "first_handling_disputed")
-_CELL = "organ, year, kind, a, b, c"
+_CELL = ", ".join(Cell._fields)
 _CAUSE = ("cause_source", "cause_id")
 
 
