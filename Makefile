@@ -6,7 +6,7 @@ PYTHON ?= $(shell command -v python3.11 || command -v python3)
 BIN := .venv/bin
 PIP := $(BIN)/python -m pip --disable-pip-version-check --quiet
 
-.PHONY: help install run test check bench bench-nth bench-throughput chaos fuzz format docs deploy-files lock clean
+.PHONY: help install run test test-quick check bench bench-nth bench-throughput chaos fuzz format docs deploy-files lock clean
 
 help: ## this list
 	@grep -hE '^[a-z-]+:.*##' $(MAKEFILE_LIST) | sed -E 's/:[^#]*##/\t/' | expand -t 12
@@ -34,6 +34,9 @@ run: install ## the whole system on this machine with the 2013 sample in it, unt
 
 test: .venv/installed-dev ## checks and all tests, against a real Kafka and a real PostgreSQL
 	@exec scripts/test.sh
+
+test-quick: .venv/installed-dev ## what needs no servers, in about a minute
+	$(BIN)/pytest -q -n 2 tests/unit tests/contract tests/golden tests/property
 
 check: .venv/installed-dev ## format, lint, types, import rules
 	$(BIN)/ruff format --check .
