@@ -12,7 +12,6 @@ from typing import Any
 import msgspec
 from msgspec import Struct
 
-from services.events.codec import decode_case_event
 from services.runtime.database import Pool
 from services.runtime.dead_letters import CUT_TEXT
 from services.runtime.offload import Offload
@@ -24,6 +23,7 @@ from services.statute.view import View
 from services.tracker import listing
 from services.tracker.case import Case, account
 from services.tracker.listing import PAGE_BYTES, BadCursor, Query, Today, Wanted
+from services.tracker.remarks import chinese
 from services.tracker.store import SCHEMA, decode_case, last_strands
 from services.tracker.strands import Strand, is_request, shown
 from services.tracker.world import World
@@ -119,7 +119,10 @@ class Detail(Item, frozen=True, kw_only=True):
     explanation: list[dict[str, Any]] = []
     """Why the dates are what they are: ranges of days with reason and article, in Chinese and English."""
     reviews: list[dict[str, Any]] = []
+    remarks: list[dict[str, Any]] = []
+    """The flags in Chinese and English."""
     rejected: list[dict[str, str]] = []
+    """What was rejected and why: ``reason``, and the same in Chinese as ``zh``."""
     facts: list[dict[str, Any]] = []
     dead_letters: list[Letter] = []
     """The latest facts about it that could not be applied and were put aside (``shixian dead-letters``)."""
@@ -155,11 +158,19 @@ def detail(case: Case, world: World, now: datetime, each_day: bool = False) -> D
         statute_other=case.view.statute_other,
         sequence=case.sequence,
         clocks=[msgspec.to_builtins(c) for c in case.view.clocks],
-        explanation=_bounded(account(case, world, today, each_day)),
+        explanation=_bounded([_told(line) for line in account(case, world, today, each_day)]),
         reviews=[msgspec.to_builtins(r) for r in case.view.reviews],
-        rejected=[{"source": s, "id": i, "reason": why} for s, i, why in case.view.rejected],
+        remarks=[{"zh": chinese(flag), "en": flag} for flag in case.view.flags],
+        rejected=[{"source": s, "id": i, "reason": why, "zh": chinese(why)} for s, i, why in case.view.rejected],
         facts=[msgspec.to_builtins(f) for f in case.facts],
     )
+
+
+def _told(line: dict[str, Any]) -> dict[str, Any]:
+    """A line of an account; a remark in it is stored in English and said in Chinese here."""
+    if line["kind"] != "flag":
+        return line
+    return line | {"text": line["text"] | {"zh": chinese(line["text"]["zh"])}}
 
 
 def _bounded(lines: list[dict[str, Any]]) -> list[dict[str, Any]]:
@@ -243,8 +254,3 @@ async def history(
     more = bool(rows) and (len(rows) > limit or len(rows) < rows[0]["found"])
     kept = rows[:limit]
     return History([row["body"] for row in kept], kept[-1]["sequence"] if more else None)
-
-
-def plain(bodies: Sequence[bytes]) -> list[dict[str, Any]]:
-    """Case events as plain values."""
-    return [msgspec.to_builtins(decode_case_event(body)) for body in bodies]

@@ -14,7 +14,7 @@ from services.runtime.health import Health
 from services.runtime.registrations import checking
 from services.runtime.web import create_app, new_registry
 from services.statute.profile import profiles
-from services.tracker import api, decide, looking_over, pages, store
+from services.tracker import api, decide, looking_over, store
 from services.tracker import apply as tracker_apply
 from services.tracker import worker as tracker_worker
 from services.tracker import world as tracker_world
@@ -283,7 +283,7 @@ def _with(statement: str, *values: str) -> str:
 @asynccontextmanager
 async def shown(tracker: Tracker) -> AsyncIterator[httpx.AsyncClient]:
     deps = api.Deps(tracker.pool, tracker.world, tracker.clock)
-    app: Any = create_app("tracker", [*api.handlers(deps), *pages.handlers(deps)], Health(), new_registry())
+    app: Any = create_app("tracker", api.handlers(deps), Health(), new_registry())
     transport = httpx.ASGITransport(app=app)
     async with httpx.AsyncClient(transport=transport, base_url="http://tracker.test") as client:
         yield client

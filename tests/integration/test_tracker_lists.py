@@ -25,7 +25,7 @@ from services.runtime.offload import Offload
 from services.runtime.web import create_app, new_registry
 from services.statute.status import status
 from services.statute.view import View
-from services.tracker import api, board, listing, pages, preview, rejections
+from services.tracker import api, board, listing, preview, rejections
 from services.tracker.board import Query
 from services.tracker.case import Case
 from services.tracker.feed import lots as feed_lots
@@ -213,7 +213,7 @@ async def test_the_loop_goes_on_while_the_heaviest_is_answered(pool: Any) -> Non
         columns = ("partition", "subject", "sequence", "name", "body")
         await conn.copy_records_to_table("events", schema_name="tracker", columns=columns, records=history)
     deps = api.Deps(pool, known, ManualClock(NOW), Offload(turns=2, threads=2, wait_seconds=120))
-    app = create_app("tracker", [*api.handlers(deps), *pages.handlers(deps)], Health(), new_registry())
+    app = create_app("tracker", api.handlers(deps), Health(), new_registry())
     transport = httpx.ASGITransport(app=app)  # type: ignore[arg-type]  # httpx spells the ASGI types in its own way
     paths = ["/v1/deadlines.ics", "/v1/requests?limit=1000", "/v1/requests/huge?each_day=true", "/requests/huge"]
     paths += ["/requests", "/v1/requests/huge/history", "/v1/rejections?limit=1000", "/requests?status=due-today"]
@@ -258,7 +258,7 @@ async def test_what_could_not_be_applied_stands_with_its_subject(pool: Any) -> N
     with_case = await board.request(pool, offload, "r00007", known, NOW)
     assert with_case is not None and with_case.dead_letters[0].source == "s7" and with_case.organ
     deps = api.Deps(pool, known, ManualClock(NOW), offload)
-    app = create_app("tracker", [*api.handlers(deps), *pages.handlers(deps)], Health(), new_registry())
+    app = create_app("tracker", api.handlers(deps), Health(), new_registry())
     transport = httpx.ASGITransport(app=app)  # type: ignore[arg-type]  # as above
     async with httpx.AsyncClient(transport=transport, base_url="http://t.test") as client:
         for lang, heading in (("en", "Facts that could not be applied"), ("zh", "无法处理的事实")):

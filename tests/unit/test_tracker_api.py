@@ -17,7 +17,7 @@ from services.runtime.health import Health
 from services.runtime.offload import Offload, is_offloaded
 from services.runtime.problems import ProblemError
 from services.runtime.web import create_app, new_registry
-from services.tracker import api, board, ics, listing, pages, preview
+from services.tracker import api, board, ics, listing, preview
 from services.tracker.api import PREVIEW_BYTES
 from services.tracker.board import Item
 from services.tracker.listing import BadCursor, Query, Today
@@ -31,7 +31,7 @@ NOW = datetime(2025, 3, 10, 1, tzinfo=UTC)
 @pytest.fixture
 async def client() -> AsyncIterator[httpx.AsyncClient]:
     deps = api.Deps(None, World(), ManualClock(NOW))  # type: ignore[arg-type]  # nothing here comes to the database
-    app = create_app("tracker", [*api.handlers(deps), *pages.handlers(deps)], Health(), new_registry())
+    app = create_app("tracker", api.handlers(deps), Health(), new_registry())
     transport = httpx.ASGITransport(app=app)  # type: ignore[arg-type]  # httpx spells the ASGI types in its own way
     async with httpx.AsyncClient(transport=transport, base_url="http://tracker.test") as one:
         yield one
