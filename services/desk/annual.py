@@ -2,19 +2,16 @@
 
 from typing import Any
 
-import httpx
 from litestar import Controller, Request, Response, get
 from litestar.di import NamedDependency
 from litestar.params import FromPath, FromQuery
 
 from services.desk.charts import charts
-from services.desk.pages import HEADERS, Desk
+from services.desk.pages import Desk, passed_on, wants_json
 from services.runtime.languages import Lang
 from services.runtime.paths import part
 
 FILES = ("json", "csv", "xlsx", "docx", "html")
-PASSED_ON = ("content-type", "content-disposition", "content-security-policy")
-"""Headers of a file that go to the reader with it."""
 
 
 def api(*parts: str) -> str:
@@ -56,7 +53,10 @@ class Annual(Controller):
         """Years side by side."""
         query = {"form": form, "first": first, "last": last, "reach": reach}
         # With its suffix: a code may itself end like one.
-        found = await desk.apis.ask("stats", f"{api(organ)}.json", query)
+        path = f"{api(organ)}.json"
+        if wants_json(request):
+            return passed_on(await desk.apis.file("stats", path, query))
+        found = await desk.apis.ask("stats", path, query)
         return await desk.page("years.html", request, lang, found=found, path=f"/annual/{part(organ)}", scope=reach)
 
     @get("/{organ:str}/{year:str}")
@@ -121,8 +121,10 @@ class Annual(Controller):
     ) -> Response[bytes]:
         """What is behind a number."""
         given = {"form": form, "as_of": as_of, "reach": reach}
-        path = api(organ, year, "cells", table, row, column)
-        found = await desk.apis.ask("stats", f"{path}.json", given | {"after": after})
+        path = f"{api(organ, year, 'cells', table, row, column)}.json"
+        if wants_json(request):
+            return passed_on(await desk.apis.file("stats", path, given | {"after": after}))
+        found = await desk.apis.ask("stats", path, given | {"after": after})
         return await desk.page("cell.html", request, lang, found=found, path=f"/annual/{part(organ)}", given=given)
 
 
@@ -132,9 +134,3 @@ def with_lines(table: dict[str, Any]) -> dict[str, Any]:
     for cell in table["cells"]:
         lines[cell["row"]].append(cell)
     return table | {"lines": lines}
-
-
-def passed_on(answer: httpx.Response) -> Response[bytes]:
-    """A file of the API, as it came."""
-    told = {name: answer.headers[name] for name in PASSED_ON if name in answer.headers}
-    return Response(answer.content, headers=HEADERS | told)

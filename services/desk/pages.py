@@ -6,6 +6,7 @@ from functools import cache
 from typing import Any
 from urllib.parse import urlencode
 
+import httpx
 from jinja2 import Environment, PackageLoader, StrictUndefined
 from litestar import Request, Response
 from msgspec import to_builtins
@@ -21,6 +22,8 @@ from services.runtime.offload import Offload
 from services.runtime.problems import ProblemError
 
 HEADERS = {"cache-control": "no-cache", "vary": "accept, accept-language"}
+PASSED_ON = ("content-type", "content-disposition", "content-security-policy")
+"""Headers of a file that go to the reader with it."""
 _TITLES = {404: "not_found", 400: "not_right", 503: "away"}
 _WORDS_BY_CODE = {"status_words": STATUS_WORDS, "limit_words": LIMIT_WORDS, "event_words": EVENT_WORDS}
 
@@ -37,6 +40,17 @@ class Desk:
         here = Here(request.scope["path"], tuple(request.query_params.multi_items()))
         text = await self.offload.thread(render, template, lang, here, **values)
         return Response(text.encode(), media_type="text/html", headers=HEADERS)
+
+
+def wants_json(request: Request[Any, Any, Any]) -> bool:
+    """Whether what a page is made of is asked for, by ``?format=json``."""
+    return bool(request.query_params.get("format") == "json")
+
+
+def passed_on(answer: httpx.Response) -> Response[bytes]:
+    """A file of an API, as it came."""
+    told = {name: answer.headers[name] for name in PASSED_ON if name in answer.headers}
+    return Response(answer.content, headers=HEADERS | told)
 
 
 @dataclass(frozen=True, slots=True)

@@ -11,7 +11,7 @@ from litestar.di import NamedDependency
 from litestar.params import FromPath, FromQuery
 
 from services.desk.apis import Apis
-from services.desk.pages import Desk
+from services.desk.pages import Desk, passed_on, wants_json
 from services.desk.words import STATUS_WORDS
 from services.runtime.languages import Lang
 from services.runtime.paths import part
@@ -81,6 +81,8 @@ class Requests(Controller):
     ) -> Response[bytes]:
         """One request, with why each of its dates is what it is."""
         path = f"/v1/requests/{part(subject.removeprefix('/'))}"
+        if wants_json(request):
+            return passed_on(await desk.apis.file("tracker", path, {"each_day": "true" if each_day else None}))
         found, events = await asyncio.gather(
             desk.apis.ask("tracker", path, {"each_day": "true" if each_day else None}),
             desk.apis.ask_if_there("tracker", f"{path}/history", {"latest": "true", "limit": EVENTS_SHOWN}),
@@ -98,7 +100,6 @@ class Requests(Controller):
             events=events or [],
             earlier=events[0]["sequence"] - 1 if events else 0,
             remark=Remarks(found, lang),
-            json=f"{path}?each_day=true" if each_day else path,
         )
 
 

@@ -22,7 +22,9 @@ from services.tracker.app import build as tracker
 NOWHERE = Settings(
     kafka="127.0.0.1:1",
     postgres="postgresql://nobody@127.0.0.1:1/none",
-    **{f"{name}_api": "http://127.0.0.1:1" for name in ("intake", "tracker", "stats")},
+    intake_api="http://127.0.0.1:1",
+    tracker_api="http://127.0.0.1:1",
+    stats_api="http://127.0.0.1:1",
 )
 SERVICES: dict[str, Build] = {"intake": intake, "tracker": tracker, "stats": stats, "desk": desk}
 VALUES = {"year": "2013", "subject": "r%2F1"}
