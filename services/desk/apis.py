@@ -48,7 +48,12 @@ class Apis:
 
         Raises :class:`ProblemError`: as the API refused it, or 503 where it is away.
         """
-        return _decoder.decode((await self.file(service, path, query)).content)
+        answer = await self.file(service, path, query)
+        try:
+            return _decoder.decode(answer.content)
+        except msgspec.DecodeError as error:
+            detail = f"{service} answered with what is no JSON: {error}"
+            raise ProblemError(502, detail, kind="api-failed") from error
 
     async def ask_if_there(self, service: str, path: str, query: Query | None = None) -> Any | None:
         """The same; None where there is nothing (404)."""

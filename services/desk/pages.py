@@ -37,7 +37,7 @@ class Desk:
 
     async def page(self, template: str, request: Request[Any, Any, Any], lang: Lang, **values: Any) -> Response[bytes]:
         """A page, made beside the loop."""
-        here = Here(request.scope["path"], tuple(request.query_params.multi_items()))
+        here = Here(request.scope["path"], tuple(request.query_params.items()))
         text = await self.offload.thread(render, template, lang, here, **values)
         return Response(text.encode(), media_type="text/html", headers=HEADERS)
 

@@ -32,7 +32,7 @@ def report(cells: dict[Cell, Number]) -> Report:
 class Page(HTMLParser):
     """Collects the cells of a page's tables, its links and what it loads; fails on tags that don't close."""
 
-    VOID = ("meta", "link", "br")
+    VOID = ("meta", "link", "br", "input")
 
     def __init__(self, text: str) -> None:
         super().__init__()
