@@ -12,7 +12,6 @@ from services.desk.apis import Apis
 from services.desk.app import application
 from services.desk.pages import Desk
 from services.desk.words import WORDS
-from services.events.vocabulary import Label
 from services.runtime.health import Health
 from services.runtime.problems import Problem
 from services.runtime.web import new_registry
@@ -31,7 +30,7 @@ BROKEN: dict[Cell, Number] = {
     Cell("a", 2013, "tally", "proactive-published-full-text"): 7,
 }
 ORGANS = {"organs": [], "total": 0, "timezone": None, "next": None}
-REQUESTS = {"as_of": "2024-01-01T00:00:00Z", "requests": [], "next": None}
+REQUESTS: dict[str, Any] = {"as_of": "2024-01-01T00:00:00Z", "requests": [], "next": None}
 
 
 def client(answering: Answering, health: Health | None = None) -> httpx.AsyncClient:
@@ -123,7 +122,7 @@ async def test_the_board_asks_in_the_readers_words_and_keeps_the_filter() -> Non
             codes = request.url.params.get_list("code")
             many = [{"code": c, "name": {"zh": "甲", "en": "A"}, "timezone": "Asia/Shanghai"} for c in codes]
             return httpx.Response(200, json={"organs": many, "total": 4000, "timezone": None, "next": "x"})
-        item = {"id": "r", "organ": "a&b", "status": "brand-new", "due_on": None, "received_on": None}
+        item: dict[str, Any] = {"id": "r", "organ": "a&b", "status": "brand-new", "due_on": None, "received_on": None}
         item |= {
             "provisional": False,
             "waiting_for": "organ-registered a&b",
@@ -198,6 +197,6 @@ async def test_a_form_without_values_asks_for_nothing_in_particular() -> None:
 
 def test_each_word_is_said_in_both_languages() -> None:
     for name, label in WORDS.items():
-        assert isinstance(label, Label) and label.zh and label.en, name
+        assert label.zh and label.en, name
         fields = [sorted(part.split("}")[0] for part in text.split("{")[1:]) for text in (label.zh, label.en)]
         assert fields[0] == fields[1], name
