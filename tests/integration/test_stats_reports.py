@@ -267,7 +267,7 @@ def test_every_format_and_several_years(stats: ServiceProcess) -> None:
 def test_a_tree_is_as_the_latest_registrations_that_can_hold_make_it(
     stats: ServiceProcess, env: dict[str, str]
 ) -> None:
-    alone, both = total(stats, "1", scope="organ"), total(stats, "1", scope="tree")
+    alone, both = total(stats, "1", reach="own"), total(stats, "1", reach="tree")
     assert alone < both
     top, apart = dict(REGISTERED), {k: v for k, v in CHILD.items() if k != "parent"}
     renamed = apart | {"name": {"zh": "新名", "en": "Renamed"}}
@@ -276,7 +276,7 @@ def test_a_tree_is_as_the_latest_registrations_that_can_hold_make_it(
         """With these registered, the home page has that name and the roll-up of ``a`` that number, both at once."""
         write(env, [], list(registered))
         eventually(
-            lambda: (name in stats.http.get("/?lang=en").text and total(stats, "1", scope="tree") == tree) or None
+            lambda: (name in stats.http.get("/v1/annual").text and total(stats, "1", reach="tree") == tree) or None
         )
 
     shows("Renamed", alone, renamed)

@@ -200,3 +200,34 @@ def test_each_word_is_said_in_both_languages() -> None:
         assert label.zh and label.en, name
         fields = [sorted(part.split("}")[0] for part in text.split("{")[1:]) for text in (label.zh, label.en)]
         assert fields[0] == fields[1], name
+
+
+NUMBER: dict[str, Any] = {
+    "form": "cn-2021",
+    "organ": "a",
+    "year": 2013,
+    "as_of": "2014-01-01",
+    "number": 1,
+    "next": None,
+}
+NUMBER |= {"table": "t", "row": "r", "column": "c", "name": {"zh": "甲", "en": "A"}, "labels": []}
+LISTS: dict[str, dict[str, Any]] = {
+    "requests": {"request": "r/1", "organ": "a", "received_on": "2013-01-02", "due_on": None, "closed_on": None}
+    | {"outcome": None, "timeliness": "late", "working_days": None},
+    "reviews": {"review": "v", "kind": "complaint", "subject": "r/1", "filed_on": "2013-01-02"}
+    | {"decided_on": None, "result": None},
+    "tallies": {"id": "1", "source": "s", "organ": "a", "measure": "page-views", "on": "2013-01-02", "count": 2},
+    "known": {"subject": "r/1", "count": -1},
+}
+
+
+@pytest.mark.parametrize("kind", [*LISTS, None])
+async def test_what_is_behind_a_number_is_shown_whichever_it_is(kind: str | None) -> None:
+    body = NUMBER | ({kind: [LISTS[kind]]} if kind else {})
+    async with client(lambda _request: httpx.Response(200, json=body)) as desk:
+        page = await desk.get("/annual/a/2013/cells/t/r/c?lang=en&form=cn-2021")
+        assert page.status_code == 200
+        assert ("Nothing." in page.text) == (kind is None)
+        leads = "/requests/r%2F1?lang=en" in page.text
+        assert leads == (kind in ("requests", "reviews", "known"))
+        assert (await desk.get("/annual/a/2013/cells/t/r/c?format=json")).json() == body
