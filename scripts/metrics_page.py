@@ -140,7 +140,7 @@ def _stats() -> CollectorRegistry:
 
 def registries() -> Mapping[str, CollectorRegistry]:
     """The services' registries with everything in them that can be there."""
-    found = {"intake": _intake(), "tracker": _tracker(), "stats": _stats()}
+    found = {"intake": _intake(), "tracker": _tracker(), "stats": _stats(), "desk": new_registry()}
     for name, registry in found.items():
         health = Health()
         health.part("database").ok()

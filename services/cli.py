@@ -23,6 +23,7 @@ for command in (
     run_cli.intake,
     run_cli.tracker,
     run_cli.stats,
+    run_cli.desk,
     run_cli.post,
     run_cli.sample,
     report_cli.report,

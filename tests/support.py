@@ -13,10 +13,16 @@ from typing import Any
 
 import httpx
 
+from services.desk.apis import Apis
+from services.desk.app import application
+from services.desk.pages import Desk
 from services.events.codec import decode_fact
 from services.events.envelope import type_of
 from services.events.facts import Fact
+from services.runtime.health import Health
 from services.runtime.local.process import free_port, tie_to_parent
+from services.runtime.offload import Offload
+from services.runtime.web import new_registry
 
 ORGAN = {
     "code": "gz-psb",
@@ -117,6 +123,15 @@ def service(name: str, env: Mapping[str, str]) -> Iterator[ServiceProcess]:
                 process.kill()
 
 
+@contextmanager
+def desk_at(**services: ServiceProcess) -> Iterator[ServiceProcess]:
+    """A desk that asks these services, by name, until the block ends; its client asks for pages, in English."""
+    with service("desk", {f"SHIXIAN_{name.upper()}_API": each.url for name, each in services.items()}) as desk:
+        desk.http.headers.update({"accept": "text/html", "accept-language": "en"})
+        desk.wait_ready()
+        yield desk
+
+
 def eventually(look: Callable[[], Any], seconds: float = 30) -> Any:
     """What ``look`` returns once it is not None; fails after ``seconds`` with its last error, if it raised any."""
     limit = time.monotonic() + seconds
@@ -130,3 +145,15 @@ def eventually(look: Callable[[], Any], seconds: float = 30) -> Any:
             error = failed
         time.sleep(0.05)
     raise AssertionError(f"did not come in {seconds} s") from error
+
+
+def desk_over(api: Any) -> httpx.AsyncClient:
+    """A browser at a desk that asks the application ``api``, whichever service it is, without a socket between."""
+    health = Health()
+    transport = httpx.ASGITransport(app=api)
+    apis = Apis(dict.fromkeys(("intake", "tracker", "stats"), "http://api.test"), health, transport)
+    app: Any = application(Desk(apis, Offload()), health, new_registry())
+    headers = {"accept": "text/html"}
+    return httpx.AsyncClient(
+        transport=httpx.ASGITransport(app=app), base_url="http://desk.test", headers=headers, timeout=300
+    )

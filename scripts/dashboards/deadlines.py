@@ -9,15 +9,15 @@ from scripts.dashboards.parts import (
     bars,
     choice,
     course,
+    desk_url,
     levels,
     number,
     page,
     rows_of,
-    tracker_url,
 )
 
 MINE = 'organ=~"$organ"'
-BOARD = "${tracker}/requests?organ=${__data.fields.organ:percentencode}"
+BOARD = "${desk}/?organ=${__data.fields.organ:percentencode}"
 
 
 def _sum(metric: str, more: str = "") -> str:
@@ -37,7 +37,7 @@ def build() -> Any:
         "Shixian · Deadlines 时限",
         "shixian-deadlines",
         "now-7d",
-        [choice("organ", "Organ 机关", "label_values(shixian_requests_open, organ)"), tracker_url()],
+        [choice("organ", "Organ 机关", "label_values(shixian_requests_open, organ)"), desk_url()],
         {
             "Now 现在": [
                 number(
@@ -90,7 +90,7 @@ def build() -> Any:
                         "overdue for 已逾期": f"max by (organ, request) ({oldest}_info{{{MINE}}}) "
                         f"* on (organ) group_left () max by (organ) ({oldest}_age_seconds{{{MINE}}})"
                     },
-                    links={"request": "${tracker}/requests/${__data.fields.request:percentencode}"},
+                    links={"request": "${desk}/requests/${__data.fields.request:percentencode}"},
                     units={"overdue for 已逾期": "s"},
                     width=HALF,
                 ),

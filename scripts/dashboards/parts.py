@@ -50,9 +50,9 @@ def choice(name: str, label: str, query: str, *, many: bool = True) -> Any:
     return found.multi(True).include_all(True).all_value(".+") if many else found
 
 
-def tracker_url() -> Any:
-    """Where the links to the tracker's board lead."""
-    return dashboard.TextBoxVariable("tracker").label("Board").default_value("http://127.0.0.1:8702")
+def desk_url() -> Any:
+    """Where the links to the desk lead."""
+    return dashboard.TextBoxVariable("desk").label("Desk").default_value("http://127.0.0.1:8700")
 
 
 def _query(expr: str, legend: str = "", *, now: bool = False, ref: str = "A") -> prometheus.Dataquery:

@@ -187,7 +187,7 @@ def written(made: Made, format: str, lang: Lang) -> bytes:
 
             return document.to_docx(made.report, form, made.name, lang=lang)
         case _:
-            return render.to_html(made.report, form, made.name, lang=lang, alone=True).encode()
+            return render.to_html(made.report, form, made.name, lang=lang).encode()
 
 
 def broken(report: Report) -> list[str]:

@@ -15,7 +15,7 @@ def up(
     demo: Annotated[bool, typer.Option("--demo", help="Also post the 2013 sample and print its report.")] = False,
     ops: Annotated[bool, typer.Option("--ops", help="Also run Prometheus and Alertmanager with the alerts.")] = False,
 ) -> None:
-    """Run the whole system on this machine: Kafka, PostgreSQL and the three services, until Ctrl-C."""
+    """Run the whole system on this machine: Kafka, PostgreSQL and the four services, until Ctrl-C."""
     from services.commands.failed import Failed
     from services.commands.up import run
 
@@ -32,7 +32,7 @@ def _serve(name: str) -> None:
 
     settings = read_settings()
     try:
-        if name != "intake":
+        if name in ("tracker", "stats"):
             settings.require_postgres()
     except SettingError as error:
         fail(str(error))
@@ -52,6 +52,11 @@ def tracker() -> None:
 def stats() -> None:
     """Run the stats service: counts, reports and metrics."""
     _serve("stats")
+
+
+def desk() -> None:
+    """Run the desk: every page that people look at, made from the APIs of the other three."""
+    _serve("desk")
 
 
 def post(

@@ -1,4 +1,4 @@
-"""``shixian up``: the three services over the local stack, and on request the 2013 sample in them."""
+"""``shixian up``: the four services over the local stack, and on request the 2013 sample in them."""
 
 import asyncio
 import os
@@ -31,8 +31,7 @@ COUNTED_SECONDS = 60.0
 
 
 def services(settings: Settings) -> list[Service]:
-    """The three services in the order in which they are stopped."""
-    ports = {"intake": settings.intake_port, "tracker": settings.tracker_port, "stats": settings.stats_port}
+    """The services in the order in which they are stopped: first the desk, which asks the others."""
     return [
         Service(
             name,
@@ -42,16 +41,24 @@ def services(settings: Settings) -> list[Service]:
             {"SHIXIAN_LOG_LEVEL": "debug" if settings.log_level == "debug" else "info"},
             Wanted(port, f"SHIXIAN_{name.upper()}_PORT", settings.host, "SHIXIAN_HOST"),
         )
-        for name, port in ports.items()
+        for name, port in _ports(settings).items()
     ]
+
+
+def _ports(settings: Settings) -> dict[str, int]:
+    return {
+        "desk": settings.desk_port,
+        "intake": settings.intake_port,
+        "tracker": settings.tracker_port,
+        "stats": settings.stats_port,
+    }
 
 
 def watching(settings: Settings) -> list[Service]:
     """Prometheus and Alertmanager with our rules. Raises ``ProgramMissing`` or ``BadConfig``."""
-    own = Config(tracker_url=settings.tracker_address)
+    own = Config(desk_url=settings.desk_address)
     config = load(Path(settings.alert_config), own) if settings.alert_config else own
-    ports = {"intake": settings.intake_port, "tracker": settings.tracker_port, "stats": settings.stats_port}
-    targets = {name: addresses.target(settings.host, port) for name, port in ports.items()}
+    targets = {name: addresses.target(settings.host, port) for name, port in _ports(settings).items()}
     files = local.files(config, targets, settings.alertmanager_port, settings.alert_webhook)
     return ops.services(settings.home, _ops_ports(settings), files)
 
@@ -69,7 +76,7 @@ def run(settings: Settings, *, demo: bool, with_ops: bool = False) -> None:
         settings = replace(settings, log_level="warning")
     logs.configure(settings, "up")
     Console(stderr=True).print(
-        f"正在启动 Starting Kafka, PostgreSQL, intake, tracker, stats ({settings.home}) ...",
+        f"正在启动 Starting Kafka, PostgreSQL, intake, tracker, stats, desk ({settings.home}) ...",
         soft_wrap=True,
         highlight=False,
     )
@@ -125,11 +132,11 @@ def _addresses(settings: Settings, demo: bool, watched: Mapping[str, str]) -> No
     console.print()
     banner = "时限 Shixian is up. 系统已启动。  Ctrl-C stops it, the data stay. 按 Ctrl-C 停止，数据保留。"
     console.print(banner, style="bold", soft_wrap=True)
-    base = settings.url("stats")
+    desk = settings.url("desk")
     rows = [
-        ("年度报告 annual report", f"{base}/v1/annual/{ORGAN}/{YEAR}.html" if demo else f"{base}/"),
-        ("指标 metrics", f"{base}/metrics"),
-        ("申请 requests", f"{settings.url('tracker')}/requests"),
+        ("办理时限 deadlines", f"{desk}/"),
+        ("年度报告 annual report", f"{desk}/annual/{ORGAN}/{YEAR}" if demo else f"{desk}/annual"),
+        ("指标 metrics", f"{settings.url('stats')}/metrics"),
         ("报送 post facts to", f"{settings.url('intake')}/v1/events"),
         ("数据 data", str(settings.home)),
         ("日志 logs", str(settings.home / "logs")),

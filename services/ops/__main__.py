@@ -7,7 +7,7 @@ from services.ops import alertmanager, prometheus
 from services.ops.config import Config, load
 from services.ops.text import dump
 
-TARGETS = {"intake": ["intake:8701"], "tracker": ["tracker:8702"], "stats": ["stats:8703"]}
+TARGETS = {"intake": ["intake:8701"], "tracker": ["tracker:8702"], "stats": ["stats:8703"], "desk": ["desk:8700"]}
 
 
 def files(config: Config) -> dict[str, str]:

@@ -21,7 +21,7 @@ class BadConfig(ValueError):
 class Config:
     """Thresholds and addresses."""
 
-    tracker_url: str = "http://127.0.0.1:8702"
+    desk_url: str = "http://127.0.0.1:8700"
     """Where officers open a request: the links of the alerts lead there."""
     runbooks_url: str = "https://shixian.example/docs/runbooks"
     """Where docs/runbooks is published; set it to your own place."""

@@ -24,6 +24,8 @@ class Part:
     reason: str = "starting"
     since: datetime = field(default_factory=_now)
     """When the state was entered; real time, not the service's clock."""
+    is_needed: bool = True
+    """Whether the service can't do its work without it; what is not needed is told, and no reason to be not ready."""
 
     @property
     def is_ok(self) -> bool:
@@ -45,7 +47,7 @@ class Part:
 
 
 class Health:
-    """The parts of one process by name; ready when all are ok and it is not shutting down."""
+    """The parts of one process by name; ready when all that it needs are ok and it is not shutting down."""
 
     def __init__(self) -> None:
         self.parts: dict[str, Part] = {}
@@ -55,9 +57,9 @@ class Health:
         self.disk_free: Callable[[], int] | None = None
         """Free bytes of the folder that the service watches, if it watches one."""
 
-    def part(self, name: str) -> Part:
+    def part(self, name: str, *, is_needed: bool = True) -> Part:
         """Register the part ``name`` (waiting until told otherwise), or return the one registered before."""
-        return self.parts.setdefault(name, Part(name))
+        return self.parts.setdefault(name, Part(name, is_needed=is_needed))
 
     def ready(self) -> tuple[bool, dict[str, dict[str, str]]]:
         """Whether the service can do its work, and each part's state, reason and since (RFC 3339)."""
@@ -65,4 +67,4 @@ class Health:
             name: {"state": p.state, "reason": p.reason, "since": p.since.isoformat(timespec="seconds")}
             for name, p in self.parts.items()
         }
-        return not self.stopping and all(p.is_ok for p in self.parts.values()), told
+        return not self.stopping and all(p.is_ok or not p.is_needed for p in self.parts.values()), told

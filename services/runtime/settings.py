@@ -42,8 +42,15 @@ class Settings:
     intake_port: int = 8701
     tracker_port: int = 8702
     stats_port: int = 8703
+    desk_port: int = 8700
+    desk_url: str = ""
+    """Where people reach the desk: alerts, files and old addresses lead there; empty: its port on this machine."""
     tracker_url: str = ""
-    """Where readers of reports and alerts reach the tracker's pages; empty: its port on this machine."""
+    """Where programs that read reports reach the tracker; empty: its port on this machine."""
+    intake_api: str = ""
+    tracker_api: str = ""
+    stats_api: str = ""
+    """Where the desk asks the three; empty: their ports on this machine."""
     disk_folder: str = ""
     """The folder whose free space the service watches; `shixian up` names the home. Empty: none."""
     disk_reserve: int = 256
@@ -90,13 +97,23 @@ class Settings:
         return self.postgres
 
     def url(self, service: str) -> str:
-        """Where a program on this machine asks ``service`` (intake, tracker or stats), without a slash at its end."""
+        """Where a program on this machine asks ``service`` (any of the four), without a slash at its end."""
         return addresses.url(self.host, getattr(self, f"{service}_port"))
 
     @property
     def tracker_address(self) -> str:
         """The tracker's public address without a slash at its end."""
         return (self.tracker_url or self.url("tracker")).rstrip("/")
+
+    @property
+    def desk_address(self) -> str:
+        """The desk's public address without a slash at its end."""
+        return (self.desk_url or self.url("desk")).rstrip("/")
+
+    def api(self, service: str) -> str:
+        """Where the desk asks ``service`` (intake, tracker or stats), without a slash at its end."""
+        given: str = getattr(self, f"{service}_api")
+        return (given or self.url(service)).rstrip("/")
 
     @property
     def facts_topic(self) -> str:
@@ -120,6 +137,10 @@ _ADDRESSES = {
     "otlp": uris.http,
     "alert_webhook": uris.http,
     "tracker_url": uris.http,
+    "desk_url": uris.http,
+    "intake_api": uris.http,
+    "tracker_api": uris.http,
+    "stats_api": uris.http,
 }
 _CHOICES = {"log": ("auto", "json", "console"), "log_level": ("debug", "info", "warning", "error")}
 

@@ -5,7 +5,7 @@ rate, errors and duration are metrics, and failures are logged where they happen
 """
 
 import time
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from typing import Any
 
 from litestar import Litestar, Request, Response, get
@@ -56,16 +56,17 @@ def create_app(
     description: str = "",
     schemas: Mapping[str, Any] | None = None,
     max_body: int = MAX_BODY,
+    answer: Callable[[Request[Any, Any, Any], Exception], Response[bytes]] = problems.answer,
     **more: Any,
 ) -> Litestar:
     """The application of the service ``name``: its handlers and what every service has.
 
     ``schemas`` (JSON Schema by name) are added to OpenAPI's components; ``max_body`` is in bytes, more is answered with
-    413; ``more`` goes to Litestar (dependencies, template engine...).
+    413; ``answer`` makes an answer of an error; ``more`` goes to Litestar (dependencies, template engine...).
     """
     app = Litestar(
         [*handlers, *_common(health, registry)],
-        exception_handlers={Exception: problems.answer},
+        exception_handlers={Exception: answer},
         openapi_config=OpenAPIConfig(
             title=f"Shixian {name}",
             version=API_VERSION,

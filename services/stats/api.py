@@ -1,47 +1,71 @@
-"""The stats over HTTP: the first page and its parts, and the rooms with the other routes."""
+"""The stats over HTTP: what is there, the organs and their years, the forms, and the rooms with the other routes."""
 
-from importlib.resources import files
 from typing import Any
 
+import msgspec
 from litestar import Request, Response, get
+from litestar.openapi import ResponseSpec
 from litestar.types import ControllerRouterHandler
 
-from services.stats import api_publications, api_reports, asking, home, render
-from services.stats.handling import Deps, page_of
+from services.runtime.moved import likes_pages, moved
+from services.runtime.problems import ProblemError, described
+from services.stats import api_publications, api_reports, listing
+from services.stats.asking import JSON
+from services.stats.form import Form, UnknownForm, form_ids, load
+from services.stats.handling import AWAY, Deps, json_of
+from services.stats.listing import AnnualPage
+from services.stats.sheet import FormTitle, titled
 
 __all__ = ["Deps", "handlers"]
+
+_HERE = msgspec.json.encode(
+    {
+        "service": "Shixian stats · 时限 统计服务",
+        "annual": "/v1/annual",
+        "forms": "/v1/forms",
+        "description": "/schema",
+        "ready": "/readyz",
+        "metrics": "/metrics",
+    }
+)
 
 
 def handlers(deps: Deps) -> list[ControllerRouterHandler]:
     """The routes."""
-    organs = deps.organs
 
-    @get("/static/stats.css", include_in_schema=False, sync_to_thread=False)
-    def stylesheet() -> Response[bytes]:
-        return Response(
-            render.stylesheet().encode(), media_type="text/css", headers={"cache-control": "public, max-age=3600"}
-        )
+    @get("/", include_in_schema=False, sync_to_thread=False)
+    def root(request: Request[Any, Any, Any]) -> Response[bytes]:
+        """What is here; a browser is led to the desk."""
+        return moved(request, f"{deps.desk}/annual") if likes_pages(request) else Response(_HERE, media_type=JSON)
 
-    @get("/static/icon.svg", include_in_schema=False, sync_to_thread=False)
-    def icon() -> Response[bytes]:
-        return Response(
-            (files("services.stats") / "static" / "icon.svg").read_bytes(),
-            media_type="image/svg+xml",
-            headers={"cache-control": "public, max-age=86400"},
-        )
-
-    @get("/", include_in_schema=False)
-    async def root(
-        request: Request[Any, Any, Any], lang: str | None = None, q: str = "", page: int = 1
-    ) -> Response[bytes]:
-        """The organs and the years that have numbers; found by name or code, in pages."""
-        language = asking.language(request, lang)
-        latest = deps.snapshots.latest
-
-        def made() -> str:
-            return render.page("home.html", language, **home.listed(organs, latest, q, page))
-
+    @get(
+        "/v1/annual",
+        responses={200: ResponseSpec(AnnualPage, generate_examples=False, description="A page of them."), 503: AWAY},
+    )
+    async def organs_and_years(q: str = "", page: int = 1) -> Response[bytes]:
+        """The organs and their latest years that have numbers, in pages; ``q``: those with these words in their code
+        or name."""
+        latest, codes = deps.snapshots.latest, deps.organs.codes()
         async with deps.offload.turn():
-            return page_of(await deps.offload.thread(made))
+            return json_of(await deps.offload.thread(listing.listed, deps.organs, latest, q, page, codes))
 
-    return [root, stylesheet, icon, *api_reports.handlers(deps), *api_publications.handlers(deps)]
+    @get("/v1/forms", responses={200: ResponseSpec(list[FormTitle], generate_examples=False, description="By id.")})
+    async def forms() -> Response[bytes]:
+        """The forms that a report can be made in."""
+        return json_of([titled(load(one)) for one in form_ids()])
+
+    @get(
+        "/v1/forms/{form:str}",
+        responses={
+            200: ResponseSpec(Form, generate_examples=False, description="The form."),
+            404: described("There is no such form."),
+        },
+    )
+    async def form(form: str) -> Response[bytes]:
+        """A form whole: its tables, rows and columns with their labels, what each counts, and what must add up."""
+        try:
+            return json_of(load(form))
+        except UnknownForm as error:
+            raise ProblemError(404, str(error)) from None
+
+    return [root, organs_and_years, forms, form, *api_reports.handlers(deps), *api_publications.handlers(deps)]

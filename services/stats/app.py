@@ -75,7 +75,9 @@ async def build(settings: Settings, health: Health) -> AsyncIterator[Parts]:
 
     app = create_app(
         "stats",
-        api.handlers(api.Deps(asking, part, organs, snapshots, tracker=settings.tracker_address)),
+        api.handlers(
+            api.Deps(asking, part, organs, snapshots, tracker=settings.tracker_address, desk=settings.desk_address)
+        ),
         health,
         registry,
         description="Counts what the tracker decided, and prints annual reports.",

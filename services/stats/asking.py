@@ -10,7 +10,6 @@ from services.stats.annual import Asked, Scope, moment, organs_of
 from services.stats.form import Form, UnknownForm, form_for, form_ids, load
 from services.stats.form_shape import DEFAULT_STATUTE
 from services.stats.organs import Organs
-from services.stats.report import Lang
 
 HTML, JSON, CSV = "text/html", "application/json", "text/csv"
 XLSX = "application/vnd.openxmlformats-officedocument.spreadsheetml.sheet"
@@ -58,23 +57,6 @@ def suffixed(request: Request[Any, Any, Any], text: str) -> tuple[str, str]:
         if text.endswith(suffix):
             return text.removesuffix(suffix), media_type
     return text, best(request)
-
-
-def language(request: Request[Any, Any, Any], given: str | None) -> Lang:
-    """The language asked for; else the browser's first of Chinese and English; else Chinese."""
-    if given is not None:
-        match given:
-            case "zh" | "en":
-                return given
-            case _:
-                raise wrong("query.lang", given, "zh or en")
-    for part in request.headers.get("accept-language", "").lower().split(","):
-        tag = part.partition(";")[0].strip()
-        if tag.startswith("zh"):
-            return "zh"
-        if tag.startswith("en"):
-            return "en"
-    return "zh"
 
 
 def form(name: str | None, year: int, organs: Organs, organ: str) -> Form:

@@ -15,6 +15,7 @@ from typing import Any
 import msgspec
 from msgspec import UNSET, Struct, UnsetType
 
+from services.events.vocabulary import Label
 from services.runtime.database import Conn
 from services.runtime.paths import part
 from services.runtime.problems import ProblemError
@@ -112,6 +113,10 @@ class Behind(Struct, frozen=True):
     row: str
     column: str
     number: Number
+    name: Label | None = None
+    """The organ's."""
+    labels: tuple[Label, ...] = ()
+    """The number's printed names, from the table down to the column."""
     requests: list[RequestItem] | UnsetType = UNSET
     reviews: list[ReviewItem] | UnsetType = UNSET
     tallies: list[TallyItem] | UnsetType = UNSET

@@ -1,13 +1,15 @@
 """A report as a file to download."""
 
+import base64
+import hashlib
 from collections.abc import Mapping
 from urllib.parse import quote
 
 from litestar import Response
 
 from services.events.vocabulary import Label
-from services.stats import document, flat, spreadsheet
-from services.stats.asking import DOCX, SUFFIXES, XLSX
+from services.stats import document, flat, render, spreadsheet
+from services.stats.asking import DOCX, HTML, SUFFIXES, XLSX
 from services.stats.form import Form
 from services.stats.report import Lang, Report
 
@@ -28,3 +30,11 @@ def download(
     plain = "".join(c if c.isascii() and (c.isalnum() or c in "-._") else "_" for c in file)
     said = f"attachment; filename=\"{plain}\"; filename*=UTF-8''{quote(file, safe='')}"
     return Response(content, media_type=media_type, headers={**headers, "content-disposition": said})
+
+
+def print_page(text: str, headers: Mapping[str, str]) -> Response[bytes]:
+    """The page to print, whole in one file: its policy allows its own styles, by their digest, and nothing else."""
+    digest = base64.b64encode(hashlib.sha256(render.stylesheet().encode()).digest()).decode()
+    policy = f"default-src 'none'; style-src 'sha256-{digest}'; base-uri 'none'; form-action 'none'"
+    policy += "; frame-ancestors 'none'"
+    return Response(text.encode(), media_type=HTML, headers={**headers, "content-security-policy": policy})

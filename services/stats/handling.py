@@ -13,9 +13,9 @@ from services.runtime.offload import Offload
 from services.runtime.problems import ProblemError, described
 from services.runtime.retry import is_transient
 from services.runtime.web import RETRY_AFTER
-from services.stats import annual, snapshot, store
+from services.stats import annual, render, snapshot, store
 from services.stats.annual import Answer, Asked
-from services.stats.asking import HTML
+from services.stats.asking import JSON
 from services.stats.organs import Organs
 from services.stats.render import Place, Standing
 from services.stats.snapshot import Position, Snapshots
@@ -40,6 +40,8 @@ class Deps:
     offload: Offload = field(default_factory=Offload)
     tracker: str = ""
     """The tracker's public address."""
+    desk: str = ""
+    """The desk's public address, where the pages for people stand."""
 
 
 async def known(conn: Conn, deps: Deps, organ: str) -> None:
@@ -54,9 +56,9 @@ async def answered(conn: Conn, deps: Deps, asked: Asked) -> tuple[Answer, tuple[
     return await annual.answer(conn, asked), await snapshot.positions(conn)
 
 
-def page_of(text: str) -> Response[bytes]:
-    """An HTML page."""
-    return Response(text.encode(), media_type=HTML, headers=HEADERS)
+def json_of(answer: object) -> Response[bytes]:
+    """An answer as JSON; decimals are exact numbers."""
+    return Response(render.encode(answer), media_type=JSON, headers=HEADERS)
 
 
 async def read(deps: Deps, ask: Callable[[Conn], Awaitable[T]], *, readonly: bool = True) -> T:
@@ -91,6 +93,6 @@ def places(positions: tuple[Position, ...]) -> tuple[Place, ...]:
 
 
 def standing(organs: Organs, organ: str, positions: tuple[Position, ...]) -> Standing:
-    """What numbers rest on, for the foot of a page."""
+    """What numbers rest on."""
     last = max((p.last_event_at for p in positions), default=None)
     return Standing(places(positions), last.astimezone(organs.zone(organ)).isoformat(" ", "seconds") if last else "")

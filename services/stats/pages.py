@@ -1,40 +1,16 @@
-"""What the pages show beside the numbers: links, publications, the organs under an organ, years side by side. Pure."""
+"""What is told beside the numbers: the organs under an organ, years side by side, what a number is called. Pure."""
 
 import itertools
 from collections.abc import Mapping, Sequence
 from typing import Any
-from urllib.parse import urlencode
 
 from msgspec import Struct
 
 from services.events.vocabulary import Label
-from services.runtime.paths import part
-from services.stats.annual import Answer, Asked
+from services.stats.annual import Answer
 from services.stats.cells import Number
 from services.stats.form import Form
-from services.stats.report import Lang, Report
-
-
-def query(**given: str | int | None) -> str:
-    """A query string of what is given; empty where nothing is."""
-    return urlencode({key: value for key, value in given.items() if value not in (None, "")})
-
-
-def base(organ: str) -> str:
-    """The path of an organ's reports."""
-    return f"/v1/annual/{part(organ)}"
-
-
-def links(asked: Asked, lang: Lang, *, as_of: str = "", reach: str = "") -> dict[tuple[str, str, str], str]:
-    """For each number of the form where what is behind it stands."""
-    tail = query(form=asked.form.id, lang=lang, as_of=as_of, reach=reach)
-    start = f"{base(asked.organ)}/{asked.year}/cells"
-    return {
-        (table.id, row.id, column.id): f"{start}/{table.id}/{row.id}/{column.id}.html?{tail}"
-        for table in asked.form.tables
-        for row in table.rows
-        for column in table.columns_of(row)
-    }
+from services.stats.report import Report
 
 
 def revised(answer: Answer) -> dict[tuple[str, str, str], Number]:
@@ -65,6 +41,14 @@ class Line(Struct, frozen=True):
     """Each year's less the one before it; the first year has none."""
 
 
+class TableTitle(Struct, frozen=True):
+    """A table by name, and what heads its labels."""
+
+    id: str
+    title: Label
+    head: Label
+
+
 class SideBySide(Struct, frozen=True):
     """Several years of an organ in one form."""
 
@@ -73,9 +57,41 @@ class SideBySide(Struct, frozen=True):
     years: list[int]
     lines: list[Line]
     share_in_time: list[float | None]
+    name: Label
+    title: Label
+    """The form's."""
+    tables: list[TableTitle]
 
 
-def side_by_side(form: Form, reports: Sequence[Report], shares: Sequence[float | None]) -> SideBySide:
+class OrganLine(Struct, frozen=True):
+    """An organ's figures of a year."""
+
+    organ: str
+    name: Label
+    received: int = 0
+    ended: int = 0
+    in_time: int = 0
+    late: int = 0
+    pending: int = 0
+
+
+class OrgansOfYear(Struct, frozen=True):
+    """The organs whose numbers make up a report, a page of them; ``sum`` is of all."""
+
+    organ: str
+    name: Label
+    year: int
+    sum: dict[str, int]
+    organs: list[OrganLine]
+    all: int
+    """How many they are."""
+    found: int
+    """How many of them were looked for."""
+    page: int
+    pages: int
+
+
+def side_by_side(form: Form, name: Label, reports: Sequence[Report], shares: Sequence[float | None]) -> SideBySide:
     """The years' reports line by line; of a table with a column ``total`` only that."""
     numbers = [report.numbers() for report in reports]
     lines = []
@@ -91,7 +107,9 @@ def side_by_side(form: Form, reports: Sequence[Report], shares: Sequence[float |
                 changes = [b - a for a, b in itertools.pairwise(found)]
                 lines.append(Line(table.id, row.id, column.id, label, row.level, found, changes))
     first = reports[0]
-    return SideBySide(first.form, first.organ, [r.year for r in reports], lines, list(shares))
+    tables = [TableTitle(table.id, table.title, table.head) for table in form.tables]
+    years = [report.year for report in reports]
+    return SideBySide(first.form, first.organ, years, lines, list(shares), name, form.title, tables)
 
 
 def _joined(row: Label, column: Label) -> Label:

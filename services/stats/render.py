@@ -3,19 +3,19 @@
 from collections.abc import Mapping
 from decimal import Decimal
 from functools import cache
+from importlib.resources import files
 from types import MappingProxyType
-from typing import Any
 
 import msgspec
 from jinja2 import Environment, PackageLoader, StrictUndefined
 from msgspec import Struct
 
 from services.events.vocabulary import Label
-from services.runtime import paths, styles
+from services.stats.cells import Number
 from services.stats.form import Form
 from services.stats.layout import grid, printed
 from services.stats.report import Lang, Report, said
-from services.stats.words import NAMES, WORDS
+from services.stats.words import WORDS
 
 _encoder = msgspec.json.Encoder(decimal_format="number")
 _decoder = msgspec.json.Decoder(Report, float_hook=Decimal)
@@ -57,53 +57,21 @@ def rule_label(form: Form, rule: str, lang: Lang) -> str:
     return next((said(r.label, lang) for r in form.checks if r.rule == rule), rule)
 
 
+@cache
 def stylesheet() -> str:
-    """The pages' CSS."""
-    return styles.stylesheet("services.stats", "stats.css")
+    """The styles of the page, which stand in it."""
+    return (files("services.stats") / "static" / "print.css").read_text("utf-8")
 
 
 @cache
 def _environment() -> Environment:
-    made = Environment(
+    return Environment(
         loader=PackageLoader("services.stats", "templates"),
         autoescape=True,
         undefined=StrictUndefined,
         trim_blocks=True,
         lstrip_blocks=True,
     )
-    made.filters["part"] = paths.part
-    return made
-
-
-def page(template: str, lang: Lang, **values: Any) -> str:
-    """A page from a template; ``css`` (text to stand in the page) may be given, else the page links the stylesheet."""
-    return (
-        _environment()
-        .get_template(template)
-        .render(
-            lang=lang,
-            html_lang="zh-CN" if lang == "zh" else "en",
-            say=lambda label: said(WORDS[label] if isinstance(label, str) else label, lang),
-            name_of=lambda value: said(NAMES[value], lang) if value in NAMES else value or "",
-            **{"css": "", **values},
-        )
-    )
-
-
-_BARE: Mapping[str, Any] = {
-    "links": {},
-    "revised": {},
-    "charts": (),
-    "published": (),
-    "revisions": (),
-    "under": (),
-    "scope": "",
-    "forms": (),
-    "query": "",
-    "tracker": "",
-    "path": "",
-}
-"""What a report by itself has beside its numbers: nothing."""
 
 
 def to_html(
@@ -113,28 +81,31 @@ def to_html(
     standing: Standing | None = None,
     *,
     lang: Lang = "zh",
-    alone: bool = False,
-    more: Mapping[str, Any] = MappingProxyType({}),
+    revised: Mapping[tuple[str, str, str], Number] = MappingProxyType({}),
+    desk: str = "",
 ) -> str:
-    """The report as a page; ``alone``: as a file by itself, with its styles inside and no links.
+    """The report as a page to print, in one file: its styles are inside, and it loads nothing.
 
-    ``more`` is what the service adds: see ``templates/report.html``.
+    ``revised``: the published number of each cell that has another now; ``desk``: where the report stands for people.
     """
     tables = printed(report, form)
-    grids = {table.id: grid(table, numbers) for table, numbers in tables}
-    warnings = {rule.rule for rule in form.checks if rule.severity == "warning"}
-    return page(
-        "report.html",
-        lang,
-        report=report,
-        form=form,
-        name=name,
-        grids=grids,
-        beside=[table for table, _ in tables if table not in form.tables],
-        standing=standing,
-        alone=alone,
-        css=stylesheet() if alone else "",
-        warnings=warnings,
-        rule_label=lambda rule: rule_label(form, rule, lang),
-        extra={**_BARE, **more},
+    return (
+        _environment()
+        .get_template("report.html")
+        .render(
+            lang=lang,
+            html_lang="zh-CN" if lang == "zh" else "en",
+            say=lambda label: said(WORDS[label] if isinstance(label, str) else label, lang),
+            report=report,
+            form=form,
+            name=name,
+            grids={table.id: grid(table, numbers) for table, numbers in tables},
+            beside=[table for table, _ in tables if table not in form.tables],
+            standing=standing,
+            css=stylesheet(),
+            warnings={rule.rule for rule in form.checks if rule.severity == "warning"},
+            rule_label=lambda rule: rule_label(form, rule, lang),
+            revised=revised,
+            desk=desk,
+        )
     )

@@ -16,10 +16,13 @@ from litestar.types import ControllerRouterHandler
 from services.events.refusals import Refused
 from services.runtime.clock import Clock
 from services.runtime.database import Pool
+from services.runtime.moved import likes_pages, moved
 from services.runtime.offload import Offload
+from services.runtime.paths import part
 from services.runtime.problems import FieldProblem, ProblemError, described
-from services.tracker import board, feed, preview, rejections
+from services.tracker import board, feed, organs, preview, rejections
 from services.tracker.board import Detail, Page, Query, Wanted
+from services.tracker.organs import OrganPage
 from services.tracker.rejections import About, Rejections
 from services.tracker.world import World
 
@@ -38,6 +41,8 @@ class Deps:
     world: World
     clock: Clock
     offload: Offload = field(default_factory=Offload)
+    desk: str = ""
+    """The desk's public address, where the pages for people stand."""
 
 
 def bad_cursor(found: str) -> ProblemError:
@@ -47,13 +52,42 @@ def bad_cursor(found: str) -> ProblemError:
 
 
 def handlers(deps: Deps) -> list[ControllerRouterHandler]:
-    """The routes under ``/v1``."""
+    """The routes under ``/v1``, and where the pages have gone that stood here."""
     pool, offload = deps.pool, deps.offload
 
-    @get("/", include_in_schema=False)
-    async def root() -> Response[bytes]:
-        """Where to look next."""
-        return Response(b"", status_code=303, headers={"location": "/requests"})
+    @get("/", include_in_schema=False, sync_to_thread=False)
+    def root(request: Request[Any, Any, Any]) -> Response[bytes]:
+        """What is here; a browser is led to the desk."""
+        return moved(request, f"{deps.desk}/") if likes_pages(request) else Response(_HERE, media_type=JSON)
+
+    @get("/requests", include_in_schema=False, sync_to_thread=False)
+    def board_moved(request: Request[Any, Any, Any]) -> Response[bytes]:
+        """The board stands on the desk."""
+        return moved(request, f"{deps.desk}/")
+
+    @get("/requests/{subject:path}", include_in_schema=False, sync_to_thread=False)
+    def request_moved(request: Request[Any, Any, Any], subject: str) -> Response[bytes]:
+        """A request's page stands on the desk."""
+        return moved(request, f"{deps.desk}/requests/{part(subject.removeprefix('/'))}")
+
+    @get(
+        "/v1/organs",
+        responses={
+            200: ResponseSpec(OrganPage, generate_examples=False, description="Registered organs."),
+            400: described("A parameter is not what it should be."),
+            503: _BUSY,
+        },
+    )
+    async def listed_organs(
+        code: list[str] | None = None,
+        limit: Annotated[int, Parameter(ge=1, le=MOST)] = 100,
+        cursor: str = "",
+    ) -> Response[bytes]:
+        """The registered organs by code, with names, parents and time zones. ``code`` (it may be given several times):
+        of these only; ``cursor``: those behind it, as an earlier page gave it as ``next``."""
+        async with offload.turn():
+            found = await offload.thread(organs.page, deps.world.as_known(), code, cursor, limit)
+        return Response(msgspec.json.encode(found), media_type=JSON)
 
     @get(
         "/v1/requests",
@@ -98,20 +132,26 @@ def handlers(deps: Deps) -> list[ControllerRouterHandler]:
         each_day: bool = False,
         limit: Annotated[int, Parameter(ge=1, le=MOST)] = MOST,
         cursor: str | None = None,
+        latest: bool = False,
     ) -> Response[bytes]:
         """One request with its facts, its dates and why they are what they are (``each_day``: day by day).
 
         With ``/history`` behind the id: its case events in order, at most ``limit``; where there are more, the header
-        ``Link`` names the next page (``rel="next"``). What could not be applied is told under ``dead_letters``.
+        ``Link`` names the next page (``rel="next"``). ``latest``: the last ``limit`` of them. What could not be applied
+        is told under ``dead_letters``.
         """
         subject = subject.removeprefix("/")
         if subject.endswith("/history"):
             after = sequence_of(cursor)
-            found = await board.history(pool, offload, subject.removesuffix("/history"), after, limit)
+            found = await board.history(pool, offload, subject.removesuffix("/history"), after, limit, latest=latest)
             if found.events or after:
                 link = {"link": f'<?limit={limit}&cursor={found.next}>; rel="next"'} if found.next else {}
                 return Response(b"[" + b",".join(found.events) + b"]", media_type=JSON, headers=link)
         one = await board.request(pool, offload, subject, deps.world, deps.clock.now(), each_day)
+        if one is None and subject.endswith("/history"):  # of a request of which nothing was decided yet
+            name = subject.removesuffix("/history")
+            if await board.request(pool, offload, name, deps.world, deps.clock.now()) is not None:
+                return Response(b"[]", media_type=JSON)
         if one is None:
             raise ProblemError(404, f"no fact about {subject!r} has come")
         return Response(await offload.thread(msgspec.json.encode, one), media_type=JSON)
@@ -183,9 +223,29 @@ def handlers(deps: Deps) -> list[ControllerRouterHandler]:
             raise ProblemError(422, str(refused), kind="case-refused", errors=[wrong]) from None
         return Response(answer, media_type=JSON)
 
-    return [root, requests, request, rejected, deadlines, preview_due]
+    return [
+        root,
+        board_moved,
+        request_moved,
+        requests,
+        request,
+        listed_organs,
+        rejected,
+        deadlines,
+        preview_due,
+    ]
 
 
+_HERE = msgspec.json.encode(
+    {
+        "service": "Shixian tracker · 时限 跟踪服务",
+        "requests": "/v1/requests",
+        "organs": "/v1/organs",
+        "description": "/schema",
+        "ready": "/readyz",
+        "metrics": "/metrics",
+    }
+)
 _BUSY = described("Too much is being asked at once; `Retry-After` says when to come back.")
 
 

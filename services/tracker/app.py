@@ -21,7 +21,7 @@ from services.runtime.topics import ensure
 from services.runtime.web import create_app, new_registry
 from services.runtime.worker import batch_app
 from services.statute import data, rules
-from services.tracker import api, guard, pages, splitting
+from services.tracker import api, guard, splitting
 from services.tracker.metrics import CaseCollector, metrics
 from services.tracker.snapshot import Snapshots
 from services.tracker.store import SCHEMA
@@ -83,8 +83,8 @@ async def build(settings: Settings, health: Health) -> AsyncIterator[Parts]:
         settings.sweep_seconds,
         unfinished=lambda: tracker.unfinished & {tp.partition for tp in worker.owned},
     )
-    deps = api.Deps(asking, world, clock)
-    app = create_app("tracker", [*api.handlers(deps), *pages.handlers(deps)], health, registry)
+    deps = api.Deps(asking, world, clock, desk=settings.desk_address)
+    app = create_app("tracker", api.handlers(deps), health, registry)
     try:
         yield Parts(
             app,

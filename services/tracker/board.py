@@ -12,7 +12,6 @@ from typing import Any
 import msgspec
 from msgspec import Struct
 
-from services.events.codec import decode_case_event
 from services.runtime.database import Pool
 from services.runtime.dead_letters import CUT_TEXT
 from services.runtime.offload import Offload
@@ -128,6 +127,7 @@ class Detail(Item, frozen=True, kw_only=True):
     """Why the dates are what they are: ranges of days with reason and article, in Chinese and English."""
     reviews: list[dict[str, Any]] = []
     rejected: list[dict[str, Any]] = []
+    """What was rejected and why: ``reason``, its code, and the same in Chinese as ``zh``."""
     facts: list[dict[str, Any]] = []
     dead_letters: list[Letter] = []
     """The latest facts about it that could not be applied and were put aside (``shixian dead-letters``)."""
@@ -269,8 +269,3 @@ async def history(
     more = bool(rows) and (len(rows) > limit or len(rows) < rows[0]["found"])
     kept = rows[:limit]
     return History([row["body"] for row in kept], kept[-1]["sequence"] if more else None)
-
-
-def plain(bodies: Sequence[bytes]) -> list[dict[str, Any]]:
-    """Case events as plain values."""
-    return [msgspec.to_builtins(decode_case_event(body)) for body in bodies]

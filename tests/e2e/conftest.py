@@ -23,8 +23,8 @@ class System:
 
     def __init__(self, home: Path, *options: str) -> None:
         self.home = home
-        ports = {name: free_port() for name in ("intake", "tracker", "stats")}
-        self.intake, self.tracker, self.stats = (f"http://127.0.0.1:{ports[n]}" for n in ports)
+        ports = {name: free_port() for name in ("intake", "tracker", "stats", "desk")}
+        self.intake, self.tracker, self.stats, self.desk = (f"http://127.0.0.1:{ports[n]}" for n in ports)
         own = {f"SHIXIAN_{name.upper()}_PORT": str(port) for name, port in ports.items()}
         self.env = {
             **os.environ,

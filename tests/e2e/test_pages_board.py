@@ -42,7 +42,7 @@ def page(browser: Browser, posted: System) -> Page:  # a fixture is asked for by
 
 
 def test_the_board_leads_to_the_account_of_a_request(page: Page, posted: System) -> None:
-    page.goto(f"{posted.tracker}/requests?lang=zh&status=overdue")
+    page.goto(f"{posted.desk}/?lang=zh&status=overdue")
     page.get_by_role("link", name=ID).click()
     page.wait_for_url("**/requests/**")
     text = page.inner_text("main")
@@ -55,7 +55,7 @@ def test_the_board_leads_to_the_account_of_a_request(page: Page, posted: System)
 
 
 def test_the_account_can_be_read_day_by_day(page: Page, posted: System) -> None:
-    page.goto(f"{posted.tracker}/requests/{ID}?lang=en")
+    page.goto(f"{posted.desk}/requests/{ID}?lang=en")
     short = page.locator("tbody tr").count()
     page.get_by_role("link", name="day by day").click()
     page.wait_for_url("**each_day=true**")
@@ -64,13 +64,13 @@ def test_the_account_can_be_read_day_by_day(page: Page, posted: System) -> None:
 
 def test_the_board_fits_a_small_screen(page: Page, posted: System) -> None:
     page.set_viewport_size({"width": 360, "height": 800})
-    for path in ("/requests", f"/requests/{ID}"):
-        page.goto(f"{posted.tracker}{path}?lang=zh")
+    for path in ("/", f"/requests/{ID}"):
+        page.goto(f"{posted.desk}{path}?lang=zh")
         assert page.evaluate("document.documentElement.scrollWidth") <= 360
 
 
 def test_the_board_begins_with_what_is_unfinished(page: Page, posted: System) -> None:
-    page.goto(f"{posted.tracker}/requests?lang=en")
+    page.goto(f"{posted.desk}/?lang=en")
     assert page.get_by_label("Status").input_value() == "unfinished"
     assert page.get_by_role("link", name=ID).count() == 1
     assert page.get_by_role("link", name="gz-psb-2013-001").count() == 0
@@ -84,7 +84,7 @@ def test_history_and_instants_are_said_in_the_readers_words(page: Page, posted: 
     # The sweep tells what the clock does, once the request has been quiet for a while.
     history = f"{posted.tracker}/v1/requests/{ID}/history"
     eventually(lambda: "request-overdue" in httpx.get(history).text or None, 60)
-    page.goto(f"{posted.tracker}/requests/{ID}?lang=zh")
+    page.goto(f"{posted.desk}/requests/{ID}?lang=zh")
     text = page.inner_text("main")
     assert "网上" in text and "申请开始计期" in text and "逾期 答复 2026-04-08" in text
     assert "request-opened" not in text
@@ -110,6 +110,6 @@ def test_a_remark_is_said_in_the_readers_language(page: Page, posted: System) ->
         ("zh", "已过期限 2026-04-08，不能补救"),
         ("en", "after the limit of 2026-04-08; it cures nothing"),
     ):
-        page.goto(f"{posted.tracker}/requests/{ID}?lang={lang}")
+        page.goto(f"{posted.desk}/requests/{ID}?lang={lang}")
         assert said in page.inner_text(".flags")
         assert said in page.inner_text("table")

@@ -15,7 +15,8 @@ __all__ = ["browser", "page", "pytestmark"]
 
 CITY = {**ORGAN, "code": "pages-city", "name": {"zh": "页面市", "en": "City of Pages"}}
 OFFICE = {**CITY, "code": "pages-office", "name": {"zh": "页面局", "en": "Office of Pages"}, "parent": "pages-city"}
-YEAR = "/v1/annual/pages-city/2023"
+PAGE = "/annual/pages-city/2023"
+YEAR = f"/v1{PAGE}"
 
 
 def in_person(subject: str, day: str, organ: str) -> dict[str, Any]:
@@ -48,28 +49,28 @@ def posted(system: System) -> Iterator[System]:
 
 
 def test_a_number_opens_by_keyboard_down_to_its_requests(page: Page, posted: System) -> None:
-    page.goto(f"{posted.stats}{YEAR}.html?form=cn-2021&lang=zh")
+    page.goto(f"{posted.desk}{PAGE}?form=cn-2021&lang=zh")
     assert page.locator("th.group").count() == 5
-    link = page.locator("a[href*='/cells/requests/2/total.html']")
+    link = page.locator("a[href*='/cells/requests/2/total']")
     assert link.inner_text() == "1"
     link.focus()
     outline = link.evaluate("a => getComputedStyle(a).outlineStyle")
     assert outline != "none"
     page.keyboard.press("Enter")
-    page.wait_for_url("**/cells/requests/2/total.html**")
+    page.wait_for_url("**/cells/requests/2/total**")
     assert page.inner_text("h1") == "1"
     request = page.locator("tbody a").first
     assert request.inner_text() == "pages/2022/1"
-    explained = httpx.get(request.get_attribute("href") or "")
+    explained = httpx.get(f"{posted.desk}{request.get_attribute('href')}")
     assert explained.status_code == 200 and "pages/2022/1" in explained.text
     page.get_by_role("link", name="返回报告").click()
-    page.wait_for_url("**/2023.html**")
+    page.wait_for_url("**/2023?**")
 
 
 def test_a_published_figure_stands_beside_the_present_one(page: Page, posted: System) -> None:
     wanted = {"form": "cn-2021", "published_on": "2024-01-31"}
     assert httpx.post(f"{posted.stats}{YEAR}/publications", json=wanted).status_code == 201
-    page.goto(f"{posted.stats}{YEAR}.html?form=cn-2021&lang=en")
+    page.goto(f"{posted.desk}{PAGE}?form=cn-2021&lang=en")
     assert page.locator("del").count() == 0 and "Unchanged since" in page.inner_text(".publications")
     fix = raw(
         "fact-corrected",
@@ -91,7 +92,7 @@ def test_a_published_figure_stands_beside_the_present_one(page: Page, posted: Sy
 
 
 def test_the_city_is_the_sum_of_its_offices(page: Page, posted: System) -> None:
-    page.goto(f"{posted.stats}{YEAR}.html?form=cn-2021&lang=en")
+    page.goto(f"{posted.desk}{PAGE}?form=cn-2021&lang=en")
     page.get_by_role("link", name="Organ by organ").click()
     page.wait_for_url("**/organs**")
     lines = [line.split("\t") for line in page.locator("tbody tr").all_inner_texts()]
@@ -106,18 +107,18 @@ def test_the_city_is_the_sum_of_its_offices(page: Page, posted: System) -> None:
 @pytest.mark.parametrize(
     "path",
     [
-        f"{YEAR}.html?form=cn-2021",
-        f"{YEAR}.html?form=cn-2014",
-        f"{YEAR}/cells/requests/1/total.html?form=cn-2021",
-        f"{YEAR}/organs?",
-        "/v1/annual/pages-city.html?first=2022&last=2023&form=cn-2021",
-        "/v1/annual/pages-office/1999.html?form=uk-cabinet-office",
-        "/?q=pages",
+        f"{PAGE}?form=cn-2021",
+        f"{PAGE}?form=cn-2014",
+        f"{PAGE}/cells/requests/1/total?form=cn-2021",
+        f"{PAGE}/organs?",
+        "/annual/pages-city?first=2022&last=2023&form=cn-2021",
+        "/annual/pages-office/1999?form=uk-cabinet-office",
+        "/annual?q=pages",
     ],
 )
 def test_every_page_fits_a_small_screen(page: Page, posted: System, path: str, lang: str) -> None:
     page.set_viewport_size({"width": 360, "height": 800})
-    page.goto(f"{posted.stats}{path}&lang={lang}")
+    page.goto(f"{posted.desk}{path}&lang={lang}")
     assert page.evaluate("document.documentElement.scrollWidth") <= 360
     assert page.get_attribute("html", "lang") == {"zh": "zh-CN", "en": "en"}[lang]
     # What is wider than the screen scrolls by keyboard, too.
@@ -129,21 +130,21 @@ def test_every_page_fits_a_small_screen(page: Page, posted: System, path: str, l
 def test_on_a_small_screen_a_number_stands_beside_its_label_and_no_date_is_torn(page: Page, posted: System) -> None:
     page.set_viewport_size({"width": 360, "height": 800})
     for lang in ("zh", "en"):
-        page.goto(f"{posted.stats}{YEAR}.html?form=cn-2021&lang={lang}")
+        page.goto(f"{posted.desk}{PAGE}?form=cn-2021&lang={lang}")
         first = page.locator("section:has(#requests) td.number").first.bounding_box()
         assert first is not None and first["x"] + first["width"] <= 360
-        page.goto(f"{posted.stats}{YEAR}/cells/requests/1/total.html?form=cn-2021&lang={lang}")
+        page.goto(f"{posted.desk}{PAGE}/cells/requests/1/total?form=cn-2021&lang={lang}")
         day = page.get_by_role("cell", name="2023-03-01").first.bounding_box()
         line = page.locator("th.head").first.bounding_box()
         assert day is not None and line is not None and day["height"] <= line["height"] * 1.2
-        page.goto(f"{posted.stats}{YEAR}/organs?lang={lang}")
+        page.goto(f"{posted.desk}{PAGE}/organs?lang={lang}")
         for organ in page.locator("tbody th").all():
             box = organ.bounding_box()
             assert box is not None and box["height"] < 3 * 24 + 12, "at most three lines"
 
 
 def test_the_days_taken_open_by_keyboard_and_are_not_printed(page: Page, posted: System) -> None:
-    page.goto(f"{posted.stats}{YEAR}.html?form=cn-2021&lang=en")
+    page.goto(f"{posted.desk}{PAGE}?form=cn-2021&lang=en")
     table = page.locator("table[aria-labelledby='days-taken']")
     assert not table.is_visible()
     page.locator(".beside summary").focus()
@@ -158,7 +159,7 @@ def test_the_days_taken_open_by_keyboard_and_are_not_printed(page: Page, posted:
 
 def test_english_labels_are_not_torn(page: Page, posted: System) -> None:
     page.set_viewport_size({"width": 1280, "height": 900})
-    page.goto(f"{posted.stats}{YEAR}.html?form=cn-2021&lang=en")
+    page.goto(f"{posted.desk}{PAGE}?form=cn-2021&lang=en")
     region = page.locator(".scroll:has(table[aria-labelledby='requests'])")
     assert region.evaluate("r => r.scrollWidth <= r.clientWidth"), "the whole table is on the screen"
     torn = """t => [...t.querySelectorAll('tbody th[scope=row]')].filter(th => {
@@ -174,13 +175,13 @@ def test_english_labels_are_not_torn(page: Page, posted: System) -> None:
 
 
 def test_the_first_page_finds_an_organ(page: Page, posted: System) -> None:
-    page.goto(f"{posted.stats}/?lang=en&q=office+of")
+    page.goto(f"{posted.desk}/annual?lang=en&q=office+of")
     assert page.locator("tbody tr").count() == 1 and "Office of Pages" in page.inner_text("tbody")
 
 
 def test_the_form_of_2021_prints_on_a4(browser: Browser, posted: System) -> None:
     page = browser.new_page()
-    page.goto(f"{posted.stats}{YEAR}.html?form=cn-2021&lang=zh")
+    page.goto(f"{posted.desk}{PAGE}?form=cn-2021&lang=zh")
     page.emulate_media(media="print")
     # The table of requests fits on one page: 297 mm less the margins, at 96 px an inch.
     page.set_viewport_size({"width": int((210 - 32) / 25.4 * 96), "height": 1000})

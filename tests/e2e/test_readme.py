@@ -68,7 +68,7 @@ def fresh(short_folder: Path) -> Iterator[System]:
 
 def at(system: System, written: str) -> str:
     """A README's text with this system's addresses and commands."""
-    for port, url in (("8701", system.intake), ("8702", system.tracker), ("8703", system.stats)):
+    for port, url in (("8701", system.intake), ("8702", system.tracker), ("8703", system.stats), ("8700", system.desk)):
         written = written.replace(f"http://127.0.0.1:{port}", url)
     return written.replace(".venv/bin/", f"{Path(sys.executable).parent}/")
 

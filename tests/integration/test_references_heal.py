@@ -14,7 +14,7 @@ from services.runtime.health import Health
 from services.runtime.registrations import checking
 from services.runtime.web import create_app, new_registry
 from services.statute.profile import profiles
-from services.tracker import api, decide, looking_over, pages, store
+from services.tracker import api, decide, looking_over, store
 from services.tracker import apply as tracker_apply
 from services.tracker import worker as tracker_worker
 from services.tracker import world as tracker_world
@@ -22,7 +22,7 @@ from services.tracker.looking_over import LOT
 from services.tracker.worker import Tracker
 from services.tracker.world import World
 from tests.integration.test_recovery_batches import Log, batch, log, pool, tracker_of
-from tests.support import ORGAN, answered, fact, raw, received
+from tests.support import ORGAN, answered, desk_over, fact, raw, received
 
 __all__ = ["log", "pool"]
 NOW = datetime(2013, 3, 5, 2, tzinfo=UTC)
@@ -281,12 +281,13 @@ def _with(statement: str, *values: str) -> str:
 
 
 @asynccontextmanager
-async def shown(tracker: Tracker) -> AsyncIterator[httpx.AsyncClient]:
+async def shown(tracker: Tracker) -> AsyncIterator[tuple[httpx.AsyncClient, httpx.AsyncClient]]:
+    """Clients of the tracker's API, and of a desk over it."""
     deps = api.Deps(tracker.pool, tracker.world, tracker.clock)
-    app: Any = create_app("tracker", [*api.handlers(deps), *pages.handlers(deps)], Health(), new_registry())
+    app: Any = create_app("tracker", api.handlers(deps), Health(), new_registry())
     transport = httpx.ASGITransport(app=app)
-    async with httpx.AsyncClient(transport=transport, base_url="http://tracker.test") as client:
-        yield client
+    async with httpx.AsyncClient(transport=transport, base_url="http://tracker.test") as client, desk_over(app) as desk:
+        yield client, desk
 
 
 async def test_every_page_of_a_request_is_there_whatever_its_references(pool: Any, log: Log) -> None:
@@ -310,16 +311,19 @@ async def test_every_page_of_a_request_is_there_whatever_its_references(pool: An
     ]
     await tracker.handle(batch(facts))
     await settle(tracker)
-    async with shown(tracker) as client:
+    async with shown(tracker) as (client, desk):
         for each in facts:
             name = each["subject"]
             paths = [f"/v1/requests/{name}", f"/v1/requests/{name}?each_day=true", f"/v1/requests/{name}/history"]
-            for path in (*paths, f"/requests/{name}", f"/requests/{name}?lang=en"):
+            for path in paths:
                 assert (await client.get(path)).status_code == 200, path
+            for path in (f"/requests/{name}", f"/requests/{name}?lang=en"):
+                assert (await desk.get(path)).status_code == 200, path
             assert (await client.get(f"/v1/requests/{name}")).json()["id"] == name
-        for path in ("/v1/requests", "/v1/deadlines.ics", "/v1/rejections", "/requests", "/requests?organ=no-calendar"):
-            answer = await client.get(path)
-            assert answer.status_code == 200, path
+        for path in ("/v1/requests", "/v1/deadlines.ics", "/v1/rejections"):
+            assert (await client.get(path)).status_code == 200, path
+        for path in ("/", "/?organ=no-calendar"):
+            assert (await desk.get(path)).status_code == 200, path
         told_of = (await client.get("/v1/rejections")).json()["reference"]
         assert [(one["offset"], one["subject"]) for one in told_of] == [(1, "later")]
         assert set(told_of[0]) == {"offset", "source", "id", "subject", "reason"}

@@ -13,6 +13,7 @@ from msgspec.structs import replace
 
 from services.events.cases import CaseEvent
 from services.events.vocabulary import Ref
+from services.stats.form import form_ids, load
 from tests.integration.test_stats_service import REGISTERED, env, write
 from tests.stats_events import answered, filed, recorded, summary, tally
 from tests.support import ServiceProcess, eventually, service
@@ -96,8 +97,10 @@ def test_a_report_is_the_sum_of_the_organs_under_it_and_each_number_opens(stats:
     rest = cell(stats, "requests/1/total", limit="3", after=first["next"])
     assert [r["request"] for r in rest["requests"]] == behind[3:] and rest["next"] is None
     assert first["requests"][0]["explanation"].endswith(f"/v1/requests/{behind[0]}")
-    page = stats.http.get(f"{PATH}/cells/requests/1/total.html?form=cn-2021&lang=en")
-    assert page.status_code == 200 and 'href="http://127.0.0.1:8702/requests/r4?lang=en"' in page.text
+    assert {"zh", "en"} == set(first["name"]) and [label["zh"] for label in first["labels"]][-1] == "总计"
+    page = stats.http.get(f"{PATH}/cells/requests/1/total.html?form=cn-2021&lang=en", follow_redirects=False)
+    there = "http://127.0.0.1:8700/annual/a/2013/cells/requests/1/total?form=cn-2021&lang=en"
+    assert (page.status_code, page.headers["location"]) == (307, there)
 
     listed = stats.get(f"{PATH}/organs")
     assert listed["sum"] == {"received": 4, "ended": 2, "in_time": 2, "late": 0, "pending": 3}
@@ -165,8 +168,11 @@ def test_a_published_year_shows_what_changed_since_and_by_which_fact(
     assert {b["source"] for r in told["revisions"] for b in r["because"]} == {"urn:shixian:intake:desk"}
     unlike = [c["detail"] for c in report(stats)["checks"] if c["rule"] == "published" and not c["ok"]]
     assert "requests/total: 1 5 not = published on 2014-01-31 4" in unlike and len(unlike) == 8
-    page = stats.http.get(f"{PATH}.html?form=cn-2021&lang=zh").text
-    assert "<del title=" in page and "fix-1" in page and "公布后 8 个数字有变化" in page
+    sheet = stats.get(f"{PATH}/sheet?form=cn-2021")
+    assert len(sheet["revisions"]) == 8 and "fix-1" in str(sheet["revisions"])
+    was = [c["published"] for t in sheet["tables"] for c in t["cells"] if c["published"] is not None]
+    assert len(was) == 8 and [p["number"] for p in sheet["publications"]] == [1]
+    assert stats.http.get(f"{PATH}.html?form=cn-2021&lang=zh").text.count("<del title=") == 8
 
     assert late.recordedtime is not None
     before = (late.recordedtime - timedelta(seconds=1)).isoformat()
@@ -251,9 +257,10 @@ def test_every_format_and_several_years(stats: ServiceProcess) -> None:
     lines = {(line["table"], line["row"]): line for line in side["lines"]}
     assert side["years"] == [2012, 2013] and side["share_in_time"] == [None, 1.0]
     assert lines["requests", "1"]["numbers"] == [1, 4] and lines["requests", "1"]["changes"] == [3]
-    assert stats.http.get("/v1/annual/a.html?first=2012&last=2013&form=cn-2021").status_code == 200
-    assert stats.http.get("/?q=branch&lang=en").text.count("<code>") == 1
-    assert "No organ fits" in stats.http.get("/?q=zzz&lang=en").text
+    assert [t["id"] for t in side["tables"]] == [t.id for t in load("cn-2021").tables] and side["name"]["zh"]
+    assert [len(stats.get(f"/v1/annual?q={q}")["organs"]) for q in ("branch", "zzz")] == [1, 0]
+    assert {f["id"] for f in stats.get("/v1/forms")} == set(form_ids())
+    assert stats.get("/v1/forms/cn-2021")["tables"] and stats.http.get("/v1/forms/x").status_code == 404
     assert report(stats)["as_of"] == "2013-03-22"
 
 
@@ -269,7 +276,7 @@ def test_a_tree_is_as_the_latest_registrations_that_can_hold_make_it(
         """With these registered, the home page has that name and the roll-up of ``a`` that number, both at once."""
         write(env, [], list(registered))
         eventually(
-            lambda: (name in stats.http.get("/?lang=en").text and total(stats, "1", reach="tree") == tree) or None
+            lambda: (name in stats.http.get("/v1/annual").text and total(stats, "1", reach="tree") == tree) or None
         )
 
     shows("Renamed", alone, renamed)

@@ -9,7 +9,7 @@ import pytest
 from services.stats.form import form_ids
 from tests.integration.test_stats_service import REGISTERED, env, write
 from tests.stats_events import answered, recorded
-from tests.support import ServiceProcess, eventually, service
+from tests.support import ServiceProcess, desk_at, eventually, service
 
 __all__ = ["env"]
 
@@ -49,29 +49,34 @@ def total(stats: ServiceProcess) -> int:
 
 
 def test_five_thousand_organs_come_in_pages_and_are_found(stats: ServiceProcess) -> None:
-    eventually(lambda: "page 1 of 50" in stats.http.get("/?lang=en").text or None)
-    for path, more in (("/?lang=en", 0), ("/v1/annual/province/2013/organs?lang=en", 1)):
-        first = stats.http.get(path, headers={"accept": "text/html"}).raise_for_status()
+    with desk_at(stats=stats) as desk:
+        found_in_pages(stats, desk)
+
+
+def found_in_pages(stats: ServiceProcess, desk: ServiceProcess) -> None:
+    eventually(lambda: "page 1 of 50" in desk.http.get("/annual?lang=en").text or None)
+    for path, more in (("/annual?lang=en", 0), ("/annual/province/2013/organs?lang=en", 1)):
+        first = desk.http.get(path).raise_for_status()
         assert rows(first.text) == 100 + more and len(first.content) < SMALL, "the sum stands above"
         assert "page 1 of 50" in first.text and "organs: 5000" in first.text
-        last = stats.http.get(f"{path}&page=50", headers={"accept": "text/html"}).text
+        last = desk.http.get(f"{path}&page=50").text
         assert rows(last) == 100 + more and "Province" in last and 'rel="next"' not in last
-        found = stats.http.get(f"{path}&q=organ+47", headers={"accept": "text/html"}).text
+        found = desk.http.get(f"{path}&q=organ+47").text
         assert "Organ 47<" in found and "Organ 46<" not in found and rows(found) == 100 + more
-        assert "Organ 4711<" in stats.http.get(f"{path}&q=organ+47&page=2", headers={"accept": "text/html"}).text
-        assert re.search(r'rel="next" href="[^"]*q=organ%2047&amp;page=2"', found)
-        one = stats.http.get(f"{path}&q=o4711", headers={"accept": "text/html"}).text
+        assert "Organ 4711<" in desk.http.get(f"{path}&q=organ+47&page=2").text
+        assert re.search(r'rel="next" href="[^"]*q=organ\+47&amp;page=2"', found)
+        one = desk.http.get(f"{path}&q=o4711").text
         assert rows(one) == 1 + more and "organs: 1" in one
-        none = stats.http.get(f"{path}&q=nothing", headers={"accept": "text/html"}).text
+        none = desk.http.get(f"{path}&q=nothing").text
         assert "No organ fits" in none and rows(none) == more
     body = stats.get("/v1/annual/province/2013/organs?q=o4711")
     assert [o["organ"] for o in body["organs"]] == ["o4711"] and body["sum"]["received"] == ORGANS - 1
-    page = stats.http.get("/v1/annual/province/2013.html?form=cn-2021&lang=en").raise_for_status()
+    page = desk.http.get("/annual/province/2013?form=cn-2021&lang=en").raise_for_status()
     assert len(page.content) < SMALL and "with the 4999 organs under it" in page.text
 
 
 def test_an_organ_without_requests_has_every_page_in_every_form_and_format(env: dict[str, str]) -> None:
-    with service("stats", env) as stats:
+    with service("stats", env) as stats, desk_at(stats=stats) as desk:
         write(env, [], [organ("quiet", "Quiet")])
         stats.wait_ready()
         eventually(lambda: stats.http.get("/v1/annual/quiet/2023.json").status_code == 200 or None)
@@ -81,14 +86,14 @@ def test_an_organ_without_requests_has_every_page_in_every_form_and_format(env: 
             assert all(check["ok"] for check in found["checks"]) and "days_taken" not in found
             for suffix in ("html", "csv", "xlsx", "docx"):
                 assert stats.http.get(f"/v1/annual/quiet/2023.{suffix}?form={form}").status_code == 200
-            page = stats.http.get(f"/v1/annual/quiet/2023.html?form={form}&lang=zh").text
+            page = desk.http.get(f"/annual/quiet/2023?form={form}&lang=zh").text
             assert 'class="charts"' not in page and 'id="days-taken"' not in page
             assert set(re.findall(r'<td class="number"[^>]*><a [^>]*>([^<]*)</a>', page)) == {"0"}
-        behind = stats.http.get("/v1/annual/quiet/2023/cells/requests/1/total.html?form=cn-2021&lang=en")
+        behind = desk.http.get("/annual/quiet/2023/cells/requests/1/total?form=cn-2021&lang=en")
         assert behind.status_code == 200 and "Nothing." in behind.text
         years = stats.get("/v1/annual/quiet?first=2022&last=2023&form=cn-2021")
         assert years["share_in_time"] == [None, None]
-        assert stats.http.get("/v1/annual/quiet.html?first=2022&last=2023&form=cn-2021").status_code == 200
-        listed = stats.http.get("/v1/annual/quiet/2023/organs?lang=en", headers={"accept": "text/html"}).text
+        assert desk.http.get("/annual/quiet?first=2022&last=2023&form=cn-2021").status_code == 200
+        listed = desk.http.get("/annual/quiet/2023/organs?lang=en").text
         assert rows(listed) == 2 and "—" in listed
-        assert "no numbers yet" in stats.http.get("/?lang=en").text
+        assert "no numbers yet" in desk.http.get("/annual?lang=en").text

@@ -25,7 +25,7 @@ from services.runtime.offload import Offload
 from services.runtime.web import create_app, new_registry
 from services.statute.status import status
 from services.statute.view import View
-from services.tracker import api, board, listing, pages, preview, rejections
+from services.tracker import api, board, listing, preview, rejections
 from services.tracker.board import Query
 from services.tracker.case import Case
 from services.tracker.feed import lots as feed_lots
@@ -36,6 +36,7 @@ from services.tracker.store import encode_case
 from services.tracker.world import World
 from tests.law_cases import make
 from tests.plans import explained, full_scans, generic, looked_at, pretend_large
+from tests.support import desk_over
 
 ZONES = {"gz": "Asia/Shanghai", "sz": "Asia/Shanghai", "hi": "Pacific/Honolulu", "ki": "Pacific/Kiritimati"}
 CASES = 8_000
@@ -213,15 +214,20 @@ async def test_the_loop_goes_on_while_the_heaviest_is_answered(pool: Any) -> Non
         columns = ("partition", "subject", "sequence", "name", "body")
         await conn.copy_records_to_table("events", schema_name="tracker", columns=columns, records=history)
     deps = api.Deps(pool, known, ManualClock(NOW), Offload(turns=2, threads=2, wait_seconds=120))
-    app = create_app("tracker", [*api.handlers(deps), *pages.handlers(deps)], Health(), new_registry())
+    app = create_app("tracker", api.handlers(deps), Health(), new_registry())
     transport = httpx.ASGITransport(app=app)  # type: ignore[arg-type]  # httpx spells the ASGI types in its own way
-    paths = ["/v1/deadlines.ics", "/v1/requests?limit=1000", "/v1/requests/huge?each_day=true", "/requests/huge"]
-    paths += ["/requests", "/v1/requests/huge/history", "/v1/rejections?limit=1000", "/requests?status=due-today"]
-    async with httpx.AsyncClient(transport=transport, base_url="http://t.test", timeout=300) as client:
-        lag, answers = await lag_while(asyncio.gather(*(client.get(path) for path in paths)))
-        assert [answer.status_code for answer in answers] == [200] * len(paths)
+    paths = ["/v1/deadlines.ics", "/v1/requests?limit=1000", "/v1/requests/huge?each_day=true"]
+    paths += ["/v1/requests/huge/history", "/v1/rejections?limit=1000"]
+    pages = ["/requests/huge", "/", "/?status=due-today"]
+    async with (
+        httpx.AsyncClient(transport=transport, base_url="http://t.test", timeout=300) as client,
+        desk_over(app) as desk,
+    ):
+        asked = [*(client.get(path) for path in paths), *(desk.get(path) for path in pages)]
+        lag, answers = await lag_while(asyncio.gather(*asked))
+        assert [answer.status_code for answer in answers] == [200] * len(asked)
         assert lag < 0.5, "other tasks of the loop had their turn all along"
-        feed, _, each_day, page, _, events, *_ = answers
+        feed, _, each_day, events, _, page, *_ = answers
         running = [r for r in ROWS if r[4] == "open" and r[6] is not None]
         assert feed.content.count(b"BEGIN:VEVENT") == len(running) and feed.content.endswith(b"END:VCALENDAR\r\n")
         days = re.findall(rb"DTSTART;VALUE=DATE:(\d+)", feed.content)
@@ -258,11 +264,11 @@ async def test_what_could_not_be_applied_stands_with_its_subject(pool: Any) -> N
     with_case = await board.request(pool, offload, "r00007", known, NOW)
     assert with_case is not None and with_case.dead_letters[0].source == "s7" and with_case.organ
     deps = api.Deps(pool, known, ManualClock(NOW), offload)
-    app = create_app("tracker", [*api.handlers(deps), *pages.handlers(deps)], Health(), new_registry())
+    app = create_app("tracker", api.handlers(deps), Health(), new_registry())
     transport = httpx.ASGITransport(app=app)  # type: ignore[arg-type]  # as above
-    async with httpx.AsyncClient(transport=transport, base_url="http://t.test") as client:
+    async with httpx.AsyncClient(transport=transport, base_url="http://t.test") as client, desk_over(app) as desk:
         for lang, heading in (("en", "Facts that could not be applied"), ("zh", "无法处理的事实")):
-            page = await client.get(f"/requests/only?lang={lang}")
+            page = await desk.get(f"/requests/only?lang={lang}")
             assert page.status_code == 200 and heading in page.text and "facts/3/1041" in page.text
             assert "$.type: no" in page.text
         listed = (await client.get("/v1/rejections?source=s&subject=only")).json()

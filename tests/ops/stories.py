@@ -20,7 +20,7 @@ PROVISIONAL = {'shixian_requests_provisional{organ="gz"}': "3x364"}
 PUBLISHED = {'shixian_calendar_published_until_timestamp_seconds{calendar="CN"}': f"{100 * DAY}x3000"}
 SWEPT = 'shixian_tracker_last_sweep_timestamp_seconds{service="tracker",instance="a"}'
 LETTERS = 'shixian_dead_letters_total{service="tracker",topic="t",reason="field"}'
-UP = {f'up{{job="shixian",service="{name}",instance="a"}}': "1x60" for name in ("intake", "tracker", "stats")}
+UP = {f'up{{job="shixian",service="{name}",instance="a"}}': "1x60" for name in ("intake", "tracker", "stats", "desk")}
 TRACKER_UP = 'up{job="shixian",service="tracker",instance="a"}'
 SAME_RULES = {f'shixian_rules_info{{service="{name}",digest="aa"}}': "1x60" for name in ("intake", "tracker", "stats")}
 OTHER_RULES = 'shixian_rules_info{service="tracker",digest="bb"}'

@@ -47,7 +47,7 @@ def suppressed(watched: Watched, name: str, **labels: str) -> None:
 
 
 def requests(watched: Watched, organ: str, status: str) -> list[str]:
-    """The requests of that status as the tracker's board has them, the oldest first."""
+    """The requests of that status as the board has them, the oldest first."""
     page = watched.http.get(
         f"{watched.url('tracker')}/v1/requests", params={"status": status, "organ": organ, "limit": 100}
     ).raise_for_status()
@@ -141,7 +141,7 @@ def test_a_stopped_sweep_is_told_though_everything_else_is_green(watched: Watche
     eventually(lambda: not watched.alerts("SweepStale") or None, 90)
 
 
-@pytest.mark.parametrize("name", ["intake", "tracker", "stats"])
+@pytest.mark.parametrize("name", ["intake", "tracker", "stats", "desk"])
 def test_promtool_accepts_what_the_running_services_expose(watched: Watched, name: str) -> None:
     answer = watched.http.get(f"{watched.url(name)}/metrics")
     assert run("promtool", "check", "metrics", given=answer.content) == ""

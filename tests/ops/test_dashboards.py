@@ -87,7 +87,7 @@ def test_the_links_of_the_tables_lead_to_the_board(watched: Watched) -> None:
     }
     assert len(links) >= 3
     for link in links:
-        url = link.replace("${tracker}", watched.url("tracker"))
+        url = link.replace("${desk}", watched.url("desk"))
         for field, value in (("organ", "gz-psb"), ("request", "D-1")):
             url = url.replace(f"${{__data.fields.{field}:percentencode}}", value)
         assert "$" not in url

@@ -19,7 +19,12 @@ from tests.ops.tools import DEPLOY, ROOT
 VERSIONS = ("1.30", "1.34")
 CRDS = {"ScaledObject", "PodMonitor", "PrometheusRule", "Kustomization"}
 KUBERNETES = DEPLOY / "kubernetes"
-PORTS = {"intake": Settings().intake_port, "tracker": Settings().tracker_port, "stats": Settings().stats_port}
+PORTS = {
+    "intake": Settings().intake_port,
+    "tracker": Settings().tracker_port,
+    "stats": Settings().stats_port,
+    "desk": Settings().desk_port,
+}
 SECRETIVE = re.compile(r"password|secret|token|key", re.IGNORECASE)
 
 

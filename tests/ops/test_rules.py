@@ -79,8 +79,8 @@ def test_an_overdue_request_is_told_with_its_organ_count_age_and_link(tmp_path: 
         "description_zh": "gz：2 件申请逾期，其中最久的是 2024/17 应，已逾期 2 天。另有 4 件在 3 个工作日内到期。",
         "count": "2",
         "oldest_request": "2024/17 应",
-        "oldest_link": "http://127.0.0.1:8702/requests/2024%2F17%20%E5%BA%94",
-        "link": "http://127.0.0.1:8702/requests?organ=gz&status=overdue",
+        "oldest_link": "http://127.0.0.1:8700/requests/2024%2F17%20%E5%BA%94",
+        "link": "http://127.0.0.1:8700/?organ=gz&status=overdue",
         "runbook_url": "https://shixian.example/docs/runbooks/RequestOverdue.md",
     }
     test = {
@@ -110,12 +110,12 @@ def test_days_that_alerts_ask_for_are_days_that_metrics_count() -> None:
 
 def test_thresholds_come_from_a_file_and_a_wrong_one_is_named(tmp_path: Path) -> None:
     file = tmp_path / "thresholds.toml"
-    file.write_text('due_soon_days = 5\nlag_seconds = [30, 300]\ntracker_url = "https://board.gz.example"\n')
+    file.write_text('due_soon_days = 5\nlag_seconds = [30, 300]\ndesk_url = "https://board.gz.example"\n')
     given = load(file)
-    assert given == replace(Config(), due_soon_days=5, lag_seconds=(30, 300), tracker_url="https://board.gz.example")
+    assert given == replace(Config(), due_soon_days=5, lag_seconds=(30, 300), desk_url="https://board.gz.example")
     text = files(given)["prometheus/rules/requests.yaml"]
     assert 'days="5"}) > 0' in text
-    assert "https://board.gz.example/requests?" in text
+    assert "https://board.gz.example/?" in text
     for wrong, named in (
         ("due_soon = 1", "due_soon"),
         ("lag_seconds = [1]", "lag_seconds"),

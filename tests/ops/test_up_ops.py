@@ -36,7 +36,7 @@ def test_up_with_ops_watches_the_services(folder: Path) -> None:
             def up() -> bool | None:
                 asked = {"query": 'sum(up{job="shixian"})'}
                 answer = http.get(f"http://127.0.0.1:{prometheus}/api/v1/query", params=asked).json()
-                return answer["data"]["result"][0]["value"][1] == "3" or None
+                return answer["data"]["result"][0]["value"][1] == "4" or None
 
             def known() -> bool | None:
                 active = http.get(f"http://127.0.0.1:{prometheus}/api/v1/alertmanagers").json()["data"]

@@ -76,11 +76,14 @@ class Webhook:
         self._server.server_close()
 
 
+SERVICES = ("intake", "tracker", "stats", "desk")
+
+
 class Watched:
     """Starts everything; each service can be killed and started again on its port."""
 
     def __init__(self, folder: Path, kafka: str, postgres: str) -> None:
-        names = ("intake", "tracker", "stats", "prometheus", "alertmanager")
+        names = (*SERVICES, "prometheus", "alertmanager")
         self.ports = {name: free_port() for name in names}
         self.env = {
             "SHIXIAN_KAFKA": kafka,
@@ -99,9 +102,9 @@ class Watched:
         self._ends.callback(self.hook.close)
         self._ends.callback(self._end_processes)
         self.http = self._ends.enter_context(httpx.Client(timeout=20, trust_env=False))
-        self.config = replace(QUICK, tracker_url=self.url("tracker"))
-        three = {name: f"127.0.0.1:{self.ports[name]}" for name in names[:3]}
-        self._files = local.files(self.config, three, self.ports["alertmanager"], self.hook.url)
+        self.config = replace(QUICK, desk_url=self.url("desk"))
+        targets = {name: f"127.0.0.1:{self.ports[name]}" for name in SERVICES}
+        self._files = local.files(self.config, targets, self.ports["alertmanager"], self.hook.url)
         self._folder = folder
 
     def url(self, name: str) -> str:
@@ -109,15 +112,15 @@ class Watched:
 
     def start(self) -> None:
         """Everything, and wait until each is ready and Prometheus sees the services."""
-        for name in ("intake", "tracker", "stats"):
+        for name in SERVICES:
             self.run(name)
         at = ops.Ports(self.ports["prometheus"], self.ports["alertmanager"])
         for server in ops.services(self._folder, at, self._files):
             self._spawn(server.name, server.argv, {})
             eventually(partial(self._answers, server.ready_url))
-        for name in ("intake", "tracker", "stats"):
+        for name in SERVICES:
             self.wait_ready(name)
-        eventually(lambda: len(self.query('up{job="shixian"} == 1')) == 3 or None)
+        eventually(lambda: len(self.query('up{job="shixian"} == 1')) == len(SERVICES) or None)
 
     def _answers(self, url: str) -> bool | None:
         return self.http.get(url).status_code == 200 or None

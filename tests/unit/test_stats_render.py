@@ -1,5 +1,7 @@
 """The report as a page and on the terminal."""
 
+import base64
+import hashlib
 import io
 import re
 from html.parser import HTMLParser
@@ -10,6 +12,7 @@ from services.commands import reporting
 from services.events.vocabulary import Label
 from services.stats import render
 from services.stats.cells import Cell, Number
+from services.stats.downloads import print_page
 from services.stats.form import FormRow, load
 from services.stats.render import Place, Standing
 from services.stats.report import Report, make_report
@@ -29,7 +32,7 @@ def report(cells: dict[Cell, Number]) -> Report:
 class Page(HTMLParser):
     """Collects the cells of a page's tables, its links and what it loads; fails on tags that don't close."""
 
-    VOID = ("meta", "link", "br")
+    VOID = ("meta", "link", "br", "input")
 
     def __init__(self, text: str) -> None:
         super().__init__()
@@ -73,13 +76,12 @@ def _expected() -> list[tuple[FormRow, Number]]:
     return [(row, cells[table.id, row.id]) for table in GZ.tables for row in table.rows]
 
 
-def test_the_page_loads_nothing_from_elsewhere_and_switches_the_language() -> None:
-    page = Page(render.to_html(report({}), GZ, NAME, lang="en"))
-    assert "/static/stats.css" in page.loads
-    assert all(x.startswith("/static/") for x in page.loads)
-    assert not [x for x in page.links if x.startswith(("http", "//"))]
-    assert "2013.html?form=cn-gz-2013&lang=zh" in page.links
-    assert {"2012.html?lang=en", "2014.html?lang=en"} <= set(page.links)
+def test_the_page_loads_nothing_and_leads_to_the_desk_where_there_is_one() -> None:
+    page = Page(render.to_html(report({}), GZ, NAME, lang="en", desk="https://desk.example/annual/a/2013"))
+    assert page.loads == []
+    assert page.links == ["https://desk.example/annual/a/2013?form=cn-gz-2013&lang=en"]
+    alone = Page(render.to_html(report({}), GZ, NAME))
+    assert alone.loads == [] and alone.links == []
 
 
 def test_names_are_text_and_no_markup() -> None:
@@ -103,21 +105,18 @@ def test_the_page_says_what_it_rests_on() -> None:
     assert "no records yet" in render.to_html(report({}), GZ, NAME, Standing(), lang="en")
 
 
-def test_a_page_by_itself_has_its_styles_inside_and_no_links() -> None:
-    page = Page(render.to_html(report({}), GZ, NAME, alone=True))
-    assert page.loads == [] and page.links == []
-    assert "@page { size: A4" in render.to_html(report({}), GZ, NAME, alone=True)
+def test_the_styles_stand_in_the_page_and_its_policy_allows_just_these() -> None:
+    text = render.to_html(report({}), GZ, NAME)
+    (styles,) = re.findall(r"<style>(.*?)</style>", text, re.DOTALL)
+    assert "@page { size: A4" in styles
+    policy = print_page(text, {}).headers["content-security-policy"]
+    digest = base64.b64encode(hashlib.sha256(styles.encode()).digest()).decode()
+    assert policy.startswith(f"default-src 'none'; style-src 'sha256-{digest}';")
 
 
-def test_the_home_page_lists_organs_and_years() -> None:
-    organs = [
-        {"code": "a/b", "name": NAME, "path": "/v1/annual/a%2Fb", "years": [(2013, 46)], "this_year": 2014},
-        {"code": "c", "name": Label("丙", "C"), "path": "/v1/annual/c", "years": [], "this_year": 2014},
-    ]
-    rest = {"all": 2, "found": 2, "wanted": "", "page": 1, "pages": 1}
-    page = Page(render.page("home.html", "en", organs=organs, **rest))
-    assert {"/v1/annual/a%2Fb/2013.html?lang=en", "/v1/annual/c/2014.html?lang=en"} <= set(page.links)
-    assert "尚未登记任何机关" in render.page("home.html", "zh", organs=[], **rest)
+def test_a_revised_number_stands_beside_the_published_one() -> None:
+    text = render.to_html(report(BROKEN), GZ, NAME, revised={("requests", "received.fax", "count"): 40})
+    assert re.search(r'41 <del title="已公布的数字">40</del>', text)
 
 
 def printed(only: str = "") -> str:

@@ -17,7 +17,7 @@ from services.runtime.health import Health
 from services.runtime.offload import Offload, is_offloaded
 from services.runtime.problems import ProblemError
 from services.runtime.web import create_app, new_registry
-from services.tracker import api, board, ics, listing, pages, preview
+from services.tracker import api, board, ics, listing, preview
 from services.tracker.api import PREVIEW_BYTES
 from services.tracker.board import Item
 from services.tracker.listing import BadCursor, Query, Today
@@ -31,7 +31,7 @@ NOW = datetime(2025, 3, 10, 1, tzinfo=UTC)
 @pytest.fixture
 async def client() -> AsyncIterator[httpx.AsyncClient]:
     deps = api.Deps(None, World(), ManualClock(NOW))  # type: ignore[arg-type]  # nothing here comes to the database
-    app = create_app("tracker", [*api.handlers(deps), *pages.handlers(deps)], Health(), new_registry())
+    app = create_app("tracker", api.handlers(deps), Health(), new_registry())
     transport = httpx.ASGITransport(app=app)  # type: ignore[arg-type]  # httpx spells the ASGI types in its own way
     async with httpx.AsyncClient(transport=transport, base_url="http://tracker.test") as one:
         yield one
@@ -101,7 +101,7 @@ CURSORS = ["x", "é", NUL, "W10=", "WyIyMDI1LTAxLTAxIiwiIl0=", "WyIwMDAxLTAxLTAx
 
 @pytest.mark.parametrize("cursor", CURSORS)
 async def test_a_cursor_that_no_page_gave_is_named(client: httpx.AsyncClient, cursor: str) -> None:
-    for path in ("/v1/requests", "/requests", "/v1/requests/r/history"):
+    for path in ("/v1/requests", "/v1/requests/r/history"):
         answer = await client.get(path, params={"cursor": cursor})
         assert answer.status_code == 400, path
         assert answer.headers["content-type"] == "application/problem+json"

@@ -41,7 +41,7 @@ def rules(config: Config) -> list[Rule]:
                     "{{ $labels.organ }}：{{ $value }} 件在办申请的期限为暂定。",
                 ),
                 for_=config.provisional_for,
-                link=f"{config.tracker_url}/requests?organ={{{{ $labels.organ | urlquery }}}}&status=unfinished",
+                link=f"{config.desk_url}/?organ={{{{ $labels.organ | urlquery }}}}&status=unfinished",
             )
         )
     return found

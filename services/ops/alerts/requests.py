@@ -10,7 +10,7 @@ _DAYS = f"ceil({_AGE} / 86400)"
 
 def rules(config: Config) -> list[Rule]:
     """The rules of this subject."""
-    board = f"{config.tracker_url}/requests?organ={{{{ $labels.organ | urlquery }}}}"
+    board = f"{config.desk_url}/?organ={{{{ $labels.organ | urlquery }}}}"
     todo = f"{board}&status=unfinished"
     soon = f"max(shixian_requests_due_soon{{organ='%s',working_days='{config.due_soon_days}'}})"
     found = [
@@ -52,7 +52,7 @@ def rules(config: Config) -> list[Rule]:
             link=f"{board}&status=overdue",
             count="{{ $value }}",
             oldest_request=first_label(_OLDEST, "request"),
-            oldest_link=f"{config.tracker_url}/requests/{first_label(_OLDEST, 'request', in_path=True)}",
+            oldest_link=f"{config.desk_url}/requests/{first_label(_OLDEST, 'request', in_path=True)}",
         ),
     ]
     for severity, days in zip(WORDS, config.untouched_days, strict=True):
@@ -141,7 +141,7 @@ def rules(config: Config) -> list[Rule]:
             summary="Facts can't be judged, because something that they name is not there.",
             description="{{ $value }} cases wait for {{ $labels.waiting_for }}; no limit runs for them.",
             for_=config.waiting_for,
-            link=f"{config.tracker_url}/requests?status=waiting",
+            link=f"{config.desk_url}/?status=waiting",
         ),
     ]
     return found

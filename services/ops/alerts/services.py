@@ -3,7 +3,7 @@
 from services.ops.config import WORDS, Config
 from services.ops.rule import OPERATORS, Rule, alert
 
-SERVICES = ("intake", "tracker", "stats")
+SERVICES = ("intake", "tracker", "stats", "desk")
 _AWAY = (
     """{{ range printf "shixian_part_ok{service='%s'} == 0" $labels.service | query }} {{ .Labels.part }}{{ end }}"""
 )

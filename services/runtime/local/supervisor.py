@@ -200,8 +200,8 @@ async def _serve(
     children: list[_Child] = []
     work: asyncio.Task[None] | None = None
     try:
-        for service in services:
-            children.append(await _spawn(service, outputs[service.name], env))
+        for service in reversed(services):  # what is stopped first asks the others, and is started last
+            children.insert(0, await _spawn(service, outputs[service.name], env))
         work = asyncio.create_task(_become_ready(children, on_ready, ready_seconds))
         watch = asyncio.create_task(_first_death(stack, children))
         try:

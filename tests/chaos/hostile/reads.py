@@ -54,7 +54,7 @@ def strange() -> list[tuple[str, str]]:
         "/v1/requests?due_from=0001-01-01&due_through=9999-12-31",
         "/v1/requests?limit=99999999999999999999",
         "/v1/deadlines.ics?organ=%00",
-        "/requests?organ=%00",
+        "/v1/organs?code=%00",
         "/v1/requests/" + "x" * 5000,
     ]
     stats = [
@@ -75,9 +75,21 @@ def heavy() -> list[tuple[str, str]]:
     lists = [f"/v1/requests?status={status}&limit=1000" for status in STATUSES]
     lists += [f"/v1/requests?status={status}&organ={codes()[3]}&limit=1000" for status in ("overdue", "unfinished")]
     lists += ["/v1/requests?limit=1000", "/v1/requests?due_from=2024-06-01&due_through=2024-07-15&limit=1000"]
-    lists += ["/v1/deadlines.ics", f"/v1/deadlines.ics?organ={codes()[5]}", "/v1/rejections?limit=1000", "/requests"]
-    lists += ["/requests?status=overdue", "/v1/requests/hostile/huge", "/v1/requests/hostile/fan", "/metrics"]
-    own = ["/v1/annual/ordinary-0/2023", "/v1/annual/hostile/2024?form=cn-2021", "/v1/annual/hostile", "/metrics", "/"]
+    lists += [
+        "/v1/deadlines.ics",
+        f"/v1/deadlines.ics?organ={codes()[5]}",
+        "/v1/rejections?limit=1000",
+        "/v1/organs?limit=1000",
+    ]
+    lists += ["/v1/requests?status=overdue", "/v1/requests/hostile/huge", "/v1/requests/hostile/fan", "/metrics"]
+    own = [
+        "/v1/annual/ordinary-0/2023",
+        "/v1/annual/hostile/2024?form=cn-2021",
+        "/v1/annual/hostile",
+        "/metrics",
+        "/v1/annual",
+    ]
+    own.append("/v1/annual/hostile/2024/sheet?form=cn-2021")
     return [("tracker", path) for path in lists] + [("stats", path) for path in own]
 
 

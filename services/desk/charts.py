@@ -1,14 +1,12 @@
 """Charts as SVG text, made here: they need no script, print sharp, and say their numbers to a screen reader as well."""
 
 from collections.abc import Mapping, Sequence
+from typing import Any
 from xml.sax.saxutils import escape
 
-from msgspec import UnsetType
-
-from services.stats.days import FINAL, FIRST, LABELS, Taken
-from services.stats.indicators import Indicators
-from services.stats.report import Lang, said
-from services.stats.words import NAMES, WORDS
+from services.desk.pages import say_in
+from services.events.names import NAMES
+from services.runtime.languages import Lang
 
 _WIDE, _BAR, _LABEL = 560, 22, 190
 _STEPS = 30
@@ -17,50 +15,54 @@ _DIGIT = 6.3
 """How wide a digit of the small text is; numbers that would run into one another are left to the description."""
 
 
-def charts(found: Indicators, lang: Lang) -> list[str]:
-    """The charts of a year, those without numbers left out."""
-    channels = [(said(NAMES[c], lang), n) for c, n in found.channels.items()]
-    outcomes = sorted(((said(NAMES[o], lang), n) for o, n in found.outcomes.items()), key=lambda p: -p[1])
-    pace = [(said(WORDS[w], lang), n) for w, n in (("in_time", found.in_time), ("late", found.late))]
-    share = found.share_in_time
+def charts(found: Mapping[str, Any], lang: Lang) -> list[str]:
+    """The charts of a year's indicators as the API gives them, those without numbers left out."""
+
+    def name_of(code: str) -> str:
+        return say_in(lang, NAMES[code]) if code in NAMES else code
+
+    channels = [(name_of(code), number) for code, number in found["channels"].items()]
+    outcomes = sorted(((name_of(code), number) for code, number in found["outcomes"].items()), key=lambda p: -p[1])
+    pace = [(say_in(lang, word), found[word]) for word in ("in_time", "late")]
+    share = found["share_in_time"]
     percent = "" if share is None else f" {share:.1%}"
     months = [(f"{n}月" if lang == "zh" else str(n)) for n in range(1, 13)]
     series = [
-        (said(WORDS["received_head"], lang), list(found.received_by_month)),
-        (said(WORDS["ended_head"], lang), list(found.ended_by_month)),
+        (say_in(lang, "received_head"), found["received_by_month"]),
+        (say_in(lang, "ended_head"), found["ended_by_month"]),
     ]
-    taken: dict[str, Taken] = {}
-    if not isinstance(found.taken, UnsetType):
-        taken = {said(LABELS[FIRST], lang): found.taken.first, said(LABELS[FINAL], lang): found.taken.final}
+    both: Mapping[str, Any] = found.get("days_taken") or {}
+    taken = {say_in(lang, f"{name}-response"): both[name] for name in ("first", "final") if name in both}
     comma, colon = ("，", "：") if lang == "zh" else (", ", ": ")
-    medians = comma.join(f"{name} {each.median}" for name, each in taken.items() if each.median is not None)
-    median = f" · {said(WORDS['median'], lang)}{colon}{medians}" if medians else ""
+    medians = comma.join(f"{name} {each['median']}" for name, each in taken.items() if each["median"] is not None)
+    median = f" · {say_in(lang, 'median')}{colon}{medians}" if medians else ""
     return [
         chart
         for chart in (
-            bars(said(WORDS["by_channel"], lang), channels),
-            bars(said(WORDS["by_outcome"], lang), outcomes),
-            columns(said(WORDS["by_month"], lang), months, series),
-            bars(said(WORDS["share_in_time"], lang) + percent, pace if share is not None else []),
-            columns(said(WORDS["pace"], lang) + median, *_distribution(taken)),
+            bars(say_in(lang, "by_channel"), channels),
+            bars(say_in(lang, "by_outcome"), outcomes),
+            columns(say_in(lang, "by_month"), months, series),
+            bars(say_in(lang, "share_in_time") + percent, pace if share is not None else []),
+            columns(say_in(lang, "pace") + median, *_distribution(taken)),
         )
         if chart
     ]
 
 
-def _distribution(taken: Mapping[str, Taken]) -> tuple[list[str], list[tuple[str, list[int]]]]:
+def _distribution(taken: Mapping[str, Any]) -> tuple[list[str], list[tuple[str, list[int]]]]:
     """The days side by side, in steps of several where there are too many, with the numbers of each response."""
-    if not any(each.by_days for each in taken.values()):
+    by_days = {name: {int(days): n for days, n in each["by_days"].items()} for name, each in taken.items()}
+    if not any(by_days.values()):
         return [], []
-    last = max(days for each in taken.values() for days in each.by_days)
+    last = max(days for each in by_days.values() for days in each)
     step = -(-(last + 1) // _STEPS)
     places = last // step + 1
     series = []
-    for name, each in taken.items():
+    for name, each in by_days.items():
         counts = [0] * places
-        for days, count in each.by_days.items():
+        for days, count in each.items():
             counts[days // step] += count
-        if each.by_days:
+        if each:
             series.append((name, counts))
     names = [str(n * step) if step == 1 else f"{n * step}–{n * step + step - 1}" for n in range(places)]
     return names, series

@@ -1,0 +1,147 @@
+"""How the desk makes its pages: one environment for templates, one catalogue of words, one way out for errors."""
+
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from functools import cache
+from typing import Any
+from urllib.parse import urlencode
+
+import httpx
+from jinja2 import Environment, PackageLoader, StrictUndefined
+from litestar import Request, Response
+from msgspec import to_builtins
+
+from services.desk.apis import Apis
+from services.desk.words import EVENT_WORDS, LIMIT_WORDS, STATUS_WORDS, WORDS
+from services.events.names import NAMES
+from services.events.vocabulary import Label
+from services.runtime import paths, problems
+from services.runtime.languages import Lang, negotiated, preferred
+from services.runtime.moved import likes_pages
+from services.runtime.offload import Offload
+from services.runtime.problems import ProblemError
+from services.words import catalogue
+
+HEADERS = {"cache-control": "no-cache", "vary": "accept, accept-language"}
+PASSED_ON = ("content-type", "content-disposition", "content-security-policy")
+"""Headers of a file that go to the reader with it."""
+_TITLES = {404: "not_found", 400: "not_right", 503: "away"}
+_WORDS_BY_CODE = {"status_words": STATUS_WORDS, "limit_words": LIMIT_WORDS, "event_words": EVENT_WORDS}
+
+
+@dataclass(frozen=True, slots=True)
+class Desk:
+    """What the handlers work with."""
+
+    apis: Apis
+    offload: Offload = field(default_factory=Offload)
+
+    async def page(self, template: str, request: Request[Any, Any, Any], lang: Lang, **values: Any) -> Response[bytes]:
+        """A page, made beside the loop."""
+        here = Here(request.scope["path"], tuple(request.query_params.items()))
+        text = await self.offload.thread(render, template, lang, here, **values)
+        return Response(text.encode(), media_type="text/html", headers=HEADERS)
+
+
+def wants_json(request: Request[Any, Any, Any]) -> bool:
+    """Whether what a page is made of is asked for, by ``?format=json``."""
+    return bool(request.query_params.get("format") == "json")
+
+
+def passed_on(answer: httpx.Response) -> Response[bytes]:
+    """A file of an API, as it came."""
+    told = {name: answer.headers[name] for name in PASSED_ON if name in answer.headers}
+    return Response(answer.content, headers=HEADERS | told)
+
+
+@dataclass(frozen=True, slots=True)
+class Here:
+    """The address of a page, for links to the same with something else about it."""
+
+    path: str
+    query: tuple[tuple[str, str], ...] = ()
+
+    def __call__(self, **changes: Any) -> str:
+        """The page's query with ``changes``; what is None is left out."""
+        kept = [(name, value) for name, value in self.query if name not in changes]
+        return "?" + urlencode(kept + [(name, value) for name, value in changes.items() if value is not None])
+
+
+@cache
+def _environment() -> Environment:
+    made = Environment(
+        loader=PackageLoader("services.desk", "templates"),
+        autoescape=True,
+        undefined=StrictUndefined,
+        trim_blocks=True,
+        lstrip_blocks=True,
+    )
+    made.filters["part"] = paths.part
+    return made
+
+
+def language(request: Request[Any, Any, Any]) -> Lang:
+    """The language of a page, for Litestar to put in."""
+    return negotiated(request)
+
+
+def query(**given: Any) -> str:
+    """A query string of what is given; empty where nothing is."""
+    return urlencode({key: value for key, value in given.items() if value not in (None, "")})
+
+
+def say_in(lang: Lang, what: str | Label | Mapping[str, str]) -> str:
+    """A word of the catalogue, or a label, in one language."""
+    label = WORDS[what] if isinstance(what, str) else what
+    if isinstance(label, Label):
+        return label.zh if lang == "zh" else label.en
+    return label[lang]
+
+
+def render(template: str, lang: Lang, here: Here, **values: Any) -> str:
+    """A page in one language."""
+
+    def say(what: str | Label | Mapping[str, str]) -> str:
+        return say_in(lang, what)
+
+    def name_of(code: str | None) -> str:
+        """What a code of the contract is called; one that is new is told as it stands."""
+        return say(NAMES[code]) if code in NAMES else code or ""
+
+    def ending(code: str) -> str:
+        """How a request ended; what has no name, the reason of an event from before there were codes, say, as it is."""
+        return catalogue.name("ending", code, lang)
+
+    shared = {
+        "lang": lang,
+        "html_lang": "zh-CN" if lang == "zh" else "en",
+        "here": here,
+        "say": say,
+        "name_of": name_of,
+        "ending": ending,
+        "query": query,
+    }
+    return _environment().get_template(template).render(**shared, **_WORDS_BY_CODE, **values)
+
+
+def answer_error(request: Request[Any, Any, Any], error: Exception) -> Response[bytes]:
+    """An error as a page for whoever reads pages; for all others as a problem. What is away is named in both."""
+    if not likes_pages(request):
+        return problems.answer(request, error)
+    found: ProblemError = problems.of(request.scope, error)
+    given = request.query_params.get("lang")
+    lang: Lang = "en" if given == "en" else "zh" if given == "zh" else preferred(_accepted(request))
+    values = {
+        "status": found.status,
+        "title": _TITLES.get(found.status, "failed"),
+        "detail": found.detail,
+        "parts": to_builtins(found.parts),
+    }
+    text = render("problem.html", lang, Here(request.scope["path"]), **values)
+    headers = HEADERS | found.headers
+    return Response(text.encode(), status_code=found.status, media_type="text/html", headers=headers)
+
+
+def _accepted(request: Request[Any, Any, Any]) -> str:
+    accepted: str = request.headers.get("accept-language", "")
+    return accepted

@@ -1,0 +1,69 @@
+"""The organs by code, each with its latest years, found by name or code. Pure."""
+
+from collections import defaultdict
+from collections.abc import Sequence
+
+from msgspec import Struct
+
+from services.events.vocabulary import Label
+from services.stats import pages
+from services.stats.organs import Organs
+from services.stats.snapshot import Snapshot
+
+SIZE = 100
+"""Organs on a page."""
+YEARS = 6
+"""Years told of an organ, the latest first; the others are behind its side by side."""
+
+
+class YearReceived(Struct, frozen=True):
+    """How many requests an organ received in a year."""
+
+    year: int
+    received: int
+
+
+class OrganYears(Struct, frozen=True):
+    """An organ and its latest years that have numbers."""
+
+    code: str
+    name: Label
+    years: list[YearReceived]
+    this_year: int
+    """The year that it is there now."""
+
+
+class AnnualPage(Struct, frozen=True):
+    """A page of organs with their years."""
+
+    organs: list[OrganYears]
+    all: int
+    """How many organs are known."""
+    found: int
+    """How many of them were looked for."""
+    page: int
+    pages: int
+
+
+def listed(organs: Organs, latest: Snapshot | None, wanted: str, page: int, codes: Sequence[str]) -> AnnualPage:
+    """The organs of a page; ``codes`` are those registered."""
+    years: defaultdict[str, defaultdict[int, int]] = defaultdict(lambda: defaultdict(int))
+    for organ, year in latest.years if latest else ():
+        years[organ][year] = 0
+    for organ, year, _, count in latest.received if latest else ():
+        years[organ][year] += count
+    known = sorted({*codes, *years})
+    fitting = [code for code in known if not wanted or pages.matches(wanted, code, organs.name(code))]
+    some, count = pages.paged(fitting, page, SIZE)
+    told = [
+        OrganYears(
+            code,
+            organs.name(code),
+            [YearReceived(*found) for found in sorted(years[code].items(), reverse=True)[:YEARS]]
+            if code in years
+            else [],
+            organs.today(code).year,
+        )
+        for code in some
+    ]
+    return AnnualPage(told, len(known), len(fitting), min(max(page, 1), count), count)

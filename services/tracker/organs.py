@@ -1,0 +1,52 @@
+"""The organs as the tracker knows them: what a list of requests is read and filtered with."""
+
+from collections.abc import Collection
+
+from msgspec import Struct
+
+from services.events.vocabulary import Label
+from services.tracker.world import World
+
+
+class OrganItem(Struct, frozen=True, kw_only=True):
+    """A registered organ."""
+
+    code: str
+    name: Label
+    parent: str | None = None
+    timezone: str
+    statute: str
+
+
+class OrganPage(Struct, frozen=True, kw_only=True):
+    """Organs by code; ``next`` is the code that the page after it goes on behind, if there is one."""
+
+    organs: list[OrganItem]
+    total: int
+    """How many are registered."""
+    timezone: str | None = None
+    """The zone that all registered organs have, where they have one in common."""
+    next: str | None = None
+
+
+def page(world: World, codes: Collection[str] | None, after: str, limit: int) -> OrganPage:
+    """Organs behind the code ``after``, of ``codes`` only where these are given."""
+    known = world.organs
+    fitting = sorted(code for code in (known if codes is None else set(codes)) if code in known and code > after)
+    zones = {organ.timezone for organ in known.values()}
+    parents = world.parents()
+    return OrganPage(
+        organs=[
+            OrganItem(
+                code=code,
+                name=known[code].name,
+                parent=parents.get(code),
+                timezone=known[code].timezone,
+                statute=known[code].statute,
+            )
+            for code in fitting[:limit]
+        ],
+        total=len(known),
+        timezone=zones.pop() if len(zones) == 1 else None,
+        next=fitting[limit - 1] if len(fitting) > limit else None,
+    )

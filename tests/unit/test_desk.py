@@ -1,0 +1,233 @@
+"""The desk over APIs that are played here: what it asks, and what it says when they are away or refuse."""
+
+from collections.abc import Callable
+from datetime import UTC, datetime
+from typing import Any
+
+import httpx
+import msgspec
+import pytest
+
+from services.desk.apis import Apis
+from services.desk.app import application
+from services.desk.pages import Desk
+from services.desk.words import WORDS
+from services.runtime.health import Health
+from services.runtime.problems import Problem
+from services.runtime.web import new_registry
+from services.stats.annual import Answer, Asked
+from services.stats.cells import Cell, Number
+from services.stats.form import form_ids, load
+from services.stats.render import Standing, encode
+from services.stats.report import make_report
+from services.stats.revisions import Because, Revision
+from services.stats.sheet import sheet
+from tests.unit.test_stats_render import GZ, NAME, Page
+
+Answering = Callable[[httpx.Request], httpx.Response]
+BROKEN: dict[Cell, Number] = {
+    Cell("a", 2013, "received", "fax", "business", "02"): 41,
+    Cell("a", 2013, "tally", "proactive-published-full-text"): 7,
+}
+ORGANS = {"organs": [], "total": 0, "timezone": None, "next": None}
+REQUESTS: dict[str, Any] = {"as_of": "2024-01-01T00:00:00Z", "requests": [], "next": None}
+
+
+def client(answering: Answering, health: Health | None = None) -> httpx.AsyncClient:
+    health = health or Health()
+    apis = Apis(
+        {name: f"http://{name}.test" for name in ("intake", "tracker", "stats")},
+        health,
+        httpx.MockTransport(answering),
+    )
+    app: Any = application(Desk(apis), health, new_registry())
+    transport = httpx.ASGITransport(app=app)
+    return httpx.AsyncClient(transport=transport, base_url="http://desk.test", headers={"accept": "text/html"})
+
+
+def away(_request: httpx.Request) -> httpx.Response:
+    raise httpx.ConnectError("refused")
+
+
+async def test_an_api_that_is_away_is_named_and_the_page_says_when_to_come_back() -> None:
+    async with client(away) as desk:
+        for path, service, lang, said in (
+            ("/?lang=en", "tracker", "en", "What does not answer: tracker"),
+            ("/requests/r%2F1", "tracker", "zh-CN", "没有应答的服务：跟踪服务"),
+            ("/annual?lang=en", "stats", "en", "What does not answer: stats"),
+            ("/annual/a/2013.xlsx?lang=en", "stats", "en", "What does not answer: stats"),
+        ):
+            page = await desk.get(path)
+            assert (page.status_code, page.headers["retry-after"]) == (503, "5"), path
+            assert page.headers["content-type"].startswith("text/html") and f'<html lang="{lang}">' in page.text
+            assert said in page.text
+            told = await desk.get(path, headers={"accept": "application/json"})
+            assert told.headers["content-type"] == "application/problem+json"
+            assert list(told.json()["parts"]) == [service]
+
+
+async def test_what_an_api_refuses_is_refused_in_its_words_and_its_failure_is_no_fault_of_the_reader() -> None:
+    def refusing(request: httpx.Request) -> httpx.Response:
+        status = int(request.url.params["organ"]) if request.url.path == "/v1/requests" else 200
+        if request.url.path != "/v1/requests":
+            return httpx.Response(200, json=ORGANS)
+        if status == 200:
+            return httpx.Response(200, text="<html>a proxy's own page</html>")
+        problem = Problem(type="about:blank", title="", status=status, detail="organ: <b>not</b> so")
+        return httpx.Response(status, content=msgspec.json.encode(problem), headers={"retry-after": "10"})
+
+    async with client(refusing) as desk:
+        for status, shown in ((400, 400), (404, 404), (414, 414), (500, 502), (503, 503)):
+            page = await desk.get(f"/?organ={status}&lang=en")
+            assert page.status_code == shown
+            assert "organ: &lt;b&gt;not&lt;/b&gt; so" in page.text and "<b>" not in page.text
+        assert (await desk.get("/?organ=503")).headers["retry-after"] == "10"
+        assert (await desk.get("/?organ=200")).status_code == 502, "an answer that is no JSON"
+
+
+async def test_the_desk_is_ready_when_the_apis_are_not_and_says_which_answer() -> None:
+    health = Health()
+
+    def one(request: httpx.Request) -> httpx.Response:
+        if request.url.host == "intake.test":
+            return httpx.Response(200, json={"status": "ok"})
+        if request.url.host == "tracker.test":
+            detail = "postgres is away: no route"
+            problem = Problem(type="about:blank", title="", status=503, detail=detail)
+            return httpx.Response(503, content=msgspec.json.encode(problem))
+        raise httpx.ConnectTimeout("slow")
+
+    apis = Apis({name: f"http://{name}.test" for name in ("intake", "tracker", "stats")}, health)
+    apis._client = httpx.AsyncClient(transport=httpx.MockTransport(one))
+    for name in ("intake", "tracker", "stats"):
+        await apis._look(name)
+    ready, parts = health.ready()
+    assert ready
+    assert {name: part["state"] for name, part in parts.items()} == {
+        "intake": "ok",
+        "tracker": "waiting",
+        "stats": "away",
+    }
+    assert "no route" in parts["tracker"]["reason"] and "http://stats.test" in parts["stats"]["reason"]
+    health.part("disk").waiting("full")
+    assert not health.ready()[0], "what it needs itself counts"
+
+
+async def test_the_board_asks_in_the_readers_words_and_keeps_the_filter() -> None:
+    asked: list[httpx.URL] = []
+
+    def answering(request: httpx.Request) -> httpx.Response:
+        asked.append(request.url)
+        if request.url.path == "/v1/organs":
+            codes = request.url.params.get_list("code")
+            many = [{"code": c, "name": {"zh": "甲", "en": "A"}, "timezone": "Asia/Shanghai"} for c in codes]
+            return httpx.Response(200, json={"organs": many, "total": 4000, "timezone": None, "next": "x"})
+        item: dict[str, Any] = {"id": "r", "organ": "a&b", "status": "brand-new", "due_on": None, "received_on": None}
+        item |= {
+            "provisional": False,
+            "waiting_for": "organ-registered a&b",
+            "awaits": {"zh": "等待甲", "en": "A first"},
+        }
+        return httpx.Response(200, json={**REQUESTS, "requests": [item], "next": "next+1"})
+
+    async with client(answering) as desk:
+        page = await desk.get("/?organ=a%26b&status=overdue&lang=zh")
+        assert page.status_code == 200
+        assert "等待甲" in page.text and "brand-new" in page.text, "codes that are new are told as they stand"
+        assert "?organ=a%26b&amp;cursor=next%2B1&amp;status=overdue&amp;lang=zh" in page.text
+        assert "?organ=a%26b&amp;status=overdue&amp;lang=en" in page.text
+        assert "2024-01-01 08:00:00+08:00" in page.text, "the organ's own clock"
+        assert [u.params.get_list("code") for u in asked if "code" in u.params] == [["a&b"]]
+        listed = next(u for u in asked if u.path == "/v1/requests")
+        assert dict(listed.params) == {"status": "overdue", "organ": "a&b", "limit": "100"}
+
+
+def shown(answer: Answer, asked: Asked) -> bytes:
+    return encode(sheet(asked, answer, NAME, 3, Standing()))
+
+
+@pytest.mark.parametrize("form_id", form_ids())
+async def test_a_report_shows_every_number_of_its_form_and_opens_each(form_id: str) -> None:
+    form = load(form_id)
+    cells = {**BROKEN, Cell("a", 2013, "received", "post", "natural-person", "03"): 12_345}
+    report = make_report(form, "a/b", 2013, "2014-01-01", cells, organs=["a"])
+    asked = Asked("a/b", 2013, form, "2014-01-01", None, ("a", "c"), "tree")
+    table, row, column = next((t, r, t.columns_of(r)[0]) for t in form.tables for r in t.rows)
+    because = Because("r/1", 1, datetime(2014, 1, 2, tzinfo=UTC), "urn:x", "fix<1>")
+    revision = Revision(table.id, row.id, column.id, 777_777, 5, [because] * 7)
+    body = shown(Answer(report, cells, (), (revision,)), asked)
+    async with client(lambda _request: httpx.Response(200, content=body)) as desk:
+        for lang in ("zh", "en"):
+            page = await desk.get(f"/annual/a%2Fb/2013?lang={lang}&form={form_id}")
+            assert page.status_code == 200
+            read = Page(page.text)
+            assert "777777" in page.text
+            opened = [x for x in read.links if x.startswith("/annual/a%2Fb/2013/cells/")]
+            assert len(opened) == sum(len(t.columns_of(r)) for t in form.tables for r in t.rows)
+            assert all(f"form={form_id}" in x for x in opened)
+            assert {f"/annual/a%2Fb/2013.{s}?lang={lang}&form={form_id}" for s in ("json", "xlsx", "html")} <= {
+                *read.links
+            }
+            assert "Some &lt;b&gt;Bureau&lt;/b&gt;" in page.text or lang == "zh"
+            assert all(x.startswith("/static/") for x in read.loads)
+
+
+async def test_what_fails_to_add_up_is_said_and_a_form_is_chosen() -> None:
+    report = make_report(GZ, "a", 2013, "2014-01-01", BROKEN)
+    body = shown(Answer(report, BROKEN), Asked("a", 2013, GZ, "2014-01-01", None, ("a",), "tree"))
+    async with client(lambda _request: httpx.Response(200, content=body)) as desk:
+        page = (await desk.get("/annual/a/2013?lang=zh")).text
+    assert page.count('<li class="fails">') == 1 and "published-full-text 7 not &lt;= published 0" in page
+    assert page.count('<li class="holds">') == len(GZ.checks) - 1
+    assert all(f'<option value="{form}"' in page for form in form_ids())
+
+
+async def test_a_form_without_values_asks_for_nothing_in_particular() -> None:
+    asked: list[str] = []
+
+    def answering(request: httpx.Request) -> httpx.Response:
+        asked.append(request.url.query.decode())
+        return httpx.Response(404)
+
+    async with client(answering) as desk:
+        await desk.get("/annual/a/2013?form=&as_of=&reach=")
+        await desk.get("/annual/a/2013.csv?form=x&as_of=&lang=en")
+    assert asked == ["", "form=x&lang=en"]
+
+
+def test_each_word_is_said_in_both_languages() -> None:
+    for name, label in WORDS.items():
+        assert label.zh and label.en, name
+        fields = [sorted(part.split("}")[0] for part in text.split("{")[1:]) for text in (label.zh, label.en)]
+        assert fields[0] == fields[1], name
+
+
+NUMBER: dict[str, Any] = {
+    "form": "cn-2021",
+    "organ": "a",
+    "year": 2013,
+    "as_of": "2014-01-01",
+    "number": 1,
+    "next": None,
+}
+NUMBER |= {"table": "t", "row": "r", "column": "c", "name": {"zh": "甲", "en": "A"}, "labels": []}
+LISTS: dict[str, dict[str, Any]] = {
+    "requests": {"request": "r/1", "organ": "a", "received_on": "2013-01-02", "due_on": None, "closed_on": None}
+    | {"outcome": None, "timeliness": "late", "working_days": None},
+    "reviews": {"review": "v", "kind": "complaint", "subject": "r/1", "filed_on": "2013-01-02"}
+    | {"decided_on": None, "result": None},
+    "tallies": {"id": "1", "source": "s", "organ": "a", "measure": "page-views", "on": "2013-01-02", "count": 2},
+    "known": {"subject": "r/1", "count": -1},
+}
+
+
+@pytest.mark.parametrize("kind", [*LISTS, None])
+async def test_what_is_behind_a_number_is_shown_whichever_it_is(kind: str | None) -> None:
+    body = NUMBER | ({kind: [LISTS[kind]]} if kind else {})
+    async with client(lambda _request: httpx.Response(200, json=body)) as desk:
+        page = await desk.get("/annual/a/2013/cells/t/r/c?lang=en&form=cn-2021")
+        assert page.status_code == 200
+        assert ("Nothing." in page.text) == (kind is None)
+        leads = "/requests/r%2F1?lang=en" in page.text
+        assert leads == (kind in ("requests", "reviews", "known"))
+        assert (await desk.get("/annual/a/2013/cells/t/r/c?format=json")).json() == body
