@@ -86,6 +86,13 @@ class GatedPool:
         async with self._pool.acquire() as conn:
             yield _Conn(conn, self._gate)
 
+    def __getattr__(self, name: str) -> Any:
+        async def asked(*given: Any, **named: Any) -> Any:
+            async with self.acquire() as conn:
+                return await getattr(conn, name)(*given, **named)
+
+        return asked
+
 
 class MemoryLog:
     """The topics that a producer writes to, in memory; what is in it survives a crash."""
