@@ -55,7 +55,7 @@ class Timer(Struct, frozen=True):
     """What it means in law that the limit passes without a reply, if anything."""
 
 
-class View(Struct, frozen=True, omit_defaults=True, rename={"old_flags": "flags", "old_rejected": "rejected"}):
+class View(Struct, frozen=True, rename={"old_flags": "flags", "old_rejected": "rejected"}):
     """A request as it stands on a day; every date is derived from the facts, the profile and the calendar."""
 
     state: str = "waiting"

@@ -102,8 +102,10 @@ async def next_cases(
         if row is None:
             return found, False
         rows = await conn.fetch(LOT, partition, row["organ"], row["through"], room)
-        restless = [each["subject"] for each in rows if each["updated_at"] + settle > now]
-        found += [decode_case(each["body"]) for each in rows if each["updated_at"] + settle <= now]
+        # What was written later than now was written by another clock, and says nothing of how quiet the case is.
+        moved = {each["subject"] for each in rows if each["updated_at"] <= now < each["updated_at"] + settle}
+        restless = sorted(moved)
+        found += [decode_case(each["body"]) for each in rows if each["subject"] not in moved]
         if restless:
             await conn.execute(
                 f"UPDATE {SCHEMA}.cases SET wake_at = least(wake_at, updated_at + $2) WHERE subject = ANY($1::text[])",
@@ -122,9 +124,11 @@ async def next_cases(
 
 LOT = (
     f"SELECT subject, body, updated_at FROM {SCHEMA}.cases "
-    f"WHERE partition = $1 AND organ = $2 AND subject > $3 AND {PENDING} ORDER BY subject LIMIT $4 FOR UPDATE"
+    f"WHERE partition = $1 AND organ = $2 AND subject > $3 AND {PENDING} AND (state <> 'waiting' OR waiting_for <> '') "
+    "ORDER BY subject LIMIT $4 FOR UPDATE"
 )
-"""A lot of an organ's cases: read from the index ``cases_pending`` alone, however many cases there are."""
+"""A lot of an organ's cases, read from the index ``cases_pending`` alone, however many cases there are. What waits for
+nothing holds tallies only, and has no date."""
 
 
 async def note_postponed(conn: Conn, partition: int, subjects: list[str]) -> None:

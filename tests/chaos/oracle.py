@@ -8,6 +8,7 @@ facts as if they had come without any trouble, and must end at the same case.
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
 from datetime import datetime
+from typing import Any
 
 import msgspec
 
@@ -150,11 +151,19 @@ def read_cases(records: Iterable[Record], findings: Findings) -> dict[str, list[
     return found
 
 
+def _readable(value: bytes) -> Any:
+    """A reference fact; None for what readers of the topic pass over."""
+    try:
+        return decode_fact(value)
+    except Refused:
+        return None
+
+
 class Worlds:
     """What was known after each number of reference records."""
 
     def __init__(self, reference: Iterable[Record]) -> None:
-        self._facts = [(r.offset, decode_fact(r.value)) for r in reference]
+        self._facts = [(r.offset, fact) for r in reference if (fact := _readable(r.value)) is not None]
         self._made: dict[int, World] = {}
 
     def at(self, known: int) -> World:

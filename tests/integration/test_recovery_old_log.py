@@ -6,7 +6,7 @@ import msgspec
 import pytest
 
 from tests.integration.recovery import PARTITIONS, environment, everything, keyed, put, quiet, services, shixian, sql
-from tests.support import received
+from tests.support import eventually, received
 
 FOLDER = Path(__file__).parent.parent / "fixtures" / "log-0.1.0"
 RECORDS = {"facts": 314, "cases": 389, "reference": 8, "dead-letters": 5}
@@ -37,7 +37,9 @@ def test_a_log_of_version_0_1_0_is_whole_and_the_numbers_are_those_told_then(env
         put(env, [keyed(received("after/1", "2024-02-26", "in-person", "north"))])
         quiet(env)
         assert tracker.get("/v1/requests/after/1")["due_on"] is not None
-        healed = tracker.get("/v1/requests/tees/1")["status"]
+        healed = eventually(
+            lambda: ((found := tracker.get("/v1/requests/tees/1")["status"]) != "waiting" and found) or None
+        )
     audit = shixian(env, "audit")
     assert (audit.returncode, audit.stdout) == (0, EQUAL), audit.stdout + audit.stderr
     rebuilt = shixian(env, "rebuild")

@@ -64,7 +64,12 @@ def test_what_was_applied_is_equal_to_the_log_and_damage_is_found(state: dict[st
         assert found.returncode == 1, what
         assert all(text in found.stdout for text in expected), (what, found.stdout)
         sql(state, f"TRUNCATE {table}")
-        sql(state, f"INSERT INTO {table} OVERRIDING SYSTEM VALUE TABLE public.saved")
+        written = (
+            "SELECT string_agg(quote_ident(attname), ', ' ORDER BY attnum) FROM pg_attribute "
+            "WHERE attrelid = $1::text::regclass AND attnum > 0 AND attgenerated = '' AND NOT attisdropped"
+        )
+        columns = sql(state, written, table)[0][0]
+        sql(state, f"INSERT INTO {table} ({columns}) OVERRIDING SYSTEM VALUE SELECT {columns} FROM public.saved")
         sql(state, "DROP TABLE public.saved")
     assert shixian(state, "audit").returncode == 0
 
