@@ -35,7 +35,7 @@ def services(settings: Settings) -> list[Service]:
     return [
         Service(
             name,
-            [sys.executable, "-m", f"services.{name}"],
+            [sys.executable, "-P", "-m", f"services.{name}"],
             f"{settings.url(name)}/readyz",
             # Their files get more than the console.
             {"SHIXIAN_LOG_LEVEL": "debug" if settings.log_level == "debug" else "info"},
