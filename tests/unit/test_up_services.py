@@ -6,11 +6,12 @@ from pathlib import Path
 import pytest
 
 from services.commands import up
+from services.runtime.local.supervisor import Service
 from services.runtime.settings import Settings
 
 
 @pytest.mark.parametrize("service", up.services(Settings()), ids=lambda s: s.name)
-def test_a_package_of_the_same_name_in_the_folder_is_not_taken(service: up.Service, tmp_path: Path) -> None:
+def test_a_package_of_the_same_name_in_the_folder_is_not_taken(service: Service, tmp_path: Path) -> None:
     package = tmp_path / "services"
     package.mkdir()
     (package / "__init__.py").write_text("raise SystemExit('taken from the folder')")
