@@ -21,6 +21,7 @@ from services.tracker import store
 from services.tracker.case import Case
 from services.tracker.store import SCHEMA
 from services.tracker.strands import Shelf, apart, is_request
+from services.words.remark import Remark, remark
 
 LOT_SUBJECTS = 500
 LOT_EVENTS = 20_000
@@ -97,10 +98,26 @@ async def _write(conn: Conn, case: Case, state: str, waiting_for: str) -> None:
         body = await conn.fetchval(f"SELECT body FROM {SCHEMA}.cases WHERE subject = $1", case.subject)
         view = store.decode_case(body).view
     else:
-        view = View(state=state, waiting_for=waiting_for if state == "waiting" else "")
+        awaited = waiting_for if state == "waiting" else ""
+        view = View(state=state, waiting_for=awaited, awaits=_awaits(awaited))
     await conn.execute(
         f"UPDATE {SCHEMA}.cases SET body = $2, waiting_for = $3 WHERE subject = $1",
         case.subject,
         store.encode_case(replace(case, view=view)),
         view.waiting_for,
     )
+
+
+def _awaits(key: str) -> Remark | None:
+    """What a subject's own row waits for, by its key; a fact's source and id can't be told apart in it for sure."""
+    kind, _, rest = key.partition(" ")
+    match kind:
+        case "request-received":
+            return remark(kind)
+        case "organ-registered":
+            return remark(kind, organ=rest)
+        case "fact":
+            source, _, id_ = rest.rpartition(" ")
+            return remark(kind, source=source, id=id_)
+        case _:
+            return None

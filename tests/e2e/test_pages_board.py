@@ -107,7 +107,7 @@ def test_a_remark_is_said_in_the_readers_language(page: Page, posted: System) ->
     httpx.post(f"{posted.intake}/v1/events", json=facts).raise_for_status()
     eventually(lambda: httpx.get(f"{posted.tracker}/v1/requests/{ID}").json()["flags"] or None)
     for lang, said in (
-        ("zh", "已过期限 2026-04-08，不能补救"),
+        ("zh", "已过期限2026-04-08，不能补救"),
         ("en", "after the limit of 2026-04-08; it cures nothing"),
     ):
         page.goto(f"{posted.desk}/requests/{ID}?lang={lang}")

@@ -48,7 +48,7 @@ def test_up_prints_the_second_table_and_the_addresses(system: System) -> None:
     outcomes += ["5.非本机关政府信息答复数", "6.申请内容不明确答复数"]
     found = [next(number for label, number in rows.items() if label.endswith(o)) for o in outcomes]
     assert found == [17, 7, 13, 0, 7, 2]
-    assert f"{system.stats}/v1/annual/gz-psb/2013.html" in system.printed()
+    assert f"{system.desk}/annual/gz-psb/2013" in system.printed()
 
 
 def test_the_service_reports_what_the_bureau_printed(system: System) -> None:
