@@ -19,11 +19,11 @@ from typing import Any
 import holidays
 
 from services.events.facts import ReceivedData
+from services.statute.assessment import assess
 from services.statute.calendars import shipped
-from services.statute.draft import read
-from services.statute.lifecycle import settle
-from services.statute.view import Fact
-from services.tracker import preview
+from services.statute.state import Fact
+from services.statute.timeline import read
+from services.tracker.core import preview
 
 ROUNDS = 3
 CASES = int(os.environ.get("BENCH_CASES", "100000"))
@@ -87,7 +87,7 @@ def answered(lines: list[bytes]) -> None:
 def settled(day: date) -> date | None:
     """The due date of a bare request by the whole engine, from and to Python values."""
     data = ReceivedData(organ="any", channel="in-person", applicant="business", submitted_on=day)
-    return settle(read([Fact("request-received", "", "1", data)]), "CN", shipped("CN"), day).state.due_on
+    return assess(read([Fact("request-received", "", "1", data)]), "CN", shipped("CN"), day).state.due_on
 
 
 def contenders(days: list[date]) -> dict[str, tuple[int, Callable[[], None]]]:

@@ -1,8 +1,8 @@
 """What the n-th fact of one case costs beside the first, and a batch of one subject beside an ordinary one: ``make
 bench-nth``.
 
-The pure path is measured, :func:`services.tracker.apply.run`: all that a worker does with a fact but to read and write
-it. The best of several repeats counts. It runs against an older release as well, for the figures before
+The pure path is measured, :func:`services.tracker.core.apply.run`: all that a worker does with a fact but to read
+and write it. The best of several repeats counts. It runs against an older release as well, for the figures before
 (``PYTHONPATH``; an argument makes the batches of one subject smaller).
 """
 
@@ -19,10 +19,10 @@ from services.events import facts as f
 from services.events.codec import FACT_TYPES
 from services.events.envelope import type_of
 from services.events.vocabulary import Label, Ref
-from services.tracker import apply
-from services.tracker.case import Case, look
-from services.tracker.strands import Shelf
-from services.tracker.world import World
+from services.tracker.core import apply
+from services.tracker.core.case import Case, look
+from services.tracker.core.reference_data import ReferenceData
+from services.tracker.core.strands import Shelf
 
 NOW = datetime(2026, 6, 1, tzinfo=UTC)
 DAY = date(2025, 3, 3)
@@ -31,7 +31,7 @@ BATCH = 2000
 LIMIT = 250
 NTH = (1, 10, 100, LIMIT)
 REVIEWS = (1, 100, 1000, 20_000)
-WORLD = World(
+WORLD = ReferenceData(
     [
         f.OrganRegistered(
             specversion="1.0",
@@ -104,7 +104,7 @@ def reviewed(number: int) -> Any:
 def run(facts: Sequence[Any], cases: dict[str, Case], facts_of_a_case: int = 0) -> Any:
     """Step 4 of a batch; an older release knows no limit of facts."""
     if facts_of_a_case and "limit" in inspect.signature(apply.run).parameters:
-        from services.tracker.limit import Limit
+        from services.tracker.core.limit import Limit
 
         return apply.run(facts, Shelf(cases.values()), WORLD, NOW, Limit(facts_of_a_case))
     return apply.run(facts, Shelf(cases.values()), WORLD, NOW)

@@ -20,14 +20,14 @@ from pathlib import Path
 
 from services.events.cases import FactRecorded, RecordedData, RequestSummary
 from services.events.vocabulary import APPLICANTS, CHANNELS, OUTCOMES
+from services.local.postgres import PostgresServer
 from services.runtime import database
 from services.runtime.health import Part
-from services.runtime.local.postgres import PostgresServer
 from services.stats import annual, publications, store
 from services.stats.annual import Answer, Asked
 from services.stats.cells import recount
 from services.stats.fold import Fold, Place
-from services.stats.form import load
+from services.stats.forms.form import load
 from services.stats.report import make_with_previous
 
 YEAR = 2023

@@ -32,10 +32,10 @@ from aiokafka.admin import AIOKafkaAdminClient
 from benchmarks.readers import PARTITIONS
 from services.events.codec import decode_case_event, decode_fact, encode
 from services.events.topics import create_topics, topics
-from services.runtime.local.jars import kafka_classpath
-from services.runtime.local.kafka import KafkaNode
-from services.runtime.local.postgres import PostgresServer
-from services.runtime.local.process import free_port, tie_to_parent
+from services.local.jars import kafka_classpath
+from services.local.kafka import KafkaNode
+from services.local.postgres import PostgresServer
+from services.local.process import free_port, tie_to_parent
 from tests.chaos.histories import generate
 from tests.support import raw, received
 

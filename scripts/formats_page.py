@@ -11,12 +11,12 @@ from typing import Any
 
 import msgspec
 
-from services.stats.form_shape import Form, FormRow, FormTable, Rule
+from services.stats.forms.shape import Form, FormRow, FormTable, Rule
 from services.statute import calendar_file as c
 from services.statute import profile as p
 from services.statute.data_file import expected
 from services.statute.settings import KNOWN
-from services.tracker import scenarios as s
+from services.tracker.core import scenarios as s
 
 PAGE = Path(__file__).parents[1] / "docs" / "statutes.md"
 MARK = "<!-- From here on written by `make docs`. -->\n"

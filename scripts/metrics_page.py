@@ -27,8 +27,8 @@ from services.stats.organs import Organs
 from services.stats.snapshot import Audit, Position, Snapshot, Unanswered
 from services.statute import rules
 from services.tracker import metrics as tracker_metrics
+from services.tracker.core.reference_data import ReferenceData
 from services.tracker.snapshot import Snapshot as TrackerSnapshot
-from services.tracker.world import World
 
 PAGE = Path(__file__).parents[1] / "docs/metrics.md"
 NOW = datetime(2013, 7, 1, tzinfo=UTC)
@@ -113,7 +113,7 @@ def _intake() -> CollectorRegistry:
 def _tracker() -> CollectorRegistry:
     registry = new_registry()
     tracker_metrics.metrics(registry)
-    world = World([OrganRegistered(specversion="1.0", id="1", source="urn:x", subject=ORGAN.code, data=ORGAN)])
+    world = ReferenceData([OrganRegistered(specversion="1.0", id="1", source="urn:x", subject=ORGAN.code, data=ORGAN)])
     seen = {(ORGAN.code, "consultation", date(2013, 7, 2)): 1}
     snapshot = TrackerSnapshot(seen, {}, {(ORGAN.code, "answer", date(2013, 7, 2)): 1}, {}, 0, DeadLetters({}))
     registry.register(tracker_metrics.CaseCollector(lambda: snapshot, world, ManualClock(NOW)))

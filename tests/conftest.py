@@ -15,9 +15,9 @@ import asyncpg
 import pytest
 from hypothesis import settings
 
-from services.runtime.local.jars import kafka_classpath
-from services.runtime.local.kafka import KafkaNode
-from services.runtime.local.postgres import PostgresServer
+from services.local.jars import kafka_classpath
+from services.local.kafka import KafkaNode
+from services.local.postgres import PostgresServer
 
 settings.register_profile("shixian", deadline=None)
 """How long an example takes says how busy the machine is, and nothing of the code."""

@@ -6,10 +6,10 @@ from itertools import count
 from types import SimpleNamespace
 from typing import Any
 
-from services.statute import lifecycle
+from services.statute import assessment
 from services.statute.calendars import shipped
 from services.statute.profile import profiles
-from services.statute.view import Fact, Timer, View
+from services.statute.state import Deadline, Fact, RequestState
 
 FAR = "2030-01-01"
 _numbers = count(1)
@@ -39,13 +39,13 @@ def received(on: str, **values: Any) -> Fact:
     return fact("request-received", submitted_on=on, **values)
 
 
-def view(facts: Sequence[Fact], today: str = FAR, statute: str = "CN", **settings: str) -> View:
-    draft = lifecycle.read(facts)
+def view(facts: Sequence[Fact], today: str = FAR, statute: str = "CN", **settings: str) -> RequestState:
+    draft = assessment.read(facts)
     day, calendar = date.fromisoformat(today), shipped("CN")
     if settings:
         profile = profiles()[statute].with_settings({k.replace("_", "-"): v for k, v in settings.items()}, "test")
-        return lifecycle.derive(draft, profile, calendar, day).state
-    return lifecycle.settle(draft, statute, calendar, day).state
+        return assessment.assess_under(draft, profile, calendar, day).state
+    return assessment.assess(draft, statute, calendar, day).state
 
 
 def due(facts: Sequence[Fact], today: str = FAR, statute: str = "CN", **settings: str) -> str | None:
@@ -53,7 +53,7 @@ def due(facts: Sequence[Fact], today: str = FAR, statute: str = "CN", **settings
     return found.isoformat() if found else None
 
 
-def timer(found: View, limit: str, about: str | None = None) -> Timer:
+def timer(found: RequestState, limit: str, about: str | None = None) -> Deadline:
     return next(t for t in found.clocks if t.limit == limit and about in (None, t.about))
 
 

@@ -9,9 +9,9 @@ from services.events.codec import FACT_TYPES
 from services.events.envelope import type_of
 from services.events.facts import RequestFact
 from services.events.vocabulary import Label
-from services.tracker.case import Case
-from services.tracker.decide import decide, tick
-from services.tracker.world import World
+from services.tracker.core.case import Case
+from services.tracker.core.decide import decide, tick
+from services.tracker.core.reference_data import ReferenceData
 
 NOW = datetime(2026, 6, 1, tzinfo=UTC)
 SOURCE = "urn:test"
@@ -30,11 +30,11 @@ def make(name: str, number: int, on: date, **values: Any) -> Any:
     )
 
 
-def world() -> World:
+def world() -> ReferenceData:
     organ = f.OrganData(
         code="o", name=Label(zh="机关", en="Organ"), timezone="Asia/Shanghai", calendar="CN", statute="CN"
     )
-    return World([f.OrganRegistered(specversion="1.0", id="o", source=SOURCE, subject="o", data=organ)])
+    return ReferenceData([f.OrganRegistered(specversion="1.0", id="o", source=SOURCE, subject="o", data=organ)])
 
 
 WORLD = world()

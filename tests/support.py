@@ -19,8 +19,8 @@ from services.desk.pages import Desk
 from services.events.codec import decode_fact
 from services.events.envelope import type_of
 from services.events.facts import Fact
+from services.local.process import free_port, tie_to_parent
 from services.runtime.health import Health
-from services.runtime.local.process import free_port, tie_to_parent
 from services.runtime.offload import Offload
 from services.runtime.web import new_registry
 

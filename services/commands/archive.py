@@ -10,11 +10,11 @@ from pathlib import Path
 
 from aiokafka.errors import KafkaError
 
-from services.commands import exporting, restoring
-from services.commands.blocks import Damaged
-from services.commands.exporting import Counted
-from services.commands.failed import Failed, Progress
+from services.archive import exporting, restoring
+from services.archive.blocks import Damaged
+from services.archive.exporting import Counted
 from services.runtime.batch import PositionRefused
+from services.runtime.failed import Failed, Progress
 from services.runtime.retry import LogUnavailable, reason_of
 from services.runtime.settings import Settings
 

@@ -6,8 +6,8 @@ from pathlib import Path
 
 from services.statute import rules
 from services.statute.errors import BadData
-from services.tracker import scenarios
-from services.tracker.scenarios import Difference
+from services.tracker.core import scenarios
+from services.tracker.core.scenarios import Difference
 
 
 class Unreadable(ValueError):

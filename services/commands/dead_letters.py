@@ -16,17 +16,17 @@ from aiokafka import AIOKafkaProducer
 from aiokafka.errors import KafkaError
 from msgspec.structs import replace
 
-from services.commands.failed import Failed, postgres_failed
 from services.events import brokers
 from services.events.codec import decode_fact, encode
 from services.events.facts import CalendarPublished, Fact, OrganRegistered
 from services.events.refusals import Refused
-from services.runtime import side
+from services.runtime import shadow_schema
 from services.runtime.clock import SystemClock
 from services.runtime.dead_letters import CUT_TEXT
+from services.runtime.failed import Failed, postgres_failed
 from services.runtime.retry import reason_of
 from services.runtime.settings import Settings
-from services.tracker.apply import MAX_FACT
+from services.tracker.core.apply import MAX_FACT
 
 SCHEMAS = {"facts": "tracker", "cases": "stats"}
 """Which service's letters are those of a topic."""
@@ -124,7 +124,7 @@ async def find(settings: Settings, wanted: Wanted, limit: int = 100) -> tuple[li
     total = 0
     async with _connected(settings) as conn:
         for topic, schema in SCHEMAS.items():
-            if not await side.exists(conn, schema):
+            if not await shadow_schema.exists(conn, schema):
                 continue
             which, values = listed(schema, settings.topic_prefix + topic, wanted)
             total += await conn.fetchval(f"SELECT count(*) {which}", *values)
@@ -146,7 +146,7 @@ async def show(settings: Settings, name: Name) -> Letter:
 async def _one(conn: Any, settings: Settings, name: Name, lock: str = "") -> Letter:
     schema = SCHEMAS[name.topic]
     row = None
-    if await side.exists(conn, schema):
+    if await shadow_schema.exists(conn, schema):
         row = await conn.fetchrow(
             f'SELECT {_COLUMNS} FROM {schema}.dead_letter WHERE topic = $1 AND partition = $2 AND "offset" = $3 {lock}',
             settings.topic_prefix + name.topic,

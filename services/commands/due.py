@@ -11,7 +11,7 @@ from rich.table import Table
 
 from services.events.refusals import Refused
 from services.statute.profile import statute_ids
-from services.tracker import preview
+from services.tracker.core import preview
 
 
 class Wrong(ValueError):

@@ -8,8 +8,8 @@ from collections.abc import Mapping
 from importlib import resources
 from typing import NamedTuple
 
+from services.local.failures import LocalFailure
 from services.runtime.ends import Cause, cause_of
-from services.runtime.local.failures import LocalFailure
 from services.runtime.retry import reason_of
 
 _REASON = 400

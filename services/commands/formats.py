@@ -2,11 +2,11 @@
 
 from typing import Any
 
-from services.stats.form_shape import Form
+from services.stats.forms.shape import Form
 from services.statute.calendar_file import CalendarFile
 from services.statute.data_file import json_schema
 from services.statute.profile import Profile
-from services.tracker.scenarios import ScenarioFile
+from services.tracker.core.scenarios import ScenarioFile
 
 _SHAPES: dict[str, type] = {"statute": Profile, "calendar": CalendarFile, "form": Form, "scenario": ScenarioFile}
 TITLES = {

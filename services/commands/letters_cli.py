@@ -8,7 +8,7 @@ from typing import Annotated, Any
 import typer
 
 from services.commands.console import at_home, fail
-from services.commands.failed import Failed
+from services.runtime.failed import Failed
 
 letters = typer.Typer(help="Records that could not be applied: looked at, put back, or put aside.")
 Names = Annotated[list[str], typer.Argument(help="topic/partition/offset, as `list` prints it.", metavar="NAME...")]

@@ -7,10 +7,10 @@ from services.events.cases import CaseEvent
 from services.events.codec import decode_fact
 from services.events.facts import CalendarPublished, OrganRegistered, RequestFact
 from services.events.refusals import Refused
-from services.tracker import apply
-from services.tracker.decide import tick
-from services.tracker.strands import Shelf
-from services.tracker.world import World
+from services.tracker.core import apply
+from services.tracker.core.decide import tick
+from services.tracker.core.reference_data import ReferenceData
+from services.tracker.core.strands import Shelf
 
 
 class BadLine(ValueError):
@@ -29,23 +29,23 @@ def read_facts(lines: Iterable[bytes]) -> Iterator[OrganRegistered | CalendarPub
 
 def run(
     facts: Iterable[OrganRegistered | CalendarPublished | RequestFact], now: datetime
-) -> tuple[World, list[CaseEvent]]:
+) -> tuple[ReferenceData, list[CaseEvent]]:
     """What the tracker would have decided by ``now``: the organs and calendars, and the case events in order.
 
     Raises :class:`BadLine` for a fact that can't be its subject's.
     """
-    world, rest = World(), []
+    reference_data, rest = ReferenceData(), []
     for fact in facts:
         if isinstance(fact, OrganRegistered | CalendarPublished):
-            world.learn(fact)
+            reference_data.learn(fact)
         else:
             rest.append(fact)
     shelf, events = Shelf(), []
     for fact in rest:
         try:
-            events += apply.run([fact], shelf, world, now).events
+            events += apply.run([fact], shelf, reference_data, now).events
         except Refused as error:
             raise BadLine(f"fact {fact.source} {fact.id}: {error}") from None
     for case in shelf.cases.values():
-        events += tick(case, world, now)[1]
-    return world, events
+        events += tick(case, reference_data, now)[1]
+    return reference_data, events

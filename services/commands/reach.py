@@ -8,8 +8,8 @@ from contextlib import contextmanager
 from dataclasses import replace
 
 from services.commands import ends
-from services.runtime.local.failures import LocalFailure
-from services.runtime.local.stack import LocalStack, running
+from services.local.failures import LocalFailure
+from services.local.stack import LocalStack, running
 from services.runtime.settings import Settings
 
 

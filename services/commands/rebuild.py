@@ -9,19 +9,19 @@ from typing import Any
 import asyncpg
 from aiokafka import TopicPartition
 
-from services.commands.failed import Failed, postgres_failed
-from services.runtime import migrations, side
+from services.runtime import migrations, shadow_schema
 from services.runtime.batch import PositionRefused
 from services.runtime.bulk import BulkReader
 from services.runtime.clock import SystemClock
 from services.runtime.database import Conn
-from services.runtime.differences import Differences
+from services.runtime.failed import Failed, postgres_failed
 from services.runtime.retry import LogUnavailable
 from services.runtime.settings import Settings
+from services.runtime.table_diff import TableDiff
 from services.stats import rebuild as stats
 from services.tracker import audit as tracker_audit
 from services.tracker import rebuild as tracker
-from services.tracker.refold import Refold, Refs
+from services.tracker.core.refold import Refold, Refs
 
 SERVICES = ("tracker", "stats")
 
@@ -40,7 +40,7 @@ class Result:
     """Whether the log has all that the tables had decided; if not, the facts must be read again after a swap."""
     swapped: bool = False
     notes: list[str] = field(default_factory=list)
-    differences: Differences = field(default_factory=Differences)
+    differences: TableDiff = field(default_factory=TableDiff)
 
     @property
     def equal(self) -> bool:
@@ -64,9 +64,9 @@ async def _connected(settings: Settings, schema: str) -> AsyncIterator[_Connecti
         async with BulkReader(settings.bootstrap) as reader:
             for _ in range(2):
                 opened.append(await asyncpg.connect(settings.postgres, timeout=30))
-            await side.claim(opened[1], schema)
+            await shadow_schema.claim(opened[1], schema)
             yield _Connections(reader, *opened)
-    except (side.InUse, LogUnavailable, PositionRefused, stats.Unfoldable) as error:
+    except (shadow_schema.InUse, LogUnavailable, PositionRefused, stats.Unfoldable) as error:
         raise Failed(str(error)) from error
     except (OSError, asyncpg.PostgresError, asyncpg.InterfaceError, migrations.MigrationRefused) as error:
         raise postgres_failed(error) from error
@@ -84,8 +84,8 @@ async def rebuild(settings: Settings, service: str, progress: Progress, *, swap:
     work, folder, put = _PARTS[service]
     async with _connected(settings, service) as on:
         if swap:
-            await side.require_idle(settings.bootstrap, group)
-        if await side.exists(on.side, service):
+            await shadow_schema.require_idle(settings.bootstrap, group)
+        if await shadow_schema.exists(on.side, service):
             await migrations.migrate(on.side, service, folder)  # type: ignore[arg-type]  # either connection serves
         result = Result(service)
         await work(settings, on, result, progress, audit=False)
@@ -93,7 +93,9 @@ async def rebuild(settings: Settings, service: str, progress: Progress, *, swap:
         if result.equal or swap:
             await _put_in_place(settings, on, result, put, group, asked=swap)
         else:
-            result.notes.append(f"the new tables are in the schema {side.side_of(service)}; --swap puts them in place")
+            result.notes.append(
+                f"the new tables are in the schema {shadow_schema.side_of(service)}; --swap puts them in place"
+            )
         return result
 
 
@@ -101,29 +103,29 @@ async def _put_in_place(
     settings: Settings, on: _Connections, result: Result, put: "Put", group: str, *, asked: bool
 ) -> None:
     try:
-        await side.require_idle(settings.bootstrap, group, side.IDLE_SECONDS if asked else 0)
+        await shadow_schema.require_idle(settings.bootstrap, group, shadow_schema.IDLE_SECONDS if asked else 0)
         async with on.side.transaction():
             await put(on.side, settings, equal=result.equal and result.complete)
-    except side.InUse as error:
+    except shadow_schema.InUse as error:
         if asked:
             raise
         result.notes.append(f"not put in place: {error}")
-        await side.drop(on.side, side.side_of(result.service))
+        await shadow_schema.drop(on.side, shadow_schema.side_of(result.service))
         return
     result.swapped = True
     if result.compared:
-        result.notes.append(f"the tables before are kept in the schema {side.old_of(result.service)}")
+        result.notes.append(f"the tables before are kept in the schema {shadow_schema.old_of(result.service)}")
 
 
 async def check(settings: Settings, service: str, progress: Progress) -> Result:
     """Compare one service's tables with the log, and recount; nothing is changed. Raises :class:`Failed`."""
     work, _, _ = _PARTS[service]
     async with _connected(settings, service) as on:
-        if not await side.exists(on.live, service):
+        if not await shadow_schema.exists(on.live, service):
             raise Failed(f"audit {service}: its tables are not there; start the service, or run `shixian rebuild`")
         result = Result(service)
         await work(settings, on, result, progress, audit=True)
-        await side.drop(on.side, side.side_of(service))
+        await shadow_schema.drop(on.side, shadow_schema.side_of(service))
         return result
 
 
@@ -134,7 +136,7 @@ async def _tracker(settings: Settings, on: _Connections, result: Result, progres
     finally:
         look.terminate()
     result.compared = what.live
-    done = await side.open_side(on.side, result.service, tracker.MIGRATIONS, what.ends)
+    done = await shadow_schema.open_side(on.side, result.service, tracker.MIGRATIONS, what.ends)
     reference = await tracker.read_reference(on.reader, settings)
     found = result.differences
     counted = {"facts": 0}
@@ -163,7 +165,7 @@ async def _tracker(settings: Settings, on: _Connections, result: Result, progres
 async def _stats(settings: Settings, on: _Connections, result: Result, progress: Progress, *, audit: bool) -> None:
     what = await stats.plan(on.reader, on.live, settings)
     result.compared = what.live
-    done = await side.open_side(on.side, result.service, stats.MIGRATIONS, what.ends)
+    done = await shadow_schema.open_side(on.side, result.service, stats.MIGRATIONS, what.ends)
     found = result.differences
     with progress(what.records, "stats: folding the case topic") as advance:
         events = await stats.fold(on.reader, on.side, what, done, found, advance)

@@ -7,7 +7,7 @@ from typing import Annotated, Any, NoReturn
 import typer
 
 from services.commands.console import at_home, fail, progress
-from services.commands.failed import Failed
+from services.runtime.failed import Failed
 
 Service = Annotated[str, typer.Option("--service", help="tracker, stats or all.")]
 

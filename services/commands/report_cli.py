@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Annotated
 import typer
 
 from services.commands.console import RulesFolder, fail, read_settings, url_of, use_rules
-from services.commands.failed import Failed
+from services.runtime.failed import Failed
 
 if TYPE_CHECKING:
     from services.stats.report import Lang

@@ -12,7 +12,6 @@ from rich.console import Console
 from rich.table import Table
 
 from services.commands import offline
-from services.commands.failed import Failed
 from services.events.facts import (
     CalendarPublished,
     FactCorrected,
@@ -22,14 +21,16 @@ from services.events.facts import (
     TallyRecorded,
 )
 from services.events.vocabulary import Label
+from services.runtime.failed import Failed
 from services.runtime.retry import reason_of
-from services.stats import flat, render, tree
-from services.stats import form as forms
+from services.stats import render, tree
+from services.stats.exports import csv
 from services.stats.fold import Fold
+from services.stats.forms import form as forms
 from services.stats.report import Lang, Report, failures, make_with_previous
-from services.statute.lifecycle import legal_date
-from services.tracker.case import lawful
-from services.tracker.world import World
+from services.statute.assessment import legal_date
+from services.tracker.core.case import lawful
+from services.tracker.core.reference_data import ReferenceData
 
 FORMATS = ("table", "json", "csv", "xlsx", "docx", "html")
 BINARY = ("xlsx", "docx")
@@ -74,23 +75,25 @@ def make(
             zone = _zone(facts, organ)
             now = min(now, datetime.combine(as_of, time.max, zone)).astimezone(zone)
             facts = list(known_by(facts, now))
-        world, events = offline.run(facts, now)
+        reference_data, events = offline.run(facts, now)
     except offline.BadLine as error:
         raise Failed(str(error)) from None
-    if organ not in world.organs:
-        raise Failed(f"--organ: {organ!r} is not registered in these facts; there are {', '.join(world.organs)}")
+    if organ not in reference_data.organs:
+        raise Failed(
+            f"--organ: {organ!r} is not registered in these facts; there are {', '.join(reference_data.organs)}"
+        )
     counted = Fold()
     for event in events:
         counted.apply(event)
-    form = load_form(form_id, year, world.organs[organ].statute)
-    told = as_of or now.astimezone(ZoneInfo(world.organs[organ].timezone)).date()
-    report = make_with_previous(form, organ, year, told.isoformat(), counted.cells, organs_of(world, organ))
-    return Made(report, world.organs[organ].name)
+    form = load_form(form_id, year, reference_data.organs[organ].statute)
+    told = as_of or now.astimezone(ZoneInfo(reference_data.organs[organ].timezone)).date()
+    report = make_with_previous(form, organ, year, told.isoformat(), counted.cells, organs_of(reference_data, organ))
+    return Made(report, reference_data.organs[organ].name)
 
 
-def organs_of(world: World, organ: str) -> list[str]:
+def organs_of(reference_data: ReferenceData, organ: str) -> list[str]:
     """The organ with all that are under it."""
-    return tree.below(organ, world.parents())
+    return tree.below(organ, reference_data.parents())
 
 
 def _zone(facts: Facts, organ: str) -> ZoneInfo:
@@ -177,15 +180,15 @@ def written(made: Made, format: str, lang: Lang) -> bytes:
         case "json":
             return as_json(made.report).encode() + b"\n"
         case "csv":
-            return flat.to_csv(made.report, form, lang=lang).encode()
+            return csv.to_csv(made.report, form, lang=lang).encode()
         case "xlsx":
-            from services.stats import spreadsheet
+            from services.stats.exports import xlsx
 
-            return spreadsheet.to_xlsx(made.report, form, made.name, lang=lang)
+            return xlsx.to_xlsx(made.report, form, made.name, lang=lang)
         case "docx":
-            from services.stats import document
+            from services.stats.exports import docx
 
-            return document.to_docx(made.report, form, made.name, lang=lang)
+            return docx.to_docx(made.report, form, made.name, lang=lang)
         case _:
             return render.to_html(made.report, form, made.name, lang=lang).encode()
 

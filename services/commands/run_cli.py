@@ -16,8 +16,8 @@ def up(
     ops: Annotated[bool, typer.Option("--ops", help="Also run Prometheus and Alertmanager with the alerts.")] = False,
 ) -> None:
     """Run the whole system on this machine: Kafka, PostgreSQL and the four services, until Ctrl-C."""
-    from services.commands.failed import Failed
     from services.commands.up import run
+    from services.runtime.failed import Failed
 
     try:
         run(read_settings(), demo=demo, with_ops=ops)

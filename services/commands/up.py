@@ -13,15 +13,15 @@ from rich.console import Console
 
 from services import samples
 from services.commands import ends, reporting
-from services.commands.failed import Failed
 from services.intake import client
+from services.local import ops
+from services.local.failures import LocalFailure
+from services.local.ports import Wanted
+from services.local.supervisor import Service, run_up
 from services.ops import local
 from services.ops.config import BadConfig, Config, load
 from services.runtime import addresses, logs
-from services.runtime.local import ops
-from services.runtime.local.failures import LocalFailure
-from services.runtime.local.ports import Wanted
-from services.runtime.local.supervisor import Service, run_up
+from services.runtime.failed import Failed
 from services.runtime.settings import Settings
 from services.stats.cells import Number
 from services.stats.report import Report

@@ -11,10 +11,10 @@ from rich.console import Console
 from rich.table import Table
 
 from services.commands import offline
-from services.commands.failed import Failed
 from services.commands.reporting import Facts
 from services.events.cases import CaseEvent, RequestSummary
 from services.events.facts import FactCorrected, OrganRegistered, RequestReceived
+from services.runtime.failed import Failed
 from services.stats.kinds import COUNTED_STATES, ENDED_STATES
 from services.statute.errors import StatuteError
 from services.statute.profile import profile_for

@@ -3,6 +3,7 @@
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
 
+from services.events.registrations import checking
 from services.events.topics import topics
 from services.intake import api
 from services.intake.references import References
@@ -13,7 +14,6 @@ from services.runtime.main import Parts
 from services.runtime.metrics import tell_rules
 from services.runtime.producer import LogProducer
 from services.runtime.reference import Reference
-from services.runtime.registrations import checking
 from services.runtime.settings import Settings
 from services.runtime.topics import ensure
 from services.runtime.web import create_app, new_registry

@@ -8,8 +8,8 @@ from typing import Any
 from services.events.codec import type_name
 from services.events.facts import Fact, OrganRegistered
 from services.events.refusals import FieldError, Refused
+from services.events.registrations import Check, Parents, wrong_parent
 from services.intake.reading import Reading
-from services.runtime.registrations import Check, Parents, wrong_parent
 from services.runtime.retry import LogUnavailable
 
 

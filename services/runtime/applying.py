@@ -126,7 +126,7 @@ class Applied(Generic[R]):
     """What the effect returned, once for each transaction."""
 
 
-async def apply(
+async def apply_batch(
     pool: Pool,
     schema: str,
     batch: Batch,

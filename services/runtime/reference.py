@@ -20,9 +20,9 @@ from services.events import brokers
 from services.events.codec import decode_fact
 from services.events.facts import CalendarData, CalendarPublished, OrganData, OrganRegistered, ReferenceFact
 from services.events.refusals import Refused
+from services.events.registrations import Check, tree
 from services.runtime.damage import LogDamaged, is_damage, up_to_damage
 from services.runtime.health import Part
-from services.runtime.registrations import Check, tree
 from services.runtime.retry import reason_of
 
 POLL_SECONDS = 0.5
@@ -102,7 +102,7 @@ class Reference:
             learn(fact, offset)
 
     def parents(self) -> dict[str, str | None]:
-        """Each registered organ's parent that counts; see :func:`services.runtime.registrations.tree`."""
+        """Each registered organ's parent that counts; see :func:`services.events.registrations.tree`."""
         if self._parents is None:
             self._parents = tree((code, known.data.parent) for code, known in self.organs.items())
         return self._parents

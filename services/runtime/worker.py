@@ -23,7 +23,7 @@ from services.runtime import bounded, tracing
 from services.runtime.batch import Batch, LogHole
 from services.runtime.damage import LogDamaged
 from services.runtime.health import Health
-from services.runtime.lanes import LaneCancelled, Lanes
+from services.runtime.keyed_tasks import KeyedTasks, TaskCancelled
 from services.runtime.probe import LogProbe
 from services.runtime.retry import is_transient as default_is_transient
 from services.runtime.retry import report_to, retry_in_place
@@ -106,7 +106,7 @@ class BatchWorker:
         """Owned partitions that stand still at an offset that can't be read."""
         self._readable = health.part("readable")
         self._readable.ok()
-        self._lanes = Lanes(LANES)
+        self._lanes = KeyedTasks(LANES)
         self._handle = handle
         self._on_assigned, self._on_revoked = on_assigned, on_revoked
         self._stopping = stopping
@@ -193,7 +193,7 @@ class BatchWorker:
         except asyncio.CancelledError:
             me = asyncio.current_task()
             if me is not None and not me.cancelling():  # nobody cancelled us: a library did so to what it was asked
-                await self.app.crash(LaneCancelled(f"{event.value.tp.topic} partition {event.value.tp.partition}"))
+                await self.app.crash(TaskCancelled(f"{event.value.tp.topic} partition {event.value.tp.partition}"))
             raise
         await stream.ack(event)
 

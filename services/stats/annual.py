@@ -11,7 +11,7 @@ from services.events.vocabulary import FIRST_DAY, LAST_DAY
 from services.runtime.database import Conn
 from services.stats import publications, reading, tree
 from services.stats.cells import Cell, Number
-from services.stats.form import Form
+from services.stats.forms.form import Form
 from services.stats.organs import Organs
 from services.stats.publications import Publication
 from services.stats.report import Report, ReportRow, ReportTable, make_report

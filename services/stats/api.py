@@ -10,10 +10,10 @@ from litestar.types import ControllerRouterHandler
 from services.runtime.moved import likes_pages, moved
 from services.runtime.problems import ProblemError, described
 from services.stats import api_publications, api_reports, listing
-from services.stats.asking import JSON
-from services.stats.form import Form, UnknownForm, form_ids, load
-from services.stats.handling import AWAY, Deps, json_of
+from services.stats.deps import AWAY, Deps, json_of
+from services.stats.forms.form import Form, UnknownForm, form_ids, load
 from services.stats.listing import AnnualPage
+from services.stats.params import JSON
 from services.stats.sheet import FormTitle, titled
 
 __all__ = ["Deps", "handlers"]

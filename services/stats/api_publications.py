@@ -7,9 +7,9 @@ from litestar.types import ControllerRouterHandler
 
 from services.runtime.database import Conn
 from services.runtime.problems import ProblemError, described
-from services.stats import asking, publishing, render
-from services.stats.asking import JSON
-from services.stats.handling import AWAY, HEADERS, UNKNOWN, WRONG, Deps, answered, known, places, read
+from services.stats import params, publishing, render
+from services.stats.deps import AWAY, HEADERS, UNKNOWN, WRONG, Deps, answered, known, places, read
+from services.stats.params import JSON
 from services.stats.publishing import NewPublication, Published, PublishedYear
 
 
@@ -31,7 +31,7 @@ def handlers(deps: Deps) -> list[ControllerRouterHandler]:
     async def publish(organ: str, year: str, data: NewPublication, reach: str | None = None) -> Response[bytes]:
         """Freeze the year's figures as published, with the positions of the log and a digest. Numbers that change later
         are shown beside them. A report that does not add up is refused, unless ``despite`` says why it is published."""
-        asked = asking.asked(organs, organ, asking.year_of(year), data.form, None, reach)
+        asked = params.asked(organs, organ, params.year_of(year), data.form, None, reach)
 
         async def make(conn: Conn) -> tuple[Published, bool]:
             answer, positions = await answered(conn, deps, asked)
@@ -50,7 +50,7 @@ def handlers(deps: Deps) -> list[ControllerRouterHandler]:
     )
     async def published(organ: str, year: str) -> Response[bytes]:
         """The year's publications, the first one first, each with the numbers that have changed since and why."""
-        wanted = asking.year_of(year)
+        wanted = params.year_of(year)
 
         async def ask(conn: Conn) -> PublishedYear:
             await known(conn, deps, organ)

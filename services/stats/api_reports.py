@@ -11,13 +11,14 @@ from services.runtime.database import Conn
 from services.runtime.languages import negotiated
 from services.runtime.moved import MOVED, moved
 from services.runtime.paths import part
-from services.stats import annual, asking, behind, downloads, pages, reading, render
+from services.stats import annual, drilldown, pages, params, reading, render
 from services.stats.annual import Asked
-from services.stats.asking import CSV, DOCX, JSON, XLSX
-from services.stats.behind import Behind
-from services.stats.handling import AWAY, HEADERS, UNKNOWN, WRONG, Deps, answered, json_of, known, read, standing
+from services.stats.deps import AWAY, HEADERS, UNKNOWN, WRONG, Deps, answered, json_of, known, read, standing
+from services.stats.drilldown import Behind
+from services.stats.exports import downloads
 from services.stats.indicators import indicators
 from services.stats.pages import OrganLine, OrgansOfYear, SideBySide
+from services.stats.params import CSV, DOCX, JSON, XLSX
 from services.stats.report import Report
 from services.stats.sheet import Sheet, sheet
 
@@ -50,9 +51,9 @@ def handlers(deps: Deps) -> list[ControllerRouterHandler]:
         """An organ's annual report: ``{year}`` may end in ``.json``, ``.csv``, ``.xlsx``, ``.docx`` or ``.html`` (made
         to be printed); else ``Accept`` decides. ``as_of`` (a date or an instant): as it was known then. ``reach=own``:
         without the organs under it."""
-        wanted, media_type = asking.year_and_type(request, year)
+        wanted, media_type = params.year_and_type(request, year)
         language = negotiated(request)
-        asked = asking.asked(organs, organ, wanted, form, as_of, reach)
+        asked = params.asked(organs, organ, wanted, form, as_of, reach)
         answer, positions = await read(deps, lambda conn: answered(conn, deps, asked))
         name = organs.name(organ)
 
@@ -80,7 +81,7 @@ def handlers(deps: Deps) -> list[ControllerRouterHandler]:
     ) -> Response[bytes]:
         """The report as a page shows it: every cell in its place with its words in Chinese and English, the rules with
         what came of them, indicators, publications and what was revised since, and how far the log was counted."""
-        asked = asking.asked(organs, organ, asking.year_of(year), form, as_of, reach)
+        asked = params.asked(organs, organ, params.year_of(year), form, as_of, reach)
         answer, positions = await read(deps, lambda conn: answered(conn, deps, asked))
         whole = len(annual.organs_of(organs, organ, "tree"))
 
@@ -109,15 +110,15 @@ def handlers(deps: Deps) -> list[ControllerRouterHandler]:
         reach: str | None = None,
     ) -> Response[bytes]:
         """Several years side by side, the latest five by default, with each year's change and its share in time."""
-        organ, media_type = asking.suffixed(request, organ)
+        organ, media_type = params.suffixed(request, organ)
         if media_type != JSON:
             return moved(request, f"{deps.desk}/annual/{part(organ)}")
         end = last if last is not None else organs.today(organ).year
         start = first if first is not None else end - 4
         for field, value in (("query.first", start), ("query.last", end)):
             if not 1950 <= value <= 2199 or not 0 <= end - start < MOST_YEARS:
-                raise asking.wrong(field, str(value), f"years from 1950 to 2199, at most {MOST_YEARS}, the first first")
-        asked = asking.asked(organs, organ, end, form, None, reach)
+                raise params.wrong(field, str(value), f"years from 1950 to 2199, at most {MOST_YEARS}, the first first")
+        asked = params.asked(organs, organ, end, form, None, reach)
 
         async def ask(conn: Conn) -> SideBySide:
             await known(conn, deps, organ)
@@ -147,8 +148,8 @@ def handlers(deps: Deps) -> list[ControllerRouterHandler]:
     ) -> Response[bytes]:
         """The organs whose numbers make up the report, each with its own, in pages; ``q``: those with these words in
         their code or name. ``sum`` is of all."""
-        wanted = asking.year_of(year)
-        if asking.best(request) != JSON:
+        wanted = params.year_of(year)
+        if params.best(request) != JSON:
             return moved(request, f"{deps.desk}/annual/{part(organ)}/{wanted}/organs")
         codes = annual.organs_of(organs, organ, "tree")
 
@@ -196,17 +197,17 @@ def handlers(deps: Deps) -> list[ControllerRouterHandler]:
 
         ``after`` takes the ``next`` of the page before; there is more as long as there is one, even behind a page that
         is short. With ``as_of`` what counted then."""
-        column, media_type = asking.suffixed(request, column)
+        column, media_type = params.suffixed(request, column)
         if media_type != JSON:
             at = "/".join(map(part, (table, row, column)))
             return moved(request, f"{deps.desk}/annual/{part(organ)}/{part(year)}/cells/{at}")
         if not 1 <= limit <= 1000:
-            raise asking.wrong("query.limit", str(limit), "a number from 1 to 1000")
-        asked = asking.asked(organs, organ, asking.year_of(year), form, as_of, reach)
+            raise params.wrong("query.limit", str(limit), "a number from 1 to 1000")
+        asked = params.asked(organs, organ, params.year_of(year), form, as_of, reach)
 
         async def ask(conn: Conn) -> Behind:
             await known(conn, deps, organ)
-            return await behind.page(conn, asked, (table, row, column), after, limit, f"{deps.tracker}/v1/requests/")
+            return await drilldown.page(conn, asked, (table, row, column), after, limit, f"{deps.tracker}/v1/requests/")
 
         found = await read(deps, ask)
         labels = pages.cell_label(asked.form, table, row, column)

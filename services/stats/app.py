@@ -6,6 +6,7 @@ from importlib.resources import files
 
 from aiokafka import TopicPartition
 
+from services.events.registrations import checking
 from services.events.topics import topics
 from services.runtime import database, progress
 from services.runtime.clock import SystemClock
@@ -16,7 +17,6 @@ from services.runtime.metrics import tell_rules, watch
 from services.runtime.metrics_tables import DeadLetterCollector
 from services.runtime.producer import LogProducer
 from services.runtime.reference import Reference
-from services.runtime.registrations import checking
 from services.runtime.settings import Settings
 from services.runtime.topics import ensure
 from services.runtime.web import create_app, new_registry

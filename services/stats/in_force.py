@@ -1,6 +1,6 @@
 """The data files in force for whoever needs all of them, forms included: an office's folder over what ships."""
 
-from services.stats import form
+from services.stats.forms import form
 from services.statute import data
 
 

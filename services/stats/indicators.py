@@ -8,7 +8,7 @@ from msgspec import UnsetType
 
 from services.events.vocabulary import CHANNELS, OUTCOMES
 from services.stats.cells import Cell, Number, of_year, values
-from services.stats.days import DaysTaken, days_taken
+from services.stats.response_times import DaysTaken, days_taken
 
 _MONTHS = tuple(f"{month:02}" for month in range(1, 13))
 

@@ -9,7 +9,7 @@ from msgspec import Struct
 from services.events.vocabulary import Label
 from services.stats.annual import Answer
 from services.stats.cells import Number
-from services.stats.form import Form
+from services.stats.forms.form import Form
 from services.stats.report import Report
 
 

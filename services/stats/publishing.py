@@ -11,7 +11,7 @@ from services.runtime.database import Conn
 from services.runtime.problems import ProblemError
 from services.stats import annual, publications
 from services.stats.annual import Answer, Asked, Scope
-from services.stats.form import UnknownForm, load
+from services.stats.forms.form import UnknownForm, load
 from services.stats.organs import Organs
 from services.stats.publications import Content, Publication
 from services.stats.render import Place

@@ -9,11 +9,11 @@ from importlib.resources import files
 
 from aiokafka import TopicPartition
 
-from services.runtime import applying, dead_letters, progress, side
+from services.runtime import applying, dead_letters, progress, shadow_schema
 from services.runtime.bulk import BulkReader
 from services.runtime.database import Conn
-from services.runtime.differences import Differences, Table, compare
 from services.runtime.settings import Settings
+from services.runtime.table_diff import Table, TableDiff, compare
 from services.stats import store
 from services.stats.cells import Cell, recount
 from services.stats.fold import Fold, Place
@@ -21,7 +21,7 @@ from services.stats.store import SCHEMA
 from services.stats.worker import last_written, read
 
 MIGRATIONS = files("services.stats") / "migrations"
-SIDE = side.side_of(SCHEMA)
+SIDE = shadow_schema.side_of(SCHEMA)
 REBUILT = ("request", "review", "tally", "cell", "cell_change", "folded", "progress")
 CELL = Cell._fields
 _CELL = ", ".join(CELL)
@@ -80,7 +80,7 @@ async def plan(reader: BulkReader, live: Conn, settings: Settings) -> Plan:
     """Fix what to compare. ``live`` is not in a transaction yet, and holds the snapshot afterwards."""
     partitions = await reader.partitions(settings.cases_topic)
     await live.execute("BEGIN ISOLATION LEVEL REPEATABLE READ READ ONLY")
-    if await side.exists(live, SCHEMA):
+    if await shadow_schema.exists(live, SCHEMA):
         topic = settings.cases_topic
         rows = await live.fetch(f"SELECT partition, next_offset FROM {SCHEMA}.progress WHERE topic = $1", topic)
         if rows:
@@ -91,7 +91,7 @@ async def plan(reader: BulkReader, live: Conn, settings: Settings) -> Plan:
 
 
 async def fold(
-    reader: BulkReader, conn: Conn, what: Plan, done: set[TopicPartition], problems: Differences, advance: Advance
+    reader: BulkReader, conn: Conn, what: Plan, done: set[TopicPartition], problems: TableDiff, advance: Advance
 ) -> int:
     """Fold every partition that is not ``done`` into the side schema, each in one transaction; how many events.
 
@@ -104,7 +104,7 @@ async def fold(
             continue
         async with conn.transaction():
             events += await _partition(reader, conn, what, tp, end, problems, advance)
-            await side.mark_done(conn, SCHEMA, tp)
+            await shadow_schema.mark_done(conn, SCHEMA, tp)
     await conn.execute(f"ANALYZE {SIDE}.request, {SIDE}.cell_change")
     return events
 
@@ -115,7 +115,7 @@ async def _partition(
     what: Plan,
     tp: TopicPartition,
     end: int,
-    problems: Differences,
+    problems: TableDiff,
     advance: Advance,
 ) -> int:
     total, count, last = Fold(), 0, None
@@ -146,14 +146,14 @@ async def _partition(
     return count
 
 
-async def compare_tables(live: Conn, conn: Conn, differences: Differences, advance: Advance) -> None:
+async def compare_tables(live: Conn, conn: Conn, differences: TableDiff, advance: Advance) -> None:
     """Note how the snapshot differs from what was folded."""
     async with conn.transaction():
         for table in TABLES:
             await compare(table, (live, SCHEMA), (conn, SIDE), differences, advance=advance)
 
 
-async def recount_cells(live: Conn, differences: Differences) -> int:
+async def recount_cells(live: Conn, differences: TableDiff) -> int:
     """Note each counter that is not the sum of its rows, or of its changes; how many counters there are."""
     expected = recount(await store.all_rows(live))
     found = await store.all_cells(live)
@@ -172,10 +172,10 @@ async def recount_cells(live: Conn, differences: Differences) -> int:
 
 
 async def put_in_place(conn: Conn, _settings: Settings, *, equal: bool) -> None:
-    """Swap the side schema in; inside a transaction. Raises :class:`~services.runtime.side.InUse`.
+    """Swap the side schema in; inside a transaction. Raises :class:`~services.runtime.shadow_schema.InUse`.
 
     The positions are those that were folded to, so it goes on from there, whether it was equal or not.
     """
-    if await side.exists(conn, SCHEMA):
-        await side.carry_over(conn, SCHEMA, REBUILT)
-    await side.swap(conn, SCHEMA)
+    if await shadow_schema.exists(conn, SCHEMA):
+        await shadow_schema.carry_over(conn, SCHEMA, REBUILT)
+    await shadow_schema.swap(conn, SCHEMA)

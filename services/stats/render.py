@@ -12,8 +12,8 @@ from msgspec import Struct
 
 from services.events.vocabulary import Label
 from services.stats.cells import Number
-from services.stats.form import Form
-from services.stats.layout import grid, printed
+from services.stats.exports.grid import grid, printed
+from services.stats.forms.form import Form
 from services.stats.report import Lang, Report, said
 from services.stats.words import WORDS
 

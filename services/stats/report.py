@@ -8,9 +8,9 @@ from msgspec.structs import replace
 
 from services.events.vocabulary import Label
 from services.stats.cells import Cell, Number, of_year, plain, value, values
-from services.stats.days import DaysTaken, days_taken
-from services.stats.form import Counts, Filter, Form
+from services.stats.forms.form import Counts, Filter, Form
 from services.stats.kinds import KINDS
+from services.stats.response_times import DaysTaken, days_taken
 from services.stats.rules import Check, Place, check
 
 Lang = Literal["zh", "en"]

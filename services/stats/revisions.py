@@ -6,7 +6,7 @@ from datetime import datetime
 from msgspec import Struct
 
 from services.stats.cells import Number
-from services.stats.form import Form
+from services.stats.forms.form import Form
 from services.stats.publications import Content
 from services.stats.reading import Changed
 from services.stats.report import Report, contributes

@@ -5,7 +5,7 @@ from collections.abc import Collection, Mapping
 from msgspec import Struct
 
 from services.stats.cells import Number
-from services.stats.form import Form, FormTable, Rule, Term
+from services.stats.forms.form import Form, FormTable, Rule, Term
 
 Place = tuple[str, str]
 """A table and a row."""

@@ -9,12 +9,12 @@ from services.events.vocabulary import Label
 from services.stats import pages
 from services.stats.annual import Answer, Asked
 from services.stats.cells import Number
-from services.stats.days import DaysTaken
-from services.stats.form import Form, form_ids, load
+from services.stats.exports.grid import Spot, grid, printed
+from services.stats.forms.form import Form, form_ids, load
 from services.stats.indicators import Indicators, indicators
-from services.stats.layout import Spot, grid, printed
 from services.stats.publications import Publication
 from services.stats.render import Standing
+from services.stats.response_times import DaysTaken
 from services.stats.revisions import Because, Revision
 from services.stats.rules import Check
 

@@ -72,7 +72,7 @@ class Folder:
         self.attempts = Attempts(pool, SCHEMA, lambda: self._told(1))
 
     async def handle(self, batch: Batch) -> None:
-        """One batch, steps 1 to 6. Raises what :func:`services.runtime.applying.apply` raises."""
+        """One batch, steps 1 to 6. Raises what :func:`services.runtime.applying.apply_batch` raises."""
         await self.attempts.through(batch, self._handle)
 
     async def _handle(self, batch: Batch) -> None:
@@ -92,7 +92,7 @@ class Folder:
             await store.note(conn, batch.topic, batch.partition, len(fresh), rows.repeated, last_written(records))
             return rows.repeated
 
-        done = await applying.apply(self.pool, SCHEMA, batch, events, spoilt, fold)  # 2 to 5
+        done = await applying.apply_batch(self.pool, SCHEMA, batch, events, spoilt, fold)  # 2 to 5
         self._told(len(done.letters))
         self.metrics.events.inc(done.fresh)
         self.metrics.repeated.inc(sum(done.results))

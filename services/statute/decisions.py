@@ -4,12 +4,12 @@ from datetime import date
 from typing import Any
 
 from services.statute.profile import Profile
-from services.statute.view import Decision, Review, View
+from services.statute.state import Decision, RequestState, Review
 from services.words.catalogue import said, text
 from services.words.remark import remark
 
 
-def changes(old: View, new: View, profile: Profile | None, today: date) -> list[Decision]:
+def changes(old: RequestState, new: RequestState, profile: Profile | None, today: date) -> list[Decision]:
     """The decisions that lead from ``old`` to ``new``, in the order in which they take effect.
 
     ``profile`` is the version of the statute that ``new`` was derived with; None while there is none.
@@ -20,14 +20,14 @@ def changes(old: View, new: View, profile: Profile | None, today: date) -> list[
     return found + _reviews(old, new)
 
 
-def _dates(old: View, new: View, profile: Profile, today: date) -> list[Decision]:
+def _dates(old: RequestState, new: RequestState, profile: Profile, today: date) -> list[Decision]:
     found: list[Decision] = []
     received_on = new.received_on
     assert received_on is not None
     if old.received_on is None or old.state == "retracted":
         values: dict[str, Any] = {"received_on": received_on, "article": profile.receipt.article}
         found.append(Decision("request-opened", received_on, values))
-        old = View()
+        old = RequestState()
     if old.closing and not new.closing:
         back = remark("end-taken-back", how=old.closing, on=old.closed_on)
         found.append(Decision("request-reopened", today, {"reason": text(back), "remark": said(back)}))
@@ -55,13 +55,13 @@ def _dates(old: View, new: View, profile: Profile, today: date) -> list[Decision
     return found + _end(old, new, profile.answer.article)
 
 
-def _only_ended(known: date | None, old: View, new: View) -> bool:
+def _only_ended(known: date | None, old: RequestState, new: RequestState) -> bool:
     """Whether nothing moved the date but the end of the request, which cuts a stop short and settles what was
     provisional; the end itself says the date then."""
     return bool(new.closing) and (known == new.due_on or (old.stopped_since is not None and old.moves == new.moves))
 
 
-def _moved_by(old: View, new: View, profile: Profile) -> str:
+def _moved_by(old: RequestState, new: RequestState, profile: Profile) -> str:
     """The article of what moved the date last; the calendar's own words where that changed."""
     if new.moves != old.moves:
         before, after = set(old.moves), set(new.moves)
@@ -78,7 +78,7 @@ def _moved_by(old: View, new: View, profile: Profile) -> str:
 _ANNOUNCED = ("clarification-reply", "consultation", "fee-payment")
 
 
-def _others(old: View, new: View, today: date) -> list[Decision]:
+def _others(old: RequestState, new: RequestState, today: date) -> list[Decision]:
     """Due dates of the limits that others have: the applicant's, a third party's, another organ's."""
     if len(new.clocks) < 2 or new.closing:
         return []
@@ -97,7 +97,7 @@ def _answer(values: dict[str, Any], article: str) -> dict[str, Any]:
     return {"limit": "answer", "article": article, **values}
 
 
-def _end(old: View, new: View, article: str) -> list[Decision]:
+def _end(old: RequestState, new: RequestState, article: str) -> list[Decision]:
     said = (new.closing, new.closed_on, new.outcome, new.timeliness, new.working_days)
     if not new.closing or new.closed_on is None:
         return []
@@ -124,7 +124,7 @@ def _filed(review: Review) -> dict[str, Any]:
     return {name: getattr(review, name) for name in _FILED}
 
 
-def _reviews(old: View, new: View) -> list[Decision]:
+def _reviews(old: RequestState, new: RequestState) -> list[Decision]:
     before, after = {r.review: r for r in old.reviews}, {r.review: r for r in new.reviews}
     found = []
     for key, review in after.items():

@@ -7,15 +7,15 @@ from types import MappingProxyType
 from typing import Any
 
 from services.statute.account import Line
+from services.statute.assessment import assess
 from services.statute.calendar import Calendar
 from services.statute.calendars import shipped
-from services.statute.draft import legal_date, read
 from services.statute.errors import NoRequest
 from services.statute.explain import explain
-from services.statute.lifecycle import settle
 from services.statute.profile import versions
+from services.statute.state import Deadline, Fact
 from services.statute.status import Status, status
-from services.statute.view import Fact, Timer
+from services.statute.timeline import legal_date, read
 from services.words.catalogue import said
 from services.words.remark import Remark
 
@@ -36,7 +36,7 @@ class Due:
     due_on_other: date | None
     """The due date under the statute's other version, where the request was pending when it changed."""
     remarks: tuple[Remark, ...]
-    clocks: tuple[Timer, ...]
+    clocks: tuple[Deadline, ...]
     """Every time limit, the answer's first."""
     explanation: tuple[Line, ...]
 
@@ -84,12 +84,12 @@ def due(
     dates outside the calendars.
     """
     happened = [f for f in facts if f.name in _ALWAYS or legal_date(f) <= as_of]
-    draft = read(happened)
-    if draft.received is None:
+    timeline = read(happened)
+    if timeline.received is None:
         raise NoRequest()
     if calendar is None:
         calendar = shipped(versions(statute)[-1].calendar)
-    found = settle(draft, statute, calendar, as_of, read_as)
+    found = assess(timeline, statute, calendar, as_of, read_as)
     view, lines = found.state, explain(found, calendar, as_of, each_day=each_day)
     return Due(
         due_on=view.due_on,

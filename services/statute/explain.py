@@ -8,15 +8,15 @@ from functools import cache
 from services.statute import clock as clocks
 from services.statute import rules
 from services.statute.account import NO_BASIS, Basis, Line, account, cited
+from services.statute.answer_clock import AnswerClock, Step, limit_clock
+from services.statute.assessment import Assessment, cut
 from services.statute.calendar import Calendar
 from services.statute.calendars import calendar_ids, shipped, superseded
 from services.statute.data_file import in_both
-from services.statute.lifecycle import Assessment, cut
+from services.statute.moves import walk
 from services.statute.profile import Limit, Profile, profiles
-from services.statute.run import Run, Step, limit_clock
 from services.statute.settings import KNOWN
-from services.statute.view import Timer, View
-from services.statute.walk import walk
+from services.statute.state import Deadline, RequestState
 from services.words.catalogue import name, names, said
 from services.words.remark import Remark
 
@@ -69,7 +69,9 @@ def explain(
         changes = shipped_changes(calendar.id) if calendar.id in calendar_ids() else ()
     lines += [line for change in changes for line in _change(run, view, change, today)]
     lines += _other(view)
-    parties = {f.data.consultation: f.data.party for f in reversed(run.draft.moves) if f.name == "consultation-opened"}
+    parties = {
+        f.data.consultation: f.data.party for f in reversed(run.timeline.moves) if f.name == "consultation-opened"
+    }
     for timer in view.clocks[1:]:
         lines += _timer(timer, run, each_day, parties)
     lines.append(_calendar(view, calendar))
@@ -82,12 +84,12 @@ def _version(profile: Profile) -> Line:
     return Line("statute", profile.in_force.from_, None, zh, en, basis=Basis(source.zh, source.en))
 
 
-def _receipt(run: Run) -> Line:
-    draft, profile, day = run.draft, run.profile, run.received_on
-    assert draft.received is not None
-    channel = draft.received.data.channel
-    data = draft.received.data
-    given = {"confirmed_on": data.confirmed_on or draft.confirmed_on, "received_on": data.received_on}
+def _receipt(run: AnswerClock) -> Line:
+    timeline, profile, day = run.timeline, run.profile, run.received_on
+    assert timeline.received is not None
+    channel = timeline.received.data.channel
+    data = timeline.received.data
+    given = {"confirmed_on": data.confirmed_on or timeline.confirmed_on, "received_on": data.received_on}
     field = next(n for n in profile.receipt_dates[channel] if given.get(n) or n == "submitted_on")
     zh, en = _both("receipt-date", field)
     text = f"received: {en} holds for the channel {channel}"
@@ -95,7 +97,7 @@ def _receipt(run: Run) -> Line:
     return Line("receipt", day, day, zh, text, cited(profile.receipt.article))
 
 
-def _segments(run: Run, today: date, each_day: bool) -> list[Line]:
+def _segments(run: AnswerClock, today: date, each_day: bool) -> list[Line]:
     """The days of the limit as it is counted now, and why an earlier count was given up."""
     lines = []
     for step in run.steps:
@@ -130,7 +132,7 @@ def _both(group: str, code: str) -> tuple[str, str]:
     return name(group, code, "zh"), name(group, code, "en")
 
 
-def _steps(run: Run) -> list[Line]:
+def _steps(run: AnswerClock) -> list[Line]:
     lines = []
     for step in run.steps:
         if step.kind == "extend":
@@ -146,7 +148,7 @@ def _step(kind: str, step: Step, until: date | None, zh: str, en: str) -> Line:
     return Line(kind, step.on, until, zh, en, cited(step.article, step.confirmed), step.amount)
 
 
-def _due(view: View, run: Run) -> list[Line]:
+def _due(view: RequestState, run: AnswerClock) -> list[Line]:
     lines = []
     if view.due_on is not None:
         unsure = ("（暂定：该年度放假安排尚未公布）", " (provisional: the calendar is not published that far)")
@@ -163,7 +165,7 @@ def _due(view: View, run: Run) -> list[Line]:
     return [*lines, *_end(view, run)]
 
 
-def _end(view: View, run: Run) -> list[Line]:
+def _end(view: RequestState, run: AnswerClock) -> list[Line]:
     if view.closed_on is None or run.end is None:
         return []
     basis = NO_BASIS
@@ -179,11 +181,11 @@ def _end(view: View, run: Run) -> list[Line]:
     return [Line("end", view.closed_on, view.closed_on, zh, en, basis, view.working_days or 0)]
 
 
-def _change(run: Run, view: View, change: Earlier, today: date) -> list[Line]:
+def _change(run: AnswerClock, view: RequestState, change: Earlier, today: date) -> list[Line]:
     """The date under a former calendar, if the notice that replaced it came while the limit ran and moved the date."""
     if not run.received_on < change.on or (view.due_on is not None and change.on > view.due_on + _LONGEST):
         return []
-    before = walk(run.draft, run.profile, change.calendar, run.received_on, today)
+    before = walk(run.timeline, run.profile, change.calendar, run.received_on, today)
     if before.end:
         cut(before, before.end.on)
     was = before.due()
@@ -199,7 +201,7 @@ def _change(run: Run, view: View, change: Earlier, today: date) -> list[Line]:
     return [Line("calendar-change", was, view.due_on, zh, en, cited(change.notice))]
 
 
-def _other(view: View) -> list[Line]:
+def _other(view: RequestState) -> list[Line]:
     if not view.statute_other:
         return []
     other = profiles()[view.statute_other]
@@ -208,7 +210,7 @@ def _other(view: View) -> list[Line]:
     return [Line("other-version", view.due_on_other, view.due_on_other, zh, en, cited(other.answer.article))]
 
 
-def _timer(timer: Timer, run: Run, each_day: bool, parties: Mapping[str, str]) -> list[Line]:
+def _timer(timer: Deadline, run: AnswerClock, each_day: bool, parties: Mapping[str, str]) -> list[Line]:
     """One of the other limits: its rule and its days in short; day by day where asked."""
     if timer.due_on is None:
         return []
@@ -230,7 +232,7 @@ def _timer(timer: Timer, run: Run, each_day: bool, parties: Mapping[str, str]) -
     return [*lines, Line("due", timer.due_on, timer.due_on, zh, en, cited(timer.article), limit=timer.limit)]
 
 
-def _about(timer: Timer) -> tuple[str, str]:
+def _about(timer: Deadline) -> tuple[str, str]:
     """Which limit it is, where there can be several of the kind."""
     match timer.limit:
         case "consultation":
@@ -243,7 +245,7 @@ def _about(timer: Timer) -> tuple[str, str]:
             return (f"（{timer.about}）", f" ({timer.about})") if timer.about else ("", "")
 
 
-def _limit_of(timer: Timer, run: Run, parties: Mapping[str, str]) -> Limit | None:
+def _limit_of(timer: Deadline, run: AnswerClock, parties: Mapping[str, str]) -> Limit | None:
     profile = run.profile
     match timer.limit:
         case "clarification-notice":
@@ -257,19 +259,19 @@ def _limit_of(timer: Timer, run: Run, parties: Mapping[str, str]) -> Limit | Non
     return None
 
 
-def _calendar(view: View, calendar: Calendar) -> Line:
+def _calendar(view: RequestState, calendar: Calendar) -> Line:
     first, last = calendar.published_from, calendar.published_through
     en = f"calendar {view.calendar}; published from {first.year} to {last.year}"
     return Line("calendar", None, last, f"日历 {view.calendar}；已公布{first.year}年至{last.year}年", en)
 
 
-def _settings(run: Run) -> list[Line]:
+def _settings(run: AnswerClock) -> list[Line]:
     """How unclear points were read, as far as they bear on this request."""
     asked = ["start-day"]
-    data = run.draft.received.data if run.draft.received else None
+    data = run.timeline.received.data if run.timeline.received else None
     if data is not None and data.channel == "email":
         asked.append("email-receipt")
-    kinds = {fact.name for fact in run.draft.moves}
+    kinds = {fact.name for fact in run.timeline.moves}
     if "consultation-opened" in kinds:
         asked += ["excluded-boundary", "exclusion-cap"]
     if "clarification-requested" in kinds and run.profile.clarification.effect != "none":

@@ -10,20 +10,20 @@ from datetime import date
 from msgspec.structs import replace
 
 from services.statute import clock as clocks
-from services.statute.draft import legal_date
-from services.statute.run import Run, limit_clock
+from services.statute.answer_clock import AnswerClock, limit_clock
+from services.statute.timeline import legal_date
 
 NOTICES = frozenset({"clarification-requested", "fee-notified", "extension-granted", "volume-deferred"})
 
 
-def first_response(run: Run, used: int | None) -> tuple[date | None, int | None]:
+def first_response(run: AnswerClock, used: int | None) -> tuple[date | None, int | None]:
     """The day of the first response, and the days of the limit's unit used by its end, counted from the receipt.
 
     Days on which others were asked are left out as they are until the final response; what a notice itself stops or
     sets anew begins with it, so it bears on nothing before. ``used`` are the days until the end, if there is one.
     """
     end = run.end
-    days = [legal_date(f) for f in run.draft.moves if f.name in NOTICES]
+    days = [legal_date(f) for f in run.timeline.moves if f.name in NOTICES]
     told = [on for on in days if end is None or on <= end.on]
     if end is not None and end.how == "answered" and all(on >= end.on for on in told):
         return end.on, used

@@ -3,13 +3,13 @@
 from datetime import date
 from typing import Literal, get_args
 
-from services.statute.view import View
+from services.statute.state import RequestState
 
 Status = Literal["waiting", "unconfirmed", "open", "due-today", "overdue", "stopped", "answered", "closed", "retracted"]
 STATUSES: tuple[str, ...] = get_args(Status)
 
 
-def status(view: View, today: date) -> Status:
+def status(view: RequestState, today: date) -> Status:
     """The status at ``today`` of the organ's zone. A request without an end is overdue from the day after its limit;
     the statuses part the time of a request without gap or overlap."""
     match view.state:

@@ -20,11 +20,12 @@ from services.runtime.moved import likes_pages, moved
 from services.runtime.offload import Offload
 from services.runtime.paths import part
 from services.runtime.problems import FieldProblem, ProblemError, described
-from services.tracker import board, feed, organs, preview, rejections
-from services.tracker.board import Detail, Page, Query, Wanted
+from services.tracker import feed, organs, queries, rejections
+from services.tracker.core import preview
+from services.tracker.core.reference_data import ReferenceData
 from services.tracker.organs import OrganPage
+from services.tracker.queries import Detail, Page, Query, Wanted
 from services.tracker.rejections import About, Rejections
-from services.tracker.world import World
 
 MOST = 1000
 PREVIEW_BYTES = 1024 * 1024
@@ -38,7 +39,7 @@ class Deps:
     """What the handlers read from."""
 
     pool: Pool
-    world: World
+    reference_data: ReferenceData
     clock: Clock
     offload: Offload = field(default_factory=Offload)
     desk: str = ""
@@ -86,7 +87,7 @@ def handlers(deps: Deps) -> list[ControllerRouterHandler]:
         """The registered organs by code, with names, parents and time zones. ``code`` (it may be given several times):
         of these only; ``cursor``: those behind it, as an earlier page gave it as ``next``."""
         async with offload.turn():
-            found = await offload.thread(organs.page, deps.world.as_known(), code, cursor, limit)
+            found = await offload.thread(organs.page, deps.reference_data.as_known(), code, cursor, limit)
         return Response(msgspec.json.encode(found), media_type=JSON)
 
     @get(
@@ -112,8 +113,8 @@ def handlers(deps: Deps) -> list[ControllerRouterHandler]:
         """
         query = Query(status, organ, due_from, due_through, limit, cursor)
         try:
-            page = await board.requests(pool, offload, query, deps.world, deps.clock.now())
-        except board.BadCursor:
+            page = await queries.requests(pool, offload, query, deps.reference_data, deps.clock.now())
+        except queries.BadCursor:
             raise bad_cursor(cursor or "") from None
         return Response(msgspec.json.encode(page), media_type=JSON)
 
@@ -143,14 +144,14 @@ def handlers(deps: Deps) -> list[ControllerRouterHandler]:
         subject = subject.removeprefix("/")
         if subject.endswith("/history"):
             after = sequence_of(cursor)
-            found = await board.history(pool, offload, subject.removesuffix("/history"), after, limit, latest=latest)
+            found = await queries.history(pool, offload, subject.removesuffix("/history"), after, limit, latest=latest)
             if found.events or after:
                 link = {"link": f'<?limit={limit}&cursor={found.next}>; rel="next"'} if found.next else {}
                 return Response(b"[" + b",".join(found.events) + b"]", media_type=JSON, headers=link)
-        one = await board.request(pool, offload, subject, deps.world, deps.clock.now(), each_day)
+        one = await queries.request(pool, offload, subject, deps.reference_data, deps.clock.now(), each_day)
         if one is None and subject.endswith("/history"):  # of a request of which nothing was decided yet
             name = subject.removesuffix("/history")
-            if await board.request(pool, offload, name, deps.world, deps.clock.now()) is not None:
+            if await queries.request(pool, offload, name, deps.reference_data, deps.clock.now()) is not None:
                 return Response(b"[]", media_type=JSON)
         if one is None:
             raise ProblemError(404, f"no fact about {subject!r} has come")
@@ -174,7 +175,7 @@ def handlers(deps: Deps) -> list[ControllerRouterHandler]:
         it).
         """
         about = About(source, organ, subject)
-        found = await rejections.latest(pool, offload, about, limit, deps.world.rejected(limit))
+        found = await rejections.latest(pool, offload, about, limit, deps.reference_data.rejected(limit))
         return Response(msgspec.json.encode(found), media_type=JSON)
 
     @get(
@@ -189,7 +190,7 @@ def handlers(deps: Deps) -> list[ControllerRouterHandler]:
 
         It is cut after 100,000 entries, and then ends with one that says so: subscribe to single organs instead.
         """
-        lots = feed.lots(pool, offload, organ, deps.world, deps.clock.now())
+        lots = feed.lots(pool, offload, organ, deps.reference_data, deps.clock.now())
         first = await anext(lots)  # what can be refused is refused before the answer begins
 
         async def told() -> AsyncIterator[bytes]:

@@ -21,13 +21,13 @@ from services.runtime.topics import ensure
 from services.runtime.web import create_app, new_registry
 from services.runtime.worker import batch_app
 from services.statute import data, rules
-from services.tracker import api, guard, splitting
+from services.tracker import api, splitting, startup_check
+from services.tracker.core.reference_data import ReferenceData, check
 from services.tracker.metrics import CaseCollector, metrics
 from services.tracker.snapshot import Snapshots
 from services.tracker.store import SCHEMA
 from services.tracker.sweeping import Sweeping
 from services.tracker.worker import Tracker
-from services.tracker.world import World, check
 
 
 @asynccontextmanager
@@ -37,9 +37,9 @@ async def build(settings: Settings, health: Health) -> AsyncIterator[Parts]:
     registry = new_registry()
     health.rules = tell_rules(registry, rules.current().digest)
     clock = SystemClock(settings.now)
-    world = World()
+    reference_data = ReferenceData()
     reference = Reference(settings.bootstrap, settings.reference_topic, health.part("reference"), registry, check)
-    reference.subscribe(world.learn)
+    reference.subscribe(reference_data.learn)
     pool = database.pool(settings.require_postgres())
     postgres = database.DatabaseProbe(settings.require_postgres(), health.part("postgres"))
     asking = await database.asking(settings.require_postgres(), postgres.part)
@@ -48,7 +48,7 @@ async def build(settings: Settings, health: Health) -> AsyncIterator[Parts]:
     letters = Relay(
         pool, SCHEMA, settings.dead_letters_topic, producer, health.part("dead-letters"), lambda: worker.owned
     )
-    tracker = Tracker(pool, producer, world, reference.catch_up, clock, settings, own, letters.wake)
+    tracker = Tracker(pool, producer, reference_data, reference.catch_up, clock, settings, own, letters.wake)
 
     async def positions(partitions: Collection[TopicPartition]) -> Mapping[TopicPartition, int]:
         # Organs and calendars first: facts are judged with all that was known when they are read.
@@ -61,7 +61,7 @@ async def build(settings: Settings, health: Health) -> AsyncIterator[Parts]:
     watch(registry, worker, pool)
     history = health.part("history")
     snapshots = Snapshots(pool, health.part("snapshot"))
-    registry.register(CaseCollector(lambda: snapshots.latest, world, clock))
+    registry.register(CaseCollector(lambda: snapshots.latest, reference_data, clock))
     registry.register(DeadLetterCollector(settings.facts_topic, snapshots.dead_letters))
 
     async def prepare() -> None:
@@ -72,7 +72,7 @@ async def build(settings: Settings, health: Health) -> AsyncIterator[Parts]:
             topics(settings.topic_prefix, settings.partitions, settings.replication),
             health.part("topics"),
         )
-        await guard.check(settings.bootstrap, settings.cases_topic, pool, history)
+        await startup_check.check(settings.bootstrap, settings.cases_topic, pool, history)
         health.part("producer").ok()
 
     sweeping = Sweeping(
@@ -83,7 +83,7 @@ async def build(settings: Settings, health: Health) -> AsyncIterator[Parts]:
         settings.sweep_seconds,
         unfinished=lambda: tracker.unfinished & {tp.partition for tp in worker.owned},
     )
-    deps = api.Deps(asking, world, clock, desk=settings.desk_address)
+    deps = api.Deps(asking, reference_data, clock, desk=settings.desk_address)
     app = create_app("tracker", api.handlers(deps), health, registry)
     try:
         yield Parts(

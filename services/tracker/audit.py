@@ -13,21 +13,21 @@ from services.events.facts import ReferenceFact
 from services.runtime import applying
 from services.runtime.bulk import BulkReader
 from services.runtime.database import Conn
-from services.runtime.differences import Differences
-from services.tracker import apply
-from services.tracker.case import Case
-from services.tracker.decide import tick
+from services.runtime.table_diff import TableDiff
+from services.tracker.core import apply
+from services.tracker.core.case import Case
+from services.tracker.core.decide import tick
+from services.tracker.core.reference_data import ReferenceData
+from services.tracker.core.refold import Refs
 from services.tracker.rebuild import Plan
-from services.tracker.refold import Refs
 from services.tracker.store import SCHEMA, decode_case
 from services.tracker.worker import POSTPONED
-from services.tracker.world import World
 
 Advance = Callable[[int], None]
 
 
 async def check_facts(
-    reader: BulkReader, what: Plan, tp: TopicPartition, refs: Refs, problems: Differences, advance: Advance
+    reader: BulkReader, what: Plan, tp: TopicPartition, refs: Refs, problems: TableDiff, advance: Advance
 ) -> int:
     """Note each applied offset of a partition of the fact topic that is in no case, no repetition and no dead letter,
     and each dead letter that is not what the log holds; how many records there are."""
@@ -71,34 +71,34 @@ def _held_before(value: bytes, refs: Refs) -> bool:
 
 
 async def check_waking(
-    live: Conn, reference: list[tuple[int, ReferenceFact]], now: datetime, problems: Differences
+    live: Conn, reference: list[tuple[int, ReferenceFact]], now: datetime, problems: TableDiff
 ) -> int:
     """Note each case of the snapshot that the clock would look at too late, or never; how many were looked at."""
-    world = World()
+    reference_data = ReferenceData()
     for offset, fact in reference:
-        world.learn(fact, offset)
+        reference_data.learn(fact, offset)
     count = 0
     async for row in live.cursor(f"SELECT body, wake_at FROM {SCHEMA}.cases WHERE state <> 'organ'", prefetch=1000):
         count += 1
         case = decode_case(row["body"])
-        if case.view.wake_on is not None and _late(row["wake_at"], case, case.view.wake_on, world):
-            said = _asleep(case, row["wake_at"], world, now)
+        if case.view.wake_on is not None and _late(row["wake_at"], case, case.view.wake_on, reference_data):
+            said = _asleep(case, row["wake_at"], reference_data, now)
             if said:
                 problems.add("cases", case.subject, said)
     return count
 
 
-def _late(wake_at: datetime | None, case: Case, day: date, world: World) -> bool:
-    zone = world.zone(case.view.organ) if case.view.organ in world.organs else ZoneInfo("UTC")
+def _late(wake_at: datetime | None, case: Case, day: date, reference_data: ReferenceData) -> bool:
+    zone = reference_data.zone(case.view.organ) if case.view.organ in reference_data.organs else ZoneInfo("UTC")
     return wake_at is None or wake_at > datetime.combine(day, time.min, zone) + POSTPONED
 
 
-def _asleep(case: Case, wake_at: datetime | None, world: World, now: datetime) -> str:
+def _asleep(case: Case, wake_at: datetime | None, reference_data: ReferenceData, now: datetime) -> str:
     """The day on the case may be behind: the clock looked then, found nothing new, and set the next day."""
-    _, events, next_day = tick(case, world, now)
+    _, events, next_day = tick(case, reference_data, now)
     if events and (wake_at is None or wake_at > now + POSTPONED):
         return f"wakes {_said(wake_at)}, and {len(events)} events are due"
-    if not events and next_day is not None and _late(wake_at, case, next_day, world):
+    if not events and next_day is not None and _late(wake_at, case, next_day, reference_data):
         return f"wakes {_said(wake_at)}, expected {next_day}"
     return ""
 

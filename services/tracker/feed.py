@@ -5,10 +5,10 @@ from datetime import date, datetime
 
 from services.runtime.database import Pool
 from services.runtime.offload import Offload
-from services.tracker import board, ics
-from services.tracker.board import Item
+from services.tracker import ics, queries
+from services.tracker.core.reference_data import ReferenceData
 from services.tracker.listing import Query
-from services.tracker.world import World
+from services.tracker.queries import Item
 
 LOT = 500
 _LAST = date(9999, 12, 30)
@@ -16,7 +16,7 @@ _LAST = date(9999, 12, 30)
 
 
 async def lots(
-    pool: Pool, offload: Offload, organ: str | None, world: World, now: datetime, most: int = ics.MOST
+    pool: Pool, offload: Offload, organ: str | None, reference_data: ReferenceData, now: datetime, most: int = ics.MOST
 ) -> AsyncIterator[bytes]:
     """The feed in pieces. Between two of them nothing is held: no turn, no connection.
 
@@ -26,7 +26,7 @@ async def lots(
     last: Item | None = None
     while True:
         query = Query(None, organ, None, _LAST, min(LOT, most - told), cursor, is_running=True)
-        page = await board.requests(pool, offload, query, world, now)
+        page = await queries.requests(pool, offload, query, reference_data, now)
         lot = await offload.thread(ics.entries, page.requests, now)
         told, cursor = told + len(page.requests), page.next
         last = page.requests[-1] if page.requests else last

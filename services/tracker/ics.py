@@ -9,7 +9,7 @@ from datetime import date, datetime, timedelta
 from icalendar import vText
 from icalendar.parser import Contentline
 
-from services.tracker.board import Item
+from services.tracker.queries import Item
 
 MOST = 100_000
 """Entries of a feed. One that is cut ends with an entry that says so, on the last day that it tells of."""

@@ -17,8 +17,8 @@ import msgspec
 
 from services.events.vocabulary import FIRST_DAY, LAST_DAY
 from services.statute.status import Status
+from services.tracker.core.reference_data import ReferenceData
 from services.tracker.store import SCHEMA
-from services.tracker.world import World
 
 Wanted = Status | Literal["unfinished"]
 UNFINISHED: tuple[str, ...] = ("open", "stopped", "unconfirmed", "waiting")
@@ -37,13 +37,13 @@ CURSOR_LENGTH = 1200
 class Today:
     """What day it is for each organ at an instant; one not registered has the date that most have."""
 
-    def __init__(self, world: World, now: datetime) -> None:
+    def __init__(self, reference_data: ReferenceData, now: datetime) -> None:
         by_zone: defaultdict[str, list[str]] = defaultdict(list)
-        for code, organ in world.organs.items():
+        for code, organ in reference_data.organs.items():
             by_zone[organ.timezone].append(code)
         by_date: defaultdict[date, list[str]] = defaultdict(list)
         for codes in by_zone.values():
-            by_date[now.astimezone(world.zone(codes[0])).date()] += codes
+            by_date[now.astimezone(reference_data.zone(codes[0])).date()] += codes
         self.usual = max(by_date, key=lambda day: (len(by_date[day]), day), default=now.date())
         self.others = {day: codes for day, codes in sorted(by_date.items()) if day != self.usual}
         """The other dates, and the organs that have them."""

@@ -12,9 +12,9 @@ from collections.abc import Mapping
 from datetime import datetime, timedelta
 
 from services.runtime.database import Conn
-from services.tracker.case import Case
+from services.tracker.core.case import Case
+from services.tracker.core.reference_data import ReferenceData
 from services.tracker.store import SCHEMA, decode_case
-from services.tracker.world import World
 
 PENDING = "(state IN ('open', 'stopped', 'unconfirmed', 'waiting') OR state = 'retracted' AND waiting_for <> '')"
 """Cases whose dates can still move, in the words of the index ``cases_pending``."""
@@ -24,7 +24,7 @@ WOKEN = 1000
 """Postponed cases woken in one transaction."""
 
 
-async def begin(conn: Conn, partition: int, now: datetime, world: World) -> None:
+async def begin(conn: Conn, partition: int, now: datetime, reference_data: ReferenceData) -> None:
     """Note which organs' cases have to be looked at, if organs or calendars are others than those stored.
 
     What was postponed after a failure is due at once. A process that knows fewer records than were applied begins
@@ -33,12 +33,12 @@ async def begin(conn: Conn, partition: int, now: datetime, world: World) -> None
     applied = await conn.fetchrow(
         f"SELECT known, stamp FROM {SCHEMA}.reference_applied WHERE partition = $1", partition
     )
-    if applied is not None and (applied["stamp"] == world.stamp() or applied["known"] > world.known):
+    if applied is not None and (applied["stamp"] == reference_data.stamp() or applied["known"] > reference_data.known):
         return
     if await _wake_postponed(conn, partition, now) == WOKEN:
         return  # the next round goes on; the stamp is stored when all are awake
     stored = await conn.fetch(f"SELECT organ, terms FROM {SCHEMA}.organ_applied WHERE partition = $1", partition)
-    changed = _changed({row["organ"]: row["terms"] for row in stored}, world.terms() | UNKNOWN)
+    changed = _changed({row["organ"]: row["terms"] for row in stored}, reference_data.terms() | UNKNOWN)
     await conn.execute(
         f"INSERT INTO {SCHEMA}.organ_applied AS a SELECT $1, w.organ, w.terms, CASE WHEN EXISTS (SELECT FROM "
         f"{SCHEMA}.cases c WHERE c.partition = $1 AND c.organ = w.organ AND {PENDING}) THEN '' END "
@@ -60,8 +60,8 @@ async def begin(conn: Conn, partition: int, now: datetime, world: World) -> None
         f"INSERT INTO {SCHEMA}.reference_applied (partition, known, stamp) VALUES ($1, $2, $3) "
         "ON CONFLICT (partition) DO UPDATE SET known = excluded.known, stamp = excluded.stamp",
         partition,
-        world.known,
-        world.stamp(),
+        reference_data.known,
+        reference_data.stamp(),
     )
 
 

@@ -14,9 +14,9 @@ from prometheus_client.registry import Collector
 from services.events.cases import CaseEvent, RequestOverdue
 from services.runtime.clock import Clock
 from services.statute.errors import StatuteError, UnknownCalendar
-from services.tracker.case import Case
+from services.tracker.core.case import Case
+from services.tracker.core.reference_data import ReferenceData
 from services.tracker.snapshot import AWAITED, LIMITS, Dates, Snapshot
-from services.tracker.world import World
 
 DAYS = (0, 1, 3, 5, 7, 14)
 """How far ahead the ends of limits are counted, in calendar days; 0 is today."""
@@ -81,8 +81,8 @@ class CaseCollector(Collector):
     Every replica gives the same numbers: combine them with ``max``, never with ``sum``.
     """
 
-    def __init__(self, latest: Callable[[], Snapshot | None], world: World, clock: Clock) -> None:
-        self._latest, self._world, self._clock = latest, world, clock
+    def __init__(self, latest: Callable[[], Snapshot | None], reference_data: ReferenceData, clock: Clock) -> None:
+        self._latest, self._world, self._clock = latest, reference_data, clock
 
     def describe(self) -> Iterator[Metric]:
         """Nothing: without it the registry would collect at once to learn the names."""

@@ -5,7 +5,7 @@ from collections.abc import Collection
 from msgspec import Struct
 
 from services.events.vocabulary import Label
-from services.tracker.world import World
+from services.tracker.core.reference_data import ReferenceData
 
 
 class OrganItem(Struct, frozen=True, kw_only=True):
@@ -29,12 +29,12 @@ class OrganPage(Struct, frozen=True, kw_only=True):
     next: str | None = None
 
 
-def page(world: World, codes: Collection[str] | None, after: str, limit: int) -> OrganPage:
+def page(reference_data: ReferenceData, codes: Collection[str] | None, after: str, limit: int) -> OrganPage:
     """Organs behind the code ``after``, of ``codes`` only where these are given."""
-    known = world.organs
+    known = reference_data.organs
     fitting = sorted(code for code in (known if codes is None else set(codes)) if code in known and code > after)
     zones = {organ.timezone for organ in known.values()}
-    parents = world.parents()
+    parents = reference_data.parents()
     return OrganPage(
         organs=[
             OrganItem(

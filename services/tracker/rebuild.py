@@ -23,12 +23,13 @@ from aiokafka import TopicPartition
 from services.events.codec import decode_case_event, decode_fact
 from services.events.facts import CalendarPublished, OrganRegistered, ReferenceFact
 from services.events.refusals import Refused
-from services.runtime import side
+from services.runtime import shadow_schema
 from services.runtime.bulk import BulkReader
 from services.runtime.database import Conn
-from services.runtime.differences import Differences, Explain, Table, compare
 from services.runtime.settings import Settings
-from services.tracker.refold import Refold, Refs, changes
+from services.runtime.table_diff import Explain, Table, TableDiff, compare
+from services.tracker.core.reference_data import ReferenceData
+from services.tracker.core.refold import Refold, Refs, changes
 from services.tracker.splitting import split
 from services.tracker.store import (
     CASE_COLUMNS,
@@ -41,10 +42,9 @@ from services.tracker.store import (
     decode_strand,
     strand_rows,
 )
-from services.tracker.world import World
 
 MIGRATIONS = files("services.tracker") / "migrations"
-SIDE = side.side_of(SCHEMA)
+SIDE = shadow_schema.side_of(SCHEMA)
 REBUILT = ("cases", "strands", "strand_names", "unsplit", "events", "published")
 RELAY_SECONDS = 15.0
 """How long the relay may publish nothing before it counts as stopped."""
@@ -92,7 +92,7 @@ async def plan(reader: BulkReader, live: Conn, look: Conn, settings: Settings) -
     partitions = await reader.partitions(settings.cases_topic)
     ends = await reader.ends(partitions)
     await live.execute("BEGIN ISOLATION LEVEL REPEATABLE READ READ ONLY")
-    if not await side.exists(live, SCHEMA):
+    if not await shadow_schema.exists(live, SCHEMA):
         return Plan(ends, ends, {}, {}, live=False)
     progress = await live.fetch(
         f"SELECT partition, next_offset FROM {SCHEMA}.progress WHERE topic = $1", settings.facts_topic
@@ -161,14 +161,14 @@ async def fold(
     what: Plan,
     reference: list[tuple[int, ReferenceFact]],
     done: set[TopicPartition],
-    problems: Differences,
+    problems: TableDiff,
     advance: Advance,
     on_partition: Callable[[Refold, Refs], Any] | None = None,
 ) -> int:
     """Fold every partition that is not ``done`` into the side schema, each in one transaction; how many events."""
-    world = World()
+    reference_data = ReferenceData()
     for offset, fact in reference:
-        world.learn(fact, offset)
+        reference_data.learn(fact, offset)
     events = 0
     for tp, end in sorted(what.ends.items()):
         if tp in done and on_partition is None:
@@ -192,7 +192,7 @@ async def fold(
                 "cases",
                 schema_name=SIDE,
                 columns=tuple(CASE_COLUMNS),
-                records=[case_row(change, now) for change in changes(cases, tp.partition, world)],
+                records=[case_row(change, now) for change in changes(cases, tp.partition, reference_data)],
             )
             for name, columns, rows in zip(
                 ("strands", "strand_names"),
@@ -202,7 +202,7 @@ async def fold(
             ):
                 await conn.copy_records_to_table(name, schema_name=SIDE, columns=columns, records=rows)
             await _check_repeated(conn, refold, problems)
-            await side.mark_done(conn, SCHEMA, tp)
+            await shadow_schema.mark_done(conn, SCHEMA, tp)
         events += refold.events
         if on_partition is not None:
             await on_partition(refold, Refs(refold))
@@ -226,7 +226,7 @@ async def _known(live: Conn, records: Any) -> dict[str, int]:
     return {row[0]: row[1] for row in rows}
 
 
-async def _check_repeated(conn: Conn, refold: Refold, problems: Differences) -> None:
+async def _check_repeated(conn: Conn, refold: Refold, problems: TableDiff) -> None:
     """An event that was published twice must have said the same twice."""
     for start in range(0, len(refold.repeated), 10_000):
         lot = refold.repeated[start : start + 10_000]
@@ -242,7 +242,7 @@ async def _check_repeated(conn: Conn, refold: Refold, problems: Differences) -> 
             )
 
 
-async def compare_tables(live: Conn, conn: Conn, what: Plan, differences: Differences, advance: Advance) -> None:
+async def compare_tables(live: Conn, conn: Conn, what: Plan, differences: TableDiff, advance: Advance) -> None:
     """Note how the snapshot differs from what was folded."""
 
     def not_in_the_log_yet(key: tuple[Any, ...]) -> bool:
@@ -306,12 +306,12 @@ async def put_in_place(conn: Conn, settings: Settings, *, equal: bool) -> None:
 
     The positions are kept only where the tables were equal, with nothing in them that was still to be published; else
     all facts are read again, and those that the cases hold are dropped as duplicates.
-    Raises :class:`~services.runtime.side.InUse`.
+    Raises :class:`~services.runtime.shadow_schema.InUse`.
     """
-    if await side.exists(conn, SCHEMA):
-        await side.carry_over(conn, SCHEMA, REBUILT)
+    if await shadow_schema.exists(conn, SCHEMA):
+        await shadow_schema.carry_over(conn, SCHEMA, REBUILT)
         if not equal:
             await conn.execute(f"DELETE FROM {SIDE}.progress")
             for table in ("reference_applied", "organ_applied", "postponed"):
                 await conn.execute(f"DELETE FROM {SIDE}.{table}")
-    await side.swap(conn, SCHEMA)
+    await shadow_schema.swap(conn, SCHEMA)

@@ -9,10 +9,10 @@ from msgspec import Raw, Struct
 from services.runtime.database import Pool
 from services.runtime.dead_letters import CUT_TEXT
 from services.runtime.offload import Offload
-from services.tracker.board import READ_SECONDS, Letter
+from services.tracker.core.reference_data import Rejected
 from services.tracker.listing import PAGE_BYTES
+from services.tracker.queries import READ_SECONDS, Letter
 from services.tracker.store import SCHEMA
-from services.tracker.world import Rejected
 
 
 @dataclass(frozen=True, slots=True)

@@ -16,7 +16,7 @@ from services.runtime.database import Pool
 from services.runtime.health import Part
 from services.runtime.metrics_tables import DeadLetters, dead_letters
 from services.runtime.retry import report_to, retry_in_place
-from services.tracker.case import Case, name_of
+from services.tracker.core.case import Case, name_of
 from services.tracker.store import SCHEMA, decode_case
 
 SNAPSHOT_SECONDS = 5.0

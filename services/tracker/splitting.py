@@ -16,11 +16,11 @@ from services.events.codec import decode_case_event
 from services.runtime.database import Conn, Pool
 from services.runtime.health import Part
 from services.runtime.retry import report_to, retry_in_place
-from services.statute.view import View
+from services.statute.state import RequestState
 from services.tracker import store
-from services.tracker.case import Case
+from services.tracker.core.case import Case
+from services.tracker.core.strands import Shelf, apart, is_request
 from services.tracker.store import SCHEMA
-from services.tracker.strands import Shelf, apart, is_request
 from services.words.remark import Remark, remark
 
 LOT_SUBJECTS = 500
@@ -99,7 +99,7 @@ async def _write(conn: Conn, case: Case, state: str, waiting_for: str) -> None:
         view = store.decode_case(body).view
     else:
         awaited = waiting_for if state == "waiting" else ""
-        view = View(state=state, waiting_for=awaited, awaits=_awaits(awaited))
+        view = RequestState(state=state, waiting_for=awaited, awaits=_awaits(awaited))
     await conn.execute(
         f"UPDATE {SCHEMA}.cases SET body = $2, waiting_for = $3 WHERE subject = $1",
         case.subject,

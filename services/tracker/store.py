@@ -8,12 +8,12 @@ from typing import Any
 import msgspec
 
 from services.events.cases import CaseEvent
-from services.events.codec import CASE_TYPES, encode, exact
-from services.events.envelope import PREFIX, VERSION
+from services.events.codec import encode, exact
 from services.runtime.applying import Unfit
 from services.runtime.database import Conn, Pool
-from services.tracker.case import Case, organ_of
-from services.tracker.strands import Name, Shelf, Strand, names
+from services.tracker.core.case import Case, organ_of
+from services.tracker.core.rows import Change, Row, event_name
+from services.tracker.core.strands import Name, Shelf, Strand, names
 
 SCHEMA = "tracker"
 RELAY_ROWS = 2000
@@ -21,19 +21,9 @@ MAX_EVENT = 900_000
 """Bytes of an event: Kafka's usual limit, with room for key and headers. What is larger could never be published, and
 all events of its partition would wait behind it; so it is not written, and the fact that leads to it is refused."""
 
-_NAMES: dict[type, str] = {s: tag.removeprefix(PREFIX).removesuffix(VERSION) for tag, s in CASE_TYPES.items()}
 _encoder = msgspec.json.Encoder(decimal_format="number")
 _cases = msgspec.json.Decoder(Case, float_hook=exact)
 _strands = msgspec.json.Decoder(Strand, float_hook=exact)
-
-
-@dataclass(frozen=True, slots=True)
-class Change:
-    """A case to be written, with the instant at which the clock has to look at it again."""
-
-    case: Case
-    partition: int
-    wake_at: datetime | None
 
 
 def encode_case(case: Case) -> bytes:
@@ -122,8 +112,6 @@ CASE_COLUMNS = {
 }
 EVENT_COLUMNS = ("partition", "subject", "sequence", "name", "body")
 
-Row = tuple[Any, ...]
-
 
 def case_row(change: Change, now: datetime) -> Row:
     """A case as a row of :data:`CASE_COLUMNS`."""
@@ -151,11 +139,6 @@ def event_row(partition: int, event: CaseEvent) -> Row:
     if len(body) > MAX_EVENT:
         raise Unfit(f"leads to an event of {len(body)} bytes; expected at most {MAX_EVENT}")
     return partition, event.subject, event.sequence, event_name(event), body
-
-
-def event_name(event: CaseEvent) -> str:
-    """The contract's name of an event, e.g. ``due-date-set``."""
-    return _NAMES[event.__class__]
 
 
 async def save_cases(conn: Conn, rows: Sequence[Row]) -> None:

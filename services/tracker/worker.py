@@ -14,7 +14,7 @@ A batch goes through seven steps, and a crash between any two of them repeats wo
 import asyncio
 import time
 from collections import defaultdict
-from collections.abc import Awaitable, Callable, Sequence
+from collections.abc import Awaitable, Callable, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import datetime, timedelta
 from itertools import pairwise
@@ -31,17 +31,19 @@ from services.runtime.clock import Clock
 from services.runtime.database import Conn, Pool
 from services.runtime.dead_letters import DeadLetter
 from services.runtime.producer import LogProducer
-from services.runtime.retry import LogUnavailable
+from services.runtime.retry import LogUnavailable, reason_of
 from services.runtime.settings import Settings
 from services.runtime.transport import Batch
-from services.tracker import apply, looking_over, splitting, store
-from services.tracker.apply import Outcome
-from services.tracker.case import Case
-from services.tracker.limit import Limit
+from services.tracker import looking_over, splitting, store
+from services.tracker.core import apply
+from services.tracker.core.apply import Outcome
+from services.tracker.core.case import Case
+from services.tracker.core.limit import Limit
+from services.tracker.core.reference_data import ReferenceData
+from services.tracker.core.rows import Change
+from services.tracker.core.strands import Shelf
 from services.tracker.metrics import Metrics
-from services.tracker.store import SCHEMA, Appended, Change
-from services.tracker.strands import Shelf
-from services.tracker.world import World
+from services.tracker.store import SCHEMA, Appended
 
 SWEEP_CASES = 500
 POSTPONED = timedelta(hours=1)
@@ -72,14 +74,20 @@ class Tracker:
         self,
         pool: Pool,
         producer: LogProducer,
-        world: World,
+        reference_data: ReferenceData,
         catch_up: Callable[[], Awaitable[None]],
         clock: Clock,
         settings: Settings,
         metrics: Metrics,
         on_dead_letters: Callable[[], None],
     ) -> None:
-        self.pool, self.producer, self.world, self.catch_up, self.clock = pool, producer, world, catch_up, clock
+        self.pool, self.producer, self.reference_data, self.catch_up, self.clock = (
+            pool,
+            producer,
+            reference_data,
+            catch_up,
+            clock,
+        )
         self.topic, self.cases_topic = settings.facts_topic, settings.cases_topic
         self.metrics = metrics
         self.on_dead_letters = on_dead_letters
@@ -91,13 +99,13 @@ class Tracker:
         self._locks: defaultdict[int, asyncio.Lock] = defaultdict(asyncio.Lock)
 
     async def handle(self, batch: Batch) -> None:
-        """One batch, steps 1 to 7. Raises what :func:`services.runtime.applying.apply` and the log raise."""
+        """One batch, steps 1 to 7. Raises what :func:`services.runtime.applying.apply_batch` and the log raise."""
         await self.attempts.through(batch, self._handle)
 
     async def _handle(self, batch: Batch) -> None:
         began = time.perf_counter()
         facts, spoilt = await applying.read(batch.records, apply.read)  # 1
-        if apply.unknown_organs((fact for _, fact in facts), self.world):
+        if apply.unknown_organs((fact for _, fact in facts), self.reference_data):
             await self.catch_up()
 
         offsets = {id(fact): offset for offset, fact in facts}
@@ -109,19 +117,19 @@ class Tracker:
                 cases |= await store.load_cases(conn, old)
             wanted = await reckoned(lambda: (apply.strand_names(fresh, cases), apply.gathering(fresh, cases)))
             strands = await store.load_strands(conn, *wanted)
-            world, now = self.world.as_known(), self.clock.now()
+            reference_data, now = self.reference_data.as_known(), self.clock.now()
             outcome = await reckoned(
-                lambda: apply.run(fresh, Shelf(cases.values(), strands), world, now, self.limit)  # 4
+                lambda: apply.run(fresh, Shelf(cases.values(), strands), reference_data, now, self.limit)  # 4
             )
             refused = {offsets[id(fresh[place])]: reason for place, reason in outcome.refused}
             letters = [
                 dead_letters.of(record, refused[record.offset]) for record in records if record.offset in refused
             ]
             await dead_letters.record(conn, SCHEMA, letters)
-            return Written(await self._write(conn, batch.partition, outcome, world), letters)  # 5
+            return Written(await self._write(conn, batch.partition, outcome, reference_data), letters)  # 5
 
         async with self._locks[batch.partition]:
-            done = await applying.apply(self.pool, SCHEMA, batch, facts, spoilt, decide)  # 2 to 5
+            done = await applying.apply_batch(self.pool, SCHEMA, batch, facts, spoilt, decide)  # 2 to 5
             refused = [letter for written in done.results for letter in written.refused]
             self._told(len(done.letters) + len(refused))
             if refused:
@@ -168,7 +176,7 @@ class Tracker:
 
     async def _due(self, conn: Conn, partition: int, now: datetime, limit: int) -> list[Case]:
         """The longest due cases, after the organs whose cases have to be looked over are noted."""
-        await looking_over.begin(conn, partition, now, self.world)
+        await looking_over.begin(conn, partition, now, self.reference_data)
         return await store.due_cases(conn, partition, now, limit)
 
     async def _touched(self, conn: Conn, partition: int, now: datetime, limit: int) -> list[Case]:
@@ -182,10 +190,10 @@ class Tracker:
             await progress.lock(conn, SCHEMA, self.topic, partition)
             now = self.clock.now()
             cases = await pick(conn, partition, now, limit)
-            world = self.world.as_known()
-            outcome = await reckoned(lambda: apply.sweep(cases, world, now))
-            await self._write(conn, partition, outcome, world)
-            await self._postpone(conn, partition, outcome.failed, now)
+            reference_data = self.reference_data.as_known()
+            outcome = await reckoned(lambda: apply.sweep(cases, reference_data, now))
+            await self._write(conn, partition, outcome, reference_data)
+            await self._postpone(conn, partition, {s: reason_of(e) for s, e in outcome.failed.items()}, now)
         self.metrics.detected(outcome.events, outcome.cases, now)
         return len(cases)
 
@@ -212,7 +220,7 @@ class Tracker:
                     await self._postpone(conn, partition, {case.subject: why for case in first}, now)
         return SWEEP_CASES
 
-    async def _postpone(self, conn: Conn, partition: int, failed: dict[str, str], now: datetime) -> None:
+    async def _postpone(self, conn: Conn, partition: int, failed: Mapping[str, str], now: datetime) -> None:
         for subject, reason in failed.items():
             log.error("case_not_swept", subject=subject, reason=reason)
         if failed:
@@ -256,13 +264,18 @@ class Tracker:
                 f"{self.cases_topic} refuses an event of up to {largest} bytes: raise its max.message.bytes"
             ) from error
 
-    async def _write(self, conn: Conn, partition: int, outcome: Outcome, world: World) -> Appended | None:
+    async def _write(
+        self, conn: Conn, partition: int, outcome: Outcome, reference_data: ReferenceData
+    ) -> Appended | None:
         now = self.clock.now()
 
         def rows() -> tuple[list[Any], list[Any]]:
             cases = [
                 store.case_row(
-                    Change(case, partition, apply.wake_at(case, outcome.looks[subject], world, now, self.settle)), now
+                    Change(
+                        case, partition, apply.wake_at(case, outcome.looks[subject], reference_data, now, self.settle)
+                    ),
+                    now,
                 )
                 for subject, case in outcome.cases.items()
             ]

@@ -14,9 +14,9 @@ from typing import Protocol
 
 import psutil  # type: ignore[import-untyped]
 
-from services.runtime.local.kafka import KafkaNode, new_cluster_id
-from services.runtime.local.postgres import PostgresServer
-from services.runtime.local.process import free_port, tie_to_parent
+from services.local.kafka import KafkaNode, new_cluster_id
+from services.local.postgres import PostgresServer
+from services.local.process import free_port, tie_to_parent
 from tests.chaos.disk import Disk
 from tests.chaos.proxy import Proxy
 

@@ -16,7 +16,7 @@ import psutil  # type: ignore[import-untyped]
 import uvloop
 from aiokafka import AIOKafkaProducer
 
-from services.runtime.local.jars import kafka_classpath
+from services.local.jars import kafka_classpath
 from tests.chaos import garbage, oracle, reading
 from tests.chaos.cluster import Cluster
 from tests.chaos.oracle import Record

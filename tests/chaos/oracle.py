@@ -20,10 +20,10 @@ from services.events.refusals import Refused
 from services.events.vocabulary import Ref
 from services.stats.cells import Cell, Number
 from services.stats.fold import Fold
-from services.tracker import apply
-from services.tracker.decide import tick
-from services.tracker.strands import Shelf
-from services.tracker.world import World
+from services.tracker.core import apply
+from services.tracker.core.decide import tick
+from services.tracker.core.reference_data import ReferenceData
+from services.tracker.core.strands import Shelf
 
 
 @dataclass(frozen=True, slots=True)
@@ -164,12 +164,12 @@ class Worlds:
 
     def __init__(self, reference: Iterable[Record]) -> None:
         self._facts = [(r.offset, fact) for r in reference if (fact := _readable(r.value)) is not None]
-        self._made: dict[int, World] = {}
+        self._made: dict[int, ReferenceData] = {}
 
-    def at(self, known: int) -> World:
+    def at(self, known: int) -> ReferenceData:
         """The world after the records below offset ``known``."""
         if known not in self._made:
-            world = World()
+            world = ReferenceData()
             for offset, fact in self._facts:
                 if offset < known:
                     assert isinstance(fact, f.OrganRegistered | f.CalendarPublished)
@@ -183,7 +183,7 @@ class Worlds:
         return 1 + max((at for at, fact in self._facts if isinstance(fact, f.CalendarPublished)), default=-1)
 
     @property
-    def last(self) -> World:
+    def last(self) -> ReferenceData:
         """The world with all that is known."""
         return self.at(1 + max((offset for offset, _ in self._facts), default=-1))
 
@@ -215,7 +215,9 @@ def replay(
     return shelf, events
 
 
-def final(subject: str, facts: Iterable[RequestFact], world: World, now: datetime) -> tuple[Shelf, list[CaseEvent]]:
+def final(
+    subject: str, facts: Iterable[RequestFact], world: ReferenceData, now: datetime
+) -> tuple[Shelf, list[CaseEvent]]:
     """What is known after all facts, each decided as it comes with all organs known, and one look by the clock."""
     shelf = Shelf()
     events: list[CaseEvent] = []

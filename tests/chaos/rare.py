@@ -15,8 +15,8 @@ from typing import TYPE_CHECKING
 import aiohttp
 import asyncpg
 
-from services.runtime.local.kafka import KafkaNode
-from services.runtime.local.postgres import PostgresServer
+from services.local.kafka import KafkaNode
+from services.local.postgres import PostgresServer
 from tests.chaos import commands, reading, segments
 from tests.chaos.cluster import Cluster, Worker
 

@@ -11,9 +11,9 @@ from aiokafka.errors import KafkaError
 
 from services.stats import store as stats
 from services.stats.cells import Cell, Number, RequestRow, ReviewRow, TallyRow
-from services.tracker.case import Case
+from services.tracker.core.case import Case
+from services.tracker.core.strands import Strand
 from services.tracker.store import decode_case, decode_strand
-from services.tracker.strands import Strand
 from tests.chaos.oracle import Record
 
 IDLE_SECONDS = 20.0

@@ -20,7 +20,7 @@ import uvloop
 from rich.console import Console
 from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, TimeElapsedColumn
 
-from services.runtime.local.jars import kafka_classpath
+from services.local.jars import kafka_classpath
 from tests.chaos import commands, faults, reading, verify
 from tests.chaos.cluster import Cluster
 from tests.chaos.disk import Disk, NoDisk

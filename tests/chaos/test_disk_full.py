@@ -17,9 +17,9 @@ from pathlib import Path
 import httpx
 import pytest
 
+from services.local.process import free_port, tie_to_parent
+from services.local.stack import LocalStack
 from services.runtime.bulk import BulkReader
-from services.runtime.local.process import free_port, tie_to_parent
-from services.runtime.local.stack import LocalStack
 from services.runtime.settings import Settings
 from services.samples import sample
 

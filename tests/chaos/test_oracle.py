@@ -9,8 +9,8 @@ import pytest
 
 from services.events.codec import decode_fact, encode
 from services.stats.fold import Fold
-from services.tracker import apply
-from services.tracker.strands import Shelf
+from services.tracker.core import apply
+from services.tracker.core.strands import Shelf
 from tests.chaos import oracle, verify
 from tests.chaos.oracle import Findings, Record, Worlds
 from tests.chaos.reading import Tables

@@ -10,8 +10,8 @@ import pytest
 from aiokafka.record.default_records import DefaultRecordBatch, DefaultRecordBatchBuilder
 
 from services.events.codec import decode_fact
-from services.tracker.case import Case
-from services.tracker.world import World
+from services.tracker.core.case import Case
+from services.tracker.core.reference_data import ReferenceData
 from tests.chaos import faults, segments
 from tests.chaos.cluster import STARTED_AT, Worker
 from tests.chaos.disk import Disk, NoDisk
@@ -72,7 +72,7 @@ def test_a_disk_that_may_not_be_mounted_says_why(tmp_path: Path, monkeypatch: py
 
 def test_a_case_that_a_clock_ahead_has_looked_at_is_compared_at_that_day() -> None:
     organ = decode_fact(msgspec.json.encode(raw("organ-registered", "gz-psb", ORGAN)))
-    world, now = World([organ]), datetime(2024, 6, 28, 4, tzinfo=UTC)  # type: ignore[list-item]  # a reference fact
+    world, now = ReferenceData([organ]), datetime(2024, 6, 28, 4, tzinfo=UTC)  # type: ignore[list-item]  # a reference fact
     case = Case(subject="r/1", as_of=date(2024, 6, 28))
     assert looked_at(case, world, now) == now
     assert looked_at(msgspec.structs.replace(case, as_of=date(2024, 5, 1)), world, now) == now

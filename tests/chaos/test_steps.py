@@ -27,11 +27,11 @@ from services.stats import worker as stats_worker
 from services.stats.cells import Cell, Number, recount
 from services.stats.fold import Fold
 from services.stats.worker import Folder
-from services.tracker import apply
 from services.tracker import metrics as tracker_metrics
-from services.tracker.strands import Shelf
+from services.tracker.core import apply
+from services.tracker.core.reference_data import ReferenceData
+from services.tracker.core.strands import Shelf
 from services.tracker.worker import Tracker
-from services.tracker.world import World
 from tests.chaos.crashes import Crash, Fuse, GatedPool, Halt, MemoryLog
 from tests.support import ORGAN, answered, raw, received
 
@@ -88,7 +88,7 @@ def _tracker(pool: Any, log: Any) -> Tracker:
         pass
 
     own = tracker_metrics.metrics(CollectorRegistry())
-    return Tracker(pool, log, World([ORGAN_FACT]), nothing_new, ManualClock(NOW), SETTINGS, own, lambda: None)
+    return Tracker(pool, log, ReferenceData([ORGAN_FACT]), nothing_new, ManualClock(NOW), SETTINGS, own, lambda: None)
 
 
 async def _position(pool: Any, schema: str, topic: str) -> int:
@@ -125,7 +125,7 @@ def _effect(records: Sequence[Record]) -> list[bytes]:
 def _decided() -> list[CaseEvent]:
     """What the pure decisions make of the history."""
     facts: list[Any] = [decode_fact(value) for value in HISTORY if value != b"garbage"]
-    return sorted(apply.run(facts, Shelf(), World([ORGAN_FACT]), NOW).events, key=lambda e: e.id)
+    return sorted(apply.run(facts, Shelf(), ReferenceData([ORGAN_FACT]), NOW).events, key=lambda e: e.id)
 
 
 async def _rows(pool: Any) -> dict[str, list[Any]]:

@@ -10,11 +10,11 @@ from services.events.cases import CaseEvent
 from services.events.vocabulary import Ref
 from services.stats.cells import RequestRow, recount
 from services.stats.fold import Fold
-from services.tracker.case import Case
-from services.tracker.decide import summary
+from services.tracker.core.case import Case
+from services.tracker.core.decide import summary
+from services.tracker.core.reference_data import ReferenceData
+from services.tracker.core.strands import Strand
 from services.tracker.store import encode_case
-from services.tracker.strands import Strand
-from services.tracker.world import World
 from tests.chaos import oracle, reading
 from tests.chaos.cluster import PREFIX, Cluster
 from tests.chaos.oracle import Findings, Log, Record, Worlds
@@ -97,7 +97,7 @@ async def check(
     _check_counters(remains.tables, events, untroubled, findings)
 
 
-def looked_at(case: Case, world: World, now: datetime) -> datetime:
+def looked_at(case: Case, world: ReferenceData, now: datetime) -> datetime:
     """The instant that a case is to be compared at: now, or a later day that it was decided for.
 
     A case never goes back before a day that it was decided for. Where a clock was ahead for a while, what was overdue

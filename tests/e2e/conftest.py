@@ -13,7 +13,7 @@ from pathlib import Path
 
 import pytest
 
-from services.runtime.local.process import free_port, tie_to_parent
+from services.local.process import free_port, tie_to_parent
 
 SHIXIAN = str(Path(sys.executable).parent / "shixian")
 

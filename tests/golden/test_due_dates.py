@@ -11,8 +11,8 @@ import pytest
 from services.commands.check import in_force
 from services.events.envelope import type_of
 from services.statute.profile import statute_ids
-from services.tracker import preview
-from services.tracker.scenarios import Scenario, differences, read
+from services.tracker.core import preview
+from services.tracker.core.scenarios import Scenario, differences, read
 
 FILES = in_force()
 SCENARIOS: list[Scenario] = [one for file in FILES for one in read(file.name, file.read_text("utf-8"))]

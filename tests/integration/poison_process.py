@@ -15,7 +15,7 @@ from services.events.codec import encode
 from services.runtime import database
 from services.stats import worker as stats_worker
 from services.stats.fold import Fold
-from services.tracker import apply, decide
+from services.tracker.core import apply, decide
 from tests.integration.test_recovery_batches import Log, batch, requests, tracker_of
 from tests.stats_events import recorded, summary
 

@@ -8,9 +8,9 @@ from pathlib import Path
 import asyncpg
 import pytest
 
+from services.local.postgres import PostgresServer
 from services.runtime import database, migrations
 from services.runtime.health import Part
-from services.runtime.local.postgres import PostgresServer
 from tests.integration.log_tools import until
 
 

@@ -23,8 +23,8 @@ from services.events.examples import example
 from services.intake import app as intake_app
 from services.intake.app import build
 from services.intake.reading import BATCH, PLAIN, STRUCTURED
+from services.local.kafka import KafkaNode
 from services.runtime.health import Health
-from services.runtime.local.kafka import KafkaNode
 from services.runtime.settings import Settings
 
 NOW = datetime(2013, 6, 1, 8, tzinfo=UTC)

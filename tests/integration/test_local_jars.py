@@ -7,8 +7,8 @@ from pathlib import Path
 
 import pytest
 
-from services.runtime.local import jars
-from services.runtime.local.lock import render
+from services.local import jars
+from services.local.lock import render
 
 
 class Mirror(ThreadingHTTPServer):
@@ -137,7 +137,7 @@ def test_a_transfer_that_fails_once_is_tried_again(
     monkeypatch.setattr(jars, "ATTEMPTS", 2)
     (cache / clients().name).unlink()
     mirror.spoilt[clients().name] = b"cut"
-    monkeypatch.setattr("services.runtime.local.jars.time.sleep", lambda _seconds: mirror.spoilt.clear())
+    monkeypatch.setattr("services.local.jars.time.sleep", lambda _seconds: mirror.spoilt.clear())
     jars.kafka_classpath(cache)
     assert (cache / clients().name).stat().st_size == clients().size
 

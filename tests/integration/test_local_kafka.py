@@ -14,17 +14,17 @@ import pytest
 from aiokafka import AIOKafkaConsumer, AIOKafkaProducer
 from aiokafka.admin import AIOKafkaAdminClient, NewTopic
 
-from services.runtime.local import kafka as kafka_module
-from services.runtime.local.kafka import BrokerFailed, KafkaNode, new_cluster_id
-from services.runtime.local.kafka_files import brokers
-from services.runtime.local.process import PortTaken, free_port, left_over
+from services.local import kafka as kafka_module
+from services.local.kafka import BrokerFailed, KafkaNode, new_cluster_id
+from services.local.kafka_files import brokers
+from services.local.process import PortTaken, free_port, left_over
 
 # A process that starts a broker and then dies without a word.
 PARENT = """
 import os, signal, sys
 from pathlib import Path
-from services.runtime.local.jars import kafka_classpath
-from services.runtime.local.kafka import KafkaNode
+from services.local.jars import kafka_classpath
+from services.local.kafka import KafkaNode
 node = KafkaNode(Path(sys.argv[1]), kafka_classpath(), dies_with_parent=sys.argv[2] == "tied")
 node.start()
 print(node.pid, flush=True)

@@ -10,13 +10,13 @@ import asyncpg
 import psutil  # type: ignore[import-untyped]
 import pytest
 
-from services.runtime.local.postgres import PostgresFailed, PostgresServer
+from services.local.postgres import PostgresFailed, PostgresServer
 
 # A process that starts a server and then dies without a word.
 PARENT = """
 import os, signal, sys
 from pathlib import Path
-from services.runtime.local.postgres import PostgresServer
+from services.local.postgres import PostgresServer
 server = PostgresServer(Path(sys.argv[1]), dies_with_parent=sys.argv[2] == "tied")
 server.start()
 print(server.pid, flush=True)

@@ -13,15 +13,15 @@ from pathlib import Path
 import asyncpg
 import pytest
 
-from services.runtime.local.kafka_files import brokers
-from services.runtime.local.stack import HomeHeld, LocalStack
+from services.local.kafka_files import brokers
+from services.local.stack import HomeHeld, LocalStack
 from services.runtime.settings import Settings
 
 # Another process that brings the stack of a home up and stays.
 HOLDER = """
 import sys, time
 from pathlib import Path
-from services.runtime.local.stack import LocalStack
+from services.local.stack import LocalStack
 from services.runtime.settings import Settings
 with LocalStack(Settings(home=Path(sys.argv[1]), kafka_port=0)) as stack:
     print(stack.postgres, flush=True)

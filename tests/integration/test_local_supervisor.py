@@ -12,7 +12,7 @@ from pathlib import Path
 import psutil  # type: ignore[import-untyped]
 import pytest
 
-from services.runtime.local.process import free_port
+from services.local.process import free_port
 
 # A service: it answers its ready URL, and writes into a journal what happens to it.
 CHILD = """
@@ -47,7 +47,7 @@ server.serve_forever(0.05)
 UP = """
 import asyncio, json, sys
 from services.runtime import settings
-from services.runtime.local.supervisor import Service, run_up
+from services.local.supervisor import Service, run_up
 services, manner = json.loads(sys.argv[1]), sys.argv[2]
 async def on_ready():
     print("ready", flush=True)

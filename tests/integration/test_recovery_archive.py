@@ -9,7 +9,8 @@ from typing import Any
 
 import pytest
 
-from services.commands import archive, blocks, exporting, restoring
+from services.archive import blocks, exporting, restoring
+from services.commands import archive
 from services.events.topics import create_topics, topics
 from services.runtime.settings import Settings, load
 from tests.integration.recovery import environment, everything, put, shixian

@@ -23,11 +23,12 @@ from services.runtime.retry import LogUnavailable, is_transient
 from services.runtime.settings import Settings
 from services.stats import store as stats_store
 from services.stats import worker as stats_worker
-from services.tracker import apply as tracker_apply
-from services.tracker import decide, store
+from services.tracker import store
+from services.tracker.core import apply as tracker_apply
+from services.tracker.core import decide
+from services.tracker.core.reference_data import ReferenceData
 from services.tracker.metrics import metrics
 from services.tracker.worker import Tracker
-from services.tracker.world import World
 from tests.stats_events import recorded, summary
 from tests.support import ORGAN, answered, fact, raw, received
 
@@ -70,7 +71,7 @@ async def _nothing() -> None:
 
 
 def tracker_of(pool: Any, log: Log, clock: ManualClock | None = None) -> Tracker:
-    world = World([fact("organ-registered", "gz-psb", ORGAN)])
+    world = ReferenceData([fact("organ-registered", "gz-psb", ORGAN)])
     own = metrics(CollectorRegistry())
     sends: Any = log
     return Tracker(

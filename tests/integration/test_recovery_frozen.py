@@ -10,7 +10,7 @@ import httpx
 import psutil  # type: ignore[import-untyped]
 import pytest
 
-from services.runtime.local.postgres import PostgresServer
+from services.local.postgres import PostgresServer
 from tests.integration.recovery import services
 from tests.support import ServiceProcess, eventually
 

@@ -15,20 +15,20 @@ import pytest
 from prometheus_client import CollectorRegistry
 
 from services.events.codec import encode
+from services.local.postgres import PostgresServer
+from services.local.process import free_port
 from services.runtime import database, progress
 from services.runtime.batch import Batch
 from services.runtime.bulk import BulkReader
 from services.runtime.clock import SystemClock
 from services.runtime.health import Part
-from services.runtime.local.postgres import PostgresServer
-from services.runtime.local.process import free_port
 from services.runtime.retry import LogUnavailable
 from services.runtime.settings import load as settings_of
-from services.tracker import guard
+from services.tracker import startup_check
+from services.tracker.core.reference_data import ReferenceData
 from services.tracker.metrics import metrics
 from services.tracker.rebuild import read_reference
 from services.tracker.worker import Tracker
-from services.tracker.world import World
 from tests.chaos.proxy import Proxy
 from tests.integration.log_tools import until
 from tests.integration.recovery import environment, everything, keyed, load, put, quiet, services, shixian, sql
@@ -159,7 +159,7 @@ async def _crashed_before_publishing(env: dict[str, str]) -> None:
 
     async def nothing() -> None: ...
 
-    pool, world, sends = database.pool(env["SHIXIAN_POSTGRES"]), World(), Away()
+    pool, world, sends = database.pool(env["SHIXIAN_POSTGRES"]), ReferenceData(), Away()
     await database.ready(pool, "tracker", files("services.tracker") / "migrations", Part("database"))
     tracker = Tracker(
         pool,
@@ -217,16 +217,16 @@ async def test_the_newest_event_is_found_behind_older_ones_sent_again_and_garbag
             "INSERT INTO tracker.events (partition, subject, sequence, name, body) VALUES (0, 'a', $1, 'x', '')", number
         )
     part = Part("history")
-    with pytest.raises(guard.BehindItsTopic, match=r"holds event 3 of a, and tracker.events does not"):
-        await guard.check(kafka, topic, pool, part)
-    monkeypatch.setattr(guard, "LAST", 3)
-    with pytest.raises(guard.BehindItsTopic):
-        await guard.check(kafka, topic, pool, part)
+    with pytest.raises(startup_check.BehindItsTopic, match=r"holds event 3 of a, and tracker.events does not"):
+        await startup_check.check(kafka, topic, pool, part)
+    monkeypatch.setattr(startup_check, "LAST", 3)
+    with pytest.raises(startup_check.BehindItsTopic):
+        await startup_check.check(kafka, topic, pool, part)
     await pool.execute("UPDATE tracker.events SET sequence = 3 WHERE sequence = 2")
     await pool.execute(
         "INSERT INTO tracker.events (partition, subject, sequence, name, body) VALUES (0, 'a', 2, 'x', '')"
     )
-    await guard.check(kafka, topic, pool, part)
+    await startup_check.check(kafka, topic, pool, part)
     assert part.is_ok
     await pool.close()
 
@@ -252,7 +252,7 @@ async def test_the_look_waits_for_both_servers(kafka: str, postgres: str) -> Non
     part, proxy = Part("history"), Proxy(free_port(), int(kafka.rpartition(":")[2]))
     away: Any = AwayFirst()
     topic = f"{env['SHIXIAN_TOPIC_PREFIX']}cases"
-    looking = asyncio.create_task(guard.check(f"127.0.0.1:{proxy.port}", topic, away, part))
+    looking = asyncio.create_task(startup_check.check(f"127.0.0.1:{proxy.port}", topic, away, part))
     try:
         await until(lambda: part.state == "waiting" and "does not answer" in part.reason)
         await proxy.start()

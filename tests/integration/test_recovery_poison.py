@@ -15,13 +15,13 @@ import pytest
 from prometheus_client import CollectorRegistry
 
 from services.events.codec import decode_case_event, encode
+from services.local.process import tie_to_parent
 from services.runtime import attempts, bounded, database, progress
 from services.runtime.clock import ManualClock
 from services.runtime.health import Part
-from services.runtime.local.process import tie_to_parent
 from services.stats import worker as stats_worker
 from services.stats.fold import Fold
-from services.tracker import apply, decide
+from services.tracker.core import apply, decide
 from services.tracker.worker import POSTPONED
 from tests.integration.poison_process import RECORDS
 from tests.integration.test_recovery_batches import Log, batch, letters, position, requests, tracker_of

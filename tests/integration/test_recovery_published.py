@@ -10,8 +10,9 @@ from typing import Any
 import msgspec
 import pytest
 
-from services.commands import archive, blocks, exporting, kept
-from services.commands.lines import Kept, contents
+from services.archive import blocks, exporting, publications
+from services.archive.lines import Kept, contents
+from services.commands import archive
 from services.runtime.settings import load as settings
 from tests.integration.recovery import environment, everything, load, put, quiet, services, shixian, sql
 
@@ -45,9 +46,9 @@ def publication(organ: str, number: int, text: str = "x" * 3000, **given: Any) -
 
 def keep(env: dict[str, str], lot: list[Kept]) -> None:
     async def run() -> None:
-        async with kept.connected(env["SHIXIAN_POSTGRES"]) as conn:
-            await kept.prepare(conn)
-            await kept.put(conn, lot)
+        async with publications.connected(env["SHIXIAN_POSTGRES"]) as conn:
+            await publications.prepare(conn)
+            await publications.put(conn, lot)
 
     asyncio.run(run())
 

@@ -8,7 +8,7 @@ import psutil  # type: ignore[import-untyped]
 import pytest
 
 from services.commands.reach import Unreachable, reach
-from services.runtime.local.stack import RUN_FILE, LocalStack, hold, running
+from services.local.stack import RUN_FILE, LocalStack, hold, running
 from services.runtime.settings import Settings
 from tests.integration.recovery import sql
 

@@ -15,11 +15,11 @@ from prometheus_client import CollectorRegistry
 
 from services.events.examples import example
 from services.events.facts import ReferenceFact
+from services.events.registrations import checking
 from services.events.topics import create_topics, topics
+from services.local.kafka import KafkaNode
 from services.runtime.health import Part
-from services.runtime.local.kafka import KafkaNode
 from services.runtime.reference import Reference, ReferenceRewritten
-from services.runtime.registrations import checking
 
 ORGAN = example("facts", "organ-registered")
 CALENDAR = example("facts", "calendar-published")

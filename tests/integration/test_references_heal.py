@@ -9,18 +9,19 @@ import httpx
 import pytest
 
 from services.events.codec import decode_case_event
+from services.events.registrations import checking
 from services.runtime.clock import ManualClock
 from services.runtime.health import Health
-from services.runtime.registrations import checking
 from services.runtime.web import create_app, new_registry
 from services.statute.profile import profiles
-from services.tracker import api, decide, looking_over, store
-from services.tracker import apply as tracker_apply
+from services.tracker import api, looking_over, store
 from services.tracker import worker as tracker_worker
-from services.tracker import world as tracker_world
+from services.tracker.core import apply as tracker_apply
+from services.tracker.core import decide
+from services.tracker.core import reference_data as tracker_world
+from services.tracker.core.reference_data import ReferenceData
 from services.tracker.looking_over import LOT
 from services.tracker.worker import Tracker
-from services.tracker.world import World
 from tests.integration.test_recovery_batches import Log, batch, log, pool, tracker_of
 from tests.support import ORGAN, answered, desk_over, fact, raw, received
 
@@ -35,7 +36,7 @@ def organ(**data: Any) -> Any:
 
 def empty(pool: Any, log: Log, clock: ManualClock | None = None) -> Tracker:
     tracker = tracker_of(pool, log, clock or ManualClock(NOW))
-    tracker.world = World()
+    tracker.reference_data = ReferenceData()
     return tracker
 
 
@@ -60,26 +61,26 @@ async def test_a_later_right_registration_heals_all_that_waited(pool: Any, log: 
     tracker = empty(pool, log)
     requests = [received(f"r{n}", "2013-03-01", "in-person") for n in range(5)]
     await tracker.handle(batch(requests))
-    tracker.world.learn(organ(calendar="ATLANTIS"))
+    tracker.reference_data.learn(organ(calendar="ATLANTIS"))
     await settle(tracker)
     assert {view.waiting_for for view in (await views(tracker)).values()} == {"organ-registered gz-psb"}
-    (rejected,) = tracker.world.rejected(10)
+    (rejected,) = tracker.reference_data.rejected(10)
     assert (rejected.offset, rejected.subject) == (0, "gz-psb")
     assert "ATLANTIS" in rejected.reason
     # A law that was not in force on the day: nothing can be told, until the organ is registered rightly.
-    tracker.world.learn(organ(statute="IE"))
+    tracker.reference_data.learn(organ(statute="IE"))
     await settle(tracker)
     waiting = {view.waiting_for for view in (await views(tracker)).values()}
     assert waiting == {"no-version IE"}
-    tracker.world.learn(organ(statute="CN-2019"))
+    tracker.reference_data.learn(organ(statute="CN-2019"))
     await settle(tracker)
     assert {view.statute for view in (await views(tracker)).values()} == {"CN-2019"}
     for change, moved, cause in (
         ({}, ("2013-03-29", "2013-03-22"), profiles()["CN-2008"].answer.article),
-        ({"calendar": "UK"}, ("2013-03-22", "2013-03-25"), tracker.world.calendar("UK").title),
-        ({}, ("2013-03-25", "2013-03-22"), tracker.world.calendar("CN").title),
+        ({"calendar": "UK"}, ("2013-03-22", "2013-03-25"), tracker.reference_data.calendar("UK").title),
+        ({}, ("2013-03-25", "2013-03-22"), tracker.reference_data.calendar("CN").title),
     ):
-        tracker.world.learn(organ(**change))
+        tracker.reference_data.learn(organ(**change))
         await settle(tracker)
         for n in range(5):
             last = told(log, f"r{n}")[-1]
@@ -90,7 +91,7 @@ async def test_a_later_right_registration_heals_all_that_waited(pool: Any, log: 
 async def test_a_law_that_cannot_be_applied_is_mended_by_the_organs_next_registration(pool: Any, log: Log) -> None:
     """Also for cases that an earlier release wrote: they do not say which organ they wait for."""
     tracker = empty(pool, log)
-    tracker.world.learn(organ(statute="SCT"))
+    tracker.reference_data.learn(organ(statute="SCT"))
     await tracker.handle(batch([received("old", "2004-03-01", "in-person")]))
     view = (await views(tracker))["old"]
     assert (view.state, view.waiting_for.startswith("no-version")) == ("waiting", True)
@@ -99,7 +100,7 @@ async def test_a_law_that_cannot_be_applied_is_mended_by_the_organs_next_registr
     await pool.execute("TRUNCATE tracker.organ_applied, tracker.reference_applied")
     await settle(tracker)
     assert await pool.fetchval("SELECT organ FROM tracker.cases") == "gz-psb"
-    tracker.world.learn(organ(statute="CN-2008"))
+    tracker.reference_data.learn(organ(statute="CN-2008"))
     await settle(tracker)
     assert (await views(tracker))["old"].statute == "CN-2008"
 
@@ -109,27 +110,27 @@ async def test_a_new_zone_moves_the_instants_and_closed_cases_stay(
 ) -> None:
     monkeypatch.setattr(tracker_worker, "SWEEP_CASES", 3)
     tracker = empty(pool, log)
-    tracker.world.learn(organ())
+    tracker.reference_data.learn(organ())
     closed = [received("closed", "2013-03-01", "in-person"), answered("closed", "2013-03-04")]
     await tracker.handle(batch([*(received(f"r{n}", "2013-03-01", "in-person") for n in range(10)), *closed]))
     await settle(tracker)
     before = dict(await pool.fetch("SELECT subject, wake_at FROM tracker.cases WHERE state = 'open'"))
     stays = await pool.fetchrow("SELECT * FROM tracker.cases WHERE subject = 'closed'")
-    tracker.world.learn(organ(timezone="America/New_York"))
+    tracker.reference_data.learn(organ(timezone="America/New_York"))
     assert await tracker.sweep(0) == 0
     partly = dict(await pool.fetch("SELECT subject, wake_at FROM tracker.cases WHERE state = 'open'"))
     assert sum(partly[subject] != wake_at for subject, wake_at in before.items()) == 3, "one lot a round"
     # The process ends here; the next one, which has read the same topic, goes on behind that lot.
     again = empty(pool, log)
-    again.world.learn(organ())
-    again.world.learn(organ(timezone="America/New_York"))
+    again.reference_data.learn(organ())
+    again.reference_data.learn(organ(timezone="America/New_York"))
     assert await settle(again) == 3
     after = dict(await pool.fetch("SELECT subject, wake_at FROM tracker.cases WHERE state = 'open'"))
     assert {(after[s] - at).total_seconds() / 3600 for s, at in before.items()} == {12.0}, "summer time in New York"
     assert await pool.fetchrow("SELECT * FROM tracker.cases WHERE subject = 'closed'") == stays
     # One that has read less than was applied takes nothing back.
     late = empty(pool, log)
-    late.world.learn(organ())
+    late.reference_data.learn(organ())
     await settle(late)
     assert dict(await pool.fetch("SELECT subject, wake_at FROM tracker.cases WHERE state = 'open'")) == after
 
@@ -140,8 +141,8 @@ async def test_what_is_due_does_not_wait_for_a_change_and_a_failure_is_tried_aga
     monkeypatch.setattr(tracker_worker, "SWEEP_CASES", 2)
     clock = ManualClock(NOW)
     tracker = empty(pool, log, clock)
-    tracker.world.learn(organ())
-    tracker.world.learn(organ(code="z"))
+    tracker.reference_data.learn(organ())
+    tracker.reference_data.learn(organ(code="z"))
     facts = [received(f"r{n}", "2013-03-01", "in-person") for n in range(10)]
     await tracker.handle(batch([*facts, received("z1", "2013-03-01", "in-person", "z")]))
     await settle(tracker)
@@ -157,7 +158,7 @@ async def test_what_is_due_does_not_wait_for_a_change_and_a_failure_is_tried_aga
     broken = True
     monkeypatch.setattr(tracker_apply, "tick", watched)
     clock.set(datetime(2013, 4, 1, 2, tzinfo=UTC))
-    tracker.world.learn(organ(calendar="UK"))
+    tracker.reference_data.learn(organ(calendar="UK"))
     await tracker.sweep(0)
     assert looks == ["z1", "r0", "r1"]
     assert {type(e).__name__ for e in told(log, "z1")} >= {"RequestOverdue"}
@@ -167,7 +168,7 @@ async def test_what_is_due_does_not_wait_for_a_change_and_a_failure_is_tried_aga
     assert await pool.fetchval("SELECT wake_at > $1 FROM tracker.cases WHERE subject = 'r1'", clock.now())
     broken = False
     # Not about its organ at all: whatever was learnt may be what it failed over.
-    tracker.world.learn(organ(code="other"))
+    tracker.reference_data.learn(organ(code="other"))
     looks.clear()
     await settle(tracker)
     assert looks == ["r1"]
@@ -178,7 +179,7 @@ async def test_history_that_is_still_being_posted_raises_no_alarm_with_its_organ
     clock = ManualClock(datetime(2014, 1, 6, 2, tzinfo=UTC))
     tracker = empty(pool, log, clock)
     tracker.settle = timedelta(seconds=10)
-    tracker.world.learn(organ())
+    tracker.reference_data.learn(organ())
     await tracker.handle(batch([received("r", "2013-03-01", "in-person")]))
     await settle(tracker)
     assert [type(e).__name__ for e in told(log, "r")] == ["RequestOpened", "DueDateSet"]
@@ -192,9 +193,9 @@ async def test_a_case_that_was_not_quiet_is_looked_at_when_it_is(pool: Any, log:
     clock = ManualClock(NOW)
     tracker = empty(pool, log, clock)
     tracker.settle = timedelta(seconds=10)
-    tracker.world.learn(organ())
+    tracker.reference_data.learn(organ())
     await tracker.handle(batch([received("r", "2013-03-01", "in-person")]))
-    tracker.world.learn(organ(calendar="UK"))
+    tracker.reference_data.learn(organ(calendar="UK"))
     await settle(tracker)
     assert (await views(tracker))["r"].calendar[:2] == "CN"
     clock.set(NOW + timedelta(seconds=11))
@@ -206,16 +207,16 @@ async def test_rows_that_the_database_refuses_keep_no_lot_from_its_end(
     pool: Any, log: Log, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     tracker = empty(pool, log)
-    tracker.world.learn(organ())
+    tracker.reference_data.learn(organ())
     await tracker.handle(batch([received(f"r{n}", "2013-03-01", "in-person") for n in range(5)]))
     await settle(tracker)
     await pool.execute("ALTER TABLE tracker.cases ADD CHECK (subject <> 'r3' OR calendar <> 'UK')")
-    tracker.world.learn(organ(calendar="UK"))
+    tracker.reference_data.learn(organ(calendar="UK"))
     await settle(tracker)
     found = {subject: view.calendar[:2] for subject, view in (await views(tracker)).items()}
     assert found == {"r0": "UK", "r1": "UK", "r2": "UK", "r3": "CN", "r4": "UK"}
     await pool.execute("ALTER TABLE tracker.cases DROP CONSTRAINT cases_check")
-    tracker.world.learn(organ(code="other"))
+    tracker.reference_data.learn(organ(code="other"))
     await settle(tracker)
     assert (await views(tracker))["r3"].calendar[:2] == "UK"
 
@@ -227,19 +228,19 @@ async def test_a_release_that_knows_the_calendar_makes_up_for_one_that_did_not(
     with monkeypatch.context() as earlier:
         earlier.setattr(tracker_world, "check", checking({"CN"}, {"UK"}))
         before = empty(pool, log)
-        before.world.learn(organ())
+        before.reference_data.learn(organ())
         await before.handle(batch([received("r", "2013-03-01", "in-person")]))
         await settle(before)
     assert (await views(before))["r"].waiting_for == "organ-registered gz-psb"
     after = empty(pool, log)
-    after.world.learn(organ())
+    after.reference_data.learn(organ())
     await settle(after)
     assert (await views(after))["r"].state == "open"
     # And one that no longer knows it says so, instead of going on with dates that nobody can explain.
     with monkeypatch.context() as later:
         later.setattr(tracker_world, "check", checking({"CN"}, {"UK"}))
         gone = empty(pool, log)
-        gone.world.learn(organ())
+        gone.reference_data.learn(organ())
         await settle(gone)
     assert (await views(gone))["r"].waiting_for == "organ-registered gz-psb"
 
@@ -249,7 +250,7 @@ async def test_an_organ_whose_own_facts_came_first_is_one_once_it_is_registered(
     filed = {"review": "v1", "organ": "gz-psb", "kind": "reconsideration", "filed_on": "2013-03-01"}
     await tracker.handle(batch([raw("review-filed", "gz-psb", filed)]))
     assert (await views(tracker))["gz-psb"].waiting_for == "request-received"
-    tracker.world.learn(organ())
+    tracker.reference_data.learn(organ())
     await settle(tracker)
     await settle(tracker)
     view = (await views(tracker))["gz-psb"]
@@ -283,7 +284,7 @@ def _with(statement: str, *values: str) -> str:
 @asynccontextmanager
 async def shown(tracker: Tracker) -> AsyncIterator[tuple[httpx.AsyncClient, httpx.AsyncClient]]:
     """Clients of the tracker's API, and of a desk over it."""
-    deps = api.Deps(tracker.pool, tracker.world, tracker.clock)
+    deps = api.Deps(tracker.pool, tracker.reference_data, tracker.clock)
     app: Any = create_app("tracker", api.handlers(deps), Health(), new_registry())
     transport = httpx.ASGITransport(app=app)
     async with httpx.AsyncClient(transport=transport, base_url="http://tracker.test") as client, desk_over(app) as desk:
@@ -292,7 +293,7 @@ async def shown(tracker: Tracker) -> AsyncIterator[tuple[httpx.AsyncClient, http
 
 async def test_every_page_of_a_request_is_there_whatever_its_references(pool: Any, log: Log) -> None:
     tracker = empty(pool, log)
-    world = tracker.world
+    world = tracker.reference_data
     world.learn(organ())
     world.learn(organ(code="later", statute="XX"))
     for code, strange in (("no-calendar", {"calendar": "XX"}), ("no-law", {"statute": "XX"})):

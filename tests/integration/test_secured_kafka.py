@@ -11,9 +11,9 @@ from aiokafka.errors import KafkaError
 
 from services.events import brokers
 from services.events.topics import create_topics, topics
-from services.runtime.local import kafka_files
-from services.runtime.local.kafka import KafkaNode
-from services.runtime.local.process import free_port
+from services.local import kafka_files
+from services.local.kafka import KafkaNode
+from services.local.process import free_port
 from tests.support import ORGAN, ServiceProcess, answered, eventually, raw, received, service
 
 PASSWORD = "p@ss/wörd:1"

@@ -10,9 +10,9 @@ import pytest
 
 from services.runtime.migrations import migrate
 from services.runtime.problems import ProblemError
-from services.stats import behind
-from services.stats.behind import read_cursor
-from services.stats.form import Counts, Filter
+from services.stats import drilldown
+from services.stats.drilldown import read_cursor
+from services.stats.forms.form import Counts, Filter
 from tests.plans import explained, full_scans, looked_at, pretend_large
 
 REQUESTS = 6_000
@@ -36,7 +36,7 @@ ROWS = [request(n) for n in range(REQUESTS)]
 
 @pytest.fixture
 async def conn(postgres: str, monkeypatch: pytest.MonkeyPatch) -> AsyncIterator[Any]:
-    monkeypatch.setattr(behind, "LOOKED", LOOKED)
+    monkeypatch.setattr(drilldown, "LOOKED", LOOKED)
     made = await asyncpg.connect(postgres)
     await migrate(made, "stats", files("services.stats") / "migrations")
     names = ("subject", "sequence", "organ", "channel", "state", "received_on", "closed_on", "outcome", "timeliness")
@@ -87,19 +87,19 @@ async def conn(postgres: str, monkeypatch: pytest.MonkeyPatch) -> AsyncIterator[
 async def pages(conn: Any, counts: Counts, where: Filter, organs: list[str]) -> list[Any]:
     """All that is behind a number, in pages; each page's plan is looked at."""
     found: list[Any] = []
-    key: behind.Key = ()
+    key: drilldown.Key = ()
     for _ in range(1000):
-        asked = behind.listed(counts, where, organs, 2013, key, LIMIT)
+        asked = drilldown.listed(counts, where, organs, 2013, key, LIMIT)
         nodes = await explained(conn, asked.sql, asked.values)
         assert full_scans(nodes) == [], counts.kind
         scans = [n for n in nodes if n.get("Alias") == "t"]
         assert looked_at(scans) <= LOOKED, (counts.kind, [n["Node Type"] for n in nodes])
-        rows, key = await behind._rows(conn, asked, LIMIT)
+        rows, key = await drilldown._rows(conn, asked, LIMIT)
         assert len(rows) <= LIMIT
         found += rows
         if not key:
             return found
-        assert read_cursor(behind._cursor(key) or "", asked.key) == key
+        assert read_cursor(drilldown._cursor(key) or "", asked.key) == key
     raise AssertionError("the pages have no end")
 
 
@@ -139,10 +139,10 @@ async def test_reviews_and_tallies_are_whole_in_pages_too(conn: Any) -> None:
 
 
 async def test_what_counted_then_is_whole_in_pages(conn: Any) -> None:
-    found: list[behind.KnownItem] = []
-    key: behind.Key = ()
+    found: list[drilldown.KnownItem] = []
+    key: drilldown.Key = ()
     while True:
-        some, key = await behind.known(
+        some, key = await drilldown.known(
             conn, Counts(kind="received"), Filter(), ORGANS, 2013, NOW + timedelta(1), key, LIMIT
         )
         found += some
@@ -151,11 +151,11 @@ async def test_what_counted_then_is_whole_in_pages(conn: Any) -> None:
     assert len(found) == REQUESTS == sum(int(item.count) for item in found), "two organs have each subject here"
     assert {item.subject for item in found} == {f"r{n:05}" for n in range(REQUESTS // 2)}
     for after in ((), ("o050", "r00010")):
-        asked = behind.changes(ORGANS, after)
+        asked = drilldown.changes(ORGANS, after)
         nodes = await explained(conn, *asked)
         assert full_scans(nodes) == [] and looked_at(nodes) <= LOOKED
         through = tuple(await conn.fetchrow(asked[0], *asked[1]))
-        counted = behind.counted(Counts(kind="received"), Filter(), ORGANS, 2013, NOW, after, through)
+        counted = drilldown.counted(Counts(kind="received"), Filter(), ORGANS, 2013, NOW, after, through)
         nodes = await explained(conn, *counted)
         assert full_scans(nodes) == [] and looked_at(nodes) <= LOOKED
 

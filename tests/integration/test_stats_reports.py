@@ -13,7 +13,7 @@ from msgspec.structs import replace
 
 from services.events.cases import CaseEvent
 from services.events.vocabulary import Ref
-from services.stats.form import form_ids, load
+from services.stats.forms.form import form_ids, load
 from tests.integration.test_stats_service import REGISTERED, env, write
 from tests.stats_events import answered, filed, recorded, summary, tally
 from tests.support import ServiceProcess, eventually, service

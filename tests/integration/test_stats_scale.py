@@ -6,7 +6,7 @@ from typing import Any
 
 import pytest
 
-from services.stats.form import form_ids
+from services.stats.forms.form import form_ids
 from tests.integration.test_stats_service import REGISTERED, env, write
 from tests.stats_events import answered, recorded
 from tests.support import ServiceProcess, desk_at, eventually, service

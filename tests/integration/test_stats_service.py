@@ -12,7 +12,7 @@ from aiokafka import AIOKafkaProducer
 from services.events.cases import CaseEvent
 from services.events.codec import encode
 from services.events.topics import create_topics, topics
-from services.stats.form import load
+from services.stats.forms.form import load
 from tests.stats_events import answered, filed, recorded, summary, tally
 from tests.support import ORGAN, ServiceProcess, eventually, raw, service
 

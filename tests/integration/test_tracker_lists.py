@@ -23,17 +23,18 @@ from services.runtime.health import Health
 from services.runtime.migrations import migrate
 from services.runtime.offload import Offload
 from services.runtime.web import create_app, new_registry
+from services.statute.state import RequestState
 from services.statute.status import status
-from services.statute.view import View
-from services.tracker import api, board, listing, preview, rejections
-from services.tracker.board import Query
-from services.tracker.case import Case
+from services.tracker import api, listing, queries, rejections
+from services.tracker.core import preview
+from services.tracker.core.case import Case
+from services.tracker.core.reference_data import ReferenceData
 from services.tracker.feed import lots as feed_lots
 from services.tracker.listing import STATES, Today
+from services.tracker.queries import Query
 from services.tracker.rejections import About
 from services.tracker.snapshot import OPEN, UNPUBLISHED, WAITING
 from services.tracker.store import encode_case
-from services.tracker.world import World
 from tests.law_cases import make
 from tests.plans import explained, full_scans, generic, looked_at, pretend_large
 from tests.support import desk_over
@@ -47,8 +48,8 @@ LIMIT = 50
 EXAMPLE = "examples/cases/clock-stopped.json"
 
 
-def world() -> World:
-    known = World()
+def world() -> ReferenceData:
+    known = ReferenceData()
     for code, zone in ZONES.items():
         data = OrganData(code=code, name=Label(code, code), timezone=zone, calendar="CN", statute="CN")
         known.learn(OrganRegistered(specversion="1.0", id=code, source="t", subject=code, data=data))
@@ -61,7 +62,7 @@ def row(n: int) -> tuple[Any, ...]:
     # A prime, so that days go round with everything else.
     due_on = None if state in ("waiting", "unconfirmed") or n % 7 == 0 else TODAY + timedelta(days=n % 41 - 20)
     waiting_for = "request-received" if state == "waiting" and n % 3 else ""
-    view = View(state=state, organ=organ, due_on=due_on, waiting_for=waiting_for, statute="CN-2019")
+    view = RequestState(state=state, organ=organ, due_on=due_on, waiting_for=waiting_for, statute="CN-2019")
     case = Case(subject=f"r{n * 7919 % CASES:05}", view=view)
     return (case.subject, n % 12, encode_case(case), n, state, organ, due_on, waiting_for, "CN", NOW)
 
@@ -113,7 +114,7 @@ def expected(query: Query) -> list[str]:
         subject, _, _, _, state, organ, due_on, waiting_for, *_ = ROWS[n]
         if state == "organ" or (state == "waiting" and not waiting_for) or query.organ not in (None, organ):
             continue
-        stands = status(View(state=state, due_on=due_on), today.of(organ))
+        stands = status(RequestState(state=state, due_on=due_on), today.of(organ))
         fits = query.status in (None, stands) or (query.status == "unfinished" and state in listing.UNFINISHED)
         first, last = query.due_from or date.min, query.due_through or date.max
         dated = due_on is not None or (query.due_from is None and query.due_through is None)
@@ -122,7 +123,7 @@ def expected(query: Query) -> list[str]:
     return [subject for _, subject in sorted(found)]
 
 
-STATUSES = (None, "unfinished", *board.STATUSES)
+STATUSES = (None, "unfinished", *queries.STATUSES)
 
 
 async def test_every_status_is_exact_in_pages_without_gap_or_overlap(pool: Any) -> None:
@@ -134,7 +135,7 @@ async def test_every_status_is_exact_in_pages_without_gap_or_overlap(pool: Any) 
         query = Query(one, organ, limit=400)  # type: ignore[arg-type]  # a status is one of them
         found: list[str] = []
         while True:
-            page = await board.requests(pool, offload, query, known, NOW)
+            page = await queries.requests(pool, offload, query, known, NOW)
             assert all(one in (None, "unfinished", item.status) for item in page.requests)
             found += [item.id for item in page.requests]
             if page.next is None:
@@ -185,8 +186,8 @@ async def test_histories_rejections_and_dead_letters_are_read_from_indexes(pool:
         assert [
             letter.source for letter in (await rejections.latest(pool, Offload(), About("s1"), 3)).dead_letters
         ] == ["s1"] * 3
-        one, latest = board.HISTORY.format(order=""), board.HISTORY.format(order="DESC")
-        for sql, given_ in ((one, ["r00001", 3, 10]), (latest, ["r00001", 0, 10]), (board.LETTERS, ["r00001", 10])):
+        one, latest = queries.HISTORY.format(order=""), queries.HISTORY.format(order="DESC")
+        for sql, given_ in ((one, ["r00001", 3, 10]), (latest, ["r00001", 0, 10]), (queries.LETTERS, ["r00001", 10])):
             nodes = await explained(conn, sql, given_)
             assert full_scans(nodes) == [] and looked_at(nodes) <= 10, sql
         for sql in (OPEN, WAITING, UNPUBLISHED):
@@ -202,7 +203,7 @@ async def test_the_loop_goes_on_while_the_heaviest_is_answered(pool: Any) -> Non
     for n in range(preview.FACTS - 1):
         sent = {"consultation": f"c{n}", "party": "third-party", "sent_on": date(2025, 3, 4)}
         facts.append(make("consultation-opened", n + 1, on, **sent))
-    view = View(state="stopped", organ="gz", statute="CN-2019")
+    view = RequestState(state="stopped", organ="gz", statute="CN-2019")
     huge = Case(subject="huge", facts=tuple(facts), view=view)
     history = [(0, "huge", n, "x", decided(n)) for n in range(1, 3001)]
     async with pool.acquire() as conn:
@@ -256,12 +257,12 @@ async def test_what_could_not_be_applied_stands_with_its_subject(pool: Any) -> N
             await conn.execute("SET LOCAL enable_seqscan = off")  # cheaper here, as all rows are on a few pages
             nodes = await explained(conn, metrics_tables.COUNTS.format(schema="tracker"), (), run=False)
             assert "Index Only Scan" in [n["Node Type"] for n in nodes], "the records themselves are not read"
-    found = await board.request(pool, offload, "only", known, NOW)
+    found = await queries.request(pool, offload, "only", known, NOW)
     assert found is not None and (found.status, found.waiting_for) == ("waiting", "request-received")
     (told,) = found.dead_letters
     assert (told.source, told.id, told.reason, told.state) == ("s", "9", "$.type: no", "open")
-    assert await board.request(pool, offload, "nothing", known, NOW) is None
-    with_case = await board.request(pool, offload, "r00007", known, NOW)
+    assert await queries.request(pool, offload, "nothing", known, NOW) is None
+    with_case = await queries.request(pool, offload, "r00007", known, NOW)
     assert with_case is not None and with_case.dead_letters[0].source == "s7" and with_case.organ
     deps = api.Deps(pool, known, ManualClock(NOW), offload)
     app = create_app("tracker", api.handlers(deps), Health(), new_registry())

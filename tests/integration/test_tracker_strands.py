@@ -14,24 +14,25 @@ import pytest
 from services.events.codec import encode
 from services.events.facts import TallyRecorded
 from services.runtime import database
-from services.runtime.differences import Differences, compare
 from services.runtime.health import Part
 from services.runtime.migrations import migrate
 from services.runtime.offload import Offload
-from services.tracker import apply, rebuild, splitting, store
-from services.tracker.board import request
-from services.tracker.case import Case
-from services.tracker.decide import decide
-from services.tracker.refold import Refold
-from services.tracker.store import Change
-from services.tracker.strands import Shelf
-from services.tracker.world import World
+from services.runtime.table_diff import TableDiff, compare
+from services.tracker import rebuild, splitting, store
+from services.tracker.core import apply
+from services.tracker.core.case import Case
+from services.tracker.core.decide import decide
+from services.tracker.core.reference_data import ReferenceData
+from services.tracker.core.refold import Refold
+from services.tracker.core.rows import Change
+from services.tracker.core.strands import Shelf
+from services.tracker.queries import request
 from tests.integration.test_recovery_batches import NOW, Log, batch, letters, tracker_of
 from tests.support import ORGAN, fact, raw, received
 
 MIGRATIONS = files("services.tracker") / "migrations"
 CODE = "gz-psb"
-WORLD = World([fact("organ-registered", CODE, ORGAN)])
+WORLD = ReferenceData([fact("organ-registered", CODE, ORGAN)])
 OLD = ("0001_cases.sql", "0002_waiting.sql")
 
 
@@ -108,7 +109,7 @@ async def _same(conn: Any, shelf: Shelf, cases: Sequence[Case]) -> None:
         strict=True,
     ):
         await conn.copy_records_to_table(name, schema_name="tracker_rebuild", columns=columns, records=rows)
-    found = Differences()
+    found = TableDiff()
     async with conn.transaction():
         for table in rebuild.TABLES:
             if table.name != "events":
@@ -120,7 +121,7 @@ async def _same(conn: Any, shelf: Shelf, cases: Sequence[Case]) -> None:
 async def _refolded(conn: Any) -> tuple[Shelf, list[Case]]:
     refold = Refold(0)
     rows = await conn.fetch("SELECT body FROM tracker.events ORDER BY number")
-    refold.take([_Record(row["body"], n) for n, row in enumerate(rows)], problems := Differences())
+    refold.take([_Record(row["body"], n) for n, row in enumerate(rows)], problems := TableDiff())
     assert problems.total == 0
     return refold.shelf, refold.settle([(0, fact("organ-registered", CODE, ORGAN))])
 
@@ -251,10 +252,10 @@ async def test_a_row_with_20000_reviews_does_not_stop_the_start(postgres: str, t
 
 async def test_an_organ_that_is_registered_after_its_reviews_is_looked_at_at_once(pool: Any) -> None:
     tracker = tracker_of(pool, Log())
-    tracker.world = World()
+    tracker.reference_data = ReferenceData()
     await tracker.handle(batch([filed(1), tally(1, "counts")]))
     assert await pool.fetchval("SELECT state FROM tracker.cases WHERE subject = $1", CODE) == "waiting"
-    tracker.world = WORLD
+    tracker.reference_data = WORLD
     await tracker.sweep(0)
     rows = await pool.fetch("SELECT subject, state, waiting_for FROM tracker.cases ORDER BY subject")
     assert [tuple(row) for row in rows] == [("counts", "waiting", ""), (CODE, "organ", "")]

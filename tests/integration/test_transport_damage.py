@@ -13,10 +13,10 @@ import pytest
 from aiokafka import AIOKafkaProducer, TopicPartition
 from prometheus_client import CollectorRegistry
 
+from services.local.kafka import KafkaNode
 from services.runtime.bulk import BulkReader
 from services.runtime.damage import LogDamaged
 from services.runtime.health import Part
-from services.runtime.local.kafka import KafkaNode
 from services.runtime.reference import Reference
 from tests.integration.log_tools import fill, make_topic, until
 from tests.integration.test_transport_processes import handled, service

@@ -10,9 +10,9 @@ from pathlib import Path
 import pytest
 from aiokafka import TopicPartition
 
+from services.local.kafka import KafkaNode
 from services.runtime.batch import Batch, LogHole, LogTooShort
 from services.runtime.health import Health
-from services.runtime.local.kafka import KafkaNode
 from services.runtime.probe import LogProbe
 from services.runtime.settings import Settings
 from services.runtime.worker import BatchWorker, batch_app

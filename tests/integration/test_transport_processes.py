@@ -15,7 +15,7 @@ from pathlib import Path
 
 import httpx
 
-from services.runtime.local.kafka import KafkaNode
+from services.local.kafka import KafkaNode
 from tests.integration.log_tools import fill, make_topic, until
 
 SERVICE = Path(__file__).with_name("transport_service.py")

@@ -9,8 +9,8 @@ import pytest
 from aiokafka import AIOKafkaConsumer, ConsumerRecord, TopicPartition
 from aiokafka.errors import MessageSizeTooLargeError
 
+from services.local.kafka import KafkaNode
 from services.runtime.health import Health
-from services.runtime.local.kafka import KafkaNode
 from services.runtime.packing import Record
 from services.runtime.producer import LogProducer
 from services.runtime.retry import LogUnavailable

@@ -8,7 +8,7 @@ from pathlib import Path
 import asyncpg
 import pytest
 
-from services.runtime.local.postgres import PostgresServer
+from services.local.postgres import PostgresServer
 from tests.ops.tools import program
 from tests.ops.watched import Watched
 

@@ -16,10 +16,10 @@ from services.stats.organs import Organs
 from services.stats.snapshot import Snapshot as YearSnapshot
 from services.stats.snapshot import Unanswered
 from services.tracker import metrics as tracker_metrics
-from services.tracker.case import Case, look
-from services.tracker.decide import decide, tick
+from services.tracker.core.case import Case, look
+from services.tracker.core.decide import decide, tick
+from services.tracker.core.reference_data import ReferenceData
 from services.tracker.snapshot import Limits, Snapshot, awaited, counted, limits
-from services.tracker.world import World
 from tests.support import ORGAN, fact
 from tests.unit.test_stats_metrics import known
 
@@ -101,8 +101,8 @@ def test_an_organ_without_overdue_requests_has_age_0_and_names_none() -> None:
     assert [m.samples for m in registry.collect() if m.name == "shixian_requests_oldest_overdue_info"] == [[]]
 
 
-def case(*facts: Any, today: date) -> tuple[Case, World]:
-    world = World([fact("organ-registered", "gz-psb", ORGAN)])
+def case(*facts: Any, today: date) -> tuple[Case, ReferenceData]:
+    world = ReferenceData([fact("organ-registered", "gz-psb", ORGAN)])
     case = Case(subject="R")
     now = datetime.combine(today, datetime.min.time(), UTC)
     for one in facts:
@@ -171,7 +171,7 @@ def test_limits_are_counted_ahead_and_overdue_in_the_zone_of_the_organ() -> None
     ],
 )
 def test_what_is_due_is_counted_in_working_days_of_the_organs_calendar(today: date, within: dict[str, int]) -> None:
-    world = World([fact("organ-registered", "gz-psb", ORGAN)])
+    world = ReferenceData([fact("organ-registered", "gz-psb", ORGAN)])
     snapshot = Snapshot({}, {("gz-psb", date(2024, 2, 26)): 1}, {}, {}, 0, DeadLetters({}))
     clock = ManualClock(datetime(today.year, today.month, today.day, 4, 0, tzinfo=UTC))
     registry = scraped(tracker_metrics.CaseCollector(lambda: snapshot, world, clock))
@@ -197,7 +197,7 @@ def test_what_is_waited_for_is_one_of_a_few_words(state: str, text: str, known_a
 
 def test_the_calendar_ends_where_its_publication_does_and_an_unknown_one_long_ago() -> None:
     strange = ORGAN | {"code": "far", "calendar": "ATLANTIS"}
-    world = World([fact("organ-registered", "gz-psb", ORGAN)])
+    world = ReferenceData([fact("organ-registered", "gz-psb", ORGAN)])
     world.organs["far"] = fact("organ-registered", "far", strange).data
     registry = scraped(tracker_metrics.CaseCollector(lambda: None, world, ManualClock(MIDNIGHT)))
     through = world.calendar("CN").published_through
@@ -209,7 +209,7 @@ def test_the_calendar_ends_where_its_publication_does_and_an_unknown_one_long_ag
 
 def test_a_breach_is_noticed_late_by_the_time_since_it_could_be_known() -> None:
     on_time, _ = case(received(), today=date(2024, 3, 5))
-    world = World([fact("organ-registered", "gz-psb", ORGAN)])
+    world = ReferenceData([fact("organ-registered", "gz-psb", ORGAN)])
     now = datetime(2024, 4, 1, 16, 0, 40, tzinfo=UTC)  # 40 s into 2 April in Guangzhou
     after, events, _ = tick(on_time, world, now)
     registry = CollectorRegistry()

@@ -7,7 +7,7 @@ from pathlib import Path
 
 import httpx
 
-from services.runtime.local.process import free_port
+from services.local.process import free_port
 from tests.e2e.conftest import SHIXIAN, System
 from tests.ops.tools import program, run
 from tests.support import eventually

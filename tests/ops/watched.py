@@ -18,10 +18,10 @@ import httpx
 
 from services import samples
 from services.intake import client
+from services.local import ops
+from services.local.process import free_port, tie_to_parent
 from services.ops import local
 from services.ops.config import Config
-from services.runtime.local import ops
-from services.runtime.local.process import free_port, tie_to_parent
 from tests.support import ORGAN, ServiceProcess, eventually, raw
 
 QUICK = replace(

@@ -17,7 +17,7 @@ from services.statute import clock as clocks
 from services.statute.calendars import shipped
 from services.statute.clock import Clock, Interval
 from services.statute.ledger import Ledger
-from services.tracker.amend import Amended, Amendments, amend
+from services.tracker.core.amend import Amended, Amendments, amend
 from services.words.remark import Remark, remark
 from tests.law_cases import SOURCE, make
 

@@ -11,8 +11,8 @@ from hypothesis import strategies as st
 from services.events import facts as f
 from services.events.facts import RequestFact
 from services.events.vocabulary import Ref
-from services.tracker.case import Case, look
-from services.tracker.decide import decide, tick
+from services.tracker.core.case import Case, look
+from services.tracker.core.decide import decide, tick
 from tests.law_cases import NOW, WORLD, make, played
 
 START = date(2019, 4, 1)

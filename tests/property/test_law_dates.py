@@ -8,12 +8,12 @@ from hypothesis import strategies as st
 from msgspec.structs import replace
 
 from services.statute import clock as clocks
+from services.statute.assessment import assess, assess_under, read
 from services.statute.calendars import shipped
 from services.statute.clock import Clock, Interval
-from services.statute.lifecycle import derive, read, settle
 from services.statute.profile import Unit, profiles
+from services.statute.state import Fact, RequestState
 from services.statute.status import status
-from services.statute.view import Fact, View
 from tests.law import consulted, extended, fact, received, view
 
 CN = shipped("CN")
@@ -108,8 +108,8 @@ def test_an_extension_in_two_parts_equals_one_where_the_law_allows_two(on: date,
     profile = profiles()["CN-2019"]
     twice = replace(profile.extension, count=2)
     other = replace(profile, extension=twice)
-    one = derive(read([request, extended(told, first + second)]), other, CN, on).state
-    two = derive(read([request, extended(told, first), extended(told, second)]), other, CN, on).state
+    one = assess_under(read([request, extended(told, first + second)]), other, CN, on).state
+    two = assess_under(read([request, extended(told, first), extended(told, second)]), other, CN, on).state
     assert (one.due_on, one.extended) == (two.due_on, two.extended)
 
 
@@ -155,14 +155,14 @@ def test_the_states_part_every_day_of_a_life_without_gap_or_overlap(facts: list[
     seen: list[str] = []
     for offset in range(150):
         today = start + timedelta(days=offset)
-        found = settle(draft, "CN", CN, today).state
+        found = assess(draft, "CN", CN, today).state
         now = status(found, today)
         assert now in _right(found, today)
         seen.append(now)
     assert "waiting" not in seen
 
 
-def _right(found: View, today: date) -> list[str]:
+def _right(found: RequestState, today: date) -> list[str]:
     """Every status whose own definition holds; there must be one, and only one."""
     due, ended = found.due_on, found.closed_on is not None
     rules = {
@@ -183,7 +183,7 @@ def _right(found: View, today: date) -> list[str]:
 def test_what_comes_after_the_breach_keeps_the_breach(facts: list[Fact], after: int, length: int, kind: str) -> None:
     facts = [f for f in facts if f.name not in ("answer-issued", "request-withdrawn")]
     far = date(2026, 12, 1)
-    before = settle(read(facts), "CN", CN, far).state
+    before = assess(read(facts), "CN", CN, far).state
     if before.due_on is None or before.closing:
         return
     late = before.due_on + timedelta(days=after)
@@ -203,7 +203,7 @@ def test_what_comes_after_the_breach_keeps_the_breach(facts: list[Fact], after: 
     names = {f.name for f in more}
     if names & {f.name for f in facts if f.name.startswith(("clarification", "fee"))}:
         return  # a late reply could be the answer to an earlier notice
-    found = settle(read([*facts, *more]), "CN", CN, far).state
+    found = assess(read([*facts, *more]), "CN", CN, far).state
     assert (found.due_on, found.overdue_from) == (before.due_on, before.overdue_from)
 
 
@@ -215,7 +215,7 @@ def test_another_consultation_never_moves_the_date_of_a_history_earlier(
     sent = facts[0].data.submitted_on + timedelta(days=after)
     more = consulted(sent.isoformat(), (sent + timedelta(days=length)).isoformat(), "another")
     far = date(2026, 12, 1)
-    before, found = (settle(read(x), "CN", CN, far).state for x in (facts, [*facts, *more]))
+    before, found = (assess(read(x), "CN", CN, far).state for x in (facts, [*facts, *more]))
     if before.due_on is not None and found.due_on is not None and before.closed_on == found.closed_on:
         assert found.due_on >= before.due_on
 
@@ -226,7 +226,7 @@ def test_the_order_in_which_facts_are_read_changes_nothing(facts: list[Fact], or
     shuffled = list(facts)
     order.shuffle(shuffled)
     far = date(2026, 12, 1)
-    assert settle(read(shuffled), "CN", CN, far).state == settle(read(facts), "CN", CN, far).state
+    assert assess(read(shuffled), "CN", CN, far).state == assess(read(facts), "CN", CN, far).state
 
 
 @given(days)

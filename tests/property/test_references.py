@@ -7,10 +7,10 @@ from typing import Any
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from services.statute.view import View
-from services.tracker.case import Case, organ_of
-from services.tracker.decide import decide, tick
-from services.tracker.world import World
+from services.statute.state import RequestState
+from services.tracker.core.case import Case, organ_of
+from services.tracker.core.decide import decide, tick
+from services.tracker.core.reference_data import ReferenceData
 from tests.support import ORGAN, answered, fact, raw, received
 
 NOW = datetime(2013, 4, 20, 2, tzinfo=UTC)
@@ -81,28 +81,28 @@ class Sweep:
     """The tracker's rounds without its tables: they look at what is due, and at cases of organs whose terms changed."""
 
     def __init__(self) -> None:
-        self.world = World()
+        self.reference_data = ReferenceData()
         self.cases: dict[str, Case] = {}
         self.applied: dict[str, str] = {}
         self.looks: dict[str, date | None] = {}
 
     def take(self, one: Any) -> None:
         if "calendar" in one.type_name or "organ-registered" in one.type_name:
-            self.world.learn(one.fact)
+            self.reference_data.learn(one.fact)
         else:
             case = self.cases.get(one.fact.subject, Case(subject=one.fact.subject))
-            after, events = decide(case, one.fact, self.world, NOW, {})
+            after, events = decide(case, one.fact, self.reference_data, NOW, {})
             if events:
                 self.cases[case.subject], self.looks[case.subject] = after, after.view.wake_on
 
     def round(self, now: datetime) -> None:
-        terms = self.world.terms()
+        terms = self.reference_data.terms()
         changed = {organ for organ in terms.keys() | self.applied.keys() if terms.get(organ) != self.applied.get(organ)}
         for subject, case in self.cases.items():
             look_on = self.looks[subject]
             due = look_on is not None and look_on <= now.date()
             if due or (case.view.state in PENDING and organ_of(case) in changed):
-                self.cases[subject], _, self.looks[subject] = tick(case, self.world, now)
+                self.cases[subject], _, self.looks[subject] = tick(case, self.reference_data, now)
         self.applied = dict(terms)
 
 
@@ -111,7 +111,7 @@ class Step:
         self.fact, self.type_name = one, str(one.__struct_config__.tag)
 
 
-def said(view: View) -> tuple[Any, ...]:
+def said(view: RequestState) -> tuple[Any, ...]:
     """What is told of a view, without when the calendar was last read."""
     return (
         view.state,
@@ -143,7 +143,7 @@ def test_the_last_references_hold_for_all_open_cases(
         else:
             swept.take(Step(next(queues[what])))
     swept.round(LATER)
-    known = World(references)
+    known = ReferenceData(references)
     for subject, case in swept.cases.items():
         if case.view.state not in PENDING:
             continue  # ended by what was known then: only a rebuild judges it again

@@ -10,7 +10,7 @@ from hypothesis import strategies as st
 
 from services.commands.reporting import make
 from services.events.vocabulary import APPLICANTS, CHANNELS, ReviewKind, ReviewResult
-from services.stats.form import load
+from services.stats.forms.form import load
 from services.stats.report import Report, failures
 from tests.support import ORGAN, raw
 

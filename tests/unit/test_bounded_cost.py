@@ -11,9 +11,9 @@ from msgspec.structs import replace
 from services.events.facts import RequestFact
 from services.events.vocabulary import Ref
 from services.statute import decisions
-from services.tracker import apply
-from services.tracker.case import Case, account, look
-from services.tracker.strands import Shelf
+from services.tracker.core import apply
+from services.tracker.core.case import Case, account, look
+from services.tracker.core.strands import Shelf
 from tests.law_cases import NOW, SOURCE, WORLD, make
 
 DAY = timedelta(days=1)

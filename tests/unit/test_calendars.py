@@ -8,15 +8,7 @@ import pytest
 
 from services.statute.calendar import FIRST, LAST, Calendar, Notice
 from services.statute.calendar_file import LIMIT
-from services.statute.calendars import (
-    calendar_as_of,
-    calendar_ids,
-    describe,
-    from_data,
-    inline,
-    shipped,
-    superseded,
-)
+from services.statute.calendars import calendar_as_of, calendar_ids, describe, from_data, inline, shipped, superseded
 from services.statute.errors import BadData, OutOfRange, UnknownCalendar
 from services.statute.profile import profiles
 from tests.golden import days as by_hand

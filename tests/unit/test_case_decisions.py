@@ -10,12 +10,12 @@ import pytest
 from services.events import facts as f
 from services.events.cases import CaseEvent
 from services.events.facts import RequestFact
-from services.statute import lifecycle
+from services.statute import assessment
 from services.statute.calendars import shipped
 from services.statute.profile import profiles
-from services.tracker.case import Case, account
-from services.tracker.decide import decide, tick
-from services.tracker.world import World
+from services.tracker.core.case import Case, account
+from services.tracker.core.decide import decide, tick
+from services.tracker.core.reference_data import ReferenceData
 from tests.law_cases import NOW, SOURCE, make, world
 
 SHANGHAI = ZoneInfo("Asia/Shanghai")
@@ -28,7 +28,7 @@ def request(on: date) -> RequestFact:
     return found
 
 
-def posted(facts: Sequence[RequestFact], known: World, now: datetime = NOW) -> tuple[Case, list[CaseEvent]]:
+def posted(facts: Sequence[RequestFact], known: ReferenceData, now: datetime = NOW) -> tuple[Case, list[CaseEvent]]:
     case, events = Case(subject="r"), list[CaseEvent]()
     for fact in facts:
         case, more = decide(case, fact, known, now, {})
@@ -68,7 +68,7 @@ def test_the_applicants_date_is_announced_with_the_stop() -> None:
 
 def test_an_unlawful_fact_is_rejected_by_name_where_the_profile_says_so(monkeypatch: pytest.MonkeyPatch) -> None:
     strict = profiles()["CN-2019"].with_settings({"unlawful-facts": "reject"}, "test")
-    monkeypatch.setattr(lifecycle, "profile_for", lambda statute, day: strict)
+    monkeypatch.setattr(assessment, "profile_for", lambda statute, day: strict)
     day = date(2025, 3, 10)
     late = make("extension-granted", 1, day, decided_on=day, notified_on=day, amount=30)
     case, events = posted([request(MONDAY), late], world())

@@ -15,15 +15,15 @@ from msgspec.structs import replace
 from services.events import facts as f
 from services.events.codec import encode
 from services.events.vocabulary import Ref
-from services.runtime.differences import Differences
 from services.runtime.settings import SettingError, Settings, load
-from services.tracker import apply, limit
+from services.runtime.table_diff import TableDiff
 from services.tracker.audit import check_facts
-from services.tracker.case import Case, look
-from services.tracker.limit import Limit
+from services.tracker.core import apply, limit
+from services.tracker.core.case import Case, look
+from services.tracker.core.limit import Limit
+from services.tracker.core.refold import Refold, Refs
+from services.tracker.core.strands import Shelf
 from services.tracker.rebuild import Plan
-from services.tracker.refold import Refold, Refs
-from services.tracker.strands import Shelf
 from tests.law_cases import NOW, SOURCE, WORLD, make
 
 DAY = timedelta(days=1)
@@ -133,7 +133,7 @@ class Log:
 def test_an_audit_finds_the_refused_facts_as_dead_letters_and_misses_none() -> None:
     facts = [RECEIPT, *map(consulted, range(15))]
     outcome = run(facts)
-    refold, problems = Refold(0), Differences()
+    refold, problems = Refold(0), TableDiff()
     refold.take([SimpleNamespace(value=encode(e), topic="c", partition=0, offset=0) for e in outcome.events], problems)
     assert refold.shelf.cases["r"].facts == outcome.cases["r"].facts
     records = [
@@ -143,8 +143,8 @@ def test_an_audit_finds_the_refused_facts_as_dead_letters_and_misses_none() -> N
     tp = TopicPartition("f", 0)
     letters = {(0, place): sha256(records[place].value).digest() for place, _ in outcome.refused}
 
-    def audited(kept: dict[tuple[int, int], bytes]) -> Differences:
-        found, plan = Differences(), Plan({}, {}, {tp: len(records)}, kept, live=True)
+    def audited(kept: dict[tuple[int, int], bytes]) -> TableDiff:
+        found, plan = TableDiff(), Plan({}, {}, {tp: len(records)}, kept, live=True)
         asyncio.run(check_facts(cast(Any, Log(records)), plan, tp, Refs(refold), found, lambda _: None))
         return found
 

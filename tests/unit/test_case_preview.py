@@ -7,9 +7,9 @@ from typing import Any
 import pytest
 
 from services.events.refusals import Refused
-from services.tracker.case import account
-from services.tracker.preview import answer, answers
-from services.tracker.world import World
+from services.tracker.core.case import account
+from services.tracker.core.preview import answer, answers
+from services.tracker.core.reference_data import ReferenceData
 from tests.law_cases import NOW, WORLD, make, played
 
 RECEIVED = {"organ": "o", "channel": "in-person", "applicant": "business", "submitted_on": "2025-03-03"}
@@ -154,4 +154,4 @@ def test_the_cases_own_account_is_the_previews() -> None:
     case = played([make("request-received", 0, on, **dict(RECEIVED, submitted_on=on))])
     told = account(case, WORLD, NOW.date())
     assert [x for x in told if x["kind"] != "flag"] == ask(as_of=NOW.date().isoformat())["explanation"]
-    assert account(case, World(), NOW.date()) == []
+    assert account(case, ReferenceData(), NOW.date()) == []

@@ -17,7 +17,7 @@ from services.runtime.problems import Problem
 from services.runtime.web import new_registry
 from services.stats.annual import Answer, Asked
 from services.stats.cells import Cell, Number
-from services.stats.form import form_ids, load
+from services.stats.forms.form import form_ids, load
 from services.stats.render import Standing, encode
 from services.stats.report import make_report
 from services.stats.revisions import Because, Revision

@@ -6,9 +6,9 @@ import pytest
 
 from services.events.facts import Fact
 from services.intake.writing import Writer
+from services.local.revival import Revival
 from services.runtime.disk import Room, free_bytes, room_of
 from services.runtime.health import Health, Part
-from services.runtime.local.revival import Revival
 from services.runtime.retry import LogUnavailable
 from services.runtime.settings import Settings
 

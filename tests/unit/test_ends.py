@@ -11,14 +11,14 @@ import pytest
 from aiokafka import TopicPartition
 
 from services.commands import ends
+from services.local.failures import HomeUnusable, LocalFailure, first_error, of_system, out_of_room
+from services.local.kafka import BrokerFailed
+from services.local.supervisor import ServiceDied
 from services.runtime.batch import LogTooShort
 from services.runtime.ends import Cause, cause_of
-from services.runtime.local.failures import HomeUnusable, LocalFailure, first_error, of_system, out_of_room
-from services.runtime.local.kafka import BrokerFailed
-from services.runtime.local.supervisor import ServiceDied
 from services.runtime.retry import is_transient, reason_of
 from services.runtime.settings import SettingError
-from services.tracker.guard import BehindItsTopic
+from services.tracker.startup_check import BehindItsTopic
 
 HOME = Path("/srv/home")
 

@@ -11,12 +11,12 @@ from services.events.cases import CaseEvent
 from services.events.codec import decode_case_event, decode_fact, encode
 from services.stats.cells import Cell, recount
 from services.stats.fold import Fold
-from services.statute.view import Fact
-from services.tracker.case import Case
-from services.tracker.decide import decide, tick
-from services.tracker.decide import summary as summary_of
+from services.statute.state import Fact
+from services.tracker.core.case import Case
+from services.tracker.core.decide import decide, tick
+from services.tracker.core.decide import summary as summary_of
+from services.tracker.core.reference_data import ReferenceData
 from services.tracker.store import decode_case, encode_case
-from services.tracker.world import World
 from tests.law import clarified, consulted, extended, fact, received, view
 from tests.stats_events import answered, recorded, summary
 
@@ -78,8 +78,8 @@ def raw(name: str, subject: str, data: dict[str, Any]) -> Any:
     return decode_fact(msgspec.json.encode({**envelope, "subject": subject, "data": data}))
 
 
-def world() -> World:
-    found = World()
+def world() -> ReferenceData:
+    found = ReferenceData()
     organ = {"code": "a", "name": {"zh": "某局", "en": "A"}, "timezone": "Asia/Shanghai", "calendar": "CN"}
     found.learn(raw("organ-registered", "a", {**organ, "statute": "CN"}), 0)
     found.learn(calendar("one", 2025, []), 1)
@@ -93,7 +93,7 @@ def calendar(id: str, year: int, days_off: list[str]) -> Any:
     return decode_fact(msgspec.json.encode({**envelope, "subject": "CN", "data": published}))
 
 
-def posted(known: World) -> tuple[Case, list[CaseEvent]]:
+def posted(known: ReferenceData) -> tuple[Case, list[CaseEvent]]:
     case, events = Case(subject="r1"), []
     for name, data in (
         ("request-received", {"organ": "a", "channel": "in-person", "applicant": "business", "submitted_on": R}),

@@ -3,8 +3,8 @@
 import json
 from pathlib import Path
 
+from services.local.output import Output
 from services.runtime.ends import Cause
-from services.runtime.local.output import Output
 from services.runtime.silence import Silence
 
 

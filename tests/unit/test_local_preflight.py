@@ -6,12 +6,12 @@ from pathlib import Path
 
 import pytest
 
+from services.local import home, ports
+from services.local.failures import DiskFull, HomeUnusable
+from services.local.process import PortTaken, bound, set_aside
+from services.local.stack import HomeHeld, LocalStack, hold, running
 from services.runtime import addresses, settings
 from services.runtime.ends import Cause
-from services.runtime.local import home, ports
-from services.runtime.local.failures import DiskFull, HomeUnusable
-from services.runtime.local.process import PortTaken, bound, set_aside
-from services.runtime.local.stack import HomeHeld, LocalStack, hold, running
 
 
 def refused(folder: Path) -> Cause:

@@ -4,9 +4,9 @@ from typing import Any
 
 import pytest
 
-from services.runtime.registrations import checking, tree, wrong_parent
+from services.events.registrations import checking, tree, wrong_parent
 from services.stats.tree import below
-from services.tracker.world import REJECTED, World
+from services.tracker.core.reference_data import REJECTED, ReferenceData
 from tests.support import ORGAN, fact, received
 
 CHECK = checking({"CN"}, {"CN", "UK"})
@@ -60,7 +60,7 @@ def test_a_tree_has_no_circle_whatever_was_declared() -> None:
 
 
 def test_an_organ_stays_as_it_was_and_what_was_rejected_is_told() -> None:
-    world = World([organ("a"), organ("a", statute="XX", timezone="UTC"), organ("b", calendar="XX")])
+    world = ReferenceData([organ("a"), organ("a", statute="XX", timezone="UTC"), organ("b", calendar="XX")])
     assert (world.organs["a"].timezone, "b" in world.organs, world.known) == ("Asia/Shanghai", False, 3)
     assert [(one.offset, one.subject) for one in world.rejected(10)] == [(2, "b"), (1, "a")]
     before = world.terms()["a"]
@@ -75,7 +75,7 @@ def test_an_organ_stays_as_it_was_and_what_was_rejected_is_told() -> None:
 
 
 def test_a_wrong_parent_is_told_and_takes_nothing_else_with_it() -> None:
-    world = World([organ("a", parent="later"), organ("b", parent="b")])
+    world = ReferenceData([organ("a", parent="later"), organ("b", parent="b")])
     assert world.organs.keys() == {"a", "b"}
     assert [(one.subject, one.reason.partition(":")[0]) for one in world.rejected(10)] == [
         ("b", "$.data.parent"),
@@ -89,7 +89,7 @@ def test_a_wrong_parent_is_told_and_takes_nothing_else_with_it() -> None:
 
 
 def test_a_notice_changes_the_terms_of_the_organs_with_its_calendar() -> None:
-    world = World([organ("a"), organ("b", calendar="UK")])
+    world = ReferenceData([organ("a"), organ("b", calendar="UK")])
     before, stamp = world.terms(), world.stamp()
     notice = {"calendar": "CN", "year": 2013, "days_off": ["2013-03-20"], "working_days": [], "notice": "one",
               "published_on": "2013-03-01"}  # fmt: skip

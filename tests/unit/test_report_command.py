@@ -10,8 +10,8 @@ from typer.testing import CliRunner
 
 from services import cli
 from services.commands import what_if
-from services.commands.failed import Failed
 from services.commands.reporting import make
+from services.runtime.failed import Failed
 from tests.support import ORGAN, answered, raw, received
 
 CHILD = {**ORGAN, "code": "sub", "parent": "gz-psb"}

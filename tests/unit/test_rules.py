@@ -8,7 +8,8 @@ import pytest
 from typer.testing import CliRunner
 
 from services.cli import app
-from services.stats import form, in_force
+from services.stats import in_force
+from services.stats.forms import form
 from services.statute import rules
 from services.statute.calendars import calendar_ids, shipped
 from services.statute.errors import BadData

@@ -17,10 +17,11 @@ from services.statute.calendars import shipped
 from services.statute.clock import Clock, Interval
 from services.statute.errors import UnknownCalendar
 from services.statute.status import STATUSES, status
-from services.tracker import board, case
-from services.tracker.case import Case
-from services.tracker.decide import decide, tick
-from services.tracker.world import World
+from services.tracker import queries
+from services.tracker.core import case
+from services.tracker.core.case import Case
+from services.tracker.core.decide import decide, tick
+from services.tracker.core.reference_data import ReferenceData
 from tests.law import FAR, consulted, due, extended, received, view
 from tests.law_cases import NOW, SOURCE, make, world
 
@@ -41,7 +42,7 @@ def request(on: date, **values: object) -> RequestFact:
 
 
 def posted(
-    facts: Sequence[RequestFact], known: World | None = None, now: datetime = NOW
+    facts: Sequence[RequestFact], known: ReferenceData | None = None, now: datetime = NOW
 ) -> tuple[Case, list[CaseEvent]]:
     known, found, events = known or world(), Case(subject="r"), list[CaseEvent]()
     for fact in facts:
@@ -131,7 +132,7 @@ def test_overdue_at_clock_time_or_next_day_in_different_screens() -> None:
     for now, expected in ((at("2025-03-31", 23), "due-today"), (at("2025-04-01", 0), "overdue")):
         today = now.date()
         assert status(found.view, today) == expected
-        assert board.detail(found, known, now).status == expected
+        assert queries.detail(found, known, now).status == expected
         assert dues.due("CN", [case.lawful(x) for x in found.facts], today).status == expected
         assert ("RequestOverdue" in names(tick(found, known, now)[1])) == (expected == "overdue")
 
@@ -167,7 +168,7 @@ def test_a_late_extension_cures_a_breach() -> None:
 
 
 def test_two_implementations_of_the_same_arithmetic_disagree() -> None:
-    assert vars(board)["status"] is status  # one rule, used by both
+    assert vars(queries)["status"] is status  # one rule, used by both
     for offset in range(0, 400, 7):
         on = date(2025, 1, 1) + timedelta(days=offset)
         found, _ = posted([request(on)])
@@ -261,8 +262,8 @@ def test_an_engine_that_nothing_calls(monkeypatch: pytest.MonkeyPatch) -> None:
     def settle(*_: object) -> None:
         raise Called
 
-    monkeypatch.setattr("services.statute.lifecycle.settle", settle)
-    monkeypatch.setattr("services.statute.due.settle", settle)
+    monkeypatch.setattr("services.statute.assessment.assess", settle)
+    monkeypatch.setattr("services.statute.due.assess", settle)
     with pytest.raises(Called):
         decide(Case(subject="r"), request(MONDAY), world(), NOW, {})
     with pytest.raises(Called):

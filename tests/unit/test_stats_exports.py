@@ -18,16 +18,16 @@ from openpyxl.utils import get_column_letter
 from services.desk.charts import bars, charts, columns
 from services.events.vocabulary import Label
 from services.stats.cells import Cell, Number
-from services.stats.document import to_docx
-from services.stats.flat import BOM, to_csv
+from services.stats.exports.csv import BOM, to_csv
+from services.stats.exports.docx import to_docx
+from services.stats.exports.grid import grid
+from services.stats.exports.xlsx import to_xlsx
 from services.stats.fold import Fold
-from services.stats.form import form_ids, load
+from services.stats.forms.form import form_ids, load
 from services.stats.indicators import Indicators, indicators
-from services.stats.layout import grid
 from services.stats.render import encode, from_json, to_html, to_json
 from services.stats.report import Report, make_report
 from services.stats.sheet import told
-from services.stats.spreadsheet import to_xlsx
 from tests.stats_events import answered, recorded, summary
 
 CN = load("cn-2021")

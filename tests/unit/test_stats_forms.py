@@ -8,9 +8,9 @@ import pytest
 
 from services.events.vocabulary import APPLICANTS, OUTCOMES, ReviewKind
 from services.stats.cells import Cell, Number
+from services.stats.exports.grid import grid
 from services.stats.fold import Fold
-from services.stats.form import FORMS, BadData, form_for, form_ids, load, parse
-from services.stats.layout import grid
+from services.stats.forms.form import FORMS, BadData, form_for, form_ids, load, parse
 from services.stats.report import Report, failures, make_report, make_with_previous
 from services.stats.rules import check
 from tests.stats_events import answered, recorded, summary, tally

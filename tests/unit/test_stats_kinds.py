@@ -9,10 +9,11 @@ import pytest
 from scripts import cells_table
 from services.events.facts import ReviewDecidedData, ReviewFiledData, TallyData
 from services.events.vocabulary import OUTCOMES
-from services.stats import behind, cells, form_shape
+from services.stats import cells, drilldown
 from services.stats.cells import MAKE, Cell, RequestRow, ReviewRow, Row, TallyRow, contributions, value, values
-from services.stats.form import BadData, Counts, Filter, load
-from services.stats.form_check import check
+from services.stats.forms import shape
+from services.stats.forms.check import check
+from services.stats.forms.form import BadData, Counts, Filter, load
 from services.stats.kinds import ASKED_KINDS, CARRY_KINDS, KINDS, LEVEL_KINDS, PLACES, column
 from services.stats.report import contributes
 from tests.stats_events import answered, summary
@@ -91,7 +92,7 @@ def test_rows_make_cells_of_every_kind_with_values_that_a_form_can_ask_for() -> 
 
 
 def test_a_form_counts_the_kinds_of_the_table_by_its_dimensions() -> None:
-    assert get_args(form_shape.CountedKind) == ASKED_KINDS
+    assert get_args(shape.CountedKind) == ASKED_KINDS
     asked = {d.name for name in ASKED_KINDS for d in KINDS[name].asked}
     assert set(Filter.__struct_fields__) == asked
 
@@ -108,9 +109,9 @@ def test_what_a_kind_is_worked_out_from_has_its_dimensions_in_the_same_places() 
 def test_every_dimension_that_a_form_asks_for_narrows_both_queries_behind_a_number(name: str) -> None:
     for dimension in KINDS[name].asked:
         counts = Counts(kind=name, except_=Filter(**{dimension.name: dimension.values[:1]}))  # type: ignore[arg-type]
-        listed = behind.listed(counts, Filter(), ["a"], 2013, (), 10)
+        listed = drilldown.listed(counts, Filter(), ["a"], 2013, (), 10)
         assert dimension.sql and f"NOT ({dimension.sql} = ANY($4::text[]))" in listed.sql
-        sql, given = behind.counted(counts, Filter(), ["a"], 2013, NOW, (), ("a", "r"))
+        sql, given = drilldown.counted(counts, Filter(), ["a"], 2013, NOW, (), ("a", "r"))
         assert f"NOT ({column(name, dimension.name)} = ANY($7::text[]))" in sql
         assert given[2] == list(KINDS[name].signs)
 
@@ -148,10 +149,10 @@ def test_a_form_that_asks_for_what_a_kind_lacks_is_told_what_it_has() -> None:
     form = load("cn-2021")
     table = form.tables[-1]
     wrong = Counts(kind="pace", channel=("post",))
-    row = form_shape.FormRow("x", table.title, counts=wrong)
-    bad = form_shape.FormTable(table.id, table.title, table.head, table.columns[:1], (row,))
+    row = shape.FormRow("x", table.title, counts=wrong)
+    bad = shape.FormTable(table.id, table.title, table.head, table.columns[:1], (row,))
     with pytest.raises(BadData, match=r"counts\.channel: cells of kind 'pace' have pace$"):
-        check("cn-2021.toml", form_shape.Form("cn-2021", form.title, form.source, form.years, (bad,)))
+        check("cn-2021.toml", shape.Form("cn-2021", form.title, form.source, form.years, (bad,)))
 
 
 def test_the_documentation_is_what_the_table_says() -> None:

@@ -7,10 +7,10 @@ from typing import Any
 from prometheus_client import CollectorRegistry
 
 from services.events.codec import encode
+from services.events.registrations import checking
 from services.runtime.clock import ManualClock
 from services.runtime.health import Part
 from services.runtime.reference import Reference
-from services.runtime.registrations import checking
 from services.stats.organs import Organs
 from services.stats.tree import below
 from tests.support import ORGAN, fact

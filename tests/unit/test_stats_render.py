@@ -12,8 +12,8 @@ from services.commands import reporting
 from services.events.vocabulary import Label
 from services.stats import render
 from services.stats.cells import Cell, Number
-from services.stats.downloads import print_page
-from services.stats.form import FormRow, load
+from services.stats.exports.downloads import print_page
+from services.stats.forms.form import FormRow, load
 from services.stats.render import Place, Standing
 from services.stats.report import Report, make_report
 

@@ -9,10 +9,11 @@ import pytest
 
 from services.events.cases import CaseEvent
 from services.events.vocabulary import APPLICANTS, CHANNELS, OUTCOMES, ReviewKind
-from services.stats import form, render
+from services.stats import render
 from services.stats.cells import Cell, Number
 from services.stats.fold import Fold
-from services.stats.form import BadData, Form, load, parse
+from services.stats.forms import form
+from services.stats.forms.form import BadData, Form, load, parse
 from services.stats.report import Report, make_report
 from tests.stats_events import tally
 

@@ -4,7 +4,7 @@ from datetime import date
 
 import pytest
 
-from services.statute import lifecycle
+from services.statute import assessment
 from services.statute.decisions import changes
 from services.statute.profile import profiles
 from services.words.remark import FactRef
@@ -42,7 +42,7 @@ def test_a_request_pending_when_the_law_changed_shows_both_dates() -> None:
 def test_the_transition_can_be_read_the_other_way(monkeypatch: pytest.MonkeyPatch) -> None:
     old = profiles()["CN-2008"]
     other = old.with_settings({"transition": "pending-takes-new"}, "法〔2004〕96号纪要")
-    monkeypatch.setattr(lifecycle, "profile_for", lambda statute, day: other)
+    monkeypatch.setattr(assessment, "profile_for", lambda statute, day: other)
     found = view([received("2019-05-14")], "2019-05-20")
     assert (found.statute, str(found.due_on)) == ("CN-2019", "2019-06-12")
     assert (found.statute_other, str(found.due_on_other)) == ("CN-2008", "2019-06-04")

@@ -6,10 +6,10 @@ from datetime import date, timedelta
 import pytest
 
 from services.statute.account import Line
+from services.statute.assessment import assess, read
 from services.statute.calendars import shipped
 from services.statute.explain import explain
-from services.statute.lifecycle import read, settle
-from services.statute.view import Fact
+from services.statute.state import Fact
 from tests.law import clarified, consulted, extended, fact, received
 
 CN = shipped("CN")
@@ -17,7 +17,7 @@ CN = shipped("CN")
 
 def told(facts: Sequence[Fact], today: str = "2030-01-01", each_day: bool = False) -> list[Line]:
     day = date.fromisoformat(today)
-    return explain(settle(read(facts), "CN", CN, day), CN, day, each_day=each_day)
+    return explain(assess(read(facts), "CN", CN, day), CN, day, each_day=each_day)
 
 
 def of(lines: list[Line], kind: str, limit: str = "answer") -> list[Line]:

@@ -17,11 +17,12 @@ from services.runtime.health import Health
 from services.runtime.offload import Offload, is_offloaded
 from services.runtime.problems import ProblemError
 from services.runtime.web import create_app, new_registry
-from services.tracker import api, board, ics, listing, preview
+from services.tracker import api, ics, listing, queries
 from services.tracker.api import PREVIEW_BYTES
-from services.tracker.board import Item
+from services.tracker.core import preview
+from services.tracker.core.reference_data import ReferenceData
 from services.tracker.listing import BadCursor, Query, Today
-from services.tracker.world import World
+from services.tracker.queries import Item
 from tests.law_cases import WORLD, make, played
 from tests.unit.test_case_preview import question
 
@@ -30,7 +31,7 @@ NOW = datetime(2025, 3, 10, 1, tzinfo=UTC)
 
 @pytest.fixture
 async def client() -> AsyncIterator[httpx.AsyncClient]:
-    deps = api.Deps(None, World(), ManualClock(NOW))  # type: ignore[arg-type]  # nothing here comes to the database
+    deps = api.Deps(None, ReferenceData(), ManualClock(NOW))  # type: ignore[arg-type]  # nothing here comes to the database
     app = create_app("tracker", api.handlers(deps), Health(), new_registry())
     transport = httpx.ASGITransport(app=app)  # type: ignore[arg-type]  # httpx spells the ASGI types in its own way
     async with httpx.AsyncClient(transport=transport, base_url="http://tracker.test") as one:
@@ -107,7 +108,7 @@ async def test_a_cursor_that_no_page_gave_is_named(client: httpx.AsyncClient, cu
         assert answer.headers["content-type"] == "application/problem+json"
         assert answer.json()["errors"][0]["field"] == "query.cursor"
     with pytest.raises(BadCursor):
-        listing.page(Query(cursor=cursor), Today(World(), NOW))
+        listing.page(Query(cursor=cursor), Today(ReferenceData(), NOW))
 
 
 def test_a_cursor_says_where_the_page_ended() -> None:
@@ -154,17 +155,17 @@ def test_what_a_dead_letter_is_about_is_read_as_far_as_it_can_be() -> None:
 
 
 def test_at_any_instant_all_organs_share_at_most_three_days() -> None:
-    assert Today(World(), NOW).span(None) == (NOW.date(), NOW.date())
-    assert Today(World(), NOW + timedelta(days=1)).of("not registered") == date(2025, 3, 11)
+    assert Today(ReferenceData(), NOW).span(None) == (NOW.date(), NOW.date())
+    assert Today(ReferenceData(), NOW + timedelta(days=1)).of("not registered") == date(2025, 3, 11)
 
 
 def test_an_account_is_cut_where_it_has_too_many_lines(monkeypatch: pytest.MonkeyPatch) -> None:
     on = date(2025, 3, 3)
     data = {"organ": "o", "channel": "in-person", "applicant": "business", "submitted_on": on}
     case = played([make("request-received", 0, on, **data)])
-    whole = board.detail(case, WORLD, NOW, each_day=True).explanation
-    assert board.detail(case, WORLD, NOW, each_day=True).explanation == whole and len(whole) > 20
-    monkeypatch.setattr(board, "LINES", 10)
-    *lines, last = board.detail(case, WORLD, NOW, each_day=True).explanation
+    whole = queries.detail(case, WORLD, NOW, each_day=True).explanation
+    assert queries.detail(case, WORLD, NOW, each_day=True).explanation == whole and len(whole) > 20
+    monkeypatch.setattr(queries, "LINES", 10)
+    *lines, last = queries.detail(case, WORLD, NOW, each_day=True).explanation
     assert lines == whole[:10]
     assert (last["kind"], last["text"]["en"]) == ("flag", f"{len(whole) - 10} more lines are not listed")

@@ -5,7 +5,7 @@ from uuid import uuid5
 from hypothesis import given
 from hypothesis import strategies as st
 
-from services.tracker import decide
+from services.tracker.core import decide
 
 
 @given(st.text(), st.integers(min_value=1))

@@ -8,10 +8,10 @@ import httpx
 from services.runtime.clock import ManualClock
 from services.runtime.health import Health
 from services.runtime.web import create_app, new_registry
-from services.statute.view import View
-from services.tracker import api, board, organs
-from services.tracker.case import Case
-from services.tracker.world import World
+from services.statute.state import RequestState
+from services.tracker import api, organs, queries
+from services.tracker.core.case import Case
+from services.tracker.core.reference_data import ReferenceData
 from services.words.remark import FactRef, remark
 from tests.support import ORGAN, fact
 
@@ -27,7 +27,7 @@ def test_organs_come_in_pages_with_the_zone_that_all_have() -> None:
         )
         for code, zone in zones.items()
     ]
-    world = World(facts)
+    world = ReferenceData(facts)
     first = organs.page(world, None, "", 2)
     assert ([o.code for o in first.organs], first.total, first.next) == (["a", "b"], 3, "b")
     assert (first.timezone, first.organs[1].parent, first.organs[0].parent) == ("Asia/Shanghai", "a", None)
@@ -40,7 +40,7 @@ def test_organs_come_in_pages_with_the_zone_that_all_have() -> None:
 
 
 async def test_the_route_takes_codes_and_bounds() -> None:
-    world = World([fact("organ-registered", "a&b", {**ORGAN, "code": "a&b"})])
+    world = ReferenceData([fact("organ-registered", "a&b", {**ORGAN, "code": "a&b"})])
     deps: Any = api.Deps(None, world, ManualClock(NOW))  # type: ignore[arg-type]  # nothing comes to the database
     app: Any = create_app("tracker", api.handlers(deps), Health(), new_registry())
     async with httpx.AsyncClient(transport=httpx.ASGITransport(app=app), base_url="http://t.test") as client:
@@ -53,7 +53,7 @@ async def test_the_route_takes_codes_and_bounds() -> None:
 
 def test_a_remark_and_a_rejection_are_told_in_both_languages() -> None:
     told = remark("second-receipt", FactRef("s", "1"))
-    found = board.detail(Case(subject="r", view=View(remarks=(told,), refused=(told,))), World(), NOW)
+    found = queries.detail(Case(subject="r", view=RequestState(remarks=(told,), refused=(told,))), ReferenceData(), NOW)
     (one,) = found.remarks
     assert (one.code, one.fact, one.zh[:4]) == ("second-receipt", FactRef("s", "1"), "该申请此")
     assert found.flags == (f"1: {one.en}",)

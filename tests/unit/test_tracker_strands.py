@@ -13,21 +13,21 @@ from msgspec.structs import replace
 from services.events.cases import CaseEvent, FactRecorded, ReviewClosed, TallyCounted
 from services.events.codec import encode
 from services.events.facts import ReferenceFact, RequestFact, TallyRecorded
-from services.runtime.differences import Differences
-from services.tracker import apply, strands
-from services.tracker.case import Case, tally_value
-from services.tracker.decide import decide, tick
+from services.runtime.table_diff import TableDiff
+from services.tracker.core import apply, strands
+from services.tracker.core.case import Case, tally_value
+from services.tracker.core.decide import decide, tick
+from services.tracker.core.reference_data import ReferenceData
+from services.tracker.core.refold import Refold, Refs
+from services.tracker.core.strands import MOST_BEFORE, Name, Shelf, Strand, names
 from services.tracker.rebuild import explained
-from services.tracker.refold import Refold, Refs
 from services.tracker.store import encode_case, encode_strand
-from services.tracker.strands import MOST_BEFORE, Name, Shelf, Strand, names
-from services.tracker.world import World
 from tests.support import ORGAN, answered, fact, received
 
 NOW = datetime(2024, 6, 28, 4, tzinfo=UTC)
 CODE = "gz-psb"
 REGISTERED: ReferenceFact = fact("organ-registered", CODE, ORGAN)
-WORLD = World([REGISTERED])
+WORLD = ReferenceData([REGISTERED])
 
 
 def filed(review: str, subject: str = CODE, organ: str = CODE, **more: Any) -> Any:
@@ -76,7 +76,7 @@ def history(seed: int, subject: str = CODE) -> list[Any]:
     return facts + rng.sample(facts, 2)
 
 
-def in_one_row(facts: Iterable[RequestFact], world: World = WORLD) -> tuple[Case, list[CaseEvent]]:
+def in_one_row(facts: Iterable[RequestFact], world: ReferenceData = WORLD) -> tuple[Case, list[CaseEvent]]:
     """As it was decided when all of a subject's facts were in its case."""
     case, events, tallies = Case(subject=""), list[CaseEvent](), dict[Any, TallyRecorded]()
     for each in facts:
@@ -87,7 +87,7 @@ def in_one_row(facts: Iterable[RequestFact], world: World = WORLD) -> tuple[Case
     return case, events
 
 
-def in_strands(facts: Sequence[RequestFact], world: World = WORLD) -> tuple[Shelf, list[CaseEvent]]:
+def in_strands(facts: Sequence[RequestFact], world: ReferenceData = WORLD) -> tuple[Shelf, list[CaseEvent]]:
     shelf = Shelf()
     return shelf, apply.run(facts, shelf, world, NOW).events
 
@@ -155,7 +155,7 @@ class Tables:
         self.loaded = 0
         self.refused: list[tuple[int, str]] = []
 
-    def batch(self, facts: Sequence[RequestFact], world: World = WORLD) -> list[CaseEvent]:
+    def batch(self, facts: Sequence[RequestFact], world: ReferenceData = WORLD) -> list[CaseEvent]:
         wanted, whole = apply.strand_names(facts, self.cases), apply.gathering(facts, self.cases)
         keys = {(name[0], self.names[name]) for name in wanted if name in self.names}
         keys |= {key for key in self.strands if key[0] in whole}
@@ -228,7 +228,7 @@ def test_a_batch_needs_no_more_than_what_it_names(seed: int) -> None:
 def refolded(events: Sequence[CaseEvent], reference: Sequence[tuple[int, ReferenceFact]]) -> Refold:
     refold = Refold(0)
     records = [SimpleNamespace(value=encode(e), topic="c", partition=0, offset=n) for n, e in enumerate(events)]
-    refold.take(records, problems := Differences())
+    refold.take(records, problems := TableDiff())
     assert problems.total == 0
     for case in refold.settle(reference):
         refold.shelf.cases[case.subject] = case
@@ -295,7 +295,7 @@ def _carried(each: RequestFact, number: int) -> Iterator[CaseEvent]:
 
 
 def test_an_organ_registered_after_its_reviews_is_an_organ_once_the_clock_looks() -> None:
-    shelf, events = in_strands([filed("r1")], World())
+    shelf, events = in_strands([filed("r1")], ReferenceData())
     case = shelf.case(CODE)
     assert (case.view.state, case.view.waiting_for) == ("waiting", "request-received")
     after, said, wake = tick(case, WORLD, NOW)
@@ -308,9 +308,10 @@ def test_an_organ_registered_after_its_reviews_is_an_organ_once_the_clock_looks(
 
 
 @pytest.mark.parametrize(
-    ("before", "world"), [([tally()], World()), ([filed("r1")], World()), ([decided("r1")], WORLD), ([], WORLD)]
+    ("before", "world"),
+    [([tally()], ReferenceData()), ([filed("r1")], ReferenceData()), ([decided("r1")], WORLD), ([], WORLD)],
 )
-def test_a_request_under_an_organ_s_code_is_refused(before: list[Any], world: World) -> None:
+def test_a_request_under_an_organ_s_code_is_refused(before: list[Any], world: ReferenceData) -> None:
     """It would make a request of the organ, whose reviews then were the request's, and one row again."""
     shelf, _ = in_strands(before, world)
     found = apply.run([fact_of(answered(CODE, "2023-03-10"))], shelf, world, NOW)

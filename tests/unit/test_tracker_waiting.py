@@ -3,9 +3,9 @@
 from datetime import UTC, datetime
 
 from services.events.cases import FactRecorded
-from services.tracker.case import Case
-from services.tracker.decide import decide, tick
-from services.tracker.world import World
+from services.tracker.core.case import Case
+from services.tracker.core.decide import decide, tick
+from services.tracker.core.reference_data import ReferenceData
 from tests.support import ORGAN, fact, received
 
 NOW = datetime(2024, 6, 28, 4, tzinfo=UTC)
@@ -14,9 +14,9 @@ NOW = datetime(2024, 6, 28, 4, tzinfo=UTC)
 def test_a_request_not_yet_received_in_law_no_longer_waits_for_an_organ_that_is_known() -> None:
     posted = received("r/1", "2023-03-01", "online")  # online: received in law once it is confirmed
     request = fact("request-received", "r/1", posted["data"])
-    case, _ = decide(Case(subject="r/1"), request, World(), NOW, {})
+    case, _ = decide(Case(subject="r/1"), request, ReferenceData(), NOW, {})
     assert (case.view.state, case.view.waiting_for) == ("waiting", "organ-registered gz-psb")
-    world = World([fact("organ-registered", "gz-psb", ORGAN)])
+    world = ReferenceData([fact("organ-registered", "gz-psb", ORGAN)])
     after, events, _ = tick(case, world, NOW)
     assert (after.view.state, after.view.waiting_for, after.sequence) == ("unconfirmed", "", 2)
     assert [type(e) for e in events] == [FactRecorded]
@@ -28,10 +28,10 @@ def test_a_request_not_yet_received_in_law_no_longer_waits_for_an_organ_that_is_
 def test_a_request_taken_back_before_its_organ_is_known_gets_its_statute_later() -> None:
     request = fact("request-received", "r/1", received("r/1", "2023-03-01")["data"], id="q1")
     amends = {"source": "urn:shixian:test", "id": "q1"}
-    case, _ = decide(Case(subject="r/1"), request, World(), NOW, {})
+    case, _ = decide(Case(subject="r/1"), request, ReferenceData(), NOW, {})
     taken_back = fact("fact-retracted", "r/1", {"amends": amends, "reason": "by mistake"})
-    case, _ = decide(case, taken_back, World(), NOW, {})
+    case, _ = decide(case, taken_back, ReferenceData(), NOW, {})
     assert (case.view.state, case.view.statute) == ("retracted", "unknown")
-    after, events, _ = tick(case, World([fact("organ-registered", "gz-psb", ORGAN)]), NOW)
+    after, events, _ = tick(case, ReferenceData([fact("organ-registered", "gz-psb", ORGAN)]), NOW)
     assert (after.view.state, after.view.statute, after.view.waiting_for) == ("retracted", "CN", "")
     assert len(events) == 1

@@ -6,7 +6,7 @@ from pathlib import Path
 import pytest
 
 from services.commands import up
-from services.runtime.local.supervisor import Service
+from services.local.supervisor import Service
 from services.runtime.settings import Settings
 
 

@@ -17,9 +17,9 @@ from litestar.params import FromQuery
 from litestar.response import Stream
 from prometheus_client import CollectorRegistry
 
+from services.local.process import free_port
 from services.runtime import connections, edge, main
 from services.runtime.health import Health
-from services.runtime.local.process import free_port
 from services.runtime.web import create_app, new_registry
 
 Streams = tuple[asyncio.StreamReader, asyncio.StreamWriter]

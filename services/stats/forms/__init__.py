@@ -1,1 +1,1 @@
-"""Forms of annual reports, one TOML file each; see :mod:`services.stats.form`."""
+"""Forms of annual reports, one TOML file each; see :mod:`services.stats.forms.form`."""

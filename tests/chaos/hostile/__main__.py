@@ -13,9 +13,9 @@ import uvloop
 from rich.console import Console
 from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, TimeElapsedColumn
 
-from services.runtime.local.jars import kafka_classpath
-from services.runtime.local.kafka import KafkaNode
-from services.runtime.local.postgres import PostgresServer
+from services.local.jars import kafka_classpath
+from services.local.kafka import KafkaNode
+from services.local.postgres import PostgresServer
 from tests.chaos.hostile.run import PARTS, SHORT, Advance, Plan, changed, hostile
 from tests.chaos.hostile.site import Site
 from tests.chaos.hostile.verdict import Verdict

@@ -8,10 +8,10 @@ import msgspec
 
 from services.events.codec import decode_fact
 from services.tracker import store
-from services.tracker.case import Case
-from services.tracker.decide import decide
-from services.tracker.store import Change, Row
-from services.tracker.world import World
+from services.tracker.core.case import Case
+from services.tracker.core.decide import decide
+from services.tracker.core.reference_data import ReferenceData
+from services.tracker.core.rows import Change, Row
 from tests.chaos.hostile.facts import organ
 from tests.support import answered, raw, received
 
@@ -39,7 +39,7 @@ def organs() -> list[bytes]:
 
 def _templates(now: datetime) -> list[Row]:
     """Cases in every state that a list asks for: overdue, due soon, open, answered; a row each."""
-    world = World(decode_fact(fact) for fact in organs())  # type: ignore[misc]  # they are reference facts
+    world = ReferenceData(decode_fact(fact) for fact in organs())  # type: ignore[misc]  # they are reference facts
     found = []
     for number in range(60):
         day = now.date() - timedelta(days=number % 30 if number % 3 else 40 + number)

@@ -1,0 +1,293 @@
+"""What is behind a number of a report: the requests, reviews or tallies that it counts, in pages.
+
+A page looks at a bounded number of rows in the order of an index, so it may be short, or empty, where few of many fit;
+there is more as long as ``next`` is there.
+"""
+
+from base64 import urlsafe_b64decode, urlsafe_b64encode
+from binascii import Error as NoBase64
+from collections.abc import Collection, Sequence
+from dataclasses import dataclass
+from datetime import date, datetime
+from decimal import Decimal
+from typing import Any
+
+import msgspec
+from msgspec import UNSET, Struct, UnsetType
+
+from services.events.vocabulary import Label
+from services.runtime.database import Conn
+from services.runtime.paths import part
+from services.runtime.problems import ProblemError
+from services.stats.annual import Asked, answer
+from services.stats.cells import Number
+from services.stats.cells import plain as plainly
+from services.stats.forms.form import Counts, Filter
+from services.stats.kinds import KINDS, LEVEL_SUFFIX, Rows, column
+from services.stats.params import wrong
+from services.stats.store import SCHEMA
+
+LOOKED = 20_000
+"""Rows looked at for a page."""
+READ_SECONDS = 10.0
+CURSOR_LENGTH = 3000
+Key = tuple[Any, ...]
+_DAYS = ("received_on", "closed_on", "filed_on", '"on"')
+_TABLES: dict[str, tuple[str, tuple[str, ...]]] = {
+    "request": (
+        "subject, organ, channel, applicant, received_on, due_on, closed_on, outcome, timeliness, working_days",
+        ("subject",),
+    ),
+    "review": ("subject, review, organ, kind, filed_on, decided_on, result", ("subject", "review")),
+    "tally": ('organ, measure, "on", count, source, id', ("source", "id")),
+}
+"""Columns of an item, and what its pages are ordered by behind organ and day; an index has that order."""
+_LATEST_OF_LEVEL = (
+    f"(measure NOT LIKE '%{LEVEL_SUFFIX}' OR NOT EXISTS (SELECT FROM {SCHEMA}.tally AS l WHERE l.organ = t.organ "
+    'AND l.measure = t.measure AND l."on" <= make_date($2, 12, 31) '
+    "AND (l.\"on\", l.source || ' ' || l.id) > (t.\"on\", t.source || ' ' || t.id)))"
+)
+"""Of what is a level, and no number of occurrences, only the year's latest counts."""
+
+
+@dataclass(frozen=True, slots=True)
+class Listed:
+    """A query for a page."""
+
+    sql: str
+    values: list[Any]
+    key: tuple[str, ...]
+
+
+class RequestItem(Struct, frozen=True):
+    """A request behind a number, as it stands now."""
+
+    request: str
+    organ: str
+    channel: str
+    applicant: str
+    received_on: date | None
+    due_on: date | None
+    closed_on: date | None
+    outcome: str | None
+    timeliness: str | None
+    working_days: int | None
+    explanation: str
+    """Where the tracker explains its dates, with the law behind each."""
+
+
+class ReviewItem(Struct, frozen=True):
+    subject: str
+    review: str
+    organ: str
+    kind: str
+    filed_on: date
+    decided_on: date | None
+    result: str | None
+
+
+class TallyItem(Struct, frozen=True):
+    organ: str
+    measure: str
+    on: date
+    count: Number
+    source: str
+    id: str
+
+
+class KnownItem(Struct, frozen=True):
+    """What counted then, where the number is one of the past: whose events, and for how much."""
+
+    subject: str
+    count: Number
+
+
+class Behind(Struct, frozen=True):
+    """One page of what a number counts; exactly one of the lists is there."""
+
+    form: str
+    organ: str
+    year: int
+    as_of: str
+    table: str
+    row: str
+    column: str
+    number: Number
+    name: Label | None = None
+    """The organ's."""
+    labels: tuple[Label, ...] = ()
+    """The number's printed names, from the table down to the column."""
+    requests: list[RequestItem] | UnsetType = UNSET
+    reviews: list[ReviewItem] | UnsetType = UNSET
+    tallies: list[TallyItem] | UnsetType = UNSET
+    known: list[KnownItem] | UnsetType = UNSET
+    next: str | None = None
+    """The cursor of the next page."""
+
+
+def _conditions(counts: Counts, where: Filter, first: int, columns: dict[str, str]) -> tuple[str, list[Any]]:
+    """The SQL condition for the values that are asked for, with its parameters from ``$first`` on.
+
+    ``columns`` says for each dimension what it is in SQL.
+    """
+    texts: list[str] = []
+    values: list[Any] = []
+    for name, text in columns.items():
+        for given, negated in ((counts, ""), (where, ""), (counts.except_, "NOT ")):
+            wanted = getattr(given, name, None)
+            if wanted is not None:
+                values.append(list(wanted))
+                texts.append(f"{negated}({text} = ANY(${first + len(values) - 1}::text[]))")
+    return " AND ".join(texts) or "true", values
+
+
+def listed(counts: Counts, where: Filter, organs: Collection[str], year: int, after: Key, limit: int) -> Listed:
+    """The query for what is behind a number, in the order of organ, day and names.
+
+    At most :data:`LOOKED` rows are looked at; each row that fits is given, and the last that was looked at even if it
+    does not (``fits``), so that the next page goes on behind it.
+    """
+    rows, key = _rows_of(counts), _key(counts)
+    columns, _ = _TABLES[rows.table]
+    named = ", ".join(key)
+    texts, values = _conditions(counts, where, 4, {d.name: d.sql for d in KINDS[counts.kind].asked})
+    fits = [texts, _LATEST_OF_LEVEL] if counts.kind == "tally" else [texts]
+    beyond = ""
+    if after:
+        places = [f"${4 + len(values) + n}" for n in range(len(key))]
+        beyond = f" AND ({named}) > ({', '.join(places)})"
+    sql = (
+        f"SELECT {columns}, fits, place FROM (SELECT *, row_number() OVER (ORDER BY {named}) AS place FROM ("
+        f"SELECT *, ({' AND '.join(fits)}) IS TRUE AS fits FROM {SCHEMA}.{rows.table} AS t "
+        f"WHERE organ = ANY($1::text[]) AND {rows.where}{beyond} ORDER BY {named} LIMIT {LOOKED}"
+        f") AS looked) AS numbered WHERE fits OR place = {LOOKED} ORDER BY {named} LIMIT $3"
+    )
+    return Listed(sql, [sorted(organs), year, limit + 1, *values, *after], key)
+
+
+def _rows_of(counts: Counts) -> Rows:
+    rows = KINDS[counts.kind].rows
+    assert rows is not None
+    return rows
+
+
+def _key(counts: Counts) -> tuple[str, ...]:
+    """The order of the pages."""
+    rows = _rows_of(counts)
+    return ("organ", rows.day, *_TABLES[rows.table][1])
+
+
+async def _rows(conn: Conn, asked: Listed, limit: int) -> tuple[list[Any], Key]:
+    """The rows that fit, at most ``limit``, and the key to go on behind where there may be more."""
+    rows = await conn.fetch(asked.sql, *asked.values, timeout=READ_SECONDS)
+    fitting = [row for row in rows if row["fits"]][:limit]
+    more = len(rows) > limit or any(row["place"] == LOOKED for row in rows)
+    last = fitting[-1] if len(fitting) == limit else rows[-1] if rows else None
+    return fitting, tuple(last[name.strip('"')] for name in asked.key) if more and last is not None else ()
+
+
+async def known(
+    conn: Conn,
+    counts: Counts,
+    where: Filter,
+    organs: Collection[str],
+    year: int,
+    before: datetime,
+    after: Key,
+    limit: int,
+) -> tuple[list[KnownItem], Key]:
+    """What counted for a number as it was known before an instant, by organ and subject, and the key to go on behind.
+
+    At most :data:`LOOKED` changes are looked at, and all of the last subject's.
+    """
+    sql, values = changes(organs, after)
+    last = await conn.fetchrow(sql, *values, timeout=READ_SECONDS)
+    if last is None:
+        return [], ()
+    sql, values = counted(counts, where, organs, year, before, after, tuple(last))
+    rows = await conn.fetch(sql, *values, timeout=READ_SECONDS)
+    found = [KnownItem(row["subject"], plainly(row["count"])) for row in rows[:limit]]
+    if len(rows) > limit:
+        return found, (rows[limit - 1]["organ"], rows[limit - 1]["subject"])
+    return found, tuple(last)
+
+
+def changes(organs: Collection[str], after: Key) -> tuple[str, list[Any]]:
+    """The query for the organ and subject of the last change to be looked at for a page."""
+    beyond = "AND (organ, subject) > ($2, $3) " if after else ""
+    return (
+        f"SELECT organ, subject FROM (SELECT organ, subject FROM {SCHEMA}.cell_change WHERE organ = ANY($1::text[]) "
+        f"{beyond}ORDER BY organ, subject LIMIT {LOOKED}) AS looked ORDER BY organ DESC, subject DESC LIMIT 1",
+        [sorted(organs), *after],
+    )
+
+
+def counted(
+    counts: Counts, where: Filter, organs: Collection[str], year: int, before: datetime, after: Key, through: Key
+) -> tuple[str, list[Any]]:
+    """The query for what counted, of the subjects behind ``after`` up to ``through``."""
+    kind = KINDS[counts.kind]
+    taken = [name for name, sign in kind.signs.items() if sign < 0]
+    sign = f"CASE WHEN kind IN ({', '.join(map(repr, taken))}) THEN -delta ELSE delta END" if taken else "delta"
+    years = {"same": "year = $2", "through": "year <= $2", "before": "year < $2"}[kind.years]
+    texts, values = _conditions(counts, where, 7, {d.name: column(kind.name, d.name) for d in kind.asked})
+    beyond = f"AND (organ, subject) > (${7 + len(values)}, ${8 + len(values)})" if after else ""
+    return (
+        f"SELECT organ, subject, sum({sign}) AS count FROM {SCHEMA}.cell_change WHERE organ = ANY($1::text[]) "
+        f"AND (organ, subject) <= ($5, $6) {beyond} AND {years} AND kind = ANY($3::text[]) AND recorded_at < $4 "
+        f"AND {texts} GROUP BY organ, subject HAVING sum({sign}) <> 0 ORDER BY organ, subject",
+        [sorted(organs), year, list(kind.signs), before, *through, *values, *after],
+    )
+
+
+async def page(conn: Conn, asked: Asked, at: tuple[str, str, str], after: str, limit: int, url: str) -> Behind:
+    """One page of what the number at table, row and column counts. Raises :class:`ProblemError` (404; 400 for an
+    ``after`` that no page gave)."""
+    table_id, row_id, column_id = at
+    table = asked.form.table(table_id)
+    row = next((r for r in table.rows if r.id == row_id), None) if table else None
+    column = next((c for c in table.columns if c.id == column_id), None) if table else None
+    counts = row.counting(column) if row and column else None
+    if counts is None or column is None:
+        raise ProblemError(404, f"form {asked.form.id!r} has no number at {table_id}/{row_id}/{column_id}")
+    report = (await answer(conn, asked)).report
+    number = report.numbers()[table_id, row_id][column_id]
+    told = (asked.form.id, asked.organ, asked.year, asked.as_of, table_id, row_id, column_id, number)
+    given = (counts, column.where, asked.organs, asked.year)
+    if asked.before is not None:
+        key = read_cursor(after, ("organ", "subject"))
+        seen, more = await known(conn, *given, asked.before, key, limit)
+        return Behind(*told, known=seen, next=_cursor(more))
+    key = read_cursor(after, _key(counts))
+    rows, more = await _rows(conn, listed(*given, key, limit), limit)
+    following = _cursor(more)
+    match _rows_of(counts).table:
+        case "review":
+            return Behind(*told, reviews=[ReviewItem(*row[:7]) for row in rows], next=following)
+        case "tally":
+            counted = [TallyItem(r[0], r[1], r[2], plainly(Decimal(r[3])), r[4], r[5]) for r in rows]
+            return Behind(*told, tallies=counted, next=following)
+        case _:
+            found = [RequestItem(*(*row[:10], f"{url}{part(row['subject'])}")) for row in rows]
+            return Behind(*told, requests=found, next=following)
+
+
+def _cursor(key: Key) -> str | None:
+    return urlsafe_b64encode(msgspec.json.encode(key)).decode() if key else None
+
+
+def read_cursor(text: str, key: Sequence[str]) -> Key:
+    """Where the page before ended. Raises :class:`ProblemError` (400) for what no page gave."""
+    if not text:
+        return ()
+    shape: Any = tuple.__class_getitem__(tuple(date if name in _DAYS else str for name in key))
+    try:
+        if len(text) > CURSOR_LENGTH:
+            raise ValueError("too long")
+        found: Key = msgspec.json.decode(urlsafe_b64decode(text.encode("ascii")), type=shape)
+        parts = [part for part in found if isinstance(part, str)]
+        if any("\x00" in part or not 1 <= len(part) <= 500 for part in parts):
+            raise ValueError("no name")
+        return found
+    except (ValueError, NoBase64, msgspec.MsgspecError, RecursionError):
+        raise wrong("query.after", text, "what an earlier page gave as next") from None

@@ -1,0 +1,266 @@
+"""The answer's clock, moved by one fact after the other: what stops it, sets it anew, extends it or puts it off.
+
+:data:`MOVES` is the whole behaviour: from the name of a fact to the function that says what it does to the run. Each
+first asks whether the limit still runs: what comes after the limit or after the end is found unlawful and does nothing.
+"""
+
+from collections.abc import Callable, Iterator
+from datetime import date, timedelta
+
+from services.statute.answer_clock import AnswerClock, Step, limit_clock, limit_due
+from services.statute.calendar import Calendar
+from services.statute.clock import Interval
+from services.statute.ledger import Ledger
+from services.statute.profile import LAPSED, Pause, Profile
+from services.statute.state import Deadline, Fact
+from services.statute.timeline import End, Timeline, legal_date
+from services.words.remark import Remark, remark
+
+_DAY = timedelta(days=1)
+_ROUNDS = {"one": 1, "two": 2, "unlimited": 10**6}
+
+
+def walk(timeline: Timeline, profile: Profile, calendar: Calendar, received_on: date, today: date) -> AnswerClock:
+    """The run of the answer's clock through all facts."""
+    first = min(timeline.ends, key=lambda end: end.order, default=None)
+    run = AnswerClock(
+        timeline=timeline,
+        profile=profile,
+        calendar=calendar,
+        received_on=received_on,
+        horizon=max(today, timeline.last),
+        ledger=Ledger(limit_clock(profile.answer, received_on, profile, calendar), calendar),
+        event=received_on,
+        end=first,
+        corrections=iter(timeline.corrections),
+        payments=iter(timeline.payments),
+    )
+    for fact in timeline.moves:
+        on = legal_date(fact)
+        if run.end is not None and (on > run.end.on or (on == run.end.on and run.end.how == "abandoned")):
+            run.unlawful(fact, "fact-after-end", what=fact.name, on=on, ended_on=run.end.on)
+            continue
+        if on < received_on:
+            run.note(fact, "fact-before-receipt", what=fact.name, on=on, received_on=received_on)
+        MOVES[fact.name](run, fact, on)
+    _leftover(run)
+    return run
+
+
+def _leftover(run: AnswerClock) -> None:
+    """Replies to what was never asked (or asked without effect)."""
+    timeline, profile = run.timeline, run.profile
+    if not (timeline.corrections or timeline.payments or timeline.replies):
+        return
+    opened = {f.data.consultation for f in timeline.moves if f.name == "consultation-opened"}
+    for key, fact in timeline.replies.items():
+        if key not in opened:
+            run.note(fact, "consultation-not-opened", consultation=key)
+    for facts, pause, what in (
+        (timeline.corrections, profile.clarification, "correction-not-asked"),
+        (timeline.payments, profile.fee, "payment-not-asked"),
+    ):
+        for fact in facts:
+            if pause.effect != "none" and id(fact) not in run.used:
+                run.note(fact, what)
+
+
+def _reply(run: AnswerClock, left: Iterator[Fact], on: date) -> Fact | None:
+    """The first reply from that day on that was not taken yet, if it came before the end.
+
+    Notices come in the order of their days, so what is older than this one answers none that follows.
+    """
+    for fact in left:
+        if legal_date(fact) >= on:
+            run.used.add(id(fact))
+            if run.end is None or legal_date(fact) <= run.end.on:
+                return fact
+            run.note(fact, "reply-after-end", on=legal_date(fact), ended_on=run.end.on)
+            return None
+    return None
+
+
+def _lapse(run: AnswerClock, outcome: str, on: date) -> None:
+    """The request is closed by the clock at the beginning of ``on``, unless it has ended before."""
+    if run.end is not None and run.end.on < on:
+        return
+    if on <= run.horizon:
+        run.end = End(on, "abandoned", outcome, None)
+    else:
+        run.wakes.append(on)
+
+
+def _left_out(on: date, last: date | None, boundary: str) -> Interval | None:
+    first = on if boundary == "both-excluded" else on + _DAY
+    if last is not None and boundary == "both-count":
+        last -= _DAY
+    return None if last is not None and last < first else Interval(first, last)
+
+
+def _pause(
+    run: AnswerClock, pause: Pause, fact: Fact, on: date, reply: date | None, about: Remark, cap: date | None
+) -> None:
+    """Stop the clock from ``on`` to ``reply``; ``cap`` bounds the days that don't count."""
+    if pause.effect == "none":
+        return
+    if pause.effect == "extend":
+        # Once for a request, however many are asked.
+        if not run.grown:
+            run.grown = True
+            run.ledger.grow(pause.extend_by)
+            run.steps.append(
+                Step("extend", fact, on, pause.article, pause.confirmed, amount=pause.extend_by, about=about)
+            )
+        return
+    last = min((d for d in (reply, cap) if d is not None), default=None)
+    days = _left_out(on, last, "both-excluded" if pause.effect == "restart" else run.profile.says("excluded-boundary"))
+    if days is None:
+        return
+    if last is None:
+        run.last_known = run.due() or run.last_known
+    resumed = last if last is None or last == reply else last + _DAY
+    days = Interval(days.first, days.last, about, pause.article)
+    start = None
+    if pause.effect == "restart" and reply is not None:
+        fresh = limit_clock(run.profile.answer, reply, run.profile, run.calendar)
+        if fresh.start > run.ledger.start:  # of two replies the later one sets the limit anew
+            start, run.event = fresh.start, reply
+            run.ledger.stop(on, days)
+            run.ledger.restart(start)
+    else:
+        run.ledger.stop(on, days)
+    run.steps.append(
+        Step(pause.effect, fact, on, pause.article, pause.confirmed, days, resumed, start=start, about=about)
+    )
+
+
+def _clarify(run: AnswerClock, fact: Fact, on: date) -> None:
+    profile, by = run.profile, fact.data.respond_by
+    pause = profile.clarification
+    if pause.effect == "none":
+        return
+    run.notices += 1
+    late = pause.notice is not None and on > (limit := limit_due(pause.notice, run.event, profile, run.calendar))
+    if by < on:
+        run.note(fact, "respond-by-before-notice", respond_by=by, on=on)
+    if run.rounds >= _ROUNDS[profile.says("clarification-rounds")]:
+        run.unlawful(fact, "clarification-too-often", number=run.rounds + 1, allowed=run.rounds)
+        return
+    if not run.in_time(fact, on, what="clarification-notice"):
+        return
+    if late:
+        lawful = run.unlawful(fact, "clarification-notice-late", on=on, due_on=limit)
+        if not lawful or profile.says("late-clarification-notice") == "loses-effect":
+            return
+    run.rounds += 1
+    reply = _reply(run, run.corrections, on)
+    replied = legal_date(reply) if reply else None
+    stays_closed = pause.lapse and profile.says("late-correction") == "stays-closed"
+    if reply is not None and replied is not None and replied > by:
+        run.note(reply, "correction-late", on=replied, respond_by=by)
+        if stays_closed:
+            replied = None
+    _pause(run, pause, fact, on, replied, remark("stopped-clarification"), None)
+    run.deadlines.append(Deadline("clarification-reply", on, by, pause.article, done_on=replied, about=fact.id))
+    if pause.lapse and replied is None:
+        _lapse(run, LAPSED["clarification"], max(by, on) + _DAY)
+
+
+def _consult(run: AnswerClock, fact: Fact, on: date) -> None:
+    key, party = fact.data.consultation, fact.data.party
+    pause = run.profile.consulting[party]
+    if key in run.consulted:
+        run.note(fact, "consultation-opened-again", consultation=key)
+        return
+    closing = run.timeline.replies.get(key)
+    closed = closing.data.closed_on if closing else None
+    if closing is not None and closed is not None and closed < on:
+        run.note(closing, "consultation-closed-early", consultation=key, closed_on=closed, opened_on=on)
+        closed = on
+    start = fact.data.reached_on or on
+    due = limit_due(pause.limit, start, run.profile, run.calendar) if pause.limit else None
+    article = pause.limit.article if pause.limit else pause.article
+    silence = pause.silence if pause.silence != "none" else ""
+    run.consulted.add(key)
+    run.deadlines.append(Deadline("consultation", start, due, article, done_on=closed, about=key, silence=silence))
+    if pause.effect == "none" or not run.in_time(fact, on, "consultation-after-limit", consultation=key):
+        return
+    cap = due if pause.effect == "exclude" and run.profile.says("exclusion-cap") == "limit" else None
+    if cap is None and closed is None and due is not None and silence:
+        # No reply has a meaning in law, so the asking is over when the other one's limit has passed.
+        if due < run.horizon:
+            cap = due
+        else:
+            run.wakes.append(due + _DAY)
+    _pause(run, pause, fact, on, closed, remark("stopped-consultation", consultation=key, party=party), cap)
+
+
+def _charge(run: AnswerClock, fact: Fact, on: date) -> None:
+    pause = run.profile.fee
+    if pause.effect == "none" or not run.in_time(fact, on, what="fee-notice"):
+        return
+    if run.unpaid:
+        run.note(fact, "fee-asked-again")
+        return
+    payment = _reply(run, run.payments, on)
+    paid = legal_date(payment) if payment else None
+    due = limit_due(pause.limit, on, run.profile, run.calendar) if pause.limit else None
+    if pause.lapse and due is not None and payment is not None and paid is not None and paid > due:
+        run.note(payment, "fee-paid-late", on=paid, due_on=due)
+        paid = None
+    _pause(run, pause, fact, on, paid, remark("stopped-fee"), None)
+    article = pause.limit.article if pause.limit else pause.article
+    run.deadlines.append(Deadline("fee-payment", on, due, article, done_on=paid, about=fact.id))
+    run.unpaid = paid is None
+    if pause.lapse and paid is None and due is not None:
+        _lapse(run, LAPSED["fee"], due + _DAY)
+
+
+def _extend(run: AnswerClock, fact: Fact, on: date) -> None:
+    """An extension counts only if the applicant was told within the limit that it extends, where the law asks that."""
+    rule, amount = run.profile.extension, fact.data.amount
+    if run.granted >= rule.count:
+        run.unlawful(fact, "extension-too-often", number=run.granted + 1, allowed=rule.count)
+        return
+    if rule.notify == "inside-limit" and not run.in_time(fact, on, what="extension"):
+        return
+    room = rule.cap if run.profile.says("extension-cap") == "each" else rule.cap - run.extended
+    if amount > room:
+        if not run.unlawful(fact, "extension-beyond-cap", amount=amount, cap=rule.cap, counted=max(room, 0)):
+            return
+        amount = max(room, 0)
+    run.granted, run.extended = run.granted + 1, run.extended + amount
+    if not amount:
+        return
+    if rule.counts_from == "budget":
+        run.ledger.grow(amount)
+    else:
+        run.ledger.lengthen(amount, run.profile.extension_unit)
+    run.steps.append(Step("extend", fact, on, rule.article, rule.confirmed, amount=amount))
+
+
+def _defer(run: AnswerClock, fact: Fact, on: date) -> None:
+    until: date = fact.data.until
+    if run.profile.volume.effect == "none":
+        run.unlawful(fact, "deferral-unknown", until=until, statute=run.profile.id)
+        return
+    if not run.in_time(fact, on, what="deferral"):
+        return
+    due, before = run.due(), run.ledger.deferred
+    if due is not None and until <= due:
+        # It is kept all the same: what made the date later can end with the request, and then the deferral holds.
+        run.note(fact, "deferral-not-later", until=until, due_on=due)
+    article = run.profile.volume.article
+    if before is None or until > before[1]:
+        run.ledger.put_off(on, until)
+    run.deadlines.append(Deadline("volume-deferral", on, until, article, about=fact.id))
+    run.steps.append(Step("defer", fact, on, article, True, until=until))
+
+
+MOVES: dict[str, Callable[[AnswerClock, Fact, date], None]] = {
+    "clarification-requested": _clarify,
+    "consultation-opened": _consult,
+    "fee-notified": _charge,
+    "extension-granted": _extend,
+    "volume-deferred": _defer,
+}

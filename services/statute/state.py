@@ -1,0 +1,132 @@
+"""What the law makes of a request's facts: plain values, and the decisions that lead from one view to the next."""
+
+from datetime import date
+from typing import Any
+
+from msgspec import Struct
+
+from services.words.catalogue import flag, text
+from services.words.remark import Remark
+
+
+class Fact(Struct, frozen=True):
+    """A fact as the law reads it: the contract's name for it, what names it for ever, and its data.
+
+    ``data`` has the attributes that the contract lists for ``name``.
+    """
+
+    name: str
+    source: str
+    id: str
+    data: Any
+
+
+class Review(Struct, frozen=True):
+    """A reconsideration, lawsuit or complaint against the handling of a request, as far as its facts say."""
+
+    review: str
+    organ: str
+    kind: str
+    filed_on: date
+    first_handling_disputed: bool = False
+    decided_on: date | None = None
+    result: str = ""
+
+
+class Deadline(Struct, frozen=True):
+    """One time limit of a request. Nothing here depends on the day of looking, except that the answer's follows the
+    request's own state."""
+
+    limit: str
+    """``answer``, ``clarification-notice``, ``clarification-reply``, ``consultation``, ``fee-payment``,
+    ``volume-deferral``, ``reconsideration`` or ``litigation``."""
+    start: date
+    """The day of the event that it counts from."""
+    due_on: date | None
+    article: str
+    provisional: bool = False
+    stopped_since: date | None = None
+    done_on: date | None = None
+    overdue_from: date | None = None
+    """The day after the limit, unless it was kept by then: from that day on it is (or will be) overdue."""
+    about: str = ""
+    """Which one, where there can be several: the consultation, the fact, the review."""
+    silence: str = ""
+    """What it means in law that the limit passes without a reply, if anything."""
+
+
+class RequestState(Struct, frozen=True, rename={"old_flags": "flags", "old_rejected": "rejected"}):
+    """A request as it stands on a day; every date is derived from the facts, the profile and the calendar."""
+
+    state: str = "waiting"
+    awaits: Remark | None = None
+    """What the case waits for before it can be judged whole."""
+    waiting_for: str = ""
+    """The same as a key: what is waited for and its name; empty for nothing."""
+    remarks: tuple[Remark, ...] = ()
+    """What the law says against some of the facts; they are kept, and cure nothing."""
+    organ: str = ""
+    channel: str = ""
+    applicant: str = ""
+    submitted_on: date | None = None
+    received_on: date | None = None
+    statute: str = ""
+    calendar: str = ""
+    """The calendar's id and version that the dates were computed with."""
+    due_on: date | None = None
+    provisional: bool = False
+    extended: int = 0
+    last_due_on: date | None = None
+    """The due date before the stop that is still on, while the end of that is not known."""
+    moves: tuple[tuple[str, str, str], ...] = ()
+    """What moved the due date, in order: what names the fact, the last day of its effect if any, the article."""
+    statute_other: str = ""
+    """The other version of the statute that a request pending at a change of law can be held to."""
+    due_on_other: date | None = None
+    """The due date under that version."""
+    clocks: tuple[Deadline, ...] = ()
+    """All time limits of the request, the answer's first."""
+    stopped_since: date | None = None
+    stop: Remark | None = None
+    """Why the clock stands still."""
+    warned: tuple[tuple[date, int], ...] = ()
+    """The rungs of the warning ladder that lie behind: the day, and the units that were left on it."""
+    overdue_from: date | None = None
+    answered_on: date | None = None
+    closed_on: date | None = None
+    closing: str = ""
+    """How the request ended: answered, withdrawn, transferred, abandoned or retracted."""
+    outcome: str = ""
+    timeliness: str = ""
+    working_days: int | None = None
+    first_response_on: date | None = None
+    """When the organ first told the applicant something (:mod:`services.statute.first`)."""
+    first_working_days: int | None = None
+    reviews: tuple[Review, ...] = ()
+    refused: tuple[Remark, ...] = ()
+    """Facts that have no effect, each with the reason."""
+    wake_on: date | None = None
+    """The next day on which the clock alone changes this view."""
+
+    old_flags: tuple[str, ...] = ()
+    """Remarks as cases stored before there were codes have them; they are read, and never written."""
+    old_rejected: tuple[tuple[str, str, str], ...] = ()
+    """Likewise: source, id and reason of facts that have no effect."""
+
+    @property
+    def flags(self) -> tuple[str, ...]:
+        """The remarks in English, as the contract's older field has them."""
+        return tuple([flag(each) for each in self.remarks]) or self.old_flags
+
+    @property
+    def stopped_for(self) -> str:
+        """Why the clock stands still, in English; empty where it does not."""
+        return text(self.stop)
+
+
+class Decision(Struct, frozen=True):
+    """One thing that follows: the contract's name for the case event, the day it holds from, and its values."""
+
+    name: str
+    on: date
+    values: dict[str, Any]

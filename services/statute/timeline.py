@@ -1,0 +1,177 @@
+"""A request's facts in the order of their legal dates, sorted by what they are about; no law is applied yet.
+
+The order of arrival is forgotten here: the same facts make the same timeline.
+"""
+
+from collections.abc import Callable, Iterable
+from datetime import date
+
+from msgspec import Struct, field
+
+from services.statute.state import Fact, Review
+from services.words.remark import Remark, remark
+
+
+class End(Struct, frozen=True):
+    """How a request ended."""
+
+    on: date
+    how: str
+    """``answered``, ``withdrawn``, ``transferred`` or ``abandoned``."""
+    outcome: str
+    fact: Fact | None
+    """The fact that says so; None where the clock did."""
+
+    @property
+    def order(self) -> tuple[date, str, str]:
+        """The earliest end counts; of those of one day always the same one."""
+        return self.on, self.how, self.outcome
+
+
+class Timeline(Struct):
+    """What the facts read so far amount to."""
+
+    received: Fact | None = None
+    confirmed_on: date | None = None
+    moves: list[Fact] = field(default_factory=list)
+    """What can move the answer's clock."""
+    corrections: list[Fact] = field(default_factory=list)
+    payments: list[Fact] = field(default_factory=list)
+    replies: dict[str, Fact] = field(default_factory=dict)
+    """The first closing of each consultation."""
+    ends: list[End] = field(default_factory=list)
+    filed: dict[str, Fact] = field(default_factory=dict)
+    decided: dict[str, Fact] = field(default_factory=dict)
+    remarks: list[Remark] = field(default_factory=list)
+    last: date = date.min
+    """The latest legal date."""
+
+    def note(self, fact: Fact, code: str, **values: object) -> None:
+        """Remark on a fact: a code of the catalogue, with its values."""
+        self.remarks.append(remark(code, fact, **values))
+
+
+def _received(timeline: Timeline, fact: Fact) -> None:
+    if timeline.received is not None:
+        timeline.note(fact, "second-receipt")
+    else:
+        timeline.received = fact
+
+
+def _confirmed(timeline: Timeline, fact: Fact) -> None:
+    timeline.confirmed_on = timeline.confirmed_on or fact.data.confirmed_on
+
+
+def _moves(timeline: Timeline, fact: Fact) -> None:
+    timeline.moves.append(fact)
+
+
+def _corrected(timeline: Timeline, fact: Fact) -> None:
+    timeline.corrections.append(fact)
+
+
+def _paid(timeline: Timeline, fact: Fact) -> None:
+    timeline.payments.append(fact)
+
+
+def _replied(timeline: Timeline, fact: Fact) -> None:
+    if timeline.replies.setdefault(fact.data.consultation, fact) is not fact:
+        timeline.note(fact, "consultation-closed-again", consultation=fact.data.consultation)
+
+
+def _answered(timeline: Timeline, fact: Fact) -> None:
+    timeline.ends.append(End(fact.data.answered_on, "answered", fact.data.outcome, fact))
+
+
+def _withdrawn(timeline: Timeline, fact: Fact) -> None:
+    timeline.ends.append(End(fact.data.withdrawn_on, "withdrawn", "other", fact))
+
+
+def _transferred(timeline: Timeline, fact: Fact) -> None:
+    timeline.ends.append(End(fact.data.transferred_on, "transferred", "other", fact))
+
+
+def _filed(timeline: Timeline, fact: Fact) -> None:
+    if timeline.filed.setdefault(fact.data.review, fact) is not fact:
+        timeline.note(fact, "review-filed-again", review=fact.data.review)
+
+
+def _decided(timeline: Timeline, fact: Fact) -> None:
+    if timeline.decided.setdefault(fact.data.review, fact) is not fact:
+        timeline.note(fact, "review-decided-again", review=fact.data.review)
+
+
+class Meaning(Struct, frozen=True):
+    """Which of a fact's dates places it in time, its place among facts of one day, and what it does."""
+
+    dated: str
+    rank: int
+    apply: Callable[[Timeline, Fact], None]
+
+
+MEANINGS: dict[str, Meaning] = {
+    "request-received": Meaning("submitted_on", 0, _received),
+    "receipt-confirmed": Meaning("confirmed_on", 1, _confirmed),
+    "clarification-requested": Meaning("requested_on", 2, _moves),
+    "clarification-received": Meaning("received_on", 3, _corrected),
+    "consultation-opened": Meaning("sent_on", 4, _moves),
+    "consultation-closed": Meaning("closed_on", 5, _replied),
+    "fee-notified": Meaning("notified_on", 6, _moves),
+    "fee-paid": Meaning("paid_on", 7, _paid),
+    "extension-granted": Meaning("notified_on", 8, _moves),
+    "volume-deferred": Meaning("notified_on", 9, _moves),
+    "answer-issued": Meaning("answered_on", 10, _answered),
+    "request-withdrawn": Meaning("withdrawn_on", 11, _withdrawn),
+    "request-transferred": Meaning("transferred_on", 12, _transferred),
+    "review-filed": Meaning("filed_on", 13, _filed),
+    "review-decided": Meaning("decided_on", 14, _decided),
+}
+
+
+def legal_date(fact: Fact) -> date:
+    """The day on which the fact happened, in law."""
+    day: date = getattr(fact.data, MEANINGS[fact.name].dated)
+    return day
+
+
+def in_legal_order(facts: Iterable[Fact]) -> list[Fact]:
+    """The facts in the order of their legal dates; facts of one day by kind, then by what names them."""
+    return sorted(facts, key=_place)
+
+
+def _place(fact: Fact) -> tuple[date, int, str, str]:
+    meaning = MEANINGS[fact.name]
+    return getattr(fact.data, meaning.dated), meaning.rank, fact.source, fact.id
+
+
+def read(facts: Iterable[Fact]) -> Timeline:
+    """What the facts amount to, before any law is applied."""
+    timeline = Timeline()
+    ordered = in_legal_order(facts)
+    for fact in ordered:
+        MEANINGS[fact.name].apply(timeline, fact)
+    if ordered:
+        timeline.last = legal_date(ordered[-1])
+    for key, fact in timeline.decided.items():
+        if key not in timeline.filed:
+            timeline.note(fact, "review-not-filed", review=key)
+    return timeline
+
+
+def reviews(timeline: Timeline) -> tuple[Review, ...]:
+    """The reviews that were filed, each with its decision if there is one."""
+    found = []
+    for key, fact in sorted(timeline.filed.items()):
+        filed, decided = fact.data, timeline.decided.get(key)
+        found.append(
+            Review(
+                review=key,
+                organ=filed.organ,
+                kind=filed.kind,
+                filed_on=filed.filed_on,
+                first_handling_disputed=filed.first_handling_disputed,
+                decided_on=decided.data.decided_on if decided else None,
+                result=decided.data.result if decided else "",
+            )
+        )
+    return tuple(found)

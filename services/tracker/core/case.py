@@ -1,0 +1,228 @@
+"""One request's case: its facts, and the view that the law derives from them. Pure.
+
+:func:`decide` answers what a new fact leads to, :func:`tick` what the mere passing of time does, :func:`evolve` is the
+case after an event. The facts are what counts; the view is derived from them, so their order of arrival can't matter.
+"""
+
+from collections.abc import Mapping
+from datetime import date
+from typing import Any, NamedTuple, TypeGuard, get_args
+
+from msgspec import Struct
+from msgspec.structs import replace
+
+from services.events.cases import CaseEvent
+from services.events.envelope import PREFIX, VERSION
+from services.events.facts import FactCorrected, FactRetracted, RequestFact, RequestReceived, TallyRecorded
+from services.events.vocabulary import Ref
+from services.statute import assessment
+from services.statute.assessment import Assessment
+from services.statute.errors import StatuteError
+from services.statute.explain import explain, remarked
+from services.statute.profile import Profile
+from services.statute.state import Fact, RequestState
+from services.statute.timeline import Timeline
+from services.tracker.core.amend import Amended, amend
+from services.tracker.core.reference_data import ReferenceData
+from services.words.remark import Remark, key, remark
+
+
+class Case(Struct, frozen=True, kw_only=True):
+    """All that the tracker keeps of a request (or of an organ's own facts)."""
+
+    subject: str
+    facts: tuple[RequestFact, ...] = ()
+    """In the order of their arrival, without duplicates; without those in :mod:`~services.tracker.core.strands`."""
+    sequence: int = 0
+    """The number of the last case event."""
+    as_of: date = date.min
+    """The latest day that a decision was made for; a case never goes back before it."""
+    reference: int = 0
+    """How many reference records were known at the last decision."""
+    view: RequestState = RequestState()
+    apart: int = 0
+    """How many facts are kept apart, in strands."""
+    own: int = 0
+    """How many of them say by themselves that the subject is an organ."""
+
+
+_NAMES: dict[type, str] = {
+    shape: str(shape.__struct_config__.tag).removeprefix(PREFIX).removesuffix(VERSION)
+    for shape in get_args(RequestFact)
+}
+
+
+def name_of(fact: RequestFact) -> str:
+    """The contract's name of the fact, e.g. ``answer-issued``."""
+    return _NAMES[fact.__class__]
+
+
+def is_amendment(fact: RequestFact) -> TypeGuard[FactCorrected | FactRetracted]:
+    return isinstance(fact, FactCorrected | FactRetracted)
+
+
+def lawful(fact: RequestFact) -> Fact:
+    """The fact as the law reads it."""
+    return Fact(_NAMES[fact.__class__], fact.source, fact.id, fact.data)
+
+
+def evolve(case: Case, event: CaseEvent) -> Case:
+    """The case after ``event``; its view still has to be derived (:func:`look`) when the last event is in."""
+    data = event.data
+    facts = case.facts
+    if data.fact is not None and not isinstance(data.fact, TallyRecorded):
+        facts = (*facts, data.fact)
+    return replace(
+        case,
+        facts=facts,
+        sequence=event.sequence or case.sequence,
+        as_of=max(case.as_of, data.as_of or case.as_of),
+        reference=data.reference or case.reference,
+    )
+
+
+class Looked(NamedTuple):
+    """A case at a day: its view, and what the law made of it where there was a law to ask."""
+
+    view: RequestState
+    assessment: Assessment | None = None
+    """None while the request or its organ is not known, or the law's files lack something."""
+
+    @property
+    def profile(self) -> Profile | None:
+        """The version of the statute that the view was derived with."""
+        return self.assessment.profile if self.assessment else None
+
+
+def look(case: Case, reference_data: ReferenceData, today: date, amended: Amended | None = None) -> Looked:
+    """The case at ``today``.
+
+    ``amended`` is what :func:`~services.tracker.core.amend.amend` gives for the case's facts, if already known.
+    """
+    amended = amended or amend(case.facts)
+    timeline = assessment.read([lawful(f) for f in amended.facts])
+    if timeline.received is None:
+        return Looked(_without_request(case, _bare(timeline, amended), amended, reference_data))
+    data = timeline.received.data
+    organ = reference_data.organs.get(data.organ)
+    if organ is None:
+        return Looked(_awaiting(_bare(timeline, amended), remark("organ-registered", organ=data.organ)))
+    try:
+        found = assessment.assess(
+            timeline, data.statute or organ.statute, reference_data.calendar(organ.calendar), today
+        )
+    except StatuteError as error:
+        return Looked(_awaiting(_bare(timeline, amended), error.remark))
+    if amended.refused or amended.waiting:
+        view = replace(found.state, refused=(*amended.refused, *found.state.refused))
+        found = replace(found, state=_awaiting(view, _awaited(amended)))
+    return Looked(found.state, found)
+
+
+def worded(case: Case, reference_data: ReferenceData) -> RequestState:
+    """The case's view with its remarks as codes; of a case stored before there were codes they are found anew, and
+    nothing else of its view."""
+    view = case.view
+    before_codes = view.old_flags or view.old_rejected or (view.state == "stopped" and view.stop is None)
+    if not before_codes and not (view.waiting_for and view.awaits is None):
+        return view
+    fresh = look(case, reference_data, case.as_of).view
+    return replace(
+        view,
+        remarks=fresh.remarks,
+        refused=fresh.refused,
+        stop=fresh.stop,
+        awaits=fresh.awaits,
+        old_flags=(),
+        old_rejected=(),
+    )
+
+
+def organ_of(case: Case) -> str:
+    """The organ whose registration the case depends on; empty while no request is known.
+
+    A case whose dates can't be told yet has it in its facts alone.
+    """
+    if case.view.organ or case.view.state != "waiting" or case.view.waiting_for in ("", "request-received"):
+        return case.view.organ
+    received = assessment.read([lawful(f) for f in amend(case.facts).facts]).received
+    return received.data.organ if received else ""
+
+
+def _bare(timeline: Timeline, amended: Amended) -> RequestState:
+    """What can be said without the law."""
+    return RequestState(reviews=assessment.reviews(timeline), refused=amended.refused, remarks=tuple(timeline.remarks))
+
+
+def account(case: Case, reference_data: ReferenceData, today: date, each_day: bool = False) -> list[dict[str, Any]]:
+    """Why the case's dates are what they are, as plain values; empty while the request or its organ is unknown."""
+    kept = replace(case, facts=tuple([f for f in case.facts if not isinstance(f, TallyRecorded)]))
+    found = look(kept, reference_data, today)
+    if found.assessment is None:
+        lacking = found.view.awaits
+        return [remarked(lacking).plain()] if lacking is not None and lacking.code in LACKING else []
+    state = found.assessment.state
+    organ = reference_data.organs[state.organ]
+    changes = reference_data.changes(organ.calendar)
+    return [
+        line.plain()
+        for line in explain(
+            found.assessment, reference_data.calendar(organ.calendar), today, changes=changes, each_day=each_day
+        )
+    ]
+
+
+LACKING = frozenset({"unknown-statute", "no-version", "unknown-calendar", "out-of-range", "count-out-of-range"})
+"""What a case waits for where the law's files lack something."""
+
+
+def _awaiting(view: RequestState, what: Remark | None) -> RequestState:
+    return replace(view, awaits=what, waiting_for=key(what))
+
+
+def _awaited(amended: Amended) -> Remark | None:
+    if not amended.waiting:
+        return None
+    return remark("fact", source=amended.waiting[0].source, id=amended.waiting[0].id)
+
+
+def _without_request(case: Case, bare: RequestState, amended: Amended, reference_data: ReferenceData) -> RequestState:
+    gone = [f for f in amended.taken_back if isinstance(f, RequestReceived)]
+    if gone:
+        data = min(gone, key=lambda f: f.ref).data
+        organ = reference_data.organs.get(data.organ)
+        taken_back = replace(
+            bare,
+            state="retracted",
+            organ=data.organ,
+            channel=data.channel,
+            applicant=data.applicant,
+            submitted_on=data.submitted_on,
+            statute=data.statute or (organ.statute if organ else "unknown"),
+        )
+        return _awaiting(taken_back, None if organ else remark("organ-registered", organ=data.organ))
+    if case.subject in reference_data.organs:
+        return _awaiting(replace(bare, state="organ"), _awaited(amended))
+    return _awaiting(bare, remark("request-received"))
+
+
+def tally_value(fact: TallyRecorded, case: Case) -> TallyRecorded | None:
+    """A tally with the case's amendments of it applied; None where it was taken back."""
+    kept = amend((fact, *(f for f in case.facts if is_amendment(f)))).facts
+    return next((f for f in kept if isinstance(f, TallyRecorded)), None)
+
+
+def amended_root(fact: FactCorrected | FactRetracted, case: Case) -> Ref:
+    """What an amendment amends in the end, through amendments of amendments."""
+    by_ref = {f.ref: f for f in case.facts}
+    target, seen = fact.data.amends, {fact.ref}
+    while (found := by_ref.get(target)) is not None and target not in seen:
+        if not isinstance(found, FactCorrected | FactRetracted):
+            break
+        seen.add(target)
+        target = found.data.amends
+    return target
+
+
+Tallies = Mapping[Ref, TallyRecorded]
+"""The tallies that a decision may concern, by what names them."""

@@ -1,0 +1,217 @@
+"""What would be due: cases given whole, one JSON object each, answered without any service or store.
+
+``{"statute", "facts": [{"type", "data"}], "calendar"?, "as_of", "known_on"?}`` gives ``{"due_on", "status",
+"provisional", ... "explanation"}`` (:meth:`services.statute.due.Due.plain`). A case is answered from memory if the
+same was asked before; the bare case (a request and nothing else) also if it differs in what bears on no date.
+"""
+
+from collections.abc import Iterable, Iterator, Mapping, Sequence
+from datetime import date
+from functools import lru_cache
+from types import MappingProxyType
+from typing import Any
+
+import msgspec
+from msgspec import Raw, Struct
+
+from services.events.codec import FACT_TYPES
+from services.events.envelope import PREFIX, VERSION
+from services.events.facts import Data, ReceivedData
+from services.events.refusals import FieldError, Refused, explain
+from services.events.vocabulary import FIRST_DAY, LAST_DAY, Code
+from services.statute import rules
+from services.statute.account import Line
+from services.statute.calendar import Calendar
+from services.statute.calendar_file import Inline
+from services.statute.calendars import calendar_as_of, inline
+from services.statute.due import Due, due
+from services.statute.errors import BadData, NoRequest, NoVersion, OutOfRange, UnknownStatute
+from services.statute.profile import statute_ids, versions
+from services.statute.state import Fact
+from services.statute.timeline import MEANINGS
+from services.tracker.core.limit import CASE_FACTS
+
+FACTS = CASE_FACTS
+"""Facts of a case: as many as a case of the tracker may have. No request under any statute comes near."""
+REMEMBERED = 8192
+"""Answers kept; one takes about four kilobytes."""
+SHORT = 1024
+"""Bytes of a case up to which its answer is kept under its very text."""
+
+
+class Given(Struct, frozen=True, forbid_unknown_fields=True):
+    """A fact of a case: its name, short or as CloudEvents type, and its data."""
+
+    type: str
+    data: Raw
+
+
+class Question(Struct, frozen=True, forbid_unknown_fields=True, kw_only=True):
+    """A case: its facts in any order, the statute, the calendar if it isn't the statute's own, and the day to judge."""
+
+    statute: Code
+    facts: tuple[Given, ...]
+    as_of: date
+    calendar: Inline | None = None
+    known_on: date | None = None
+    """Count with the calendar as it was known on that day; left out: as it is known now."""
+
+
+_SHAPES: dict[str, type[Data]] = {
+    name: {f.name: f.type for f in msgspec.structs.fields(FACT_TYPES[f"{PREFIX}{name}{VERSION}"])}["data"]
+    for name in MEANINGS
+}
+_NAMES = {name: name for name in MEANINGS} | {f"{PREFIX}{name}{VERSION}": name for name in MEANINGS}
+_DATES = {
+    shape: tuple(f.name for f in msgspec.structs.fields(shape) if f.type in (date, date | None))
+    for shape in _SHAPES.values()
+}
+_questions = msgspec.json.Decoder(Question)
+_data: dict[str, msgspec.json.Decoder[Any]] = {n: msgspec.json.Decoder(s) for n, s in _SHAPES.items()}
+
+
+def answer(line: bytes, *, each_day: bool = False) -> bytes:
+    """The answer to one case, both as JSON; ``each_day``: explained day by day.
+
+    Raises :class:`Refused`, which names the field.
+    """
+    question = asked(line)
+    facts = facts_of(question)
+    try:
+        if not each_day and len(facts) == 1 and question.calendar is None and question.known_on is None:
+            data = facts[0].data
+            if isinstance(data, ReceivedData):
+                return _bare(
+                    data.statute or question.statute,
+                    data.channel,
+                    data.submitted_on,
+                    data.received_on,
+                    data.confirmed_on,
+                    question.as_of,
+                )
+        return msgspec.json.encode(judged(question, facts, each_day=each_day).plain())
+    except BadData as error:
+        raise Refused(FieldError(f"$.{error.file}.{error.key}", error.reason, "a calendar")) from None
+    except OutOfRange as error:
+        raise Refused(FieldError("$.facts", str(error), "dates inside the calendars")) from None
+    except NoVersion as error:
+        field, _ = _named(question, facts)
+        raise Refused(FieldError(field, str(error), "a statute that was in force on the day of receipt")) from None
+    except UnknownStatute:
+        field, statute = _named(question, facts)
+        raise Refused(FieldError(field, f"is {statute!r}", f"one of {', '.join(statute_ids())}")) from None
+    except NoRequest as error:
+        raise Refused(FieldError("$.facts", str(error), "a request-received at least")) from None
+
+
+def _named(question: Question, facts: Sequence[Fact]) -> tuple[str, str]:
+    """The statute of a case, and the field that names it: a request's own, else the case's."""
+    for place, fact in enumerate(facts):
+        if isinstance(fact.data, ReceivedData) and fact.data.statute:
+            return f"$.facts[{place}].data.statute", fact.data.statute
+    return "$.statute", question.statute
+
+
+def asked(line: bytes) -> Question:
+    """A case from its JSON. Raises :class:`Refused`, which names the field."""
+    question: Question = _decoded(_questions, line, Question, "$")
+    return question
+
+
+def facts_of(question: Question) -> list[Fact]:
+    """The facts of a case as the law reads them. Raises :class:`Refused`, which names the field."""
+    if not question.facts:
+        raise Refused(FieldError("$.facts", "no facts", "a request-received at least"))
+    if len(question.facts) > FACTS:
+        raise Refused(FieldError("$.facts", f"are {len(question.facts)}", f"at most {FACTS}"))
+    _within("$.as_of", question.as_of)
+    _within("$.known_on", question.known_on)
+    return [_fact(place, given) for place, given in enumerate(question.facts)]
+
+
+def judged(
+    question: Question,
+    facts: Sequence[Fact],
+    read_as: Mapping[str, str] = MappingProxyType({}),
+    *,
+    calendar: Calendar | None = None,
+    each_day: bool = False,
+) -> Due:
+    """The answer to a case; ``read_as`` are settings read another way than the statute's file does, ``calendar`` one
+    to count with that the case does not name. Raises :class:`~services.statute.errors.StatuteError`."""
+    _, statute = _named(question, facts)
+    if question.calendar is not None:
+        calendar = _inline(question.calendar)
+    elif calendar is None and question.known_on is not None:
+        calendar = calendar_as_of(versions(statute)[-1].calendar, question.known_on)
+    return due(statute, facts, question.as_of, calendar, each_day=each_day, read_as=read_as)
+
+
+_inline = lru_cache(maxsize=8)(inline)
+
+
+def answers(lines: Iterable[bytes]) -> Iterator[bytes]:
+    """An answer a line; a bad line gives ``{"error"}`` and the next one is answered all the same."""
+    for line in lines:
+        if not line.isspace():
+            try:
+                yield _again(line) if len(line) <= SHORT else answer(line)
+            except Refused as refused:
+                yield msgspec.json.encode({"error": str(refused)})
+
+
+_again = lru_cache(maxsize=REMEMBERED)(answer)
+rules.remembered(_again.cache_clear)
+
+
+@lru_cache(maxsize=2 * REMEMBERED)
+def _line(line: Line) -> Raw:
+    return Raw(msgspec.json.encode(line.plain()))
+
+
+@lru_cache(maxsize=REMEMBERED)
+def _bare(
+    statute: str, channel: Any, submitted_on: date, received_on: date | None, confirmed_on: date | None, as_of: date
+) -> bytes:
+    data = ReceivedData(
+        organ="-",
+        channel=channel,
+        applicant="natural-person",
+        submitted_on=submitted_on,
+        received_on=received_on,
+        confirmed_on=confirmed_on,
+    )
+    # Bare cases share most of their lines, those of a day's limit, of a version, of a calendar: each is encoded once.
+    return msgspec.json.encode(due(statute, [Fact("request-received", "", "fact 1", data)], as_of).plain(_line))
+
+
+rules.remembered(_bare.cache_clear)
+
+
+def _decoded(decoder: msgspec.json.Decoder[Any], raw: bytes | Raw, shape: Any, at: str) -> Any:
+    try:
+        return decoder.decode(raw)
+    except msgspec.ValidationError as error:
+        found = explain(error, raw, {}, shape)
+        raise Refused(FieldError(found.field.replace("$", at, 1), found.problem, found.expected)) from None
+    except (msgspec.MsgspecError, UnicodeDecodeError, RecursionError) as error:
+        raise Refused(FieldError(at, str(error)[:200], "one JSON object")) from None
+
+
+def _fact(place: int, given: Given) -> Fact:
+    name = _NAMES.get(given.type)
+    if name is None:
+        problem = f"{given.type[:100]!r} is no fact about a request's time"
+        raise Refused(FieldError(f"$.facts[{place}].type", problem, f"one of {', '.join(sorted(MEANINGS))}"))
+    at = f"$.facts[{place}].data"
+    data: Any = _decoded(_data[name], given.data, _SHAPES[name], at)
+    for field in _DATES[data.__class__]:
+        day = getattr(data, field)
+        if day is not None and not FIRST_DAY <= day <= LAST_DAY:
+            _within(f"{at}.{field}", day)
+    return Fact(name, "", f"fact {place + 1}", data)
+
+
+def _within(field: str, day: date | None) -> None:
+    if day is not None and not FIRST_DAY <= day <= LAST_DAY:
+        raise Refused(FieldError(field, f"is {day}", f"a date from {FIRST_DAY} to {LAST_DAY}"))

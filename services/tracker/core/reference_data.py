@@ -1,0 +1,190 @@
+"""What the tracker knows besides the facts of a request: organs and calendars, as of a point in the reference topic."""
+
+from collections import defaultdict, deque
+from collections.abc import Iterable
+from functools import cache
+from hashlib import blake2b
+from typing import NamedTuple
+from zoneinfo import ZoneInfo
+
+from services.events import registrations
+from services.events.facts import CalendarPublished, Fact, OrganData, OrganRegistered, ReferenceFact
+from services.events.refusals import FieldError
+from services.events.registrations import Check
+from services.statute import rules
+from services.statute.calendar import Calendar, Notice
+from services.statute.calendars import calendar_ids, shipped
+from services.statute.errors import UnknownCalendar
+from services.statute.explain import Earlier, shipped_changes
+from services.statute.profile import statute_ids
+
+REJECTED = 1000
+"""Reference facts without effect that are remembered, the latest of them."""
+
+
+class Rejected(NamedTuple):
+    """A reference fact that has no effect, or whose parent has none."""
+
+    offset: int
+    source: str
+    id: str
+    subject: str
+    reason: str
+
+
+class ReferenceData:
+    """Organs and calendars after ``known`` records of the reference topic; grows, and never forgets a version.
+
+    A fact that names a law or a calendar that this release does not know has no effect: the organ stays as it was. The
+    topic is read anew at every start, so a release that knows it makes up for it.
+    """
+
+    def __init__(self, facts: Iterable[ReferenceFact] = ()) -> None:
+        self.known = 0
+        self.organs: dict[str, OrganData] = {}
+        """In the order of their latest registrations."""
+        self._registered: dict[str, tuple[int, OrganRegistered]] = {}
+        self._rejected: deque[Rejected] = deque(maxlen=REJECTED)
+        self._notices: dict[str, list[Notice]] = defaultdict(list)
+        self._calendars: dict[tuple[str, int], Calendar] = {}
+        """By id and number of notices, so that copies can share them."""
+        self._terms: dict[str, str] | None = None
+        self._stamp = ""
+        self._copy: ReferenceData | None = None
+        for fact in facts:
+            self.learn(fact)
+
+    def learn(self, fact: ReferenceFact, offset: int | None = None) -> None:
+        """Take in one reference fact; ``offset`` is its place in the topic (the next one, where left out)."""
+        order = self.known if offset is None else offset
+        self.known = order + 1
+        self._terms = None
+        if (wrong := check(fact)) is not None:
+            self._rejected.append(_rejected(order, fact, wrong.field, wrong.problem, wrong.expected))
+            return
+        match fact:
+            case OrganRegistered(data=organ):
+                self.organs.pop(organ.code, None)
+                self.organs[organ.code] = organ
+                self._registered[organ.code] = order, fact
+            case CalendarPublished(data=data):
+                self._notices[data.calendar].append(
+                    Notice(
+                        data.year,
+                        frozenset(data.days_off),
+                        frozenset(data.working_days),
+                        data.notice,
+                        data.published_on,
+                        order,
+                    )
+                )
+
+    def as_known(self) -> "ReferenceData":
+        """A copy that stays as it is: a thread may decide by it while this one goes on learning."""
+        if self._copy is None or self._copy.known != self.known:
+            copy = ReferenceData()
+            copy.known, copy.organs = self.known, dict(self.organs)
+            copy._notices = defaultdict(list, {name: list(found) for name, found in self._notices.items()})
+            copy._calendars = self._calendars
+            self._copy = copy
+        return self._copy
+
+    def terms(self) -> dict[str, str]:
+        """What the dates of each organ's requests depend on, as a text that is another whenever that is.
+
+        It holds the digest of all laws as well: a request may name its own, and a new release may bring another.
+        """
+        if self._terms is None:
+            laws = rules.current().digest
+            self._terms = {
+                code: f"{organ.statute} {organ.timezone} {self._version(organ.calendar)} {laws}"
+                for code, organ in self.organs.items()
+            }
+            self._stamp = _digest(*(f"{code} {terms}" for code, terms in sorted(self._terms.items())))
+        return self._terms
+
+    def stamp(self) -> str:
+        """A digest of all :meth:`terms`."""
+        self.terms()
+        return self._stamp
+
+    def _version(self, calendar_id: str) -> str:
+        try:
+            return self.calendar(calendar_id).title
+        except UnknownCalendar:
+            return calendar_id
+
+    def parents(self) -> dict[str, str | None]:
+        """Each organ's parent that counts; see :func:`services.events.registrations.tree`."""
+        return registrations.tree((code, organ.parent) for code, organ in self.organs.items())
+
+    def rejected(self, limit: int) -> list[Rejected]:
+        """The latest reference facts without effect, and those of which the parent has none, the newest first."""
+        parents = self.parents()
+        wrong = [*self._rejected]
+        for offset, fact in self._registered.values():
+            code, parent = fact.data.code, fact.data.parent
+            if parent is not None and parents[code] is None:
+                circle = "is the organ itself, or makes a circle"
+                wrong.append(_rejected(offset, fact, "$.data.parent", circle, "an organ that is not under this one"))
+            elif parent is not None and parent not in parents:
+                wrong.append(
+                    _rejected(
+                        offset, fact, "$.data.parent", f"is {parent!r}", "an organ that is registered; waits for it"
+                    )
+                )
+        return sorted(wrong, reverse=True)[:limit]
+
+    def calendar(self, calendar_id: str) -> Calendar:
+        """The calendar with everything published so far laid over it. Raises ``UnknownCalendar``."""
+        notices = self._notices[calendar_id]
+        found = self._calendars.get((calendar_id, len(notices)))
+        if found is None:
+            base = shipped(calendar_id)
+            found = base.with_notices(notices, _version(base.version, notices)) if notices else base
+            self._calendars[calendar_id, len(notices)] = found
+        return found
+
+    def changes(self, calendar_id: str) -> tuple[Earlier, ...]:
+        """What the calendar was before each notice that changed it. Raises ``UnknownCalendar``."""
+        notices = sorted(self._notices[calendar_id], key=lambda n: (n.published_on, n.order))
+        base, years = shipped(calendar_id), {n.year for n in notices}
+        found = [e for e in shipped_changes(calendar_id) if e.on.year not in years]
+        for place, notice in enumerate(notices):
+            before = base.with_notices(notices[:place], _version(base.version, notices[:place])) if place else base
+            found.append(Earlier(before, notice.published_on, notice.notice))
+        return tuple(found)
+
+    def zone(self, organ: str) -> ZoneInfo:
+        """The time zone of an organ that is known."""
+        return _zone(self.organs[organ].timezone)
+
+
+def check(fact: Fact) -> FieldError | None:
+    """What is wrong with a fact by the laws and calendars in force, if anything."""
+    return _checking()(fact)
+
+
+@cache
+def _checking() -> Check:
+    return registrations.checking(frozenset(statute_ids()), frozenset(calendar_ids()))
+
+
+rules.remembered(_checking.cache_clear)
+
+_zone = cache(ZoneInfo)
+
+
+def _rejected(offset: int, fact: ReferenceFact, field: str, problem: str, expected: str) -> Rejected:
+    return Rejected(offset, fact.source, fact.id, fact.subject, f"{field}: {problem}; expected {expected}")
+
+
+def _digest(*texts: str) -> str:
+    return blake2b("\n".join(texts).encode(), digest_size=12).hexdigest()
+
+
+def _version(base: str, notices: list[Notice]) -> str:
+    """The base with the notice that was published last by name, so that a date moved by it can say so."""
+    last = max(notices, key=lambda n: (n.published_on, n.order))
+    known = max(n.order for n in notices) + 1
+    return f"{base} + {len(notices)} notices, the last one {last.notice[:300]} ({last.published_on}), reference {known}"

@@ -1,0 +1,142 @@
+"""Scenarios of the law: a file that a lawyer can write says what happened and what has to come out of it. Pure.
+
+A file holds ``[[scenario]]`` tables. What is left out under ``[scenario.expected]`` is not compared.
+"""
+
+from collections.abc import Iterator
+from datetime import date
+from typing import Any, Literal
+
+import msgspec
+from msgspec import Struct
+
+from services.events.refusals import Refused
+from services.statute.calendars import calendar_as_of, shipped
+from services.statute.data_file import Text, convert, parse
+from services.statute.due import Due
+from services.statute.errors import StatuteError
+from services.statute.status import Status
+from services.tracker.core import preview
+
+
+class _Table(Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
+    """A table of the file: its keys, and no other."""
+
+
+class Told(_Table, frozen=True, kw_only=True):
+    """A fact, as ``shixian due --jsonl`` takes it."""
+
+    type: Text
+    data: dict[str, Any]
+
+
+class Clock(_Table, frozen=True, kw_only=True):
+    """A time limit that there has to be; ``about`` says which one, where there can be several."""
+
+    limit: Text
+    due_on: date | bool | None = None
+    about: str | None = None
+
+
+class Expected(_Table, frozen=True, kw_only=True):
+    """What has to come out."""
+
+    due_on: date | bool | None = None
+    """``false``: there must be no due date."""
+    received_on: date | bool | None = None
+    timeliness: Literal["in-time", "late", ""] | None = None
+    """Empty: it must not be answered."""
+    provisional: bool | None = None
+    status: tuple[Status, ...] = ()
+    """One of these."""
+    outcome: str | None = None
+    clocks: tuple[Clock, ...] = ()
+    no_clocks: tuple[Text, ...] = ()
+    """Limits that there must not be."""
+
+
+class Scenario(_Table, frozen=True, kw_only=True):
+    """What happened, under which law, and what has to come out as of a day."""
+
+    name: Text
+    source: Text
+    """Where the expected values come from: the rule, the judgment, the count."""
+    statute: Text
+    as_of: date
+    facts: tuple[Told, ...]
+    expected: Expected
+    kind: Literal["official", "worked"] = "worked"
+    """``official``: the date stands in a decision, a letter of an authority or a reported case."""
+    known_on: date | None = None
+    """Count with the calendar as it was known on that day."""
+    calendar: str = ""
+    """Another calendar than the statute's, by its id."""
+    settings: dict[str, str] = {}
+    """Settings read another way than the statute's file does."""
+
+
+class ScenarioFile(_Table, frozen=True, kw_only=True):
+    scenario: tuple[Scenario, ...]
+
+
+class Difference(Struct, frozen=True):
+    """One thing that came out otherwise than expected; both as text."""
+
+    key: str
+    expected: str
+    found: str
+
+
+def read(file: str, text: str) -> tuple[Scenario, ...]:
+    """The scenarios of a file. Raises :class:`~services.statute.errors.BadData`: file, key and reason."""
+    return convert(file, parse(file, text), ScenarioFile).scenario
+
+
+def differences(scenario: Scenario) -> list[Difference]:
+    """Where the law as it is read here differs from what is expected; a case that is refused is a difference, too."""
+    try:
+        found = _judged(scenario)
+    except Refused as refused:
+        return [Difference(refused.error.field.removeprefix("$."), refused.error.expected, refused.error.problem)]
+    except StatuteError as error:
+        return [Difference("facts", "a case that can be judged", str(error))]
+    return list(_compared(scenario.expected, found))
+
+
+def _judged(scenario: Scenario) -> Due:
+    question = {
+        "statute": scenario.statute,
+        "facts": scenario.facts,
+        "as_of": scenario.as_of,
+        "known_on": scenario.known_on,
+    }
+    asked = preview.asked(msgspec.json.encode(question))
+    calendar = None
+    if scenario.calendar:
+        known_on = scenario.known_on
+        calendar = calendar_as_of(scenario.calendar, known_on) if known_on else shipped(scenario.calendar)
+    return preview.judged(asked, preview.facts_of(asked), scenario.settings, calendar=calendar)
+
+
+def _compared(expected: Expected, found: Due) -> Iterator[Difference]:
+    for key in ("due_on", "received_on", "timeliness", "provisional", "outcome"):
+        wanted, got = getattr(expected, key), getattr(found, key)
+        if wanted is not None and wanted != (False if got is None else got):
+            if key == "provisional":
+                yield Difference(key, str(wanted).lower(), str(got).lower())
+            else:
+                yield Difference(key, _text(wanted), _text(got))
+    if expected.status and found.status not in expected.status:
+        yield Difference("status", " or ".join(expected.status), found.status)
+    for place, clock in enumerate(expected.clocks):
+        alike = [c for c in found.clocks if c.limit == clock.limit and clock.about in (None, c.about)]
+        if not alike or any(clock.due_on not in (None, c.due_on or False) for c in alike):
+            told = ", ".join(_text(c.due_on) for c in alike) or f"no {clock.limit}"
+            yield Difference(f"clocks[{place}]", f"{clock.limit} {_text(clock.due_on)}", told)
+    for limit in expected.no_clocks:
+        if any(c.limit == limit for c in found.clocks):
+            yield Difference("no_clocks", f"no {limit}", limit)
+
+
+def _text(value: object) -> str:
+    return "none" if value is None or value is False or value == "" else str(value)

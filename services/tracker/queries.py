@@ -1,0 +1,280 @@
+"""What the tracker shows: requests with their status as of today, read from the rows. Read-only.
+
+A status is never stored: it is worked out from the dates whenever it is asked for, so that no missed job can make it
+wrong. The statuses part the time of a request without gap or overlap.
+"""
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from datetime import date, datetime
+from typing import Any
+
+import msgspec
+from msgspec import Struct
+
+from services.runtime.database import Pool
+from services.runtime.dead_letters import CUT_TEXT
+from services.runtime.offload import Offload
+from services.statute.account import Line
+from services.statute.state import RequestState
+from services.statute.status import STATUSES as STATUSES
+from services.statute.status import Status as Status
+from services.statute.status import status
+from services.tracker import listing
+from services.tracker.core.case import Case, account, worded
+from services.tracker.core.reference_data import ReferenceData
+from services.tracker.core.strands import Strand, is_request, shown
+from services.tracker.listing import PAGE_BYTES, BadCursor, Query, Today, Wanted
+from services.tracker.store import SCHEMA, decode_case, last_strands
+from services.words.catalogue import Said, said
+from services.words.remark import Remark, remark
+
+__all__ = ["STATUSES", "BadCursor", "Query", "Status", "Wanted"]
+
+UNFINISHED: tuple[Status, ...] = ("overdue", "due-today", "open", "stopped", "unconfirmed", "waiting")
+READ_SECONDS = 10.0
+"""What a query of a caller may take."""
+LETTERS_SHOWN = 100
+"""The latest dead letters told with a request."""
+EVENTS = 1000
+"""The most events of a history in one answer."""
+LINES = 5000
+"""The most lines of an account in one answer; day by day, that is more than thirteen years."""
+STRANDS = 100
+"""How many reviews and tallies of an organ's own are told at once."""
+
+
+class Item(Struct, frozen=True, kw_only=True):
+    """A request in a list."""
+
+    id: str
+    status: Status
+    organ: str
+    channel: str = ""
+    applicant: str = ""
+    statute: str = ""
+    submitted_on: date | None = None
+    received_on: date | None = None
+    due_on: date | None = None
+    provisional: bool = False
+    extended: int = 0
+    stopped_for: str = ""
+    overdue_from: date | None = None
+    answered_on: date | None = None
+    closed_on: date | None = None
+    closing: str = ""
+    outcome: str = ""
+    timeliness: str = ""
+    working_days: int | None = None
+    waiting_for: str = ""
+    flags: tuple[str, ...] = ()
+    """What the law says against facts of it, in English."""
+    remarks: list[Said] = []
+    """The same as codes, with words in Chinese and English."""
+    awaits: Said | None = None
+    stop: Said | None = None
+    """Why the clock stands still."""
+
+
+class Page(Struct, frozen=True, kw_only=True):
+    """A page of requests; ``next`` is the cursor of the page after it, if there is one."""
+
+    as_of: datetime
+    requests: list[Item]
+    next: str | None = None
+
+
+class Letter(Struct, frozen=True, kw_only=True):
+    """A record of the log that could not be applied, as far as it could be read."""
+
+    topic: str
+    partition: int
+    offset: int
+    reason: str
+    recorded_at: datetime
+    state: str
+    """``open``, ``replayed`` or ``discarded``."""
+    subject: str | None = None
+    source: str | None = None
+    id: str | None = None
+    type: str | None = None
+
+
+_LETTER = 'topic, partition, "offset", reason, recorded_at, state, subject, source, event_id AS id, type'
+
+
+LETTERS = f"SELECT {_LETTER} FROM {SCHEMA}.dead_letter WHERE subject = $1 ORDER BY recorded_at DESC LIMIT $2"
+HISTORY = (
+    "SELECT sequence, body, found FROM (SELECT sequence, body, count(*) OVER () AS found, "
+    "sum(octet_length(body)) OVER (ORDER BY sequence {order}) - octet_length(body) AS before FROM ("
+    f"SELECT sequence, body FROM {SCHEMA}.events WHERE subject = $1 AND sequence > $2 "
+    f"ORDER BY sequence {{order}} LIMIT $3) AS page) AS cut WHERE before < {PAGE_BYTES} ORDER BY sequence"
+)
+
+
+class Detail(Item, frozen=True, kw_only=True):
+    """One request, whole: the facts known of it and how often it was decided."""
+
+    as_of: datetime
+    calendar: str = ""
+    due_on_other: date | None = None
+    """The due date by the statute's other version, where the request was pending when it changed."""
+    statute_other: str = ""
+    sequence: int = 0
+    clocks: list[dict[str, Any]] = []
+    """Every time limit that runs or ran, the answer's first."""
+    explanation: list[dict[str, Any]] = []
+    """Why the dates are what they are: ranges of days with reason and article, in Chinese and English."""
+    reviews: list[dict[str, Any]] = []
+    rejected: list[dict[str, Any]] = []
+    """What was rejected and why: ``reason``, its code, and the same in Chinese as ``zh``."""
+    facts: list[dict[str, Any]] = []
+    dead_letters: list[Letter] = []
+    """The latest facts about it that could not be applied and were put aside (``shixian dead-letters``)."""
+
+
+class _Shown(Struct, frozen=True):
+    """What a list needs of a case's body; its facts are passed over unread."""
+
+    subject: str
+    view: RequestState = RequestState()
+
+
+_shown = msgspec.json.Decoder(_Shown)
+
+
+_SAME = [
+    name
+    for name in Item.__struct_fields__
+    if hasattr(RequestState(), name) and name not in ("remarks", "awaits", "stop")
+]
+
+
+def _fields(case: Case | _Shown, today: date) -> dict[str, Any]:
+    view = case.view
+    same = {name: getattr(view, name) for name in _SAME}
+    same |= {
+        "remarks": [said(each) for each in view.remarks],
+        "awaits": said(view.awaits) if view.awaits else None,
+        "stop": said(view.stop) if view.stop else None,
+    }
+    overdue = view.overdue_from
+    if overdue is None and status(view, today) == "overdue" and view.due_on is not None:
+        overdue = date.fromordinal(view.due_on.toordinal() + 1)
+    return same | {"id": case.subject, "status": status(view, today), "overdue_from": overdue}
+
+
+def detail(case: Case, reference_data: ReferenceData, now: datetime, each_day: bool = False) -> Detail:
+    """One request as the API gives it; ``each_day``: the explanation has a line for every day."""
+    today = Today(reference_data, now).of(case.view.organ)
+    case = msgspec.structs.replace(case, view=worded(case, reference_data))
+    return Detail(
+        **_fields(case, today),
+        as_of=now,
+        calendar=case.view.calendar,
+        due_on_other=case.view.due_on_other,
+        statute_other=case.view.statute_other,
+        sequence=case.sequence,
+        clocks=[msgspec.to_builtins(c) for c in case.view.clocks],
+        explanation=_bounded(account(case, reference_data, today, each_day)),
+        reviews=[msgspec.to_builtins(r) for r in case.view.reviews],
+        rejected=[_refused(each) for each in case.view.refused],
+        facts=[msgspec.to_builtins(f) for f in case.facts],
+    )
+
+
+def _refused(found: Remark) -> dict[str, Any]:
+    told = said(found)
+    assert told.fact is not None
+    return {"source": told.fact.source, "id": told.fact.id, "reason": told.en, "code": told.code, "zh": told.zh}
+
+
+def _bounded(lines: list[dict[str, Any]]) -> list[dict[str, Any]]:
+    if len(lines) <= LINES:
+        return lines
+    more = len(lines) - LINES
+    zh, en = f"另有{more}行未列出", f"{more} more lines are not listed"
+    return [*lines[:LINES], Line("flag", None, None, zh, en).plain()]
+
+
+async def requests(pool: Pool, offload: Offload, query: Query, reference_data: ReferenceData, now: datetime) -> Page:
+    """A page of requests, the soonest due first. It ends before its limit where the cases are large; ``next`` is what
+    says whether there are more. Raises :class:`BadCursor`, and what :meth:`Offload.turn` does."""
+    today = Today(reference_data, now)
+    sql, values = listing.page(query, today)
+    async with offload.turn():
+        rows = await pool.fetch(sql, *values, timeout=READ_SECONDS)
+        found = await offload.thread(_items, [row["body"] for row in rows[: query.limit]], today)
+    cut = bool(rows) and (len(rows) < rows[0]["found"] or len(rows) > query.limit)
+    last = rows[len(found) - 1] if cut else None
+    return Page(as_of=now, requests=found, next=listing.cursor_after(last["due_on"], last["subject"]) if last else None)
+
+
+def _items(bodies: Sequence[bytes], today: Today) -> list[Item]:
+    cases = (_shown.decode(body) for body in bodies)
+    return [Item(**_fields(case, today.of(case.view.organ))) for case in cases]
+
+
+NOTHING_CAME = RequestState(awaits=remark("request-received"), waiting_for="request-received")
+
+
+async def request(
+    pool: Pool, offload: Offload, subject: str, reference_data: ReferenceData, now: datetime, each_day: bool = False
+) -> Detail | None:
+    """One request, or None where nothing ever came of it. Where all that came was put aside as dead letters, it waits
+    for its request."""
+    async with offload.turn():
+        body = await pool.fetchval(
+            f"SELECT body FROM {SCHEMA}.cases WHERE subject = $1 AND (state <> 'waiting' OR waiting_for <> '')",
+            subject,
+            timeout=READ_SECONDS,
+        )
+        letters = await letters_about(pool, subject)
+        if body is None and not letters:
+            return None
+        case = Case(subject=subject, view=NOTHING_CAME)
+        if body is not None:
+            case = await offload.thread(decode_case, body)
+        strands = await last_strands(pool, subject, STRANDS) if case.apart and not is_request(case) else []
+        return await offload.thread(_detail, case, strands, letters, reference_data, now, each_day)
+
+
+def _detail(
+    case: Case,
+    strands: Sequence[Strand],
+    letters: list[Letter],
+    reference_data: ReferenceData,
+    now: datetime,
+    each_day: bool,
+) -> Detail:
+    """Of what is kept apart under an organ's code the last :data:`STRANDS` are told."""
+    found = detail(shown(case, strands, reference_data) if strands else case, reference_data, now, each_day)
+    return msgspec.structs.replace(found, dead_letters=letters)
+
+
+async def letters_about(pool: Pool, subject: str) -> list[Letter]:
+    """The latest facts about a subject that could not be applied, the latest first."""
+    rows = await pool.fetch(LETTERS, subject[:CUT_TEXT], LETTERS_SHOWN, timeout=READ_SECONDS)
+    return [Letter(**dict(row)) for row in rows]
+
+
+@dataclass(frozen=True, slots=True)
+class History:
+    """Case events as they were written, each as JSON, and the number to go on behind if there are more."""
+
+    events: list[bytes]
+    next: int | None = None
+
+
+async def history(
+    pool: Pool, offload: Offload, subject: str, after: int = 0, limit: int = EVENTS, *, latest: bool = False
+) -> History:
+    """The case events of a request in order, from the one behind number ``after`` on; ``latest``: the last ones."""
+    async with offload.turn():
+        sql = HISTORY.format(order="DESC" if latest else "")
+        rows = await pool.fetch(sql, subject, after, limit + 1, timeout=READ_SECONDS)
+    if latest:
+        return History([row["body"] for row in rows[-limit:]])
+    more = bool(rows) and (len(rows) > limit or len(rows) < rows[0]["found"])
+    kept = rows[:limit]
+    return History([row["body"] for row in kept], kept[-1]["sequence"] if more else None)
