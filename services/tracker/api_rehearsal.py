@@ -106,10 +106,8 @@ class Rehearsals(Controller):
         if LINES in request.headers.get("accept", ""):
             first = await anext(found)  # what can be refused is refused before the answer begins
             return Stream(_lines(first, found), media_type=LINES)
-        last: Step | Rehearsal | None = None
-        async for last in found:
-            pass
-        return Response(msgspec.json.encode(last), media_type=JSON)
+        told = [step async for step in found if isinstance(step, Rehearsal)]
+        return Response(msgspec.json.encode(told[-1]), media_type=JSON)
 
 
 def asked(content_type: str, body: bytes) -> CalendarPublished | Proposed:

@@ -2,8 +2,8 @@
 
 import re
 import shutil
-from collections.abc import AsyncIterator, Mapping
-from contextlib import asynccontextmanager
+from collections.abc import Iterator, Mapping
+from contextlib import contextmanager
 from pathlib import Path
 from tempfile import TemporaryDirectory
 
@@ -43,8 +43,8 @@ def check(proposed: Proposed) -> None:
             raise refused(f"has {name[:100]!r}", expected=EXPECTED)
 
 
-@asynccontextmanager
-async def written(proposed: Proposed, office: Path | None) -> AsyncIterator[str]:
+@contextmanager
+def written(proposed: Proposed, office: Path | None) -> Iterator[str]:
     """A folder with the files, removed in the end; ``office`` is the one in force. Raises :class:`ProblemError`."""
     check(proposed)
     with TemporaryDirectory(prefix="shixian-rehearsal-") as made:

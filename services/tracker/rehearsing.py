@@ -88,14 +88,19 @@ class Rehearsing:
 
     async def rules(self, proposed: Proposed, limit: int) -> AsyncIterator[Step | Rehearsal]:
         """What other data files would move, as :meth:`notice`."""
-        async with self._alone(), proposed_rules.written(proposed, rules.current().folder) as folder:
-            known, now = self._reference_data.as_known(), self._clock.now()
-            facts = [each for each in self._facts() if each[1] < known.known]
-            async with _child(folder, facts, now) as (digest, decide):
-                tally = Tally(limit)
-                async for step in self._over(tally, None, self._deciding(known, now), decide):
+        async with self._alone():
+            with proposed_rules.written(proposed, rules.current().folder) as folder:
+                async for step in self._by_files(folder, limit):
                     yield step
-                yield tally.result("rules", digest, now)
+
+    async def _by_files(self, folder: str, limit: int) -> AsyncIterator[Step | Rehearsal]:
+        known, now = self._reference_data.as_known(), self._clock.now()
+        facts = [each for each in self._facts() if each[1] < known.known]
+        async with _child(folder, facts, now) as (digest, decide):
+            tally = Tally(limit)
+            async for step in self._over(tally, None, self._deciding(known, now), decide):
+                yield step
+            yield tally.result("rules", digest, now)
 
     @asynccontextmanager
     async def _alone(self) -> AsyncIterator[None]:

@@ -1,4 +1,4 @@
-"""What a change of rules would do to open requests, each decided by the rules as they are and as they would be. Pure."""
+"""What a change of rules would do to open requests: each decided by the rules that are, and by the other ones. Pure."""
 
 import heapq
 from collections.abc import Iterable, Sequence
