@@ -32,7 +32,7 @@ _ONE = "either `fact` (a calendar-published event) or `rules` (`files` by name, 
 class Asked(Struct, frozen=True, forbid_unknown_fields=True, kw_only=True):
     """What would come into force: a notice, or data files."""
 
-    fact: Raw | None = None
+    fact: Raw = Raw()
     rules: Proposed | None = None
 
 
@@ -42,12 +42,11 @@ def read(body: bytes) -> CalendarPublished | Proposed:
         asked = msgspec.json.decode(body, type=Asked)
     except (msgspec.MsgspecError, UnicodeDecodeError, RecursionError) as error:
         raise Refused(explain(error, body, {}, Asked)) from None
-    if (asked.fact is None) == (asked.rules is None):
+    if bool(bytes(asked.fact)) == (asked.rules is not None):
         raise Refused(FieldError("$", "names both or neither", _ONE))
     if asked.rules is not None:
         proposed_rules.check(asked.rules)
         return asked.rules
-    assert asked.fact is not None
     try:
         fact = decode_fact(asked.fact)
         wrong = check(fact)
