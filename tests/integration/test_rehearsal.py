@@ -38,8 +38,8 @@ NOTICE: dict[str, Any] = {
 CN = (resources.files("services.statute") / "profiles" / "CN-2019.toml").read_text("utf-8")
 
 
-def plain(notice: dict[str, Any], **more: Any) -> dict[str, Any]:
-    return raw("calendar-published", "CN", json.loads(msgspec.json.encode({**notice, **more})))
+def plain(data: dict[str, Any], **more: Any) -> dict[str, Any]:
+    return raw("calendar-published", "CN", json.loads(msgspec.json.encode({**data, **more})))
 
 
 async def write(env: dict[str, str], topic: str, facts: list[dict[str, Any]]) -> None:
