@@ -199,7 +199,7 @@ def test_a_rehearsal_names_exactly_what_moves(kafka: str, postgres: str, tmp_pat
     statute.rename(office / "statutes" / "CN-2019.toml")
     count = len(asyncio.run(read_cases(env)))
     with service("tracker", {**env, "SHIXIAN_RULES": str(office)}) as tracker:
-        tracker.wait_ready()
+        tracker.wait_ready(120)
         eventually(lambda: len(asyncio.run(read_cases(env))) >= count + OPEN or None, 120)
     events = asyncio.run(read_cases(env))
     fresh = [e for e in events if e.data.rules == by_rules["digest"]]
