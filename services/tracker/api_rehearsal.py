@@ -1,13 +1,13 @@
 """``POST /v1/rehearsal``: which open requests a notice or other data files would move, before they come into force."""
 
 from collections.abc import AsyncIterator
-from typing import Annotated, Any
+from typing import Annotated, Any, TypeAlias
 
 import msgspec
 from litestar import Controller, Request, Response, Router, post
 from litestar.di import NamedDependency, Provide
 from litestar.openapi import ResponseSpec
-from litestar.params import Parameter
+from litestar.params import Parameter, SkipValidation
 from litestar.response import Stream
 from msgspec import Raw, Struct
 
@@ -16,9 +16,10 @@ from services.events.facts import CalendarPublished
 from services.events.refusals import FieldError, Refused, explain
 from services.runtime.problems import FieldProblem, ProblemError, described
 from services.tracker import proposed_rules
-from services.tracker.api import JSON, require_json
+from services.tracker.api_preview import require_json
 from services.tracker.core.reference_data import check
 from services.tracker.core.rehearsal import MOST, Rehearsal
+from services.tracker.deps import JSON
 from services.tracker.proposed_rules import Proposed
 from services.tracker.rehearsing import Rehearsing, Step
 
@@ -59,6 +60,10 @@ def read(body: bytes) -> CalendarPublished | Proposed:
     return fact
 
 
+Injected: TypeAlias = NamedDependency[SkipValidation[Rehearsing]]
+"""``rehearsing`` as the handler takes it; our own object, so there is nothing to validate."""
+
+
 def router(rehearsing: Rehearsing) -> Router:
     """The route, with what it asks."""
     return Router(
@@ -86,7 +91,7 @@ class Rehearsals(Controller):
     async def rehearse(
         self,
         request: Request[Any, Any, Any],
-        rehearsing: NamedDependency[Rehearsing],
+        rehearsing: Injected,
         limit: Annotated[int, Parameter(ge=1, le=MOST)] = NAMED,
     ) -> Response[bytes] | Stream:
         """Which open requests would get another date, from what to what, the earlier ones first; nothing is stored.
