@@ -37,12 +37,19 @@ class Asked(Struct, frozen=True, forbid_unknown_fields=True, kw_only=True):
     rules: Proposed | None = None
 
 
+class Expected(Struct, frozen=True, forbid_unknown_fields=True, kw_only=True):
+    """The same, in words that a refusal can tell."""
+
+    fact: dict[str, Any] | None = None
+    rules: Proposed | None = None
+
+
 def read(body: bytes) -> CalendarPublished | Proposed:
     """What is proposed. Raises :class:`Refused`, and :class:`ProblemError` for a file's name."""
     try:
         asked = msgspec.json.decode(body, type=Asked)
     except (msgspec.MsgspecError, UnicodeDecodeError, RecursionError) as error:
-        raise Refused(explain(error, body, {}, Asked)) from None
+        raise Refused(explain(error, body, {}, Expected)) from None
     if bool(bytes(asked.fact)) == (asked.rules is not None):
         raise Refused(FieldError("$", "names both or neither", _ONE))
     if asked.rules is not None:

@@ -17,7 +17,7 @@ _NAME = re.compile(rf"({'|'.join(KINDS)})/[A-Za-z0-9][A-Za-z0-9._-]{{0,99}}\.tom
 EXPECTED = f"a file named FOLDER/ID.toml, FOLDER one of {', '.join(KINDS)}"
 
 
-class Proposed(Struct, frozen=True, kw_only=True):
+class Proposed(Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
     """Files by their place in an office's folder."""
 
     files: Mapping[str, str]
