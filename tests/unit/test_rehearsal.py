@@ -1,4 +1,4 @@
-"""A rehearsal: earlier dates first, bounded, also offline over a file of facts; what can't be one is refused by field."""
+"""A rehearsal: earlier dates first, bounded, offline over a file as well; what can't be one is refused by field."""
 
 import json
 from collections.abc import Iterator
