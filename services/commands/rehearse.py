@@ -8,8 +8,6 @@ from typing import Any
 
 import httpx
 import msgspec
-from rich.console import Console
-from rich.table import Table
 
 from services.commands import offline as folding
 from services.commands.reporting import Facts
@@ -32,11 +30,10 @@ from services.tracker.core.strands import Shelf
 from services.tracker.listing import UNFINISHED
 from services.tracker.proposed_rules import Proposed
 from services.tracker.rehearsing import Step
-from services.words.catalogue import name, said
+from services.words.catalogue import said
 
 SECONDS = 60.0
 """How long the tracker may be silent; it tells how far it is after each lot."""
-SHOWN = 20
 _lines = msgspec.json.Decoder(dict[str, Any])
 
 Change = CalendarPublished | Proposed
@@ -199,49 +196,3 @@ def _with_files(proposed: Proposed, cases: list[Case], known: ReferenceData, fac
 
 def _standings(cases: list[Case], known: ReferenceData, now: datetime) -> list[Standing]:
     return [standing(case, known, now) for case in cases]
-
-
-def as_json(found: Rehearsal) -> str:
-    """The rehearsal for programs."""
-    return msgspec.json.format(msgspec.json.encode(found), indent=2).decode()
-
-
-def show(found: Rehearsal, console: Console) -> None:
-    """The rehearsal for a terminal: what looks wrong, the counts, the first requests."""
-    for each in found.remarks:
-        console.print(f"! {each.zh}\n  {each.en}", highlight=False, markup=False)
-    counts = (
-        ("看过 Looked at", found.looked_at),
-        ("变动 Moved", found.moved),
-        ("提前 Earlier", found.earlier),
-        ("推后 Later", found.later),
-        ("转为确定 Certain now", found.settled),
-        ("立即超期 Overdue at once", found.overdue),
-        ("立即办结 Ended at once", found.ended),
-        ("无法判断 Undecided", found.undecided),
-    )
-    console.print("  ".join(f"{label}: {count}" for label, count in counts), highlight=False, markup=False)
-    if found.requests:
-        console.print(_table(found))
-    if (more := len(found.requests) - SHOWN + found.not_named) > 0:
-        console.print(f"另有{more}件未列出  {more} more; --json names them", highlight=False)
-    what = "摘要 Digest" if found.what == "rules" else "摘要 Digest (confirms)"
-    console.print(f"{what}: {found.digest}", highlight=False, markup=False)
-    if found.needs_confirming:
-        console.print("须以 confirms 确认后方可发布  To be posted it needs this digest as confirms", highlight=False)
-
-
-def _table(found: Rehearsal) -> Table:
-    table = Table()
-    for head in ("申请 Request", "机关 Organ", "原期限 From", "新期限 To", "状态 Status"):
-        table.add_column(head)
-    for one in found.requests[:SHOWN]:
-        states = [name("status", code, "zh") for code in (one.status, one.becomes)]
-        table.add_row(
-            one.request,
-            one.organ,
-            str(one.from_ or "—"),
-            str(one.to or "—"),
-            states[0] if states[0] == states[1] else " → ".join(states),
-        )
-    return table

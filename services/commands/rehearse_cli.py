@@ -26,6 +26,7 @@ def rehearse(
     rules: RulesFolder = "",
 ) -> None:
     """Show which open requests a notice or changed data files would move, from what date to what date."""
+    from services.commands import rehearsal_shown
     from services.commands import rehearse as rehearsing
     from services.runtime.failed import Failed
 
@@ -44,11 +45,11 @@ def rehearse(
     except Failed as error:
         fail(str(error))
     if as_json:
-        typer.echo(rehearsing.as_json(found))
+        typer.echo(rehearsal_shown.as_json(found))
     else:
         from rich.console import Console
 
-        rehearsing.show(found, Console())
+        rehearsal_shown.show(found, Console())
 
 
 def _instant(day: str) -> datetime:
