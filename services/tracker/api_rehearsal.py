@@ -49,7 +49,10 @@ def read(body: bytes) -> CalendarPublished | Proposed:
     try:
         asked = msgspec.json.decode(body, type=Asked)
     except (msgspec.MsgspecError, UnicodeDecodeError, RecursionError) as error:
-        raise Refused(explain(error, body, {}, Expected)) from None
+        found = explain(error, body, {}, Expected)
+        if found.field.startswith("$.rules.files["):
+            found = FieldError(found.field, found.problem, "the file's text")
+        raise Refused(found) from None
     if bool(bytes(asked.fact)) == (asked.rules is not None):
         raise Refused(FieldError("$", "names both or neither", _ONE))
     if asked.rules is not None:
