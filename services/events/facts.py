@@ -49,6 +49,8 @@ class CalendarData(Data, frozen=True, kw_only=True):
     working_days: Annotated[tuple[date, ...], Meta(max_length=400)]
     notice: Text
     published_on: date
+    confirms: Code | None = None
+    """The digest of the rehearsal that named the days off which the notice drops."""
 
 
 class ReceivedData(Data, frozen=True, kw_only=True):

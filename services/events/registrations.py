@@ -6,7 +6,10 @@ no date depends on it (docs/decisions/0011).
 """
 
 from collections.abc import Collection, Iterable, Mapping
+from datetime import UTC, datetime
 from typing import Protocol
+
+from msgspec.structs import replace
 
 from services.events.facts import (
     CalendarPublished,
@@ -57,6 +60,22 @@ def _unknown(field: str, value: str, known: Collection[str]) -> FieldError | Non
     if value in known:
         return None
     return FieldError(f"$.data.{field}", f"is {value!r}, which is unknown", f"one of {', '.join(sorted(known))}")
+
+
+JUDGED_FROM = datetime(2026, 11, 25, tzinfo=UTC)
+"""From this instant on a calendar's notice that drops days needs to be confirmed."""
+
+
+def as_recorded(fact: Fact, milliseconds: int) -> Fact:
+    """A reference fact as its readers take it, given the log's own time for its record (Unix time).
+
+    A notice without ``recordedtime`` did not come by intake and is judged by its readers. What was in the log before
+    there was such a judgement stands: it has the log's time for its own.
+    """
+    written = datetime.fromtimestamp(milliseconds / 1000, UTC)
+    if not isinstance(fact, CalendarPublished) or fact.recordedtime is not None or written >= JUDGED_FROM:
+        return fact
+    return replace(fact, recordedtime=written)
 
 
 def wrong_parent(code: str, parent: str | None, parents: Parents) -> FieldError | None:

@@ -6,6 +6,7 @@ from contextlib import asynccontextmanager
 from services.events.registrations import checking
 from services.events.topics import topics
 from services.intake import api
+from services.intake.notices import KnownNotices
 from services.intake.references import References
 from services.intake.writing import Writer
 from services.runtime.clock import SystemClock
@@ -40,7 +41,9 @@ async def build(settings: Settings, health: Health) -> AsyncIterator[Parts]:
     writer = Writer(producer, SystemClock(settings.now), settings.facts_topic, settings.reference_topic, disk)
     check = checking(frozenset(statute_ids()), frozenset(calendar_ids()))
     reference = Reference(bootstrap, settings.reference_topic, health.part("reference"), registry, check)
-    references = References(check, reference.parents, reference.catch_up, GIVE_UP_SECONDS)
+    notices = KnownNotices(check)
+    reference.subscribe(notices.learn)
+    references = References(check, reference.parents, reference.catch_up, GIVE_UP_SECONDS, notices)
     app = create_app(
         "intake",
         api.handlers(writer, references, api.Counts(registry)),

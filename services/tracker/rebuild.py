@@ -23,6 +23,7 @@ from aiokafka import TopicPartition
 from services.events.codec import decode_case_event, decode_fact
 from services.events.facts import CalendarPublished, OrganRegistered, ReferenceFact
 from services.events.refusals import Refused
+from services.events.registrations import as_recorded
 from services.runtime import shadow_schema
 from services.runtime.bulk import BulkReader
 from services.runtime.database import Conn
@@ -146,7 +147,7 @@ async def read_reference(reader: BulkReader, settings: Settings) -> list[tuple[i
         async for records in reader.read(tp, 0, end):
             for record in records:
                 try:
-                    fact = decode_fact(record.value or b"")
+                    fact = as_recorded(decode_fact(record.value or b""), record.timestamp)
                 except Refused:
                     continue  # the services pass over it as well
                 if isinstance(fact, OrganRegistered | CalendarPublished):

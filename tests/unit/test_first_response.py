@@ -89,6 +89,7 @@ def world() -> ReferenceData:
 def calendar(id: str, year: int, days_off: list[str]) -> Any:
     data = {"calendar": "CN", "year": year, "days_off": days_off, "working_days": [], "notice": id}
     envelope = {"specversion": "1.0", "source": "urn:t", "id": id, "type": "org.shixian.calendar-published.v1"}
+    envelope["recordedtime"] = "2024-11-12T00:00:00Z"  # by intake
     published = {**data, "published_on": "2024-11-12"}
     return decode_fact(msgspec.json.encode({**envelope, "subject": "CN", "data": published}))
 
