@@ -11,7 +11,7 @@ from services.runtime.database import Conn
 from services.runtime.problems import ProblemError
 from services.stats import annual, publications
 from services.stats.annual import Answer, Asked, Scope
-from services.stats.forms.form import UnknownForm, load
+from services.stats.forms.form import UnknownForm, law_of, load
 from services.stats.organs import Organs
 from services.stats.publications import Content, Publication
 from services.stats.render import Place
@@ -85,7 +85,16 @@ async def of_year(conn: Conn, organs: Organs, organ: str, year: int) -> Publishe
             continue
         reach: Scope = "own" if content.reach == "own" else "tree"
         codes = annual.organs_of(organs, organ, reach)
-        asked = Asked(organ, year, form, organs.today(organ).isoformat(), None, codes, reach)
+        asked = Asked(
+            organ,
+            year,
+            form,
+            organs.today(organ).isoformat(),
+            None,
+            codes,
+            reach,
+            law_of(form, organs.statutes()).foreign,
+        )
         present = (await annual.answer(conn, asked)).report
         found.append(told(publication, await annual.since(conn, publication, present, asked)))
     return PublishedYear(organ, year, found)
