@@ -186,7 +186,7 @@ def listed(asked: Opened, after: Key, limit: int) -> Listed:
         places = [f"${first + len(values) + n}" for n in range(len(key))]
         beyond = f" AND ({named}) > ({', '.join(places)})"
     looked = (
-        f"SELECT *, ({texts}) IS TRUE AS fits FROM {SCHEMA}.{rows.table} AS t "
+        f"SELECT *, ({rows.fits} AND {texts}) IS TRUE AS fits FROM {SCHEMA}.{rows.table} AS t "
         f"WHERE organ = ANY({{}}) AND {rows.where}{beyond} ORDER BY {named} LIMIT {LOOKED}"
     )
     laws: list[Any] = []
@@ -216,7 +216,8 @@ def _levels(asked: Opened, after: Key, limit: int) -> Listed:
         f"SELECT {columns}, true AS fits, 0 AS place FROM (SELECT latest.* FROM unnest($1::text[]) AS o "
         "CROSS JOIN unnest($4::text[]) AS m CROSS JOIN LATERAL ("
         f'SELECT * FROM {SCHEMA}.tally AS t WHERE organ = o AND measure = m AND "on" <= make_date($2, 12, 31) '
-        f"ORDER BY \"on\" DESC, source || ' ' || id DESC LIMIT 1) AS latest) AS levels {beyond}ORDER BY {named} LIMIT $3"
+        f"ORDER BY \"on\" DESC, source || ' ' || id DESC LIMIT 1) AS latest) AS told "
+        f"{beyond}ORDER BY {named} LIMIT $3"
     )
     return Listed(sql, [sorted(asked.organs), asked.year, limit + 1, asked.measures(), *after], key)
 

@@ -48,6 +48,8 @@ class Rows:
     """The column with the day by which they are listed."""
     where: str
     """Which rows count in year ``$2``."""
+    fits: str = "true"
+    """And which of those, where no index in the order of the days tells: the others are looked at, and left out."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -104,9 +106,16 @@ def pace(timeliness: str, extended: bool) -> str:
 
 _COUNTED, _ENDED = (f"state IN ({', '.join(repr(s) for s in states)})" for states in (COUNTED_STATES, ENDED_STATES))
 _IN_YEAR = "BETWEEN make_date($2, 1, 1) AND make_date($2, 12, 31)"
-_PENDING = (
-    f"{_COUNTED} AND received_on < make_date({{0}}, 1, 1) AND NOT ({_ENDED} AND closed_on < make_date({{0}}, 1, 1))"
-)
+_RECEIVED_BEFORE = f"{_COUNTED} AND received_on < make_date({{0}}, 1, 1)"
+_NOT_ENDED_BEFORE = f"NOT ({_ENDED} AND closed_on < make_date({{0}}, 1, 1))"
+
+
+def _pending(first_of: str, also: str = "") -> Rows:
+    """The requests that were pending when the year ``first_of`` began."""
+    where = _RECEIVED_BEFORE.format(first_of)
+    return Rows("request", "received_on", where, _NOT_ENDED_BEFORE.format(first_of) + also)
+
+
 _RECEIVED = Rows("request", "received_on", f"received_on {_IN_YEAR} AND {_COUNTED}")
 _CLOSED = Rows("request", "closed_on", f"closed_on {_IN_YEAR} AND {_ENDED} AND received_on IS NOT NULL")
 
@@ -181,7 +190,7 @@ KINDS: dict[str, Kind] = {
             "of the report",
             (_APPLICANT,),
             "requests pending when the year began",
-            Rows("request", "received_on", _PENDING.format("$2")),
+            _pending("$2"),
             of=_CARRY,
             years="before",
         ),
@@ -190,7 +199,7 @@ KINDS: dict[str, Kind] = {
             "of the report",
             (_APPLICANT,),
             "requests pending when the year ended",
-            Rows("request", "received_on", _PENDING.format("$2 + 1")),
+            _pending("$2 + 1"),
             of=_CARRY,
             years="through",
         ),
@@ -203,11 +212,7 @@ KINDS: dict[str, Kind] = {
             "of the report",
             (_APPLICANT,),
             "requests past their limit and not ended when the year ended",
-            Rows(
-                "request",
-                "received_on",
-                f"{_PENDING.format('$2 + 1')} AND overdue_from < make_date($2 + 1, 1, 1)",
-            ),
+            _pending("$2 + 1", " AND overdue_from < make_date($2 + 1, 1, 1)"),
             of=_BREACH,
             years="through",
         ),

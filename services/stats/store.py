@@ -52,6 +52,7 @@ async def load(conn: Conn, events: Iterable[CaseEvent]) -> Fold:
     requests = await conn.fetch(
         f"SELECT * FROM {SCHEMA}.request WHERE subject = ANY($1::text[]) ORDER BY subject FOR UPDATE", list(subjects)
     )
+    of_requests |= {row["subject"] for row in requests if row["organ"] is not None}
     # A request that comes under another law takes all its reviews with it; an organ's own events name each.
     named = await _keyed(conn, "review", "subject, review", {key for key in reviews if key[0] not in of_requests})
     theirs = await conn.fetch(f"SELECT * FROM {SCHEMA}.review WHERE subject = ANY($1::text[])", list(of_requests))

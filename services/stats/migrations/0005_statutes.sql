@@ -60,5 +60,8 @@ CREATE INDEX request_received ON request (organ, statute, received_on, subject);
 CREATE INDEX request_ended ON request (organ, statute, closed_on, subject) WHERE state IN ('answered', 'closed');
 DROP INDEX review_filed;
 CREATE INDEX review_filed ON review (organ, statute, filed_on, subject, review);
+-- The latest tally of a level, and of several of one day the one that counts.
+DROP INDEX tally_measure;
+CREATE INDEX tally_measure ON tally (organ, measure, "on", (source || ' ' || id));
 -- The levels that were known at an instant, among the changes of millions of requests.
 CREATE INDEX cell_change_level ON cell_change (organ, a) WHERE kind IN ('level', 'level-known');
