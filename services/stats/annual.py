@@ -121,14 +121,14 @@ async def _previous(conn: Conn, asked: Asked) -> Report | None:
     year = asked.year - 1
     published = [p for p in await publications.of_year(conn, asked.organ, year) if _is_alike(p, asked)]
     if published:
-        return _thawed(published[-1], asked.form)
+        return thawed(published[-1], asked.form)
     if not await reading.has_earlier(conn, asked.organs, asked.year, sorted(asked.form.statutes)):
         return None
     cells = await reading.year_cells(conn, asked.organs, year, asked.before)
     return make_report(asked.form, asked.organ, year, asked.as_of, cells, organs=asked.organs, law=asked.law)
 
 
-def _thawed(publication: Publication, form: Form) -> Report:
+def thawed(publication: Publication, form: Form) -> Report:
     """A publication's figures as a report in its form; what the form has gained since is 0."""
     content, numbers = publication.content, publication.content.numbers()
     tables = tuple(

@@ -45,6 +45,15 @@ def year_and_type(request: Request[Any, Any, Any], text: str) -> tuple[int, str]
         raise wrong("path.year", text, _YEAR) from None
 
 
+def number_and_type(request: Request[Any, Any, Any], text: str) -> tuple[int, str]:
+    """The number of a publication, and the media type, the same way. Raises :class:`ProblemError`."""
+    name, dot, suffix = text.partition(".")
+    media_type = SUFFIXES.get(dot + suffix) if dot else best(request, tuple(SUFFIXES.values()))
+    if media_type is None or not (name.isascii() and name.isdigit() and 1 <= len(name) <= 6):
+        raise wrong("path.number", text, f"a publication's number, with {', '.join(SUFFIXES)} behind it where you like")
+    return int(name), media_type
+
+
 def best(request: Request[Any, Any, Any], offered: tuple[str, ...] = (JSON, HTML)) -> str:
     """What ``Accept`` likes best; JSON for whoever takes anything."""
     found = request.accept.best_match([JSON, *(o for o in offered if o != JSON)], default=JSON)

@@ -18,7 +18,7 @@ from services.runtime.offload import Offload, is_offloaded
 from services.runtime.problems import ProblemError
 from services.runtime.web import create_app, new_registry
 from services.tracker import api, ics, listing, queries
-from services.tracker.api import PREVIEW_BYTES
+from services.tracker.api_preview import PREVIEW_BYTES
 from services.tracker.core import preview
 from services.tracker.core.reference_data import ReferenceData
 from services.tracker.listing import BadCursor, Query, Today
@@ -155,7 +155,7 @@ def test_what_a_dead_letter_is_about_is_read_as_far_as_it_can_be() -> None:
 
 
 def test_at_any_instant_all_organs_share_at_most_three_days() -> None:
-    assert Today(ReferenceData(), NOW).span(None) == (NOW.date(), NOW.date())
+    assert Today(ReferenceData(), NOW).span(()) == (NOW.date(), NOW.date())
     assert Today(ReferenceData(), NOW + timedelta(days=1)).of("not registered") == date(2025, 3, 11)
 
 
