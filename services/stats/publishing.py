@@ -20,7 +20,7 @@ from services.stats.revisions import Revision
 
 
 class NewPublication(Struct, frozen=True, forbid_unknown_fields=True):
-    """What to publish: the form, the day of publication, and why in spite of what speaks against it, if anything does."""
+    """What to publish: the form, the day of publication, and why in spite of what speaks against it, if anything."""
 
     form: str
     published_on: date
