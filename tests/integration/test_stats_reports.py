@@ -104,7 +104,7 @@ def test_a_report_is_the_sum_of_the_organs_under_it_and_each_number_opens(stats:
     assert (page.status_code, page.headers["location"]) == (307, there)
 
     listed = stats.get(f"{PATH}/organs")
-    assert listed["sum"] == {"received": 4, "ended": 2, "in_time": 2, "late": 0, "pending": 3}
+    assert listed["sum"] == {"received": 4, "ended": 2, "in_time": 2, "late": 0, "overdue": 0, "pending": 3}
     assert [(o["organ"], o["received"], o["pending"]) for o in listed["organs"]] == [("a", 2, 2), ("b", 2, 1)]
 
 
