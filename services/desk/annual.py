@@ -101,7 +101,7 @@ class Annual(Controller):
         form: FromQuery[str | None] = None,
     ) -> Response[bytes]:
         """The organs whose numbers make up the report."""
-        query = {"q": q, "page": page, "form": form}
+        query: dict[str, str | int | None] = {"q": q, "page": page, "form": form}
         found = await desk.apis.ask("stats", f"{api(organ, year)}/organs", query)
         return await desk.page("organs.html", request, lang, found=found, wanted=q, path=f"/annual/{part(organ)}")
 
