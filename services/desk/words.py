@@ -97,6 +97,8 @@ WORDS: dict[str, Label] = {
     "in_time": Label("按期", "in time"),
     "late": Label("逾期", "late"),
     "pending": Label("年末未结", "Open at the year's end"),
+    "overdue_open": Label("逾期未办结", "overdue, open"),
+    "share_base": Label("基数（按期、逾期与逾期未办结）", "Of (in time, late, overdue and open)"),
     "share_in_time": Label("按期办结率", "Answered in time"),
     "behind": Label("数字明细", "What is behind the number"),
     "received_head_on": Label("收到日期", "Received"),

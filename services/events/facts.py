@@ -130,6 +130,8 @@ class ReviewFiledData(Data, frozen=True, kw_only=True):
     kind: ReviewKind
     filed_on: date
     first_handling_disputed: bool = False
+    statute: Code | None = None
+    """The law that it is about, where it is filed under an organ's code; a review of a request has its request's."""
 
 
 class ReviewDecidedData(Data, frozen=True, kw_only=True):

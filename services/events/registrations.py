@@ -116,3 +116,18 @@ def tree(declared: Iterable[tuple[str, str | None]]) -> dict[str, str | None]:
         circular = parent is not None and (parent == code or _chain(parent, found)[-1] == code)
         found[code] = None if circular else parent
     return found
+
+
+def below(organ: str, parents: Mapping[str, str | None]) -> list[str]:
+    """``organ`` and all organs under it, by code; organs registered as one another's parents are taken once."""
+    under: dict[str, list[str]] = {}
+    for code, parent in parents.items():
+        if parent is not None:
+            under.setdefault(parent, []).append(code)
+    found, left = {organ}, [organ]
+    while left:
+        for code in under.get(left.pop(), ()):
+            if code not in found:
+                found.add(code)
+                left.append(code)
+    return sorted(found)

@@ -45,6 +45,7 @@ Outcome = Literal[
     "refused-deliberative",
     "refused-enforcement-file",
     "refused-registry-enquiry",
+    "refused",
     "does-not-exist",
     "not-this-organ",
     "needs-creation",

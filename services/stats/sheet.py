@@ -80,8 +80,12 @@ class SheetIndicators(Struct, frozen=True):
     ended_by_month: list[int]
     in_time: int
     late: int
+    overdue: int
+    """Past their limit and not ended when the year ended, or now."""
+    base: int
+    """What the share is a share of: in time, late and overdue together."""
     share_in_time: float | None
-    """Of what was answered under a limit, how much was in time; none where nothing was."""
+    """Of what is measured against a limit, how much was answered in time; none where nothing is."""
     days_taken: DaysTaken | UnsetType = UNSET
 
 
@@ -157,7 +161,7 @@ def sheet(asked: Asked, answer: Answer, name: Label, organs: int, standing: Stan
             SheetRule(rule.rule, rule.label, rule.severity, [c for c in report.checks if c.rule == rule.rule])
             for rule in form.checks
         ],
-        told(indicators(answer.cells, asked.organs, asked.year)),
+        told(indicators(answer.cells, asked.organs, asked.year, asked.law)),
         [_publication(p) for p in answer.published],
         [_revision(form, r) for r in answer.revised] if alike else None,
         standing,
@@ -173,6 +177,8 @@ def told(found: Indicators) -> SheetIndicators:
         list(found.ended_by_month),
         found.in_time,
         found.late,
+        found.overdue,
+        found.base,
         found.share_in_time,
         found.taken,
     )

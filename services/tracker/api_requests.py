@@ -38,7 +38,8 @@ class Requests(Controller):
         limit: Limit = 100,
         cursor: FromQuery[str | None] = None,
     ) -> Response[bytes]:
-        """Requests, the soonest due first; the status is as of now, in the organ's time zone.
+        """Requests, the soonest due first; the status is as of now, in the organ's time zone. ``organ``: those of an
+        organ and of all that are under it.
 
         ``unfinished`` is every status before a request's end. A page may hold fewer than ``limit`` where the cases are
         large; there are more as long as ``next`` is there.

@@ -155,7 +155,7 @@ def test_what_a_dead_letter_is_about_is_read_as_far_as_it_can_be() -> None:
 
 
 def test_at_any_instant_all_organs_share_at_most_three_days() -> None:
-    assert Today(ReferenceData(), NOW).span(None) == (NOW.date(), NOW.date())
+    assert Today(ReferenceData(), NOW).span(()) == (NOW.date(), NOW.date())
     assert Today(ReferenceData(), NOW + timedelta(days=1)).of("not registered") == date(2025, 3, 11)
 
 
