@@ -221,9 +221,7 @@ def test_a_breach_is_noticed_late_by_the_time_since_it_could_be_known() -> None:
 
 def test_every_code_of_dead_letters_is_there_from_the_start() -> None:
     registry = scraped(DeadLetterCollector("t", lambda: DeadLetters({("t", "field-invalid"): 2})))
-    counts = {
-        r: registry.get_sample_value("shixian_dead_letters_total", {"topic": "t", "reason": r}) for r in REASONS
-    }
+    counts = {r: registry.get_sample_value("shixian_dead_letters_total", {"topic": "t", "reason": r}) for r in REASONS}
     assert counts == dict.fromkeys(REASONS, 0) | {"field-invalid": 2}
 
 
