@@ -1,4 +1,4 @@
-"""How a broker is configured: its properties, its logging, its command line, and how it is asked whether it is ready."""
+"""How a broker is configured: its properties, logging and command line, and how it is asked whether it is ready."""
 
 import hashlib
 import socket

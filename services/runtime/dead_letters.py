@@ -1,7 +1,7 @@
 """Records that could not be applied: kept whole, with the reason, in the transaction that passes over them.
 
-The rows are what counts. They are also published to the topic of dead letters, for whoever watches the log rather than a
-database: at least once each, in the order of their partition, with where they came from in the headers.
+The rows are what counts. They are also published to the topic of dead letters, for whoever watches the log rather than
+a database: at least once each, in the order of their partition, with where they came from in the headers.
 """
 
 import asyncio
