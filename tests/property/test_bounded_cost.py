@@ -118,7 +118,7 @@ def amended_plainly(facts: list[RequestFact]) -> Amended:
                 current = replace_data(fact, live.data.data)
             except Refused as error:
                 wrong = error.error
-                told = {"field": wrong.field, "problem": wrong.problem, "expected": wrong.expected, "code": wrong.code}
+                told = {"field": wrong.field, "problem": wrong.problem, "expected": wrong.expected}
                 rejected.add(remark("correction-refused", amendment, **told))
         return current
 
