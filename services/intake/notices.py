@@ -32,7 +32,7 @@ class KnownNotices:
             if not isinstance(fact, CalendarPublished):
                 return None
             if (why := notices.refusal(fact)) is not None:
-                return FieldError("$.data.confirms", why[:500], CONFIRMED)
+                return FieldError("$.data.confirms", why[:500], CONFIRMED, "notice-unconfirmed")
             told[id(fact)] = [said(each) for each in notices.examined(fact.data).remarks]
             place += 1
             notices.take(fact, 2**62 + place)

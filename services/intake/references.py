@@ -32,7 +32,7 @@ class References:
 
         A parent is looked for in the topic as it ends now, since another process may have registered it a moment ago;
         of two calls at the same instant that make a circle, the readers of the topic pass over the later parent. It is
-        not looked for beside events that are refused anyway: what is wrong with those is told even without the log.
+        not looked for beside events that are refused anyway: what is wrong with those is reported even without the log.
         A calendar's notice is judged by those that the topic has by now. Returns what looks wrong about notices that
         may be posted all the same, by the ``id()`` of the fact.
         Raises :class:`LogUnavailable` when the topic's end can't be reached in time.

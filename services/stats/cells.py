@@ -21,6 +21,7 @@ from msgspec import Struct
 
 from services.events.cases import RequestSummary
 from services.events.facts import ReviewDecidedData, ReviewFiledData, TallyData
+from services.events.vocabulary import LEVELS
 from services.stats.kinds import (
     CARRY_KINDS,
     COUNTED_STATES,
@@ -28,7 +29,6 @@ from services.stats.kinds import (
     FIRST_HANDLING,
     KINDS,
     LEVEL_KINDS,
-    LEVEL_SUFFIX,
     PENDING,
     PLACE_OF,
     PLACES,
@@ -128,7 +128,7 @@ def contributions(row: Row | None) -> Mapping[Cell, Number]:
             return _of_request(request)
         case ReviewRow():
             return _of_review(row)
-        case TallyRow(counted=counted) if counted.measure.endswith(LEVEL_SUFFIX):
+        case TallyRow(counted=counted) if counted.measure in LEVELS:
             organ, year, measure, day = counted.organ, counted.on.year, counted.measure, counted.on.isoformat()
             tally = f"{row.source} {row.id}"
             return {

@@ -15,7 +15,7 @@ from typing import Any
 import msgspec
 from msgspec import UNSET, Struct, UnsetType
 
-from services.events.vocabulary import Label
+from services.events.vocabulary import LEVELS, Label
 from services.runtime.database import Conn
 from services.runtime.paths import part
 from services.runtime.problems import ProblemError
@@ -23,7 +23,7 @@ from services.stats.annual import Asked, answer
 from services.stats.cells import Law, Number
 from services.stats.cells import plain as plainly
 from services.stats.forms.form import Counts, Filter
-from services.stats.kinds import KINDS, LEVEL_SUFFIX, Kind, Rows, column
+from services.stats.kinds import KINDS, Kind, Rows, column
 from services.stats.params import wrong
 from services.stats.store import SCHEMA
 
@@ -152,7 +152,7 @@ class Opened:
     @property
     def is_level(self) -> bool:
         """A form has no number that is a level and a sum at once."""
-        return self.counts.kind == "tally" and any(m.endswith(LEVEL_SUFFIX) for m in self.counts.measure or ())
+        return self.counts.kind == "tally" and any(m in LEVELS for m in self.counts.measure or ())
 
     def measures(self) -> list[str]:
         """The measures of a tally."""

@@ -2,7 +2,7 @@
 
 from collections.abc import Sequence
 from datetime import date
-from typing import Annotated, NamedTuple
+from typing import Annotated, Literal, NamedTuple
 
 from msgspec import Meta, Struct
 from msgspec.structs import replace
@@ -48,10 +48,13 @@ class PublishedYear(Struct, frozen=True):
     publications: list[Published]
 
 
+ObjectionCode = Literal["year-unfinished", "published-before-figures", "arithmetic"]
+
+
 class Objection(NamedTuple):
     """What speaks against publishing: a code, where it lies, and what would be right."""
 
-    code: str
+    code: ObjectionCode
     field: str
     problem: str
     expected: str

@@ -37,7 +37,7 @@ class Preview(Controller):
                 answer = await deps.offload.thread(preview.answer, body)
         except Refused as refused:
             e = refused.error
-            wrong = FieldProblem(field=e.field, problem=e.problem, expected=e.expected)
+            wrong = FieldProblem(field=e.field, problem=e.problem, expected=e.expected, code=e.code)
             raise ProblemError(422, str(refused), kind="case-refused", errors=[wrong]) from None
         return Response(answer, media_type=JSON)
 

@@ -9,7 +9,7 @@ from litestar.di import NamedDependency, Provide
 from litestar.openapi import ResponseSpec
 from litestar.params import Parameter, SkipValidation
 from litestar.response import Stream
-from msgspec import Raw, Struct
+from msgspec import Raw, Struct, structs
 
 from services.events.codec import decode_fact
 from services.events.facts import CalendarPublished
@@ -51,10 +51,10 @@ def read(body: bytes) -> CalendarPublished | Proposed:
     except (msgspec.MsgspecError, UnicodeDecodeError, RecursionError) as error:
         found = explain(error, body, {}, Expected)
         if found.field.startswith("$.rules.files["):
-            found = FieldError(found.field, found.problem, "the file's text")
+            found = FieldError(found.field, found.problem, "the file's text", found.code)
         raise Refused(found) from None
     if bool(bytes(asked.fact)) == (asked.rules is not None):
-        raise Refused(FieldError("$", "names both or neither", _ONE))
+        raise Refused(FieldError("$", "names both or neither", _ONE, "fact-or-rules"))
     if asked.rules is not None:
         proposed_rules.check(asked.rules)
         return asked.rules
@@ -64,9 +64,11 @@ def read(body: bytes) -> CalendarPublished | Proposed:
     except Refused as refused:
         wrong = refused.error
     if wrong is not None:
-        raise Refused(FieldError(wrong.field.replace("$", "$.fact", 1), wrong.problem, wrong.expected))
+        raise Refused(structs.replace(wrong, field=wrong.field.replace("$", "$.fact", 1)))
     if not isinstance(fact, CalendarPublished):
-        raise Refused(FieldError("$.fact.type", "is no calendar's notice", "org.shixian.calendar-published.v1"))
+        raise Refused(
+            FieldError("$.fact.type", "is no calendar's notice", "org.shixian.calendar-published.v1", "not-a-notice")
+        )
     return fact
 
 

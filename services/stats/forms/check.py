@@ -2,8 +2,9 @@
 
 from collections.abc import Mapping
 
+from services.events.vocabulary import LEVELS
 from services.stats.forms.shape import Column, Filter, Form, FormRow, FormTable, Rule, Term, Values
-from services.stats.kinds import KINDS, LEVEL_SUFFIX
+from services.stats.kinds import KINDS
 from services.statute.errors import BadData, UnknownStatute
 from services.statute.profile import versions
 
@@ -40,8 +41,8 @@ def _table(file: str, table: FormTable) -> None:
             key = f"{here}.cells.{column}" if column else f"{here}.counts"
             if counts.kind == "tally" and not counts.measure:
                 raise BadData(file, f"{key}.measure", "a tally needs its measures")
-            if len({m.endswith(LEVEL_SUFFIX) for m in counts.measure or ()}) > 1:
-                raise BadData(file, f"{key}.measure", f"levels (...{LEVEL_SUFFIX}) and sums in one number")
+            if len({m in LEVELS for m in counts.measure or ()}) > 1:
+                raise BadData(file, f"{key}.measure", f"levels ({', '.join(sorted(LEVELS))}) and sums in one number")
             _filter(file, key, counts.kind, counts)
             _filter(file, f"{key}.except", counts.kind, counts.except_)
         for each in table.columns_of(row):
@@ -79,9 +80,11 @@ def _has_number(file: str, table: FormTable, rule: Rule, row: FormRow, column: C
     counts = row.counting(column)
     if counts is None:
         raise BadData(file, f"checks.{rule.rule}", f"there is no number at {row.id}/{column.id}")
-    level = counts.kind == "tally" and all(m.endswith(LEVEL_SUFFIX) for m in counts.measure or ())
+    level = counts.kind == "tally" and all(m in LEVELS for m in counts.measure or ())
     if rule.relation == "given-with" and own in sides[0] and not level:
-        raise BadData(file, f"checks.{rule.rule}.left", f"{row.id}/{column.id} counts no level (...{LEVEL_SUFFIX})")
+        raise BadData(
+            file, f"checks.{rule.rule}.left", f"{row.id}/{column.id} counts no level ({', '.join(sorted(LEVELS))})"
+        )
 
 
 def _unique(file: str, key: str, ids: list[str]) -> None:
