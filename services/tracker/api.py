@@ -4,6 +4,7 @@ from collections.abc import AsyncIterator
 from dataclasses import dataclass, field
 from datetime import date
 from email.message import Message
+from functools import partial
 from typing import Annotated, Any
 
 import msgspec
@@ -217,7 +218,8 @@ def handlers(deps: Deps) -> list[ControllerRouterHandler]:
         body = await request.body()
         try:
             async with offload.turn():
-                answer = await offload.thread(preview.answer, body)
+                calendars = deps.reference_data.as_known().calendar_as_of
+                answer = await offload.thread(partial(preview.answer, body, published=calendars))
         except Refused as refused:
             e = refused.error
             wrong = FieldProblem(field=e.field, problem=e.problem, expected=e.expected)
