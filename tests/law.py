@@ -49,7 +49,9 @@ def view(facts: Sequence[Fact], today: str = FAR, statute: str = "CN", **setting
     draft = assessment.read(facts)
     day, calendar = date.fromisoformat(today), shipped("CN")
     if settings:
-        profile = profiles()[statute].with_settings({k.replace("_", "-"): v for k, v in settings.items()}, "test")
+        assert draft.received is not None
+        dated = profiles()[statute].on(draft.received.data.submitted_on)
+        profile = dated.with_settings({k.replace("_", "-"): v for k, v in settings.items()}, "test")
         return assessment.assess_under(draft, profile, calendar, day).state
     return assessment.assess(draft, statute, calendar, day).state
 

@@ -46,8 +46,7 @@ def receipt(timeline: Timeline, profile: Profile) -> date | None:
     if timeline.received is None:
         return None
     data = timeline.received.data
-    channel = "ordinary" if data.mail == "ordinary" else data.channel
-    for name in profile.receipt_dates[channel]:
+    for name in profile.receipt_rule(data.channel, data.mail):
         day: date | None = getattr(data, name)
         if name == "confirmed_on":
             day = day or timeline.confirmed_on
@@ -168,7 +167,7 @@ def _state(run: AnswerClock, today: date) -> RequestState:
         calendar=run.calendar.title,
         reviews=filed,
         received_on=run.received_on,
-        state=("open" if due is not None else "stopped") if pending else ("answered" if answered else "closed"),
+        state=("stopped" if halts else "open") if pending else ("answered" if answered else "closed"),
         remarks=(*timeline.remarks, *run.remarks),
         refused=tuple(run.refused),
         due_on=due,
@@ -204,7 +203,7 @@ def _check(run: AnswerClock) -> None:
     timeline, profile, received_on = run.timeline, run.profile, run.received_on
     assert timeline.received is not None
     data = timeline.received.data
-    if received_on > data.submitted_on and profile.receipt_dates[data.channel][0] == "confirmed_on":
+    if received_on > data.submitted_on and profile.receipt_rule(data.channel, data.mail)[0] == "confirmed_on":
         apart = (received_on - data.submitted_on).days
         due = limit_due(profile.answer, data.submitted_on, profile, run.calendar)
         told = {"submitted_on": data.submitted_on, "received_on": received_on, "would_end_on": due}

@@ -91,7 +91,7 @@ def _receipt(run: AnswerClock) -> Line:
     channel = timeline.received.data.channel
     data = timeline.received.data
     given = {"confirmed_on": data.confirmed_on or timeline.confirmed_on, "received_on": data.received_on}
-    rule = profile.receipt_dates["ordinary" if data.mail == "ordinary" else channel]
+    rule = profile.receipt_rule(channel, data.mail)
     field = next(n for n in rule if given.get(n) or n == "submitted_on")
     zh, en = _both("receipt-date", field)
     text = f"received: {en} holds for the channel {channel}"

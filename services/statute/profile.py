@@ -282,12 +282,17 @@ class Profile(_Table, frozen=True, kw_only=True, dict=True):
         return {
             "in-person": r.in_person,
             "post": r.post,
-            "ordinary": r.ordinary or r.post,
             "fax": r.fax,
             "email": email,
             "online": ("submitted_on",) if self.says("online-receipt") == "submission" else r.online,
             "other": r.other,
         }
+
+    def receipt_rule(self, channel: str, mail: str | None) -> ReceiptDates:
+        """The dates that can be the day of receipt of a request by that channel; a letter may say how it was mailed."""
+        if mail == "ordinary" and self.receipt.ordinary is not None:
+            return self.receipt.ordinary
+        return self.receipt_dates[channel]
 
     @cached_property
     def consulting(self) -> Mapping[str, AskingOthers]:
