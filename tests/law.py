@@ -32,7 +32,7 @@ def fact(name: str, **values: Any) -> Fact:
     if name == "answer-issued":
         base = {"outcome": "granted", "service": "posted", "delivered_on": None, "after_review": None}
     if name == "review-filed":
-        base = {"served_on": None, "statute": None}
+        base = {"first_handling_disputed": False, "served_on": None, "statute": None}
     if name == "review-decided":
         base = {"delivered_on": None, "answer_within": None}
     if name == "fee-notified":

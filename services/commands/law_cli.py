@@ -31,9 +31,7 @@ def due(
     use_rules(rules)
     if jsonl:
         if statute or received or known_on:
-            fail(
-                "--jsonl reads whole cases from standard input; --statute, --received and --known-on belong to a single one"
-            )
+            fail("--jsonl reads whole cases from standard input; --statute, --received, --known-on belong to one alone")
         dues.many(sys.stdin.buffer, sys.stdout.buffer)
         return
     if not statute or not received:

@@ -134,7 +134,7 @@ def _state(run: AnswerClock, today: date) -> RequestState:
     late_by = end.on if end else today
     order = ordered(run, filed) if filed else None
     if order is not None and end is None:
-        # The breach of the law's own limit stays; a limit that had not passed when the order came is no breach any more.
+        # The breach of the law's own limit stays; a limit that had not passed when the order came is no breach.
         late_by = min(late_by, order.start)
     own = run.due(late_by)
     # One rule: the clock stands still exactly while no last day is known. A stop that begins after the last day stops

@@ -84,8 +84,8 @@ def add(unit: Unit, calendar: Calendar, day: date, amount: int, whole_days: bool
 
 
 def _months_from(first: date, months: int) -> date:
-    """The end of so many months beginning with ``first``: the day before the one of the same number, or the month's last
-    day where it has no such day (three months from 30 November end with February)."""
+    """The end of so many months beginning with ``first``: the day before the one of the same number, or the month's
+    last day where it has no such day (three months from 30 November end with February)."""
     same = add_months(first, months)
     return same - _DAY if same.day == first.day else same
 

@@ -285,7 +285,7 @@ def _defer(run: AnswerClock, fact: Fact, on: date) -> None:
 
 
 def _agree(run: AnswerClock, fact: Fact, on: date) -> None:
-    """A last day agreed with the applicant holds where the statute knows that, and if it was agreed within the limit."""
+    """A last day agreed with the applicant holds where the statute knows that and the limit still ran."""
     until: date = fact.data.until
     rule, due, before = run.profile.agreed, run.due(), run.ledger.deferred
     if rule is None:

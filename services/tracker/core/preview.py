@@ -1,9 +1,9 @@
 """What would be due: cases given whole, one JSON object each, answered without any service or store.
 
-``{"statute", "facts": [{"type", "data"}], "calendar"?, "as_of", "known_on"?}``, with published calendars among the facts,
-gives ``{"due_on", "status",
-"provisional", ... "explanation"}`` (:meth:`services.statute.due.Due.plain`). A case is answered from memory if the
-same was asked before; the bare case (a request and nothing else) also if it differs in what bears on no date.
+``{"statute", "facts": [{"type", "data"}], "calendar"?, "as_of", "known_on"?}`` gives ``{"due_on", "status",
+"provisional", ... "explanation"}`` (:meth:`services.statute.due.Due.plain`); published calendars may stand among the
+facts. A case is answered from memory if the same was asked before; the bare case (a request and nothing else) also if
+it differs in what bears on no date.
 """
 
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
@@ -77,8 +77,8 @@ _data: dict[str, msgspec.json.Decoder[Any]] = {n: msgspec.json.Decoder(s) for n,
 
 
 def answer(line: bytes, *, each_day: bool = False, published: Published | None = None) -> bytes:
-    """The answer to one case, both as JSON; ``each_day``: explained day by day; ``published``: where calendars come from,
-    if not from those that ship.
+    """The answer to one case, both as JSON; ``each_day``: explained day by day; ``published``: where calendars come
+    from, if not from those that ship.
 
     Raises :class:`Refused`, which names the field.
     """
@@ -172,7 +172,9 @@ def judged(
     published: Published | None = None,
 ) -> Due:
     """The answer to a case; ``read_as`` are settings read another way than the statute's file does, ``calendar`` one
-    to count with that the case does not name; ``published`` gives calendars with what was posted for them. Raises :class:`~services.statute.errors.StatuteError`."""
+    to count with that the case does not name; ``published`` gives calendars with what was posted for them.
+
+    Raises :class:`~services.statute.errors.StatuteError`."""
     _, statute = _named(question, facts)
     if question.calendar is not None:
         calendar = _inline(question.calendar)
