@@ -52,8 +52,11 @@ def bearing(timeline: Timeline, profile: Profile) -> list[str]:
 def readings(found: Assessment, again: Callable[[str, str], date | None]) -> tuple[Reading, ...]:
     """The readings that give another due date; ``again`` judges the case with a setting read another way.
 
-    A setting whose source settles it (``confirmed``) has no other reading.
+    A setting whose source settles it (``confirmed``) has no other reading; nor has a request that has ended, of which
+    nobody has to keep a date any more.
     """
+    if found.state.state in ("answered", "closed"):
+        return ()
     run, profile = found.run, found.profile
     told = []
     for setting in bearing(found.timeline, profile):
