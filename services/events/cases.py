@@ -21,6 +21,7 @@ Limit = Literal[
     "consultation",
     "fee-payment",
     "volume-deferral",
+    "date-agreed",
     "reconsideration",
     "litigation",
 ]
@@ -118,6 +119,14 @@ class OverdueData(CaseData, frozen=True, kw_only=True):
     overdue_from: date
 
 
+class OverdueWithdrawnData(CaseData, frozen=True, kw_only=True):
+    limit: Limit
+    overdue_from: date
+    """The day from which the request had counted as overdue."""
+    due_on: date | None = None
+    """The last day as it is now; none while the clock is stopped or the request is not received."""
+
+
 class AnsweredData(CaseData, frozen=True, kw_only=True):
     outcome: Outcome
     due_on: date
@@ -197,6 +206,10 @@ class RequestOverdue(Event, frozen=True, kw_only=True, tag=type_of("request-over
     data: OverdueData
 
 
+class OverdueWithdrawn(Event, frozen=True, kw_only=True, tag=type_of("overdue-withdrawn")):
+    data: OverdueWithdrawnData
+
+
 class RequestAnswered(Event, frozen=True, kw_only=True, tag=type_of("request-answered")):
     data: AnsweredData
 
@@ -240,6 +253,7 @@ CaseEvent = (
     | ClockResumed
     | DeadlineApproaching
     | RequestOverdue
+    | OverdueWithdrawn
     | RequestAnswered
     | RequestClosed
     | RequestReopened

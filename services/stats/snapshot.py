@@ -37,12 +37,15 @@ class Unanswered:
     """One of them by its id: the first in the alphabet."""
 
     def overdue_since(self, today: date) -> date | None:
-        """The first day after the limit, if that has come by ``today`` of the organ's zone; a pause after the breach
-        keeps it."""
+        """The first day after the limit, if that has come by ``today`` of the organ's zone.
+
+        The due date decides, as everywhere: a new answer that a review ordered has a limit of its own, whatever breach
+        lies before it. Rows of older rules can be stopped and overdue at once.
+        """
+        if self.state == "open" and self.due_on is not None:
+            return self.due_on + timedelta(days=1) if self.due_on < today else None
         if self.overdue_from is not None and self.overdue_from <= today:
             return self.overdue_from
-        if self.state == "open" and self.due_on is not None and self.due_on < today:
-            return self.due_on + timedelta(days=1)
         return None
 
     def is_overdue(self, today: date) -> bool:

@@ -133,6 +133,7 @@ def _without(calendar: Calendar, year: int, file: str) -> Calendar:
         published_through=date(year - 1, 12, 31),
         published_from=calendar.published_from,
         belongs=calendar.belongs,
+        reach=calendar.reach,
     )
 
 

@@ -36,8 +36,10 @@ def test_a_bare_case_has_the_contracts_fields_and_no_others() -> None:
         "closing",
         "outcome",
         "due_on_other",
+        "latest_due_on",
         "remarks",
         "clocks",
+        "readings",
         "explanation",
     ]
     assert list(found["clocks"][0]) == ["limit", "start", "due_on", "provisional", "about"]

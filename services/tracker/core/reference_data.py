@@ -2,6 +2,7 @@
 
 from collections import deque
 from collections.abc import Iterable
+from datetime import date
 from functools import cache
 from hashlib import blake2b
 from typing import NamedTuple
@@ -13,7 +14,7 @@ from services.events.refusals import FieldError
 from services.events.registrations import Check
 from services.statute import rules
 from services.statute.calendar import Calendar, Notice
-from services.statute.calendars import calendar_ids, shipped
+from services.statute.calendars import calendar_as_of, calendar_ids, shipped
 from services.statute.errors import UnknownCalendar
 from services.statute.explain import Earlier, shipped_changes
 from services.statute.notice_check import CONFIRMED, Findings
@@ -155,6 +156,15 @@ class ReferenceData:
             found = base.with_notices(notices, _version(base.version, notices)) if notices else base
             self._calendars[calendar_id, len(notices)] = found
         return found
+
+    def calendar_as_of(self, calendar_id: str, known_on: date | None) -> Calendar:
+        """The calendar as it was known on a day (None: now): what ships and was dated by then, and what was published
+        by then. Raises ``UnknownCalendar``."""
+        if known_on is None:
+            return self.calendar(calendar_id)
+        base = calendar_as_of(calendar_id, known_on)
+        notices = [n for n in self._notices.of(calendar_id) if n.published_on <= known_on]
+        return base.with_notices(notices, _version(base.version, notices)) if notices else base
 
     def changes(self, calendar_id: str) -> tuple[Earlier, ...]:
         """What the calendar was before each notice that changed it. Raises ``UnknownCalendar``."""

@@ -14,7 +14,15 @@ from msgspec import Struct
 from msgspec.structs import replace
 
 from services.events.cases import CaseEvent
-from services.events.facts import FactCorrected, FactRetracted, RequestFact, ReviewDecided, ReviewFiled, TallyRecorded
+from services.events.facts import (
+    FactCorrected,
+    FactRetracted,
+    RequestFact,
+    ReviewDecided,
+    ReviewDecisionDelivered,
+    ReviewFiled,
+    TallyRecorded,
+)
 from services.events.refusals import FieldError, Refused, Values
 from services.events.vocabulary import Ref
 from services.statute.state import RequestState
@@ -53,7 +61,9 @@ class Strand(Struct, frozen=True, kw_only=True):
 
 def apart(fact: RequestFact) -> bool:
     """Whether an organ can post it under its own code: it can be a fact without a request."""
-    return isinstance(fact, ReviewFiled | ReviewDecided | TallyRecorded | FactCorrected | FactRetracted)
+    return isinstance(
+        fact, ReviewFiled | ReviewDecided | ReviewDecisionDelivered | TallyRecorded | FactCorrected | FactRetracted
+    )
 
 
 def own(fact: RequestFact) -> bool:
@@ -69,7 +79,7 @@ def is_request(case: Case) -> bool:
 def names(fact: RequestFact) -> list[Name]:
     """What links a fact to others: itself, what it amends, its review, and the review that a correction puts there."""
     found: list[Name] = [(fact.source, fact.id)]
-    if isinstance(fact, ReviewFiled | ReviewDecided):
+    if isinstance(fact, ReviewFiled | ReviewDecided | ReviewDecisionDelivered):
         found.append(("", fact.data.review))
     elif isinstance(fact, FactCorrected | FactRetracted):
         found.append((fact.data.amends.source, fact.data.amends.id))
