@@ -197,6 +197,12 @@ KINDS: dict[str, Kind] = {
             Rows("tally", '"on"', f'"on" {_IN_YEAR}'),
             latest_of=("level", "level-known"),
         ),
+        Kind(
+            "contradicting",
+            "of the receipt",
+            (Dimension("request", says="its id"),),
+            "1 for each request of which facts contradict one another",
+        ),
         Kind("level", "of the tally's day", _LEVEL, "the level that one tally says"),
         Kind("level-known", "of the tally's day", _LEVEL, "1 for each such tally: a level of 0 is not none"),
     )

@@ -82,7 +82,22 @@ def make_report(
         tables.append(ReportTable(table.id, tuple(rows)))
     report = Report(form.id, organ, year, as_of, tuple(tables), (), days_taken(counted.items()))
     known = {value(cell, "measure") for cell in counted if cell.kind == "level-known"}
-    return replace(report, checks=check(form, report.numbers(), previous.numbers() if previous else None, known))
+    checks = check(form, report.numbers(), previous.numbers() if previous else None, known)
+    return replace(report, checks=(*checks, *_contradictions(counted)))
+
+
+CONTRADICTIONS = "no-contradictions"
+"""A check of every form: it stands in a report where it does not hold, and names the requests."""
+NAMED = 20
+"""How many requests it names."""
+
+
+def _contradictions(counted: Mapping[Cell, Number]) -> list[Check]:
+    requests = sorted(value(cell, "request") for cell in counted if cell.kind == "contradicting")
+    if not requests:
+        return []
+    more = f" and {len(requests) - NAMED} more" if len(requests) > NAMED else ""
+    return [Check(CONTRADICTIONS, False, f"facts contradict one another in {', '.join(requests[:NAMED])}{more}")]
 
 
 def make_with_previous(
@@ -135,6 +150,8 @@ def _names(left_out: Filter, cell: Cell) -> bool:
 def failures(form: Form, report: Report, severity: str = "error") -> list[Check]:
     """The checks of a severity that don't hold."""
     rules = {rule.rule for rule in form.checks if rule.severity == severity}
+    if severity == "error":
+        rules.add(CONTRADICTIONS)
     return [c for c in report.checks if not c.ok and c.rule in rules]
 
 

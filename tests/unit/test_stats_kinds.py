@@ -27,6 +27,7 @@ STORED = {
     "carried-ended": ("applicant",),
     "review": ("review", "result", "disputed"),
     "tally": ("measure",),
+    "contradicting": ("request",),
     "level": ("measure", "day", "tally"),
     "level-known": ("measure", "day", "tally"),
 }

@@ -6,6 +6,7 @@ same was asked before; the bare case (a request and nothing else) also if it dif
 """
 
 from collections.abc import Iterable, Iterator, Mapping, Sequence
+from dataclasses import replace
 from datetime import date
 from functools import lru_cache
 from types import MappingProxyType
@@ -21,14 +22,16 @@ from services.events.refusals import FieldError, Refused, explain
 from services.events.vocabulary import FIRST_DAY, LAST_DAY, Code
 from services.statute import rules
 from services.statute.account import Line
+from services.statute.assessment import assess, read
 from services.statute.calendar import Calendar
 from services.statute.calendar_file import Inline
-from services.statute.calendars import calendar_as_of, inline
+from services.statute.calendars import calendar_as_of, inline, shipped
 from services.statute.due import Due, due
 from services.statute.errors import BadData, NoRequest, NoVersion, OutOfRange, UnknownStatute
 from services.statute.profile import statute_ids, versions
 from services.statute.state import Fact
 from services.statute.timeline import MEANINGS
+from services.tracker.core.contradictions import settle
 from services.tracker.core.limit import CASE_FACTS
 
 FACTS = CASE_FACTS
@@ -144,7 +147,15 @@ def judged(
         calendar = _inline(question.calendar)
     elif calendar is None and question.known_on is not None:
         calendar = calendar_as_of(versions(statute)[-1].calendar, question.known_on)
-    return due(statute, facts, question.as_of, calendar, each_day=each_day, read_as=read_as)
+
+    def received_on(bearing: Sequence[Fact]) -> date | None:
+        days = calendar if calendar is not None else shipped(versions(statute)[-1].calendar)
+        return assess(read(bearing), statute, days, question.as_of, read_as).state.received_on
+
+    # The order in which they are given stands for that of the log.
+    settled = settle(facts, received_on)
+    found = due(statute, settled.facts, question.as_of, calendar, each_day=each_day, read_as=read_as)
+    return replace(found, remarks=(*found.remarks, *settled.without)) if settled.without else found
 
 
 _inline = lru_cache(maxsize=8)(inline)
