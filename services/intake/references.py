@@ -9,6 +9,7 @@ from services.events.codec import type_name
 from services.events.facts import Fact, OrganRegistered
 from services.events.refusals import FieldError, Refused
 from services.events.registrations import Check, Parents, wrong_parent
+from services.intake.days import Days
 from services.intake.reading import Reading
 from services.runtime.retry import LogUnavailable
 
@@ -23,6 +24,8 @@ class References:
     catch_up: Callable[[], Coroutine[Any, Any, None]]
     """Returns when all is known that the topic holds by now."""
     give_up_seconds: float
+    days: Days | None = None
+    """What judges their dates."""
 
     async def refuse_unknown(self, reading: Reading) -> None:
         """Move facts that name what does not exist from ``reading.facts`` to what is refused.
@@ -33,6 +36,8 @@ class References:
         Raises :class:`LogUnavailable` when the topic's end can't be reached in time.
         """
         _sift(reading, self.check)
+        if self.days is not None:
+            _sift(reading, self.days.wrong(reading.facts))
         if reading.errors or not any(isinstance(f, OrganRegistered) and f.data.parent for f in reading.facts):
             return
         try:
