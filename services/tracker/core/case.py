@@ -37,6 +37,8 @@ class Conflict(Struct, frozen=True, array_like=True):
     """A digest of what it says."""
     at: datetime | None = None
     """When that was found."""
+    settled: bool = False
+    """What stands under the name has been amended since."""
 
 
 MOST_CONFLICTS = 50
@@ -89,7 +91,7 @@ def evolve(case: Case, event: CaseEvent) -> Case:
     facts = case.facts
     if data.fact is not None and not isinstance(data.fact, TallyRecorded):
         facts = (*facts, data.fact)
-    conflicts = case.conflicts
+    conflicts = case.conflicts if data.fact is None else settling(case.conflicts, data.fact)
     if isinstance(event, FactRejected) and event.data.content is not None and event.data.cause is not None:
         conflicts = (*conflicts, Conflict(event.data.cause, event.data.content, event.recordedtime))
     return replace(
@@ -100,6 +102,13 @@ def evolve(case: Case, event: CaseEvent) -> Case:
         as_of=max(case.as_of, data.as_of or case.as_of),
         reference=data.reference or case.reference,
     )
+
+
+def settling(conflicts: tuple[Conflict, ...], fact: RequestFact) -> tuple[Conflict, ...]:
+    """The conflicts after a fact: an amendment of what stands under a name puts it right."""
+    if not conflicts or not is_amendment(fact):
+        return conflicts
+    return tuple([replace(c, settled=True) if c.ref == fact.data.amends else c for c in conflicts])
 
 
 class Looked(NamedTuple):
@@ -202,10 +211,7 @@ def _settled(amended: Amended, reference_data: ReferenceData, today: date) -> Se
 
 def _conflicting(case: Case) -> tuple[Remark, ...]:
     """Names with two contents, until an amendment of what stands under the name has put that right."""
-    if not case.conflicts:
-        return ()
-    amended = {fact.data.amends for fact in case.facts if is_amendment(fact)}
-    refs = dict.fromkeys(conflict.ref for conflict in case.conflicts if conflict.ref not in amended)
+    refs = dict.fromkeys(conflict.ref for conflict in case.conflicts if not conflict.settled)
     return tuple([remark(contradictions.ID_CONFLICT, ref) for ref in refs])
 
 

@@ -29,6 +29,7 @@ from services.tracker.core.case import (
     evolve,
     lawful,
     look,
+    settling,
     tally_value,
 )
 from services.tracker.core.reference_data import ReferenceData
@@ -58,7 +59,7 @@ def decide(
             return again(case, known, fact, reference_data, now)
     if isinstance(fact, TallyRecorded):
         return _count(case, fact, reference_data, now, tallies)
-    grown = replace(case, facts=(*case.facts, fact))
+    grown = replace(case, facts=(*case.facts, fact), conflicts=settling(case.conflicts, fact))
     as_of = max(
         case.as_of, min(_dated(fact, reference_data, case, now), _today(reference_data, fact_organ(case, fact), now))
     )
