@@ -38,6 +38,7 @@ def application(desk: Desk, health: Health, registry: CollectorRegistry) -> Lite
         registry,
         description="The pages for people, made from the public APIs of the other services.",
         answer=answer_error,
+        also_asked=("format", "lang"),
         dependencies={
             "desk": Provide(lambda: desk, sync_to_thread=False),
             "lang": Provide(language, sync_to_thread=False),

@@ -44,17 +44,17 @@ class Front(Controller):
 
     include_in_schema = False
 
-    @get("/", sync_to_thread=False)
+    @get("/", sync_to_thread=False, any_query=True)
     def root(self, request: Request[Any, Any, Any], deps: Injected) -> Response[bytes]:
         """What is here; a browser is redirected to the desk."""
         return moved(request, f"{deps.desk}/") if likes_pages(request) else Response(_HERE, media_type=JSON)
 
-    @get("/requests", sync_to_thread=False)
+    @get("/requests", sync_to_thread=False, any_query=True)
     def board_moved(self, request: Request[Any, Any, Any], deps: Injected) -> Response[bytes]:
         """The board stands on the desk."""
         return moved(request, f"{deps.desk}/")
 
-    @get("/requests/{subject:path}", sync_to_thread=False)
+    @get("/requests/{subject:path}", sync_to_thread=False, any_query=True)
     def request_moved(self, request: Request[Any, Any, Any], subject: FromPath[str], deps: Injected) -> Response[bytes]:
         """A request's page stands on the desk."""
         return moved(request, f"{deps.desk}/requests/{part(subject.removeprefix('/'))}")

@@ -1,4 +1,4 @@
-"""Facts without effect are all in one list, each with its reason, and are gone from it when they have been put right."""
+"""Facts without effect are all in one list, each with its reason, and go from it when they have been put right."""
 
 from datetime import UTC, datetime
 from typing import Any

@@ -47,7 +47,9 @@ def _rows() -> list[Row]:
         for timeliness in ("in-time", "late", None)
         for extended in (True, False)
     ]
-    found: list[Row] = [RequestRow(f"r{n}", 1, request) for n, request in enumerate([summary(), summary(contradicting=True), *ends])]
+    found: list[Row] = [
+        RequestRow(f"r{n}", 1, request) for n, request in enumerate([summary(), summary(contradicting=True), *ends])
+    ]
     found += [ReviewRow("a", FILED)]
     for on in (date(2013, 7, 1), LATE):
         found += [ReviewRow("a", FILED, ReviewDecidedData(review="v", decided_on=on, result="upheld"))]
