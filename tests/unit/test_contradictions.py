@@ -19,6 +19,7 @@ from services.tracker.core.case import Case
 from services.tracker.core.reference_data import ReferenceData
 from services.tracker.core.refold import Refold
 from services.tracker.core.strands import Shelf
+from services.tracker.queries import transferred_to
 from tests.support import ORGAN, answered, raw, received
 
 NOW = datetime(2024, 1, 10, 12, tzinfo=UTC)
@@ -162,3 +163,11 @@ def test_a_preview_says_it_as_well() -> None:
     found = msgspec.json.decode(preview.answer(msgspec.json.encode(asked)))
     assert [each["code"] for each in found["remarks"][-2:]] == ["answer-before-receipt", "second-answer"]
     assert found["outcome"] == "granted"
+
+
+def test_a_transfer_names_the_organ_that_the_request_went_to() -> None:
+    moved = raw("request-transferred", "r1", {"transferred_on": "2023-03-06", "to_organ": "gz-edu"})
+    case, _ = case_of([R, moved])
+    assert transferred_to(case) == "gz-edu"
+    case, _ = case_of([R, A, moved | {"data": moved["data"] | {"transferred_on": "2023-04-03"}}])
+    assert transferred_to(case) == ""
