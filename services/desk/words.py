@@ -55,6 +55,17 @@ WORDS: dict[str, Label] = {
     "letter_open": Label("（未处置）", "(not settled)"),
     "letter_replayed": Label("（已重新投递）", "(replayed)"),
     "letter_discarded": Label("（已搁置）", "(discarded)"),
+    # What needs a person
+    "attention": Label("待处理事项", "Needs a person"),
+    "kind_of_attention": Label("类别", "Kind"),
+    "attention_contradicting": Label("相互矛盾", "contradicting"),
+    "attention_rejected": Label("未被接受", "rejected"),
+    "attention_waiting": Label("等待", "waiting"),
+    "attention_unconfirmed": Label("久未确认收到", "receipt not confirmed"),
+    "attention_open-stop": Label("无期限的中止", "clock stopped without end"),
+    "attention_without-effect": Label("未生效", "without effect"),
+    "nothing_needs_a_person": Label("没有待处理的事项。", "Nothing needs a person."),
+    "since": Label("起始", "Since"),
     # The annual reports
     "report_of": Label("{year}年度", "{year}"),
     "unit": Label("单位", "Unit"),

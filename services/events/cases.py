@@ -57,6 +57,9 @@ class RequestSummary(Struct, frozen=True, kw_only=True, forbid_unknown_fields=Tr
     deferral, or else the answer. Events written before there was this field lack it."""
     first_working_days: int | None = None
     """Days of the limit's unit used until then, suspended ones left out."""
+    contradicting: bool = False
+    """Facts of it contradict one another, and some have no effect, until a correction or a retraction puts that
+    right."""
 
 
 class CaseData(Data, frozen=True, kw_only=True):
@@ -180,6 +183,9 @@ class RejectedData(CaseData, frozen=True, kw_only=True):
     reason: Text
     remark: Said | None = None
     """The reason as a code, with words. Events written before there were codes lack it."""
+    content: Code | None = None
+    """Where the fact came under the source and id of another one of its subject: a digest of what it says. It is kept
+    nowhere but in the fact topic."""
 
 
 class RequestOpened(Event, frozen=True, kw_only=True, tag=type_of("request-opened")):

@@ -9,6 +9,7 @@ from services.events.codec import type_name
 from services.events.facts import CalendarPublished, Fact, OrganRegistered
 from services.events.refusals import FieldError, Refused
 from services.events.registrations import Check, Parents, wrong_parent
+from services.intake.days import Days
 from services.intake.notices import KnownNotices
 from services.intake.reading import Reading
 from services.runtime.retry import LogUnavailable
@@ -26,6 +27,8 @@ class References:
     """Returns when all is known that the topic holds by now."""
     give_up_seconds: float
     notices: KnownNotices
+    days: Days | None = None
+    """What judges their dates."""
 
     async def refuse_unknown(self, reading: Reading) -> Mapping[int, Sequence[Said]]:
         """Move facts that name what does not exist from ``reading.facts`` to what is refused.
@@ -38,6 +41,8 @@ class References:
         Raises :class:`LogUnavailable` when the topic's end can't be reached in time.
         """
         _sift(reading, self.check)
+        if self.days is not None:
+            _sift(reading, self.days.wrong(reading.facts))
         told: dict[int, Sequence[Said]] = {}
         if reading.errors or not any(_asks_the_log(fact) for fact in reading.facts):
             return told

@@ -73,6 +73,7 @@ def _maker(kind: Kind) -> Callable[..., Cell]:
 
 MAKE: Mapping[str, Callable[..., Cell]] = {name: _maker(kind) for name, kind in KINDS.items()}
 """By kind: makes its cells, ``MAKE["carried"](organ, year, applicant=...)``."""
+_contradicting = MAKE["contradicting"]
 _received, _closed, _pace, _first = (MAKE[kind] for kind in ("received", "closed", "pace", "first"))
 _carried, _carried_ended = MAKE["carried"], MAKE["carried-ended"]
 _breached, _breached_ended = MAKE["breached"], MAKE["breached-ended"]
@@ -125,7 +126,7 @@ def contributions(row: Row | None) -> Mapping[Cell, Number]:
     """What a row adds to the cells; nothing where there is no row."""
     match row:
         case RequestRow(request=RequestSummary() as request):
-            return _of_request(request)
+            return _of_request(request, row.subject)
         case ReviewRow():
             return _of_review(row)
         case TallyRow(counted=counted) if counted.measure in LEVELS:
@@ -141,7 +142,7 @@ def contributions(row: Row | None) -> Mapping[Cell, Number]:
             return {}
 
 
-def _of_request(request: RequestSummary) -> Mapping[Cell, Number]:
+def _of_request(request: RequestSummary, subject: str) -> Mapping[Cell, Number]:
     """A request that is not received in law yet, or was posted by mistake, counts nowhere."""
     received_on, closed_on = request.received_on, request.closed_on
     if received_on is None or request.state not in COUNTED_STATES:
@@ -151,6 +152,8 @@ def _of_request(request: RequestSummary) -> Mapping[Cell, Number]:
     cells: dict[Cell, Number] = {
         _received(organ, year, channel=request.channel, applicant=applicant, month=month, statute=law): 1,
     }
+    if request.contradicting:
+        cells[_contradicting(organ, year, request=subject, statute=law)] = 1
     if request.first_response_on is not None:
         first = "" if request.first_working_days is None else str(request.first_working_days)
         cells[_first(organ, request.first_response_on.year, days=first, statute=law)] = 1

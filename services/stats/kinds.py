@@ -248,6 +248,12 @@ KINDS: dict[str, Kind] = {
             "1 for each such tally: a level of 0 is not none",
             has_law=False,
         ),
+        Kind(
+            "contradicting",
+            "of the receipt",
+            (Dimension("request", says="its id"),),
+            "1 for each request of which facts contradict one another",
+        ),
     )
 }
 """By name, in the order in which the documentation shows them. Those with ``of`` are worked out for a report

@@ -105,7 +105,8 @@ def make_report(
     )
     known = {value(cell, "measure") for cell in counted if cell.kind == "level-known"}
     before = previous.numbers() if previous else None
-    return replace(report, checks=check(form, report.numbers(), before, known, _untold(form, by_kind)))
+    checks = check(form, report.numbers(), before, known, _untold(form, by_kind))
+    return replace(report, checks=(*checks, *_contradictions(counted)))
 
 
 def _untold(form: Form, by_kind: Mapping[str, list[tuple[Cell, Number]]]) -> dict[Place, dict[str, Number]]:
@@ -121,6 +122,20 @@ def _untold(form: Form, by_kind: Mapping[str, list[tuple[Cell, Number]]]) -> dic
                     felt = plain(sum(n for c, n in later if fits(counts, column.where, c)))
                     found.setdefault((table.id, row.id), {})[column.id] = felt
     return found
+
+
+CONTRADICTIONS = "no-contradictions"
+"""A check of every form: it stands in a report where it does not hold, and names the requests."""
+NAMED = 20
+"""How many requests it names."""
+
+
+def _contradictions(counted: Mapping[Cell, Number]) -> list[Check]:
+    requests = sorted(value(cell, "request") for cell in counted if cell.kind == "contradicting")
+    if not requests:
+        return []
+    more = f" and {len(requests) - NAMED} more" if len(requests) > NAMED else ""
+    return [Check(CONTRADICTIONS, False, f"facts contradict one another in {', '.join(requests[:NAMED])}{more}")]
 
 
 def make_with_previous(
@@ -174,6 +189,8 @@ def _names(left_out: Filter, cell: Cell) -> bool:
 def failures(form: Form, report: Report, severity: str = "error") -> list[Check]:
     """The checks of a severity that don't hold."""
     rules = {rule.rule for rule in form.checks if rule.severity == severity}
+    if severity == "error":
+        rules.add(CONTRADICTIONS)
     return [c for c in report.checks if not c.ok and c.rule in rules]
 
 

@@ -3,6 +3,8 @@
 Whoever lays a report out needs no form and no rule of it: spans, labels, checks and publications are all in here.
 """
 
+from collections.abc import Sequence
+
 from msgspec import UNSET, Struct, UnsetType
 
 from services.events.vocabulary import Label
@@ -14,6 +16,7 @@ from services.stats.forms.form import Form, form_ids, load
 from services.stats.indicators import Indicators, indicators
 from services.stats.publications import Publication
 from services.stats.render import Standing
+from services.stats.report import CONTRADICTIONS
 from services.stats.response_times import DaysTaken
 from services.stats.revisions import Because, Revision
 from services.stats.rules import Check
@@ -160,12 +163,22 @@ def sheet(asked: Asked, answer: Answer, name: Label, organs: int, standing: Stan
         [
             SheetRule(rule.rule, rule.label, rule.severity, [c for c in report.checks if c.rule == rule.rule])
             for rule in form.checks
-        ],
+        ]
+        + _contradictions(report.checks),
         told(indicators(answer.cells, asked.organs, asked.year, asked.law)),
         [_publication(p) for p in answer.published],
         [_revision(form, r) for r in answer.revised] if alike else None,
         standing,
     )
+
+
+def _contradictions(checks: Sequence[Check]) -> list[SheetRule]:
+    """The check that every form has; told where it does not hold."""
+    found = [check for check in checks if check.rule == CONTRADICTIONS]
+    return [SheetRule(CONTRADICTIONS, _CONTRADICTING, "error", found)] if found else []
+
+
+_CONTRADICTING = Label("申请的各项事实互不矛盾", "the facts of a request do not contradict one another")
 
 
 def told(found: Indicators) -> SheetIndicators:

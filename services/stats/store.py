@@ -21,6 +21,7 @@ _SUMMARY_TYPES = {"submitted_on": "date", "received_on": "date", "due_on": "date
     "overdue_from": "date",
     "provisional": "boolean",
     "extended": "boolean",
+    "contradicting": "boolean",
     "working_days": "int",
     "first_response_on": "date",
     "first_working_days": "int",

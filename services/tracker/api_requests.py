@@ -10,7 +10,7 @@ from litestar.params import FromPath, FromQuery, QueryParameter
 
 from services.runtime.problems import ProblemError, described
 from services.tracker import queries
-from services.tracker.deps import BUSY, JSON, MOST, WRONG, Deps, Injected, bad_cursor
+from services.tracker.deps import BUSY, JSON, MOST, WRONG, Deps, Injected, bad_cursor, require_organ
 from services.tracker.queries import Detail, Page, Query, Wanted
 
 Limit = Annotated[int, QueryParameter(ge=1, le=MOST)]
@@ -44,6 +44,7 @@ class Requests(Controller):
         ``unfinished`` is every status before a request's end. A page may hold fewer than ``limit`` where the cases are
         large; there are more as long as ``next`` is there.
         """
+        require_organ(deps, organ)
         query = Query(status, organ, due_from, due_through, limit, cursor)
         try:
             page = await queries.requests(deps.pool, deps.offload, query, deps.reference_data, deps.clock.now())

@@ -46,7 +46,7 @@ from services.tracker.store import (
 
 MIGRATIONS = files("services.tracker") / "migrations"
 SIDE = shadow_schema.side_of(SCHEMA)
-REBUILT = ("cases", "strands", "strand_names", "unsplit", "events", "published")
+REBUILT = ("cases", "strands", "strand_names", "unsplit", "unlisted", "attention", "fact_names", "events", "published")
 RELAY_SECONDS = 15.0
 """How long the relay may publish nothing before it counts as stopped."""
 
@@ -209,6 +209,8 @@ async def fold(
             await on_partition(refold, Refs(refold))
     await conn.execute(f"DELETE FROM {SIDE}.published")
     await conn.execute(f"INSERT INTO {SIDE}.published SELECT partition, max(number) FROM {SIDE}.events GROUP BY 1")
+    # The first start with these tables lists what needs a person, and whose the names of the facts are.
+    await conn.execute(f"INSERT INTO {SIDE}.unlisted SELECT subject FROM {SIDE}.cases ON CONFLICT DO NOTHING")
     await conn.execute(f"ANALYZE {SIDE}.events, {SIDE}.cases")
     return events
 

@@ -31,6 +31,7 @@ STORED = {
     "review-later": ("review", "result", "disputed"),
     "tally": ("measure",),
     "committed": ("applicant",),
+    "contradicting": ("request",),
     "level": ("measure", "day", "tally"),
     "level-known": ("measure", "day", "tally"),
 }
@@ -51,7 +52,8 @@ def _rows() -> list[Row]:
         for extended in (True, False)
     ]
     missed = [summary(overdue_from=date(2013, 3, 23)), answered("granted", LATE, overdue_from=date(2013, 3, 23))]
-    found: list[Row] = [RequestRow(f"r{n}", 1, request) for n, request in enumerate([summary(), *missed, *ends])]
+    some = [summary(), summary(contradicting=True), *missed, *ends]
+    found: list[Row] = [RequestRow(f"r{n}", 1, request) for n, request in enumerate(some)]
     found += [ReviewRow("a", FILED)]
     for on in (date(2013, 7, 1), LATE):
         found += [ReviewRow("a", FILED, ReviewDecidedData(review="v", decided_on=on, result="upheld"))]

@@ -7,6 +7,7 @@ it differs in what bears on no date.
 """
 
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
+from dataclasses import replace
 from datetime import date
 from functools import lru_cache
 from types import MappingProxyType
@@ -22,6 +23,7 @@ from services.events.refusals import FieldError, Refused, Values, explain
 from services.events.vocabulary import FIRST_DAY, LAST_DAY, Code
 from services.statute import rules
 from services.statute.account import Line
+from services.statute.assessment import assess, read
 from services.statute.calendar import Calendar, Notice
 from services.statute.calendar_file import Inline
 from services.statute.calendars import calendar_as_of, inline, shipped
@@ -30,6 +32,7 @@ from services.statute.errors import BadData, NoRequest, NoVersion, OutOfRange, U
 from services.statute.profile import statute_ids, versions
 from services.statute.state import Fact
 from services.statute.timeline import MEANINGS
+from services.tracker.core.contradictions import settle
 from services.tracker.core.limit import CASE_FACTS
 
 FACTS = CASE_FACTS
@@ -190,7 +193,14 @@ def judged(
         calendar = (published or _shipped)(named, question.known_on)
     if question.calendar is None and (notices := notices_of(question, calendar.id)):
         calendar = calendar.with_notices(notices, f"{calendar.version} + {len(notices)} notices of the case")
-    return due(statute, facts, question.as_of, calendar, each_day=each_day, read_as=read_as)
+
+    def received_on(bearing: Sequence[Fact]) -> date | None:
+        return assess(read(bearing), statute, calendar, question.as_of, read_as).state.received_on
+
+    # The order in which they are given stands for that of the log.
+    settled = settle(facts, received_on)
+    found = due(statute, settled.facts, question.as_of, calendar, each_day=each_day, read_as=read_as)
+    return replace(found, remarks=(*found.remarks, *settled.without)) if settled.without else found
 
 
 def _shipped(calendar_id: str, known_on: date | None) -> Calendar:

@@ -162,6 +162,16 @@ class Shelf:
         self.cases[fact.subject] = head
         return head
 
+    def pieces(self) -> Iterator[tuple[str, int, Case | None]]:
+        """Each strand that changed, as a case with what was decided about it last; None where it is gone."""
+        for (subject, number), strand in self.changed.items():
+            if strand is None:
+                yield subject, number, None
+                continue
+            view = self._view(strand)
+            if view is not None:
+                yield subject, number, strand_case(self.case(subject), strand, view)
+
     def replay(self, event: CaseEvent) -> None:
         """Take what an event of the case topic says; the views are still to be derived."""
         head, fact = self.case(event.subject), event.data.fact
@@ -235,6 +245,12 @@ class Shelf:
             expected = f"a request's id, with at most {MOST_BEFORE} facts before it"
             values: Values = {"count": head.apart, "most": MOST_BEFORE}
             raise Refused(FieldError("$.subject", problem, expected, "facts-before-request", values))
+
+
+def strand_case(head: Case, strand: Strand, view: RequestState) -> Case:
+    """A strand as a case of its own."""
+    facts = tuple([kept.fact for kept in strand.kept if not isinstance(kept.fact, TallyRecorded)])
+    return replace(head, facts=facts, view=view, conflicts=())
 
 
 def _merged(strands: Iterable[Strand]) -> list[Kept]:
