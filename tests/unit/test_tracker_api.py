@@ -70,7 +70,7 @@ async def test_a_preview_runs_beside_the_loop(client: httpx.AsyncClient, monkeyp
     held, begun, loop = threading.Event(), asyncio.Event(), asyncio.get_running_loop()
     seen = []
 
-    def slow(_: bytes) -> bytes:
+    def slow(_: bytes, **more: object) -> bytes:
         seen.append(is_offloaded())
         loop.call_soon_threadsafe(begun.set)
         assert held.wait(30)

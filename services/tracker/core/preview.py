@@ -98,6 +98,7 @@ def answer(line: bytes, *, each_day: bool = False, published: Published | None =
                     data.submitted_on,
                     data.received_on,
                     data.confirmed_on,
+                    data.mail,
                     question.as_of,
                 )
         return msgspec.json.encode(judged(question, facts, each_day=each_day, published=published).plain())
@@ -231,7 +232,13 @@ def _line(line: Line) -> Raw:
 
 @lru_cache(maxsize=REMEMBERED)
 def _bare(
-    statute: str, channel: Any, submitted_on: date, received_on: date | None, confirmed_on: date | None, as_of: date
+    statute: str,
+    channel: Any,
+    submitted_on: date,
+    received_on: date | None,
+    confirmed_on: date | None,
+    mail: Any,
+    as_of: date,
 ) -> bytes:
     data = ReceivedData(
         organ="-",
@@ -240,6 +247,7 @@ def _bare(
         submitted_on=submitted_on,
         received_on=received_on,
         confirmed_on=confirmed_on,
+        mail=mail,
     )
     # Bare cases share most of their lines, those of a day's limit, of a version, of a calendar: each is encoded once.
     return msgspec.json.encode(due(statute, [Fact("request-received", "", "fact 1", data)], as_of).plain(_line))
