@@ -46,7 +46,10 @@ from services.tracker.store import (
 
 MIGRATIONS = files("services.tracker") / "migrations"
 SIDE = shadow_schema.side_of(SCHEMA)
-REBUILT = ("cases", "strands", "strand_names", "unsplit", "unlisted", "attention", "fact_names", "events", "published")
+REBUILT = (
+    *("cases", "strands", "strand_names", "unsplit", "unlisted", "attention", "fact_names", "handed_on", "followed"),
+    *("events", "published"),
+)
 RELAY_SECONDS = 15.0
 """How long the relay may publish nothing before it counts as stopped."""
 

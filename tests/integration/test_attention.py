@@ -1,8 +1,13 @@
 """Facts without effect are all in one list, each with its reason, and go from it when they have been put right."""
 
+import asyncio
+from collections.abc import Iterator
+from contextlib import contextmanager
 from datetime import UTC, datetime
 from typing import Any
 from urllib.parse import quote
+
+import asyncpg
 
 from services.tracker.attending import Asked, of_cases, of_letters
 from tests.integration.test_tracker import env as env
@@ -64,6 +69,23 @@ def listed(tracker: ServiceProcess, query: str = "") -> list[tuple[str, str, str
         after = f"&cursor={quote(page['next'])}"
 
 
+@contextmanager
+def held_back(env: dict[str, str]) -> Iterator[None]:
+    """The tracker waits with all its partitions, as it does behind another that still has them."""
+    with asyncio.Runner() as runner:
+
+        async def begin() -> asyncpg.Connection:  # type: ignore[type-arg]  # its records' type is nobody's matter here
+            conn = await asyncpg.connect(env["SHIXIAN_POSTGRES"])
+            await conn.execute("BEGIN; LOCK TABLE tracker.progress IN EXCLUSIVE MODE")
+            return conn
+
+        conn = runner.run(begin())
+        try:
+            yield
+        finally:
+            runner.run(conn.close())
+
+
 def test_eight_facts_without_effect_are_told_until_they_are_put_right(
     env: dict[str, str], tracker: ServiceProcess
 ) -> None:
@@ -84,7 +106,19 @@ def test_eight_facts_without_effect_are_told_until_they_are_put_right(
     assert fact("second") == ("without-effect", ["second-answer"])
     assert fact("bad") == ("rejected", ["correction-refused"])
     assert fact("c-receipt") == ("waiting", ["fact"])
-    assert tracker.http.get("/v1/facts?source=x&id=y").status_code == 404
+    unknown = tracker.http.get("/v1/facts?source=x&id=y")
+    assert unknown.status_code == 404 and "nor does the log have one that is unread" in unknown.json()["detail"]
+    both = tracker.get(f"/v1/facts?source={quote(SOURCE)}&id=a-answer")["contents"]
+    assert [(each["status"], [w["code"] for w in each.get("why", [])]) for each in both] == [
+        ("decided", []),
+        ("without-effect", ["id-conflict"]),
+    ]
+    assert both[0]["data"]["answered_on"] == "2023-03-20" and both[0]["content"] != both[1]["content"]
+    with held_back(env):
+        write(env, [raw("fee-paid", "d", {"paid_on": "2023-03-02"}, id="unread")])
+        eventually(lambda: fact("unread") == ("in-the-log", []) or None)
+    eventually(lambda: fact("unread") == ("waiting", ["request-received"]) or None)
+    write(env, [amends("fact-retracted", "d", "unread", reason="a test")])
 
     right = [
         amends("fact-retracted", "a", "elsewhere", reason="sent to the wrong organ"),

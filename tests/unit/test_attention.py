@@ -3,20 +3,29 @@
 import ast
 import inspect
 from collections.abc import Iterator
-
+from datetime import UTC, datetime
 from typing import Any
 
+import msgspec
 import pytest
 
+from services.events.codec import decode_fact
 from services.statute import answer_clock, assessment, moves, timeline
-from services.tracker.core.attention import WITH_EFFECT, WITHOUT_EFFECT, told_of
+from services.tracker.core import apply
+from services.tracker.core.attention import WITH_EFFECT, WITHOUT_EFFECT, items, told_of
+from services.tracker.core.reference_data import ReferenceData
+from services.tracker.core.strands import Shelf
 from services.words.catalogue import sentences
 from tests.law import clarified, extended, fact, received, view
+from tests.support import ORGAN, raw
+from tests.support import received as raw_received
 
 
 def codes_on_facts() -> set[str]:
     """The codes that the law's modules remark on facts, as their source has them."""
-    return {code for module in (answer_clock, assessment, moves, timeline) for code in _codes(inspect.getsource(module))}
+    return {
+        code for module in (answer_clock, assessment, moves, timeline) for code in _codes(inspect.getsource(module))
+    }
 
 
 def _codes(source: str) -> Iterator[str]:
