@@ -120,6 +120,26 @@ def test_eight_facts_without_effect_are_told_until_they_are_put_right(
     eventually(lambda: fact("unread") == ("waiting", ["request-received"]) or None)
     write(env, [amends("fact-retracted", "d", "unread", reason="a test")])
 
+    goes = raw("request-transferred", "e", {"transferred_on": "2023-03-06", "to_organ": "gz-edu"})
+    write(env, [named(received("e", "2023-03-01", "in-person"), "e-receipt"), goes])
+    waits = [("expected", "expected", "e")]
+    eventually(lambda: listed(tracker, "&kind=expected&organ=gz-edu") == waits or None)
+    assert listed(tracker, "&kind=expected&organ=gz-psb") == []
+    there = received("f", "2023-03-08", "in-person", "gz-edu")
+    there["data"]["follows"] = [{"request": "e", "why": "transferred"}]
+    write(env, [named(there, "f-receipt")])
+    eventually(lambda: listed(tracker, "&kind=expected") == [] or None)
+    assert tracker.get("/v1/requests/e")["transferred_to"] == "gz-edu"
+    assert tracker.get("/v1/requests/e")["followed_by"] == ["f"]
+    assert tracker.get("/v1/requests/f")["follows"] == [{"request": "e", "why": "transferred"}]
+    assert tracker.get("/v1/requests/f")["readings"]
+    write(env, [amends("fact-retracted", "f", "f-receipt", reason="another one")])
+    eventually(lambda: listed(tracker, "&kind=expected&organ=gz-edu") == waits or None)
+    write(env, [there | {"id": "f-again"}])
+    assert tracker.http.get("/v1/organs?code=gz-psb&code=nowhere").status_code == 400
+    kept = tracker.get("/v1/organs?code=gz-psb&code=nowhere&missing=skip")["organs"]
+    assert [one["code"] for one in kept] == ["gz-psb"]
+
     right = [
         amends("fact-retracted", "a", "elsewhere", reason="sent to the wrong organ"),
         amends("fact-retracted", "a", "second", reason="a draft"),

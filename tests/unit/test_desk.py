@@ -10,6 +10,7 @@ import pytest
 
 from services.desk.apis import Apis
 from services.desk.app import application
+from services.desk.attention import KINDS as SHOWN
 from services.desk.pages import Desk
 from services.desk.words import WORDS
 from services.runtime.health import Health
@@ -22,6 +23,7 @@ from services.stats.render import Standing, encode
 from services.stats.report import make_report
 from services.stats.revisions import Because, Revision
 from services.stats.sheet import sheet
+from services.tracker.core.attention import KINDS
 from tests.unit.test_stats_render import GZ, NAME, Page
 
 Answering = Callable[[httpx.Request], httpx.Response]
@@ -231,3 +233,43 @@ async def test_what_is_behind_a_number_is_shown_whichever_it_is(kind: str | None
         leads = "/requests/r%2F1?lang=en" in page.text
         assert leads == (kind in ("requests", "reviews", "known"))
         assert (await desk.get("/annual/a/2013/cells/t/r/c?format=json")).json() == body
+
+
+async def test_what_needs_a_person_is_a_page_that_asks_what_was_chosen() -> None:
+    asked: list[dict[str, str]] = []
+    one = {"kind": "expected", "code": "expected", "since": "2023-03-05T10:00:00Z", "request": "r/1", "organ": "a"}
+    said = {"zh": "移送待收", "en": "no receipt of <it> yet"}
+
+    def answering(request: httpx.Request) -> httpx.Response:
+        asked.append(dict(request.url.params))
+        body = {"as_of": "2024-01-01T00:00:00Z", "attention": [one | said | {"source": "", "id": ""}], "next": "c/+"}
+        return httpx.Response(200, json=body)
+
+    async with client(answering) as desk:
+        page = await desk.get("/attention?lang=en&kind=expected&organ=a&source=")
+        assert page.status_code == 200
+        assert asked == [{"kind": "expected", "organ": "a", "limit": "100"}]
+        assert "no receipt of &lt;it&gt; yet" in page.text and "/requests/r%2F1?lang=en" in page.text
+        assert '<option value="expected" selected>' in page.text
+        assert "cursor=c%2F%2B" in page.text and "kind=expected" in page.text
+        assert "移送待收" in (await desk.get("/attention?lang=zh")).text
+
+
+async def test_nothing_that_needs_a_person_is_said_so_and_a_refusal_is_passed_on() -> None:
+    def answering(request: httpx.Request) -> httpx.Response:
+        if request.url.params.get("organ") == "nowhere":
+            problem = Problem(
+                type="about:blank", title="", status=400, detail="organ: no organ 'nowhere' is registered"
+            )
+            return httpx.Response(400, content=msgspec.json.encode(problem))
+        return httpx.Response(200, json={"as_of": "2024-01-01T00:00:00Z", "attention": []})
+
+    async with client(answering) as desk:
+        assert WORDS["nothing_needs_a_person"].en in (await desk.get("/attention?lang=en")).text
+        refused = await desk.get("/attention?lang=en&organ=nowhere")
+        assert refused.status_code == 400 and "no organ" in refused.text
+
+
+def test_every_kind_that_the_tracker_lists_has_its_word_on_the_page() -> None:
+    assert set(SHOWN) == set(KINDS)
+    assert all(f"attention_{kind}" in WORDS for kind in KINDS)
