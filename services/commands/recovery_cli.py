@@ -48,6 +48,10 @@ def _say(result: Any, verb: str) -> bool:
     for kind, count in result.older.counts.items():
         changes = "" if verb == "audit" else "; changed" if result.swapped else "; --swap changes them"
         typer.echo(f"{result.service}: {count} {kind} decided by older rules{changes}")
+    for name in result.reused.shown:
+        typer.echo(f"{result.service}: {name}")
+    for count in result.reused.counts.values():
+        typer.echo(f"{result.service}: {count} facts whose source and id stand under another request as well")
     for note in result.notes:
         typer.echo(f"{result.service}: {note}", err=True)
     nothing = "nothing applied yet" if verb == "audit" else "no tables to compare with"

@@ -10,6 +10,7 @@ from urllib.parse import quote
 import asyncpg
 
 from services.tracker.attending import Asked, of_cases, of_letters
+from tests.integration.recovery import shixian
 from tests.integration.test_tracker import env as env
 from tests.integration.test_tracker import tracker as tracker
 from tests.integration.test_tracker import write
@@ -119,6 +120,9 @@ def test_eight_facts_without_effect_are_told_until_they_are_put_right(
         eventually(lambda: fact("unread") == ("in-the-log", []) or None)
     eventually(lambda: fact("unread") == ("waiting", ["request-received"]) or None)
     write(env, [amends("fact-retracted", "d", "unread", reason="a test")])
+
+    audit = shixian(env, "audit", "--service", "tracker")
+    assert audit.returncode == 0 and "urn:shixian:test a-answer: stands under a, b" in audit.stdout, audit.stderr
 
     goes = raw("request-transferred", "e", {"transferred_on": "2023-03-06", "to_organ": "gz-edu"})
     write(env, [named(received("e", "2023-03-01", "in-person"), "e-receipt"), goes])

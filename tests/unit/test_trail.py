@@ -1,6 +1,6 @@
 """Where requests go: the organ named, the request expected there, its receipt known by what it follows."""
 
-from datetime import UTC, datetime
+from datetime import UTC, date, datetime
 from typing import Any
 
 import msgspec
@@ -9,6 +9,7 @@ import pytest
 from services.events.codec import encode
 from services.statute import rules
 from services.tracker.core.attention import items
+from services.tracker.core.refold import Refold, Refs
 from services.tracker.core.rows import Change
 from services.tracker.core.trail import Following, HandedOn, bears_on, follows, handed_on
 from services.tracker.queries import detail
@@ -31,7 +32,7 @@ def follower(**more: Any) -> dict[str, Any]:
 
 def test_a_transfer_that_ends_a_request_names_where_it_went_until_it_is_taken_back() -> None:
     case, _ = case_of([R, MOVED])
-    assert handed_on(case) == HandedOn("gz-edu", "gz-psb", datetime(2023, 3, 6).date())
+    assert handed_on(case) == HandedOn("gz-edu", "gz-psb", date(2023, 3, 6))
     assert bears_on(case) == {"r1"}
     case, _ = case_of([R, MOVED, amends("fact-retracted", "moved", reason="it stayed")])
     assert (handed_on(case), bears_on(case)) == (None, {"r1"})
@@ -53,7 +54,7 @@ def test_what_another_organ_expects_is_said_in_both_languages() -> None:
             "partition": 3,
             "to_organ": "gz-edu",
             "from_organ": "gz-psb",
-            "moved_on": datetime(2023, 3, 6).date(),
+            "moved_on": date(2023, 3, 6),
         }
     )
     told = dict(zip(ATTENTION_COLUMNS, row, strict=True))
@@ -84,7 +85,7 @@ def test_a_request_tells_the_other_readings_and_the_latest_date_while_its_clock_
 @pytest.mark.parametrize("digest", ["0123456789ab", None])
 def test_a_case_decided_by_other_rules_is_told_from_a_damaged_one(digest: str | None) -> None:
     case, events = case_of([R])
-    view = msgspec.structs.replace(case.view, due_on=datetime(2023, 3, 20).date())
+    view = msgspec.structs.replace(case.view, due_on=date(2023, 3, 20))
     before = msgspec.structs.replace(case, view=view)
     found, should = (dict(zip(CASE_COLUMNS, case_row(Change(c, 0, None), NOW), strict=True)) for c in (before, case))
     data = msgspec.structs.replace(events[-1].data, rules=digest)
@@ -97,3 +98,19 @@ def test_a_case_decided_by_other_rules_is_told_from_a_damaged_one(digest: str | 
         zip(CASE_COLUMNS, case_row(Change(msgspec.structs.replace(before, facts=()), 0, None), NOW), strict=True)
     )
     assert not decided_otherwise(fewer, should, last), "a fact is missing"
+
+
+def test_an_audit_takes_the_names_that_nobody_has_put_right() -> None:
+    shelf = Refold(0)
+    for each in (
+        R,
+        named(received("r2", "2023-03-01", "in-person"), "r"),
+        amends("fact-retracted", "moved", reason="x"),
+    ):
+        _, events = case_of([each], str(each["subject"]))
+        for event in events:
+            shelf.shelf.replay(event)
+    assert [name for name in Refs(shelf).names() if name[1] == "r"] == [
+        ("urn:shixian:test", "r", "r1"),
+        ("urn:shixian:test", "r", "r2"),
+    ]
