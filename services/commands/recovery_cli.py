@@ -30,8 +30,6 @@ def _each_service(service: str, verb: str, do: Callable[..., Any]) -> NoReturn:
             except Failed as error:
                 fail(str(error))
             equal = _say(result, verb) and equal
-            # An audit finds no fault in what older rules decided; a rebuild waits until it is told to change that.
-            equal = equal and (verb == "audit" or result.swapped or not result.older.total)
         return equal
 
     raise typer.Exit(0 if at_home(run) else 1)
@@ -54,10 +52,12 @@ def _say(result: Any, verb: str) -> bool:
         typer.echo(f"{result.service}: {count} facts whose source and id stand under another request as well")
     for note in result.notes:
         typer.echo(f"{result.service}: {note}", err=True)
+    # An audit finds no fault in what older rules decided; to a rebuild it is a change like any other.
+    same = result.equal and (verb == "audit" or not result.older.total)
     nothing = "nothing applied yet" if verb == "audit" else "no tables to compare with"
-    equal = nothing if not result.compared else "equal" if result.equal else "DIFFERENT"
+    equal = nothing if not result.compared else "equal" if same else "DIFFERENT"
     typer.echo(f"{verb} {result.service}: {equal}{'; put in place' if result.swapped else ''}")
-    return bool(result.equal)
+    return bool(same)
 
 
 def rebuild(
