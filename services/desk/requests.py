@@ -87,7 +87,7 @@ class Requests(Controller):
             desk.apis.ask("tracker", path, {"each_day": "true" if each_day else None}),
             desk.apis.ask_if_there("tracker", f"{path}/history", {"latest": "true", "limit": EVENTS_SHOWN}),
         )
-        organs = await named(desk.apis, [found["organ"], found["transferred_to"]])
+        organs = await named(desk.apis, [found["organ"], found.get("transferred_to", "")])
         organ = organs.get(found["organ"])
         return await desk.page(
             "request.html",

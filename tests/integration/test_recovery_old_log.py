@@ -67,7 +67,7 @@ def name_what_older_rules_decided(env: dict[str, str]) -> None:
     assert case.view.due_on is not None
     before = case.view.due_on + timedelta(days=1)
     older = encode_case(replace(case, view=replace(case.view, due_on=before)))
-    sql(env, f"UPDATE tracker.cases SET body = '\\x{older.hex()}', due_on = '{before}' WHERE subject = '{subject}'")
+    sql(env, "UPDATE tracker.cases SET body = $1, due_on = $2 WHERE subject = $3", older, before, subject)
     audit = shixian(env, "audit", "--service", "tracker")
     assert (audit.returncode, audit.stdout.splitlines()[-1]) == (0, "audit tracker: equal"), audit.stdout
     assert f"cases {subject}: " in audit.stdout and f"due_on is {before!r}" in audit.stdout

@@ -235,6 +235,53 @@ async def test_what_is_behind_a_number_is_shown_whichever_it_is(kind: str | None
         assert (await desk.get("/annual/a/2013/cells/t/r/c?format=json")).json() == body
 
 
+NOTHING = dict.fromkeys(
+    (
+        "due_on",
+        "overdue_from",
+        "submitted_on",
+        "received_on",
+        "answered_on",
+        "closed_on",
+        "working_days",
+        "due_on_other",
+    )
+)
+LISTED = {name: [] for name in ("explanation", "clocks", "dead_letters")}
+REQUEST: dict[str, Any] = {"id": "r/1", "status": "closed", "organ": "a", "statute": "CN-2019", "channel": "post"}
+REQUEST |= NOTHING | LISTED | {"outcome": "other", "as_of": "2024-01-01T00:00:00Z", "latest_due_on": "2023-04-03"}
+REQUEST |= {"transferred_to": "b", "follows": [{"request": "r/0", "why": "re-filed"}], "followed_by": ["r/2"]}
+REQUEST["readings"] = [
+    {
+        "setting": "start-day",
+        "value": "same-day",
+        "due_on": "2023-03-28",
+        "source": "s",
+        "zh": "当日",
+        "en": "that <day>",
+    }
+    | {"basis": {"zh": "条", "en": "art"}}
+]
+
+
+async def test_a_request_s_page_has_its_trail_its_latest_date_and_the_other_readings() -> None:
+    asked: list[httpx.URL] = []
+
+    def answering(request: httpx.Request) -> httpx.Response:
+        asked.append(request.url)
+        if request.url.path == "/v1/organs":
+            one = {"code": "b", "name": {"zh": "乙局", "en": "Bureau B"}, "timezone": "Asia/Shanghai"}
+            return httpx.Response(200, json=ORGANS | {"organs": [one]})
+        return httpx.Response(200, json=[] if request.url.path.endswith("/history") else REQUEST)
+
+    async with client(answering) as desk:
+        page = (await desk.get("/requests/r%2F1?lang=en")).text
+    assert "Bureau B" in page and "2023-04-03" in page
+    assert "that &lt;day&gt;" in page and "2023-03-28" in page and "art" in page
+    assert all(f"/requests/r%2F{n}?lang=en" in page for n in (0, 2)) and "(filed again)" in page
+    assert [url.params["missing"] for url in asked if url.path == "/v1/organs"] == ["skip"]
+
+
 async def test_what_needs_a_person_is_a_page_that_asks_what_was_chosen() -> None:
     asked: list[dict[str, str]] = []
     one = {"kind": "expected", "code": "expected", "since": "2023-03-05T10:00:00Z", "request": "r/1", "organ": "a"}
