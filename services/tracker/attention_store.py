@@ -177,11 +177,13 @@ async def list_lot(conn: Conn, now: datetime) -> int:
             "ORDER BY subject FOR UPDATE",
             subjects,
         )
+        listed: list[tuple[int, Case]] = []
         for row in cases:
             case = decode_case(row["body"])
             changed: dict[Piece, Case | None] = {(case.subject, 0): case} if is_request(case) else {}
             await save(conn, changed, rows(row["partition"], changed))
-            await trail_store.save(conn, row["partition"], [case])
+            listed.append((row["partition"], case))
+        await trail_store.save(conn, listed)
         events = await conn.fetch(
             f"SELECT subject, partition, body FROM {SCHEMA}.events WHERE subject = ANY($1::text[])", subjects
         )

@@ -26,13 +26,16 @@ FOLLOWERS = 100
 """The most requests shown that follow one."""
 
 
-async def save(conn: Conn, partition: int, cases: Iterable[Case]) -> None:
-    """Write the trails that cases have a part in, and whom that leaves expecting a request."""
+async def save(conn: Conn, cases: Iterable[tuple[int, Case]]) -> None:
+    """Write the trails that cases (each with its partition) have a part in, and whom that leaves expecting a request.
+
+    Once in a transaction: the rows are locked in one order, so that two of them can't wait for each other.
+    """
     touched: set[str] = set()
     moved: list[tuple[str, int, str | None, str | None, Any]] = []
     after: list[tuple[str, str, str, str]] = []
     about: list[str] = []
-    for case in cases:
+    for partition, case in cases:
         if not (found := bears_on(case)):
             continue
         touched |= found

@@ -286,7 +286,7 @@ class Tracker:
         cases, events, needing = await computed(rows)
         await store.save_cases(conn, cases)
         await attention_store.save(conn, changed, needing)
-        await trail_store.save(conn, partition, outcome.cases.values())
+        await trail_store.save(conn, [(partition, case) for case in outcome.cases.values()])
         await attention_store.save_names(conn, partition, outcome.events, now)
         await store.save_strands(conn, partition, outcome.shelf)
         appended = await store.append_events(conn, partition, events)

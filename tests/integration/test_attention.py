@@ -109,12 +109,15 @@ def test_eight_facts_without_effect_are_told_until_they_are_put_right(
     assert fact("c-receipt") == ("waiting", ["fact"])
     unknown = tracker.http.get("/v1/facts?source=x&id=y")
     assert unknown.status_code == 404 and "nor does the log have one that is unread" in unknown.json()["detail"]
-    both = tracker.get(f"/v1/facts?source={quote(SOURCE)}&id=a-answer")["contents"]
+    twice = named(received("g", "2023-03-01", "in-person"), "g-receipt")
+    write(env, [twice, twice | {"data": twice["data"] | {"channel": "fax"}}])
+    asked = f"/v1/facts?source={quote(SOURCE)}&id=g-receipt"
+    both = eventually(lambda: tracker.get(asked)["contents"])
     assert [(each["status"], [w["code"] for w in each.get("why", [])]) for each in both] == [
         ("decided", []),
         ("without-effect", ["id-conflict"]),
     ]
-    assert both[0]["data"]["answered_on"] == "2023-03-20" and both[0]["content"] != both[1]["content"]
+    assert both[0]["data"]["channel"] == "in-person" and both[0]["content"] != both[1]["content"]
     with held_back(env):
         write(env, [raw("fee-paid", "d", {"paid_on": "2023-03-02"}, id="unread")])
         eventually(lambda: fact("unread") == ("in-the-log", []) or None)
@@ -149,6 +152,7 @@ def test_eight_facts_without_effect_are_told_until_they_are_put_right(
         amends("fact-retracted", "a", "second", reason="a draft"),
         amends("fact-retracted", "a", "early", reason="a draft"),
         amends("fact-corrected", "a", "a-answer", data=A["data"] | {"answered_on": "2023-03-21"}),
+        amends("fact-corrected", "g", "g-receipt", data=twice["data"]),
         amends("fact-retracted", "b", "bad", reason="incomplete"),
         amends("fact-retracted", "b", "paid", reason="another request's"),
         raw("fee-paid", "c", {"paid_on": "2023-03-02"}, id="unheard-of"),
