@@ -5,10 +5,12 @@ says what it ``follows``. Between the two nobody would have it, if the receiving
 """
 
 from datetime import date
+from typing import Any
 
+import msgspec
 from msgspec import Struct
 
-from services.events.facts import FactCorrected, RequestReceived, RequestTransferred
+from services.events.facts import FactCorrected, Follows, RequestReceived, RequestTransferred
 from services.statute.state import RequestState
 from services.tracker.core.amend import amend
 from services.tracker.core.case import Case, organ_of
@@ -56,13 +58,15 @@ def bears_on(case: Case) -> set[str]:
             found.add(case.subject)
         elif isinstance(fact, RequestReceived):
             found.update(one.request for one in fact.data.follows)
-        elif isinstance(fact, FactCorrected) and isinstance(fact.data.data, dict):
+        elif isinstance(fact, FactCorrected):
             found |= _named(fact.data.data)
     return found
 
 
-def _named(data: dict[str, object]) -> set[str]:
-    """The requests that a correction's data name, if it is a receipt's; it may be anything."""
-    given = data.get("follows")
-    lists = given if isinstance(given, list | tuple) else ()
-    return {one["request"] for one in lists if isinstance(one, dict) and isinstance(one.get("request"), str)}
+def _named(data: dict[str, Any]) -> set[str]:
+    """The requests that a correction's data name, if it is a receipt's; none where they are not what a receipt's are,
+    since such a correction never had an effect."""
+    try:
+        return {one.request for one in msgspec.convert(data.get("follows", ()), tuple[Follows, ...])}
+    except msgspec.ValidationError:
+        return set()
