@@ -224,8 +224,7 @@ def _bare(timeline: Timeline, amended: Amended) -> RequestState:
 
 def account(case: Case, reference_data: ReferenceData, today: date, each_day: bool = False) -> list[dict[str, Any]]:
     """Why the case's dates are what they are, as plain values; empty while the request or its organ is unknown."""
-    kept = replace(case, facts=tuple([f for f in case.facts if not isinstance(f, TallyRecorded)]))
-    found = look(kept, reference_data, today)
+    found = look(_without_tallies(case), reference_data, today)
     if found.assessment is None:
         lacking = found.view.awaits
         return [remarked(lacking).plain()] if lacking is not None and lacking.code in LACKING else []
@@ -240,9 +239,13 @@ def account(case: Case, reference_data: ReferenceData, today: date, each_day: bo
     ]
 
 
+def _without_tallies(case: Case) -> Case:
+    return replace(case, facts=tuple([f for f in case.facts if not isinstance(f, TallyRecorded)]))
+
+
 def other_readings(case: Case, reference_data: ReferenceData, today: date) -> tuple[Reading, ...]:
     """The due date by each other reading of what the law leaves open; none while the law can't be asked."""
-    found = look(case, reference_data, today).assessment
+    found = look(_without_tallies(case), reference_data, today).assessment
     if found is None or found.timeline.received is None:
         return ()
     organ = reference_data.organs[found.state.organ]

@@ -44,9 +44,12 @@ def handed_on(case: Case) -> HandedOn | None:
 
 def follows(case: Case) -> list[Following]:
     """The requests that the case's receipt says it follows, in its order."""
+    receipts = [f.data for f in amend(case.facts).facts if isinstance(f, RequestReceived) and f.data.follows]
+    if not receipts:
+        return []
     organ = organ_of(case)
-    receipts = [f.data for f in amend(case.facts).facts if isinstance(f, RequestReceived) and f.data.organ == organ]
-    return list(dict.fromkeys(Following(one.request, one.why) for data in receipts for one in data.follows))
+    found = [one for data in receipts if data.organ == organ for one in data.follows]
+    return list(dict.fromkeys(Following(one.request, one.why) for one in found))
 
 
 def bears_on(case: Case) -> set[str]:
