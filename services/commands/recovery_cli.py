@@ -47,9 +47,9 @@ def _say(result: Any, verb: str) -> bool:
         changes = "" if verb == "audit" else "; changed" if result.swapped else "; --swap changes them"
         typer.echo(f"{result.service}: {count} {kind} decided by older rules{changes}")
     for name in result.reused.shown:
-        typer.echo(f"{result.service}: {name}")
+        typer.echo(f"{result.service}: {name}", err=True)
     for count in result.reused.counts.values():
-        typer.echo(f"{result.service}: {count} facts whose source and id stand under another request as well")
+        typer.echo(f"{result.service}: {count} facts whose source and id stand under another request as well", err=True)
     for note in result.notes:
         typer.echo(f"{result.service}: {note}", err=True)
     # An audit finds no fault in what older rules decided; to a rebuild it is a change like any other.

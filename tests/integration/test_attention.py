@@ -125,7 +125,7 @@ def test_eight_facts_without_effect_are_told_until_they_are_put_right(
     write(env, [amends("fact-retracted", "d", "unread", reason="a test")])
 
     audit = shixian(env, "audit", "--service", "tracker")
-    assert audit.returncode == 0 and "urn:shixian:test a-answer: stands under a, b" in audit.stdout, audit.stderr
+    assert audit.returncode == 0 and "urn:shixian:test a-answer: stands under a, b" in audit.stderr, audit.stderr
 
     goes = raw("request-transferred", "e", {"transferred_on": "2023-03-06", "to_organ": "gz-edu"})
     write(env, [named(received("e", "2023-03-01", "in-person"), "e-receipt"), goes])
