@@ -110,6 +110,9 @@ CASE_COLUMNS = {
     "wake_at": "timestamptz",
     "updated_at": "timestamptz",
 }
+ATTENTION_COLUMNS = (
+    *("subject", "piece", "place", "partition", "kind", "code", "since", "organ", "source", "fact", "body"),
+)
 EVENT_COLUMNS = ("partition", "subject", "sequence", "name", "body")
 
 
