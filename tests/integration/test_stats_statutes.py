@@ -17,7 +17,7 @@ from tests.stats_events import answered, decided, filed, recorded, summary, tall
 
 NEW = ("breached", "breached-ended", "review-later", "contradicting")
 """The kinds of counters that there were not."""
-LATE = {"due_on": date(2013, 3, 22), "overdue_from": date(2013, 3, 23)}
+LATE: Any = {"due_on": date(2013, 3, 22), "overdue_from": date(2013, 3, 23)}
 LICENCE: Any = {"statute": "CN-LICENSING"}
 ENDED_LATER: Any = {**LATE, "on": date(2014, 2, 3), "timeliness": "late", "outcome": "refused"}
 EVENTS: list[CaseEvent] = [
@@ -85,7 +85,9 @@ async def told(conn: Any, schema: str, table: str) -> list[str]:
         query = f"SELECT {wanted} FROM {schema}.{table} GROUP BY {grouped} HAVING sum(delta) <> 0"
     else:
         query = f"SELECT {wanted} FROM {schema}.{table}" + (" WHERE count <> 0" if table == "cell" else "")
-    return sorted(repr(sorted(row.items())) for row in await conn.fetch(query))
+    # Whether facts contradict one another no event of before says.
+    rows = [{key: value for key, value in row.items() if key != "contradicting"} for row in await conn.fetch(query)]
+    return sorted(repr(sorted(row.items())) for row in rows)
 
 
 async def test_a_database_filled_before_comes_to_the_counts_by_law_of_a_fold(pool: Any, tmp_path: Path) -> None:
