@@ -114,7 +114,9 @@ async def named(apis: Apis, codes: Sequence[str]) -> dict[str, Any]:
             room = CODES_ASKED
         lots[-1].append(code)
         room -= size
-    asked = [{"code": lot, "missing": "skip", "limit": 1000} for lot in lots]
+    asked: list[dict[str, str | int | Sequence[str]]] = [
+        {"code": lot, "missing": "skip", "limit": 1000} for lot in lots
+    ]
     answers = [await apis.ask("tracker", "/v1/organs", one) for one in asked]
     return {one["code"]: one for answer in answers for one in answer["organs"]}
 

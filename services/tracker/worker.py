@@ -30,8 +30,9 @@ from services.runtime.attempts import Attempts
 from services.runtime.clock import Clock
 from services.runtime.database import Conn, Pool
 from services.runtime.dead_letters import DeadLetter
+from services.runtime.failed import reason_of
 from services.runtime.producer import LogProducer
-from services.runtime.retry import LogUnavailable, reason_of
+from services.runtime.retry import LogUnavailable
 from services.runtime.settings import Settings
 from services.runtime.transport import Batch
 from services.tracker import attention_store, looking_over, splitting, store, trail_store

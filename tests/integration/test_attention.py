@@ -75,7 +75,7 @@ def held_back(env: dict[str, str]) -> Iterator[None]:
     """The tracker waits with all its partitions, as it does behind another that still has them."""
     with asyncio.Runner() as runner:
 
-        async def begin() -> asyncpg.Connection:  # type: ignore[type-arg]  # its records' type is nobody's matter here
+        async def begin() -> asyncpg.Connection:
             conn = await asyncpg.connect(env["SHIXIAN_POSTGRES"])
             await conn.execute("BEGIN; LOCK TABLE tracker.progress IN EXCLUSIVE MODE")
             return conn
