@@ -38,7 +38,8 @@ PATH = "/v1/annual/a/2013"
 
 @pytest.fixture
 def stats(env: dict[str, str]) -> Iterator[ServiceProcess]:
-    with service("stats", env) as running:
+    # The year is over.
+    with service("stats", {**env, "SHIXIAN_NOW": "2014-02-05T08:00:00+08:00"}) as running:
         write(env, EVENTS, [REGISTERED, CHILD])
         running.wait_ready()
         eventually(lambda: total(running, "1") == 4 or None)

@@ -45,7 +45,7 @@ def test_a_receipt_says_what_it_follows_and_a_correction_of_it_what_it_did_not()
     case, _ = case_of([follower(), amends("fact-corrected", "r", data=corrected)])
     assert follows(case) == [Following("r9", "split")]
     assert bears_on(case) == {"r0", "r9"}, "both have to be looked at: one is expected again"
-    for odd in ("r9", [1], [{"request": "\x00", "why": "split"}], [{"request": "r" * 300, "why": "split"}]):
+    for odd in ("r9", [1], [{"request": "r" * 300, "why": "split"}]):
         case, _ = case_of([follower(), amends("fact-corrected", "r", data={"follows": odd})])
         assert bears_on(case) == {"r0"}, "what no database can hold never gets there"
 
