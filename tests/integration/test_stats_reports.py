@@ -277,7 +277,7 @@ def test_every_format_and_several_years(stats: ServiceProcess) -> None:
     assert [len(stats.get(f"/v1/annual?q={q}")["organs"]) for q in ("branch", "zzz")] == [1, 0]
     assert {f["id"] for f in stats.get("/v1/forms")} == set(form_ids())
     assert stats.get("/v1/forms/cn-2021")["tables"] and stats.http.get("/v1/forms/x").status_code == 404
-    assert report(stats)["as_of"] == "2013-03-22"
+    assert report(stats)["as_of"] == "2014-02-05"
 
 
 def test_a_tree_is_as_the_latest_registrations_that_can_hold_make_it(
