@@ -176,3 +176,7 @@ def test_what_no_page_gave_is_refused_by_name(text: str) -> None:
     with pytest.raises(ProblemError) as refused:
         read_cursor(text, ("organ", "received_on", "subject"))
     assert refused.value.status == 400 and refused.value.errors[0].field == "query.after"
+
+
+async def test_what_no_item_counts_yet_opens_on_nothing(conn: Any) -> None:
+    assert await pages(conn, Counts(kind="committed"), Filter(), ORGANS) == []

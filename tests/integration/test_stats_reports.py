@@ -195,6 +195,21 @@ def test_a_published_year_shows_what_changed_since_and_by_which_fact(
     assert numbers == [1, 2] and failed(stats) == set()
 
 
+def test_what_is_published_again_the_next_day_is_the_same_and_needs_no_reason(
+    env: dict[str, str],
+    stats: ServiceProcess,
+) -> None:
+    wanted = {"form": "cn-2021", "published_on": "2014-02-05"}
+    made = stats.http.post(f"{PATH}/publications", json=wanted)
+    assert made.status_code == 201
+    with service("stats", {**env, "SHIXIAN_NOW": "2014-02-06T08:00:00+08:00"}) as later:
+        later.wait_ready()
+        again = later.http.post(f"{PATH}/publications", json=wanted)
+        other = later.http.post(f"{PATH}/publications", json={**wanted, "form": "cn-2014"})
+    assert (again.status_code, again.json()["digest"]) == (200, made.json()["digest"])
+    assert (other.status_code, other.json()["type"]) == (409, "urn:shixian:problem:published-before-figures")
+
+
 async def test_a_publication_can_neither_be_changed_nor_taken_away(
     env: dict[str, str],
     stats: ServiceProcess,
