@@ -78,6 +78,10 @@ async def build(settings: Settings, health: Health) -> AsyncIterator[Parts]:
         await startup_check.check(settings.bootstrap, settings.cases_topic, pool, history)
         health.part("producer").ok()
 
+    async def list_strands() -> None:
+        await reference.catch_up()
+        await attention_store.finish_strands(pool, health.part("database"), reference_data)
+
     sweeping = Sweeping(
         tracker.sweep,
         lambda: worker.owned,
@@ -108,6 +112,7 @@ async def build(settings: Settings, health: Health) -> AsyncIterator[Parts]:
                 "sweep watch": sweeping.watch,
                 "dead letters": letters.run,
                 "snapshot": snapshots.run,
+                "listing": list_strands,
             },
             prepare,
         )

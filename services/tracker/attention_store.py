@@ -1,7 +1,9 @@
 """The rows of what needs a person, and of which subject a fact's name stands for: written with the cases."""
 
-from collections.abc import Iterable, Sequence
+import asyncio
+from collections.abc import Callable, Iterable, Sequence
 from datetime import datetime
+from functools import partial
 from typing import Any
 
 import msgspec
@@ -14,9 +16,10 @@ from services.runtime.retry import report_to, retry_in_place
 from services.tracker import trail_store
 from services.tracker.core.attention import ID_REUSED, items
 from services.tracker.core.case import Case, is_amendment
+from services.tracker.core.reference_data import ReferenceData
 from services.tracker.core.rows import Row
-from services.tracker.core.strands import Shelf, is_request
-from services.tracker.store import ATTENTION_COLUMNS, SCHEMA, decode_case
+from services.tracker.core.strands import Shelf, decided, is_request
+from services.tracker.store import ATTENTION_COLUMNS, SCHEMA, decode_case, decode_strand
 from services.words.remark import Remark, remark
 
 NAMES = ("source", "id", "subject", "partition")
@@ -192,7 +195,9 @@ _carrying = msgspec.json.Decoder(_Carrying)
 async def list_lot(conn: Conn, now: datetime) -> int:
     """One lot of subjects; how many it had, 0 when there is nothing left."""
     async with conn.transaction():
-        rows_ = await conn.fetch(f"SELECT subject FROM {SCHEMA}.unlisted ORDER BY subject LIMIT {LOT} FOR UPDATE")
+        rows_ = await conn.fetch(
+            f"SELECT subject FROM {SCHEMA}.unlisted WHERE NOT named ORDER BY subject LIMIT {LOT} FOR UPDATE"
+        )
         subjects = [row["subject"] for row in rows_]
         if not subjects:
             return 0
@@ -228,5 +233,59 @@ async def list_lot(conn: Conn, now: datetime) -> int:
                 names = []
         await write_names(conn, names, organs, now)
         await _put_right(conn, aims)
-        await conn.execute(f"DELETE FROM {SCHEMA}.unlisted WHERE subject = ANY($1::text[])", subjects)
+        await conn.execute(
+            f"DELETE FROM {SCHEMA}.unlisted u WHERE subject = ANY($1::text[]) "
+            f"AND NOT EXISTS (SELECT FROM {SCHEMA}.strands s WHERE s.subject = u.subject)",
+            subjects,
+        )
+        await conn.execute(f"UPDATE {SCHEMA}.unlisted SET named = true WHERE subject = ANY($1::text[])", subjects)
     return len(subjects)
+
+
+async def finish_strands(pool: Pool, part: Part, reference_data: ReferenceData) -> None:
+    """What organs posted under their codes, by the organs and calendars that are known; waits for a database that is
+    away."""
+
+    async def one() -> bool:
+        async with pool.acquire() as conn:
+            return await list_strands(conn, reference_data)
+
+    patiently = retry_in_place(one, on_retry=report_to(part))
+    while await patiently():
+        pass
+
+
+async def list_strands(conn: Conn, reference_data: ReferenceData) -> bool:
+    """What of one subject's strands needs a person; False when there is no such subject left."""
+    async with conn.transaction():
+        found = await conn.fetchrow(
+            f"SELECT c.subject, c.partition, c.body FROM {SCHEMA}.unlisted u JOIN {SCHEMA}.cases c USING (subject) "
+            "WHERE u.named ORDER BY subject LIMIT 1 FOR UPDATE OF c"
+        )
+        if found is None:
+            return False
+        head, partition = decode_case(found["body"]), found["partition"]
+        if not is_request(head):
+            await _list_pieces(conn, partition, lambda: {(head.subject, 0): head})
+        lot: list[bytes] = []
+
+        def pieces_of(bodies: Sequence[bytes]) -> dict[Piece, Case | None]:
+            strands = [decode_strand(body) for body in bodies]
+            return {(head.subject, s.number): decided(head, s, reference_data) for s in strands}
+
+        async for row in conn.cursor(
+            f"SELECT body FROM {SCHEMA}.strands WHERE subject = $1 ORDER BY number", head.subject, prefetch=LOT
+        ):
+            lot.append(row["body"])
+            if len(lot) == LOT:
+                await _list_pieces(conn, partition, partial(pieces_of, lot))
+                lot = []
+        await _list_pieces(conn, partition, partial(pieces_of, lot))
+        await conn.execute(f"DELETE FROM {SCHEMA}.unlisted WHERE subject = $1", head.subject)
+    return True
+
+
+async def _list_pieces(conn: Conn, partition: int, made: Callable[[], dict[Piece, Case | None]]) -> None:
+    """Save what pieces need; that is made beside the loop, which others work on."""
+    changed = await asyncio.to_thread(made)
+    await save(conn, changed, await asyncio.to_thread(rows, partition, changed))

@@ -216,7 +216,7 @@ async def fold(
     await conn.execute(f"DELETE FROM {SIDE}.published")
     await conn.execute(f"INSERT INTO {SIDE}.published SELECT partition, max(number) FROM {SIDE}.events GROUP BY 1")
     # The first start with these tables lists what needs a person, and whose the names of the facts are.
-    await conn.execute(f"INSERT INTO {SIDE}.unlisted SELECT subject FROM {SIDE}.cases ON CONFLICT DO NOTHING")
+    await conn.execute(f"INSERT INTO {SIDE}.unlisted (subject) SELECT subject FROM {SIDE}.cases ON CONFLICT DO NOTHING")
     await conn.execute(f"ANALYZE {SIDE}.events, {SIDE}.cases")
     return events
 

@@ -10,7 +10,12 @@ import pytest
 from tests.chaos import commands
 from tests.chaos.oracle import Findings
 from tests.integration.recovery import environment, keyed, load, put, quiet, services, shixian, sql
-from tests.support import received
+from tests.support import eventually, received
+
+NEEDING = (
+    "SELECT subject, piece, place, kind, code, organ, source, fact, body FROM tracker.attention "
+    "WHERE subject <> 'after-the-rebuild' ORDER BY subject, piece, place"
+)
 
 
 @pytest.fixture
@@ -76,6 +81,8 @@ def test_what_was_applied_is_equal_to_the_log_and_damage_is_found(state: dict[st
 
 def test_a_rebuild_puts_equal_tables_in_place_and_the_services_go_on_from_them(state: dict[str, str]) -> None:
     before = sql(state, "SELECT subject, body FROM tracker.cases ORDER BY subject")
+    needing = sql(state, NEEDING)
+    assert {piece > 0 for _, piece, *_ in needing} == {True, False}, "requests, and what organs posted"
     done = shixian(state, "rebuild")
     assert (done.returncode, done.stdout) == (
         0,
@@ -86,6 +93,8 @@ def test_a_rebuild_puts_equal_tables_in_place_and_the_services_go_on_from_them(s
         put(state, [keyed(received("after-the-rebuild", "2025-05-06", "in-person", "organ-0"))])
         quiet(state)
         assert tracker.get("/v1/requests/after-the-rebuild")["due_on"] is not None
+        eventually(lambda: sql(state, "SELECT FROM tracker.unlisted") == [])
+        assert sql(state, NEEDING) == needing, "what needs a person is listed again"
         running = shixian(state, "rebuild", "--swap", "--service", "tracker")
         assert running.returncode == 2
         assert "stop them first" in running.stderr and running.stderr.count("\n") == 1

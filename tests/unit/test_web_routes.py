@@ -203,6 +203,6 @@ async def test_a_query_parameter_that_a_route_does_not_know_is_refused_by_its_na
 
 async def test_a_filter_by_an_organ_that_is_not_registered_is_refused() -> None:
     async with application("tracker") as (_, client):
-        for where in ("/v1/requests", "/v1/rejections", "/v1/attention", "/v1/deadlines.ics"):
+        for where in ("/v1/requests", "/v1/rejections", "/v1/deadlines.ics"):
             found = problem(await client.get(f"{where}?organ=nowhere"), 400)
             assert [e["field"] for e in found["errors"]] == ["query.organ"], where

@@ -255,6 +255,14 @@ def strand_case(head: Case, strand: Strand, view: RequestState) -> Case:
     return replace(head, facts=facts, view=_with_tallies(replace(view, refused=refused), strand.kept), conflicts=())
 
 
+def decided(head: Case, strand: Strand, reference_data: ReferenceData) -> Case:
+    """A strand as a case of its own, decided anew at the last day on which its subject was."""
+    facts = tuple(kept.fact for kept in strand.kept if not isinstance(kept.fact, TallyRecorded))
+    if not facts:
+        return strand_case(head, strand, head.view)
+    return strand_case(head, strand, look(replace(head, facts=facts), reference_data, head.as_of).view)
+
+
 def _with_tallies(view: RequestState, kept: Iterable[Kept]) -> RequestState:
     """The view, which knows no tallies, without its waiting for one of these."""
     awaits = view.awaits
