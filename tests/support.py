@@ -1,9 +1,7 @@
 """What several tests use: facts written briefly, services as processes, and waiting for what must come."""
 
-import os
 import signal
 import subprocess
-import sys
 import time
 from collections.abc import Callable, Iterator, Mapping
 from contextlib import contextmanager
@@ -19,10 +17,11 @@ from services.desk.pages import Desk
 from services.events.codec import decode_fact
 from services.events.envelope import type_of
 from services.events.facts import Fact
-from services.local.process import free_port, tie_to_parent
+from services.local.process import free_port
 from services.runtime.health import Health
 from services.runtime.offload import Offload
 from services.runtime.web import new_registry
+from tests.forking import Forked, start_service
 
 ORGAN = {
     "code": "gz-psb",
@@ -69,7 +68,7 @@ def answered(subject: str, day: str, outcome: str = "granted") -> dict[str, Any]
 class ServiceProcess:
     """A service of ours as a process, with its HTTP address."""
 
-    def __init__(self, process: "subprocess.Popen[bytes]", url: str) -> None:
+    def __init__(self, process: "Forked | subprocess.Popen[bytes]", url: str) -> None:
         self.process, self.url = process, url
         self.http = httpx.Client(base_url=url, timeout=20, trust_env=False)
 
@@ -105,11 +104,7 @@ def service(name: str, env: Mapping[str, str]) -> Iterator[ServiceProcess]:
     """Run a service until the block ends, on a free port."""
     port = free_port()
     settings = {"SHIXIAN_LOG": "json", "SHIXIAN_SWEEP_SECONDS": "0.2", "SHIXIAN_SETTLE_SECONDS": "0.5", **env}
-    process = subprocess.Popen(
-        [sys.executable, "-m", f"services.{name}"],
-        env={**os.environ, **settings, f"SHIXIAN_{name.upper()}_PORT": str(port)},
-        preexec_fn=tie_to_parent(signal.SIGKILL),
-    )
+    process = start_service(name, {**settings, f"SHIXIAN_{name.upper()}_PORT": str(port)})
     running = ServiceProcess(process, f"http://127.0.0.1:{port}")
     try:
         yield running

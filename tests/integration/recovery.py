@@ -1,10 +1,8 @@
 """What the recovery tests share: generated histories on the log, services that apply them, commands run on that."""
 
 import asyncio
-import os
 import random
 import subprocess
-import sys
 from collections.abc import Iterator, Sequence
 from contextlib import ExitStack, contextmanager
 from datetime import UTC, datetime, timedelta
@@ -16,6 +14,7 @@ import msgspec
 from aiokafka import AIOKafkaConsumer, AIOKafkaProducer, TopicPartition
 
 from services.events.topics import create_topics, topics
+from tests import forking
 from tests.chaos import garbage, histories
 from tests.support import ServiceProcess, eventually, service
 
@@ -147,12 +146,4 @@ async def _ends(env: dict[str, str], names: Sequence[str]) -> dict[TopicPartitio
 
 def shixian(env: dict[str, str], *arguments: str, seconds: float = 120) -> subprocess.CompletedProcess[str]:
     """The command line, to its end."""
-
-    return subprocess.run(
-        [sys.executable, "-c", "from services.cli import main; main()", *arguments],
-        env={**os.environ, **env},
-        capture_output=True,
-        text=True,
-        timeout=seconds,
-        check=False,
-    )
+    return forking.shixian(*arguments, env=env, seconds=seconds)

@@ -1,9 +1,6 @@
 """A tracker whose tables are behind its own case topic does not start, and says what helps; every other one does."""
 
 import asyncio
-import os
-import subprocess
-import sys
 from collections.abc import Iterator
 from importlib.resources import files
 from pathlib import Path
@@ -29,6 +26,7 @@ from services.tracker.core.reference_data import ReferenceData
 from services.tracker.metrics import metrics
 from services.tracker.rebuild import read_reference
 from services.tracker.worker import Tracker
+from tests import forking
 from tests.chaos.proxy import Proxy
 from tests.integration.log_tools import until
 from tests.integration.recovery import environment, everything, keyed, load, put, quiet, services, shixian, sql
@@ -65,14 +63,8 @@ def older(state: dict[str, str], postgres_server: PostgresServer) -> Iterator[di
 
 def refusal(env: dict[str, str]) -> str:
     """The reason that a tracker gives for not starting."""
-    ended = subprocess.run(
-        [sys.executable, "-m", "services.tracker"],
-        env={**os.environ, **env, "SHIXIAN_LOG": "json", "SHIXIAN_TRACKER_PORT": "0"},
-        capture_output=True,
-        text=True,
-        timeout=60,
-        check=False,
-    )
+    settings = {**env, "SHIXIAN_LOG": "json", "SHIXIAN_TRACKER_PORT": "0"}
+    ended = forking.run("services.tracker.__main__:main", ["services.tracker"], settings, 60)
     assert ended.returncode == 70, ended.stderr
     (said,) = [line for line in map(msgspec.json.decode, ended.stderr.splitlines()) if line["level"] == "critical"]
     assert said["event"] == "service_failed"
