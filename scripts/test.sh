@@ -29,8 +29,8 @@ need amtool prometheus-alertmanager
 
 status=0
 make --no-print-directory check || status=$?
-# Side by side, a file by one worker, each worker with a broker and a server of its own: much of a test is waiting.
-SHIXIAN_TEST_MISSING="${missing[*]:-}" .venv/bin/pytest -n "${SHIXIAN_TEST_WORKERS:-3}" --dist loadfile "$@" || status=$?
+# Side by side, a file (and all that share a system) by one worker, each worker with a broker and a server of its own: much of a test is waiting.
+SHIXIAN_TEST_MISSING="${missing[*]:-}" .venv/bin/pytest -n "${SHIXIAN_TEST_WORKERS:-3}" --dist loadgroup "$@" || status=$?
 
 echo 'Longer proofs are targets of their own: make chaos, make fuzz, make bench, make bench-nth (docs/chaos.md).'
 if [ ${#missing[@]} -gt 0 ]; then

@@ -38,6 +38,31 @@ LIMIT_SECONDS = 300
 """Of a test that names no other (``--timeout`` in pyproject.toml)."""
 
 
+SHARED = ("system", "watched")
+"""Whole systems, each started once: all files that use one are run by one worker."""
+
+
+@pytest.hookimpl(tryfirst=True)
+def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
+    """A file is run by one worker, and so are all that share a system. See ``--dist loadgroup``."""
+    files: dict[Path, str] = {}
+    for item in items:
+        uses = [name for name in SHARED if name in getattr(item, "fixturenames", ())]
+        files[item.path] = uses[0] if uses else files.get(item.path, str(item.path))
+    for item in items:
+        item.add_marker(pytest.mark.xdist_group(files[item.path]))
+
+
+def is_last_of(item: pytest.Item, following: pytest.Item | None) -> bool:
+    """Whether the group of ``item`` ends with it: what its tests share can end, and take nothing from the others."""
+    return following is None or _group(following) != _group(item)
+
+
+def _group(item: pytest.Item) -> object:
+    mark = item.get_closest_marker("xdist_group")
+    return mark.args if mark is not None else None
+
+
 @pytest.hookimpl(wrapper=True, tryfirst=True)
 def pytest_runtest_protocol(item: pytest.Item) -> Generator[None, object, object]:
     """A time limit raises inside the test, and a task that swallows its cancellation hangs after that for ever. So the

@@ -8,12 +8,15 @@ import subprocess
 import sys
 import tempfile
 import time
-from collections.abc import Iterator
+from collections.abc import Generator, Iterator
 from pathlib import Path
 
 import pytest
 
 from services.local.process import free_port, tie_to_parent
+from tests.conftest import is_last_of
+
+_SHARED: list["System"] = []
 
 SHIXIAN = str(Path(sys.executable).parent / "shixian")
 
@@ -87,9 +90,24 @@ def system(short_folder: Path) -> Iterator[System]:
     """The demo, up for as long as the tests need it."""
     running = System(short_folder / "home", "--demo")
     running.start()
+    _SHARED.append(running)
     yield running
-    if running.process.poll() is None:
-        running.stop()
+    _end_shared()
+
+
+def _end_shared() -> None:
+    while _SHARED:
+        running = _SHARED.pop()
+        if running.process.poll() is None:
+            running.stop()
+
+
+@pytest.hookimpl(wrapper=True)
+def pytest_runtest_teardown(item: pytest.Item, nextitem: pytest.Item | None) -> Generator[None, None, None]:
+    """The demo ends with the last test that may use it."""
+    yield
+    if is_last_of(item, nextitem):
+        _end_shared()
 
 
 def table_rows(text: str) -> dict[str, int]:

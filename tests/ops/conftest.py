@@ -2,15 +2,18 @@
 
 import asyncio
 import uuid
-from collections.abc import Iterator
+from collections.abc import Generator, Iterator
 from pathlib import Path
 
 import asyncpg
 import pytest
 
 from services.local.postgres import PostgresServer
+from tests.conftest import is_last_of
 from tests.ops.tools import program
 from tests.ops.watched import Watched
+
+_SHARED: list[Watched] = []
 
 
 @pytest.fixture(scope="session")
@@ -21,12 +24,26 @@ def watched(kafka: str, postgres_server: PostgresServer, session_folder: Path) -
     folder = session_folder / f"ops-{uuid.uuid4().hex[:8]}"
     folder.mkdir()
     running = Watched(folder, kafka, asyncio.run(new_database(postgres_server)))
+    _SHARED.append(running)
     try:
         running.start()
         running.sample()
         yield running
     finally:
-        running.close()
+        _end_shared()
+
+
+def _end_shared() -> None:
+    while _SHARED:
+        _SHARED.pop().close()
+
+
+@pytest.hookimpl(wrapper=True)
+def pytest_runtest_teardown(item: pytest.Item, nextitem: pytest.Item | None) -> Generator[None, None, None]:
+    """They end with the last test that may use them."""
+    yield
+    if is_last_of(item, nextitem):
+        _end_shared()
 
 
 async def new_database(server: PostgresServer) -> str:
