@@ -105,10 +105,17 @@ def _forge() -> _Forge:
 
 
 def start_service(name: str, env: Mapping[str, str]) -> Forked:
-    """``python -m services.NAME`` with ``env`` added to the environment; it ends with this process."""
+    """``python -m services.NAME``, with ``env`` added to the environment; it ends with this process."""
     entry = f"services.{name}.__main__:main"
     with open(os.devnull, "rb") as nothing:
         return _forge().start(entry, [f"services.{name}"], {**os.environ, **env}, [nothing.fileno(), 1, 2])
+
+
+def start_shixian(arguments: Sequence[str], env: Mapping[str, str], stderr: int) -> Forked:
+    """The command line with nothing to read, its stdout thrown away, its stderr going to a file."""
+    with open(os.devnull, "r+b", buffering=0) as nothing:
+        files = [nothing.fileno(), nothing.fileno(), stderr]
+        return _forge().start("services.cli:main", ["shixian", *arguments], {**os.environ, **env}, files)
 
 
 def run(entry: str, argv: Sequence[str], env: Mapping[str, str], seconds: float) -> "subprocess.CompletedProcess[str]":
@@ -203,6 +210,8 @@ def _become(order: dict[str, Any], files: list[int]) -> None:
         os.environ.clear()
         os.environ.update(order["env"])
         sys.argv = order["argv"]
+        # A test run in the background ignores Ctrl-C, and what it starts would, too.
+        signal.signal(signal.SIGINT, signal.default_int_handler)
         module, _, function = order["entry"].partition(":")
         getattr(importlib.import_module(module), function)()
         code = 0

@@ -3,7 +3,7 @@
 import asyncio
 import random
 import subprocess
-from collections.abc import Iterator, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import ExitStack, contextmanager
 from datetime import UTC, datetime, timedelta
 from typing import Any
@@ -14,6 +14,7 @@ import msgspec
 from aiokafka import AIOKafkaConsumer, AIOKafkaProducer, TopicPartition
 
 from services.events.topics import create_topics, topics
+from services.local.postgres import PostgresServer
 from tests import forking
 from tests.chaos import garbage, histories
 from tests.support import ServiceProcess, eventually, service
@@ -89,7 +90,7 @@ async def _everything(env: dict[str, str], topic: str) -> list[Any]:
         return sorted(found, key=lambda r: (r.partition, r.offset))
 
 
-def sql(env: dict[str, str], statement: str, *values: Any) -> list[Any]:
+def sql(env: Mapping[str, str], statement: str, *values: Any) -> list[Any]:
     """Rows of a statement, on a connection of its own."""
 
     async def run() -> list[Any]:
@@ -101,6 +102,74 @@ def sql(env: dict[str, str], statement: str, *values: Any) -> list[Any]:
             await conn.close()
 
     return asyncio.run(run())
+
+
+_APPLIED: dict[tuple[str, str], dict[str, str]] = {}
+"""By server and name, the settings of what was applied once, to be copied and never changed."""
+
+
+@contextmanager
+def applied(
+    name: str, sent: Callable[[], Sequence[Sent]], kafka: str, server: PostgresServer, now: str
+) -> Iterator[dict[str, str]]:
+    """Settings whose topics and database hold what both services made of ``sent``, and nobody else's; the services
+    have ended. It is applied once a session, under ``name``, and copied for each test."""
+    made = _APPLIED.get((server.dsn, name))
+    if made is None:
+        made = environment(kafka, _database(server), SHIXIAN_NOW=now)
+        put(made, sent())
+        with services(made):
+            quiet(made)
+        _APPLIED[server.dsn, name] = made
+    env = environment(kafka, _database(server, made), SHIXIAN_NOW=now)
+    asyncio.run(_copy(made, env))
+    yield env
+    _drop(server, env)
+
+
+def _database(server: PostgresServer, of: Mapping[str, str] | None = None) -> str:
+    """A new database, a copy of the one that settings name."""
+    name = f"test_{uuid4().hex}"
+    template = f' TEMPLATE "{_named(of)}"' if of else ""
+    sql({"SHIXIAN_POSTGRES": server.dsn}, f'CREATE DATABASE "{name}"{template}')
+    return server.database_dsn(name)
+
+
+def _drop(server: PostgresServer, env: dict[str, str]) -> None:
+    sql({"SHIXIAN_POSTGRES": server.dsn}, f'DROP DATABASE "{_named(env)}" WITH (FORCE)')
+
+
+def _named(env: Mapping[str, str]) -> str:
+    return str(sql(env, "SELECT current_database()")[0][0])
+
+
+async def _copy(made: dict[str, str], env: dict[str, str]) -> None:
+    """The topics record by record, each at its own offset, and their names in the database."""
+    before, after = made["SHIXIAN_TOPIC_PREFIX"], env["SHIXIAN_TOPIC_PREFIX"]
+    await create_topics(env["SHIXIAN_KAFKA"], topics(after, PARTITIONS, 1))
+    async with AIOKafkaProducer(
+        bootstrap_servers=env["SHIXIAN_KAFKA"], acks="all", enable_idempotence=True, linger_ms=5
+    ) as producer:
+        for topic in topics(before, PARTITIONS, 1):
+            name = topic.name.removeprefix(before)
+            records = await _everything(made, name)
+            waiting = [
+                await producer.send(
+                    f"{after}{name}", r.value, r.key, r.partition, timestamp_ms=r.timestamp, headers=list(r.headers)
+                )
+                for r in records
+            ]
+            placed = [each.offset for each in await asyncio.gather(*waiting)]
+            assert placed == [r.offset for r in records], f"{name}: the copy is the same log"
+    conn = await asyncpg.connect(env["SHIXIAN_POSTGRES"])
+    try:
+        tables = await conn.fetch(
+            "SELECT table_schema, table_name FROM information_schema.columns WHERE column_name = 'topic'"
+        )
+        for schema, table in tables:
+            await conn.execute(f"UPDATE {schema}.{table} SET topic = replace(topic, $1, $2)", before, after)
+    finally:
+        await conn.close()
 
 
 @contextmanager

@@ -29,23 +29,23 @@ from services.tracker.worker import Tracker
 from tests import forking
 from tests.chaos.proxy import Proxy
 from tests.integration.log_tools import until
-from tests.integration.recovery import environment, everything, keyed, load, put, quiet, services, shixian, sql
+from tests.integration.recovery import applied, environment, everything, keyed, load, put, quiet, services, shixian, sql
 from tests.stats_events import recorded
 from tests.support import received
+
+NOW = "2025-06-02T09:00:00+08:00"
 
 
 @pytest.fixture
 def empty(kafka: str, postgres: str) -> dict[str, str]:
-    return environment(kafka, postgres, SHIXIAN_NOW="2025-06-02T09:00:00+08:00")
+    return environment(kafka, postgres, SHIXIAN_NOW=NOW)
 
 
 @pytest.fixture
-def state(empty: dict[str, str]) -> dict[str, str]:
+def state(kafka: str, postgres_server: PostgresServer) -> Iterator[dict[str, str]]:
     """Histories and garbage applied by both services, which have then ended."""
-    put(empty, load(11, 400, unreadable=10))
-    with services(empty):
-        quiet(empty)
-    return empty
+    with applied("few", lambda: load(11, 400, unreadable=10), kafka, postgres_server, NOW) as env:
+        yield env
 
 
 @pytest.fixture

@@ -1,16 +1,18 @@
 """`shixian rebuild` and `shixian audit` on a real state: equal as it is, and every kind of damage found."""
 
 import asyncio
+from collections.abc import Iterator
 from datetime import datetime
 from types import SimpleNamespace
 from typing import Any
 
 import pytest
 
+from services.local.postgres import PostgresServer
 from tests.chaos import commands
 from tests.chaos.oracle import Findings
-from tests.integration.recovery import environment, keyed, load, put, quiet, services, shixian, sql
-from tests.support import eventually, received
+from tests.integration.recovery import Sent, applied, keyed, load, put, quiet, services, shixian, sql
+from tests.support import eventually, raw, received
 
 NEEDING = (
     "SELECT subject, piece, place, kind, code, organ, source, fact, body FROM tracker.attention "
@@ -19,13 +21,19 @@ NEEDING = (
 
 
 @pytest.fixture
-def state(kafka: str, postgres: str) -> dict[str, str]:
+def state(kafka: str, postgres_server: PostgresServer) -> Iterator[dict[str, str]]:
     """Histories and garbage applied by both services, which have then ended."""
-    env = environment(kafka, postgres, SHIXIAN_NOW="2025-06-02T09:00:00+08:00")
-    put(env, [*load(11, 1500, unreadable=60), keyed(received("still-open", "2025-05-27", "in-person", "organ-0"))])
-    with services(env):
-        quiet(env)
-    return env
+
+    def sent() -> list[Sent]:
+        of_nothing = {"review": "never-filed", "decided_on": "2024-03-04", "result": "other"}
+        return [
+            *load(11, 1500, unreadable=60),
+            keyed(received("still-open", "2025-05-27", "in-person", "organ-0")),
+            keyed(raw("review-decided", "organ-0", of_nothing)),
+        ]
+
+    with applied("many", sent, kafka, postgres_server, "2025-06-02T09:00:00+08:00") as env:
+        yield env
 
 
 def test_what_was_applied_is_equal_to_the_log_and_damage_is_found(state: dict[str, str]) -> None:

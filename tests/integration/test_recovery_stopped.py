@@ -5,12 +5,11 @@ import os
 import pty
 import re
 import signal
-import subprocess
-import sys
 from pathlib import Path
 
 import pytest
 
+from tests.forking import start_shixian
 from tests.integration.recovery import environment, everything, load, put, quiet, services, shixian
 
 TOPICS = ("facts", "cases", "reference", "dead-letters")
@@ -20,14 +19,7 @@ def in_terminal(env: dict[str, str], *arguments: str, stop_at: str = "") -> tupl
     """The command line with a terminal for its stderr, and Ctrl-C as soon as ``stop_at`` is seen there; exit code and
     what was seen."""
     ours, its = pty.openpty()
-    process = subprocess.Popen(
-        [sys.executable, "-c", "from services.cli import main; main()", *arguments],
-        env={**os.environ, **env, "TERM": "xterm-256color", "COLUMNS": "120"},
-        stdout=subprocess.DEVNULL,
-        stderr=its,
-        # A test run in the background ignores Ctrl-C, and its children would, too.
-        preexec_fn=lambda: signal.signal(signal.SIGINT, signal.SIG_DFL),
-    )
+    process = start_shixian(arguments, {**env, "TERM": "xterm-256color", "COLUMNS": "120"}, its)
     os.close(its)
     seen = b""
     with contextlib.suppress(OSError):  # the terminal's end, once the process is gone
