@@ -6,7 +6,7 @@ PYTHON ?= $(shell command -v python3.11 || command -v python3)
 BIN := .venv/bin
 PIP := $(BIN)/python -m pip --disable-pip-version-check --quiet
 
-.PHONY: help install run test test-quick check bench bench-nth bench-throughput histories chaos fuzz format docs deploy-files lock clean
+.PHONY: help install run test test-quick check bench bench-nth bench-throughput histories proofs chaos fuzz format docs deploy-files lock clean
 
 help: ## this list
 	@grep -hE '^[a-z-]+:.*##' $(MAKEFILE_LIST) | sed -E 's/:[^#]*##/\t/' | expand -t 12
@@ -56,6 +56,9 @@ bench-throughput: .venv/installed-dev ## facts a second of the tracker and of st
 
 histories: .venv/installed-dev ## status, events, account, metrics and lists agree on every day of 100,000 histories: HISTORIES=100000
 	HISTORIES=$(or $(HISTORIES),100000) $(BIN)/pytest -q tests/property/test_histories.py
+
+proofs: .venv/installed-dev ## the tests that take long for what they add: three brokers, 5,000 organs
+	$(BIN)/pytest -m proof tests
 
 chaos: .venv/installed-dev ## nothing lost, nothing twice: FAULTS=40 FACTS=20000 SEED=1 KINDS="kill flip" (docs/chaos.md)
 	$(BIN)/python -m tests.chaos.run --faults $(or $(FAULTS),40) --facts $(or $(FACTS),20000) --seed $(or $(SEED),1) \

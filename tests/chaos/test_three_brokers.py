@@ -10,6 +10,8 @@ from tests.chaos.histories import generate
 from tests.chaos.run import Run
 from tests.chaos.summary import Summary
 
+pytestmark = pytest.mark.proof
+
 SEED, FACTS = 11, 6000
 PLAN = [
     # Which broker: the first third of the choice is the first one, and so on.

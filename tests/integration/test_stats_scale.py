@@ -13,6 +13,8 @@ from tests.support import ServiceProcess, desk_at, eventually, service
 
 __all__ = ["env"]
 
+pytestmark = pytest.mark.proof
+
 ORGANS = 5000
 SMALL = 80_000
 """Bytes; a page of a hundred organs is a third of that."""
