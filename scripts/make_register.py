@@ -7,7 +7,7 @@ that ``services/samples/README.md`` lists. The tests make larger ones and know f
 import csv
 import io
 import random
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
 from datetime import date, timedelta
 from pathlib import Path
@@ -18,8 +18,8 @@ ORGAN, YEAR = "sample-office", 2025
 SOURCE = f"urn:shixian:register:{ORGAN}"
 UPPER = ("序号", "登记编号", "申请情况", "", "", "补正", "", "", "延期", "", "答复情况", "", "", "备注")
 LOWER = (
-    "", "", "申请日期", "申请方式", "申请人类型", "补正通知日期", "补正期限", "补正日期", "延期批准日期", "延期告知日期",
-    "办理结果", "答复日期", "答复方式", "",
+    "", "", "申请日期", "申请方式", "申请人类型", "补正通知日期", "补正期限", "补正日期",
+    "延期批准日期", "延期告知日期",    "办理结果", "答复日期", "答复方式", "",
 )  # fmt: skip
 AT = {name: at for at, name in enumerate(LOWER) if name} | {"登记编号": 1}
 CHANNELS = {
@@ -32,7 +32,8 @@ APPLICANTS = {
 }  # fmt: skip
 OUTCOMES = {
     "granted": ("予以公开", "公开", "同意公开"), "already-published": ("已主动公开",), "granted-in-part": ("部分公开",),
-    "refused-third-party": ("商业秘密", "个人隐私"), "refused-state-secret": ("不予公开（国家秘密）", "不予公开(国家秘密)"),
+    "refused-third-party": ("商业秘密", "个人隐私"),
+    "refused-state-secret": ("不予公开（国家秘密）", "不予公开(国家秘密)"),
     "does-not-exist": ("信息不存在", "不存在", "本机关不掌握"), "not-this-organ": ("非本机关",), "petition": ("信访",),
 }  # fmt: skip
 SERVICES = {"posted": ("邮寄", "EMS"), "handed": ("当面领取", "自取"), "electronic": ("电子邮件", "网络")}
@@ -51,6 +52,8 @@ class Register:
     """What the good rows say, as ``(type, subject, data)`` and the id: CloudEvents without what all have."""
     planted: set[tuple[int, str, str]] = field(default_factory=set)
     """Each mistake: the row's number in the file, the column and the problem's code."""
+    spoiled: dict[int, tuple[list[str], list[dict[str, Any]]]] = field(default_factory=dict)
+    """The rows with mistakes by their number: how they were before, and what they would have said."""
 
     def csv(self, encoding: str = "utf-8") -> bytes:
         """The file: a title, headers over two rows, the rows."""
@@ -86,7 +89,7 @@ MISTAKES: tuple[tuple[str, str, str], ...] = (
     ("申请日期", "2205-01-01", "out-of-range"),
     ("申请方式", "口头", "no-code"),
     ("申请方式", "", "missing"),
-    ("申请人类型", "张某", "no-code"),
+    ("申请人类型", "群众", "no-code"),
     ("申请人类型", "#REF!", "error"),
     ("答复日期", "2019-01-01", "before"),
     ("答复日期", "13月1日", "no-such-day"),
@@ -107,10 +110,13 @@ def make(count: int, seed: int, mistakes: int) -> Register:
     for index in range(count):
         row, facts = _entry(rng, index)
         number = len(made.rows) + 4
+        before = list(row)
         planted = _spoil(rng, row, made) if index in wrong else set()
         made.rows.append(row)
         made.planted |= {(number, column, code) for column, code in planted}
-        if not planted:
+        if planted:
+            made.spoiled[number] = (before, facts)
+        else:
             made.facts += facts
         _untidy(rng, made)
     made.rows.append(["合计", "", f"{count} 件"])
@@ -141,7 +147,7 @@ def _entry(rng: random.Random, index: int) -> tuple[list[str], list[dict[str, An
         write(column, rng.choice(WRITINGS)(on))
         return on.isoformat()
 
-    def coded(column: str, words: dict[str, tuple[str, ...]]) -> str:
+    def coded(column: str, words: Mapping[str, tuple[str, ...]]) -> str:
         code = rng.choice(list(words))
         write(column, rng.choice(words[code]))
         return code

@@ -2,7 +2,7 @@
 
 import hashlib
 import json
-from collections.abc import Callable, Iterable, Mapping
+from collections.abc import Callable, Iterable
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -55,7 +55,8 @@ def content_of(file: Path) -> bytes:
 def told(problem: reading.Problem) -> str:
     """One problem as one line, in both languages."""
     return (
-        f"row {problem.row}, {problem.column}: {problem.value!r} {problem.problem.en}; expected {problem.expected.en} · "
+        f"row {problem.row}, {problem.column}: {problem.value!r} {problem.problem.en}; "
+        f"expected {problem.expected.en} · "
         f"第 {problem.row} 行 {problem.column}“{problem.value}”{problem.problem.zh}，应为{problem.expected.zh}"
     )
 
@@ -131,10 +132,10 @@ def write_rejects(file: Path, found: reading.Found) -> None:
     file.write_bytes(rejects.written(found))
 
 
-def summary(found: reading.Found, given: Mapping[str, str]) -> str:
+def summary(found: reading.Found) -> str:
     """What a register says, in one line of each language."""
-    good = found.rows - len(found.bad)
+    rows, facts, bad, problems = found.rows, len(found.facts), len(found.bad), len(found.problems)
     return (
-        f"{found.rows} rows: {good} good with {len(found.facts)} facts, {len(found.bad)} with {len(found.problems)} problems\n"
-        f"共 {found.rows} 行：{good} 行可用，得 {len(found.facts)} 条事实；{len(found.bad)} 行有 {len(found.problems)} 个问题"
+        f"{rows} rows: {rows - bad} good with {facts} facts, {bad} with {problems} problems\n"
+        f"共 {rows} 行：{rows - bad} 行可用，得 {facts} 条事实；{bad} 行有 {problems} 个问题"
     )

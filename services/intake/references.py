@@ -9,7 +9,7 @@ from services.events.codec import type_name
 from services.events.facts import Fact, OrganRegistered
 from services.events.refusals import FieldError, Refused
 from services.events.registrations import Check, Parents, wrong_parent
-from services.intake.reading import Reading
+from services.intake.reading import Named, Reading
 from services.runtime.retry import LogUnavailable
 
 
@@ -24,16 +24,19 @@ class References:
     """Returns when all is known that the topic holds by now."""
     give_up_seconds: float
 
-    async def refuse_unknown(self, reading: Reading) -> None:
-        """Move facts that name what does not exist from ``reading.facts`` to what is refused.
+    async def refuse_unknown(self, reading: Reading, *, partial: bool = False) -> None:
+        """Move facts that name what does not exist from ``reading.taken`` to what is refused.
 
         A parent is looked for in the topic as it ends now, since another process may have registered it a moment ago;
         of two calls at the same instant that make a circle, the readers of the topic pass over the later parent. It is
-        not looked for beside events that are refused anyway: what is wrong with those is told even without the log.
+        not looked for beside events that are refused anyway, unless the good ones are taken (``partial``): what is
+        wrong with those is told even without the log.
         Raises :class:`LogUnavailable` when the topic's end can't be reached in time.
         """
         _sift(reading, self.check)
-        if reading.errors or not any(isinstance(f, OrganRegistered) and f.data.parent for f in reading.facts):
+        if (reading.errors and not partial) or not any(
+            isinstance(t.fact, OrganRegistered) and t.fact.data.parent for t in reading.taken
+        ):
             return
         try:
             async with asyncio.timeout(self.give_up_seconds):
@@ -45,14 +48,14 @@ class References:
 
 
 def _sift(reading: Reading, check: Callable[[Fact], FieldError | None]) -> None:
-    facts, places, reading.facts, reading.places = reading.facts, reading.places, [], []
-    for fact, place in zip(facts, places, strict=True):
-        wrong = check(fact)
+    taken, reading.taken = reading.taken, []
+    for each in taken:
+        wrong = check(each.fact)
         if wrong is None:
-            reading.facts.append(fact)
-            reading.places.append(place)
+            reading.taken.append(each)
         else:
-            reading.refuse(Refused(wrong), place, type_name(fact))
+            fact = each.fact
+            reading.refuse(Refused(wrong), Named(each.index, type_name(fact), fact.source, fact.id))
 
 
 def _parent(fact: Fact, parents: dict[str, str | None]) -> FieldError | None:

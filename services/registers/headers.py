@@ -52,7 +52,10 @@ class Headers:
 
 
 def find(name: str, sheets: list[Sheet], of: RegisterMap, *, whole: bool = True) -> Headers:
-    """The headers of the sheet that the map is for; not ``whole``: needed columns may be missing. Raises :class:`BadFile` that names what is missing."""
+    """The headers of the sheet that the map is for; not ``whole``: columns that it needs may be missing.
+
+    Raises :class:`BadFile` that names what is missing.
+    """
     if of.sheet is not None:
         sheets = [s for s in sheets if s.name in (of.sheet, "")]
         if not sheets:

@@ -4,7 +4,7 @@ import json
 import re
 
 from services.registers import cells as c
-from services.registers.headers import Headers, headers
+from services.registers.headers import Headers
 from services.registers.headers import find as find_headers
 from services.registers.map_file import RegisterMap, fields_for, shipped
 from services.registers.tables import BadFile, Sheet, sheets
@@ -39,7 +39,7 @@ def _lines(name: str, head: Headers, of: RegisterMap) -> list[str]:
     missing = [column for column in of.columns if column not in head.at]
     lines = [
         f"# 由 shixian import --suggest 按 {_one_line(name)} 的表头写成，依据 {of.id}（{of.title.zh}）。请逐行核对。",
-        f"# Suggested for {_one_line(name)} from its headers, after {of.id} ({of.title.en}). Read each line before use.",
+        f"# Suggested for {_one_line(name)} from its headers, after {of.id} ({of.title.en}). Check each line.",
         *(f"# 未读取的列 · column not read: {_one_line(header)}" for header in spare),
         *(f"# 没有的列 · no such column: {_one_line('、'.join(of.headers(column)))}" for column in missing),
         f"id = {_text(_id(name))}",
@@ -99,7 +99,7 @@ def _unknown(head: Headers, of: RegisterMap, kind: str) -> list[str]:
     places, conditions = set(), set()
     for fact in of.facts:
         for name, source in fact.data.items():
-            if source.values == kind and source.column in head.at:
+            if source.values == kind and source.column is not None and source.column in head.at:
                 places.add(head.at[source.column])
                 known |= set(fields_for(fact)[name].codes)
         for each in fact.when:
