@@ -3,6 +3,7 @@
 import asyncio
 import zlib
 from collections.abc import Iterable
+from dataclasses import dataclass
 
 from services.runtime.problems import RETRY_AFTER, ProblemError
 
@@ -13,22 +14,22 @@ _GZIP = 31
 """zlib's way to say: a gzip member, with its header and checksum (``wbits`` 16 + 15)."""
 
 
+@dataclass
 class Room:
     """Bytes that calls hold together."""
 
-    def __init__(self, size: int = ROOM) -> None:
-        self._left = size
+    left: int = ROOM
 
     def take(self, size: int) -> None:
         """Raises :class:`ProblemError` (503) where there is no room for so many bytes."""
-        if size > self._left:
+        if size > self.left:
             detail = "too many large bodies are being taken at once; send this one again"
             raise ProblemError(503, detail, kind="busy", headers={"Retry-After": RETRY_AFTER})
-        self._left -= size
+        self.left -= size
 
     def give(self, size: int) -> None:
         """So many bytes are free again."""
-        self._left += size
+        self.left += size
 
 
 class Call:
