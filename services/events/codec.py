@@ -126,11 +126,21 @@ def _subject(fact: Fact) -> str | None:
             return None
 
 
+def refuse_set(fact: Fact, *names: str) -> None:
+    """Refuse attributes that the log alone sets. Raises :class:`Refused`."""
+    for name in names:
+        if getattr(fact, name) is not None:
+            raise Refused(FieldError(f"$.{name}", "is set by the sender", "an event without it: the log sets it"))
+
+
 def check(fact: Fact) -> None:
-    """What types can't say: dates within reason, real time zones, subjects that fit, exact amounts.
+    """What types can't say: subjects that fit and that an address can hold, dates within reason, real time zones, exact
+    amounts.
 
     Raises :class:`Refused`.
     """
+    if fact.subject in (".", ".."):
+        raise Refused(FieldError("$.subject", f"is {fact.subject!r}", "an identifier that can stand in a web address"))
     subject = _subject(fact)
     if subject is not None and fact.subject != subject:
         raise Refused(FieldError("$.subject", f"is {fact.subject!r}", f"{subject!r}, as in the data"))

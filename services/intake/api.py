@@ -8,12 +8,14 @@ from typing import Annotated, Any, Literal
 import msgspec
 import structlog
 from litestar import Request, get, post
-from litestar.openapi.spec import OpenAPIMediaType, Operation, Reference, RequestBody, Schema
+from litestar.openapi.spec import Example, OpenAPIMediaType, Operation, Reference, RequestBody, Schema
+from litestar.openapi.spec import Parameter as OpenAPIParameter
 from litestar.params import Parameter
 from litestar.types import ControllerRouterHandler
 from prometheus_client import CollectorRegistry, Counter
 
 from services.events.codec import FACT_TYPES, type_name
+from services.events.examples import example
 from services.events.facts import Fact
 from services.events.schema import components, short_name
 from services.intake import reading
@@ -88,11 +90,38 @@ class PostEvents(Operation):
             description="One CloudEvent in structured mode, or a batch of them. Binary mode is understood as well: "
             f"`{reading.PLAIN}` with the attributes in `ce-` headers and the data as the body.",
             content={
-                reading.STRUCTURED: OpenAPIMediaType(schema=one),
-                reading.BATCH: OpenAPIMediaType(schema=many),
-                reading.PLAIN: OpenAPIMediaType(schema=Schema(any_of=[one, many])),
+                reading.STRUCTURED: OpenAPIMediaType(schema=one, examples=_examples(many=False)),
+                reading.BATCH: OpenAPIMediaType(schema=many, examples=_examples(many=True)),
+                reading.PLAIN: OpenAPIMediaType(schema=Schema(any_of=[one, many]), examples=_examples(many=False)),
             },
         )
+        self.parameters = [*(self.parameters or ()), *_headers()]
+
+
+def _examples(*, many: bool) -> dict[str, Example | Reference]:
+    """An example of each type of fact, or all of them in one call."""
+    facts = {short_name(type_): example("facts", short_name(type_)) for type_ in FACT_TYPES}
+    if many:
+        return {"batch": Example(summary="A batch", value=list(facts.values()))}
+    return {name: Example(summary=name, value=fact) for name, fact in facts.items()}
+
+
+def _headers() -> list[OpenAPIParameter | Reference]:
+    """The attributes of a binary-mode event, and how a body may be packed."""
+    text = Schema(type="string")  # type: ignore[arg-type]  # any of OpenAPI's types
+    about = {
+        "ce-specversion": "Binary mode: `1.0`.",
+        "ce-id": "Binary mode: with `ce-source` it names the event for ever.",
+        "ce-source": "Binary mode: who says it.",
+        "ce-type": "Binary mode: the fact's type, e.g. `org.shixian.fee-paid.v1`.",
+        "ce-subject": "Binary mode: the request's id or the organ's code, percent-encoded UTF-8.",
+        "ce-time": "Binary mode: the legal instant, where there is one.",
+        "content-encoding": "`gzip`, or none.",
+    }
+    return [
+        OpenAPIParameter(name=name, param_in="header", schema=text, description=said, required=False)
+        for name, said in about.items()
+    ]
 
 
 def fact_schemas() -> dict[str, Any]:

@@ -11,7 +11,7 @@ from email.message import Message
 
 import msgspec
 
-from services.events.codec import decode_with_extensions
+from services.events.codec import decode_with_extensions, refuse_set
 from services.events.facts import Fact
 from services.events.refusals import FieldError, Refused
 from services.intake.binary import attributes
@@ -153,11 +153,7 @@ def _fact(raw: bytes, index: int | None) -> tuple[Fact, int | None, bytes]:
     if len(raw) > MAX_EVENT:
         raise Refused(FieldError("$", f"is {len(raw)} bytes long", f"an event of at most {MAX_EVENT} bytes"))
     fact, extensions = decode_with_extensions(raw)
-    if fact.subject in (".", ".."):
-        raise Refused(FieldError("$.subject", f"is {fact.subject!r}", "an identifier that can stand in a web address"))
-    for name in ("recordedtime", "sequence"):
-        if getattr(fact, name) is not None:
-            raise Refused(FieldError(f"$.{name}", "is set by the sender", "an event without it: the log sets it"))
+    refuse_set(fact, "recordedtime", "sequence")
     return fact, index, extensions
 
 

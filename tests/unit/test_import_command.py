@@ -193,8 +193,8 @@ def test_what_was_being_taken_when_the_process_ended_is_taken_again(drop: Path) 
 
 
 def test_one_process_watches_a_folder(drop: Path) -> None:
-    with watching.Folder(drop).alone(), pytest.raises(watching.NoFolder, match="another"):
-        with watching.Folder(drop).alone():
-            pass
+    folder = watching.Folder(drop)
+    with folder.alone(), pytest.raises(watching.NoFolder, match="another"), folder.alone():
+        pass
     with pytest.raises(watching.NoFolder, match="expected a folder"), watching.Folder(drop / "none").alone():
         pass
