@@ -92,7 +92,7 @@ class Report:
     """What became of a file."""
 
     file: str
-    sha256: str
+    sha256: str = ""
     result: str = "done"
     accepted: int = 0
     rows: int | None = None
@@ -139,10 +139,10 @@ def run(
 
 def _take(folder: Folder, file: Path, intake: Intake, by: By, *, partial: bool, tell: Callable[[str], None]) -> bool:
     """Take a file; False where intake is away, and it has to be tried again."""
-    content = importing.content_of(file)
-    report = Report(file.name, hashlib.sha256(content).hexdigest())
-    bad_rows = b""
+    report, bad_rows = Report(file.name), b""
     try:
+        content = importing.content_of(file)
+        report.sha256 = hashlib.sha256(content).hexdigest()
         if file.suffix.lower() in FACTS:
             _facts(content, report, intake, partial=partial)
         elif file.suffix.lower() in REGISTERS:
@@ -153,6 +153,8 @@ def _take(folder: Folder, file: Path, intake: Intake, by: By, *, partial: bool, 
         report.fail(str(error))
     except (BadFile, BadData) as error:
         report.fail(str(error))
+    except OSError as error:
+        report.fail(f"can't be read: {error.strerror or error}")
     except client.Unavailable as error:
         tell(f"shixian: {file.name}: {error}; it is tried again")
         return False

@@ -42,6 +42,7 @@ def problems(found: Found) -> set[tuple[int, str, str]]:
     return {(p.row, p.column.rpartition("/")[2], p.code) for p in found.problems}
 
 
+@pytest.mark.timeout(900)  # ten thousand rows on a machine that has much else to do
 @pytest.mark.parametrize(
     ("rows", "mistakes", "encoding"), [(300, 60, "utf-8-sig"), (300, 60, "utf-16"), (10_000, 900, "gb18030")]
 )
