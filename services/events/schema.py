@@ -90,8 +90,8 @@ def components(shape: Any, ref_template: str) -> tuple[dict[str, Any], dict[str,
         tops.append(_tidy(top))
         parts |= {key: _tidy(value) for key, value in found.items()}
         if family == Fact:
-            for cls in FACT_TYPES.values():
-                parts[cls.__name__] |= _extensible(parts[cls.__name__])
+            for name in (fact.__name__ for fact in FACT_TYPES.values()):
+                parts[name] |= _extensible(parts[name])
     for cls, meaning in _meanings().items():
         if cls in parts:
             parts[cls]["description"] = meaning

@@ -62,7 +62,7 @@ def door(log: Log) -> api.Door:
 @pytest.fixture
 async def client(door: api.Door) -> AsyncIterator[httpx.AsyncClient]:
     made = [*api.handlers(door), *imports.handlers(door, Offload())]
-    app = create_app("intake", made, Health(), new_registry(), schemas=api.fact_schemas(), max_body=MAX_BODY)
+    app: Any = create_app("intake", made, Health(), new_registry(), schemas=api.fact_schemas(), max_body=MAX_BODY)
     async with httpx.AsyncClient(transport=httpx.ASGITransport(app=app), base_url="http://intake.test") as found:
         yield found
 
@@ -226,7 +226,7 @@ async def test_a_register_over_http(client: httpx.AsyncClient, log: Log) -> None
 async def test_what_is_no_import_says_why(
     client: httpx.AsyncClient, changes: dict[str, Any], status: int, said: str
 ) -> None:
-    answer = await client.post("/v1/imports", json=asked("check", **changes))
+    answer = await client.post("/v1/imports", json={**asked("check"), **changes})
     assert answer.status_code == status, answer.text
     assert answer.headers["content-type"] == "application/problem+json"
     assert said in answer.text

@@ -61,8 +61,9 @@ def pauses(monkeypatch: pytest.MonkeyPatch) -> list[float]:
 
 
 def client(stub: Callable[[httpx.Request], httpx.Response], **more: Any) -> Client:
-    addresses = {"tracker": "http://tracker.test", "stats": "http://stats.test"}
-    return Client("http://intake.test", **addresses, transport=httpx.MockTransport(stub), **more)
+    transport = httpx.MockTransport(stub)
+    tracker, stats = "http://tracker.test", "http://stats.test"
+    return Client("http://intake.test", tracker=tracker, stats=stats, transport=transport, **more)
 
 
 def test_a_call_is_made_again_with_the_same_ids(pauses: list[float]) -> None:
@@ -131,7 +132,7 @@ async def test_intake_takes_what_the_client_sends_and_its_refusals_are_told_by_p
 ) -> None:
     log: Any = Log()
     door = api.Door(log, log, api.Counts(new_registry()), Repeats(), Room(), 1024 * 1024)
-    app = create_app("intake", api.handlers(door), Health(), new_registry(), schemas=api.fact_schemas())
+    app: Any = create_app("intake", api.handlers(door), Health(), new_registry(), schemas=api.fact_schemas())
     monkeypatch.setattr(client_calls.post, "__kwdefaults__", {"partial": False, "batch": 2})
     events = [
         event(1),
