@@ -9,13 +9,14 @@ from services.events.codec import FACT_TYPES
 from services.events.examples import example
 from services.events.refusals import FieldError, Refused
 from services.events.schema import short_name
-from services.intake.reading import STRUCTURED, read
+from services.intake.reading import MAX_EVENT, STRUCTURED, read
 from services.tracker.core import apply
 from tests.unit.test_events_refusals import CASES
 
 PAID = example("facts", "fee-paid")
 SENT: list[tuple[str, bytes]] = [
-    *((name, raw) for name, raw, *_ in CASES),
+    # What is too large for intake is measured there before it is read; the log's records hold a little more.
+    *((name, raw) for name, raw, *_ in CASES if len(raw) <= MAX_EVENT),
     *((f"subject {s}", json.dumps({**PAID, "subject": s}).encode()) for s in (".", "..")),
     ("sequence", json.dumps({**PAID, "sequence": 1}).encode()),
     ("no scalar", json.dumps({**PAID, "colour": ["red"]}).encode()),

@@ -7,7 +7,6 @@ import os
 from collections.abc import Sequence
 from typing import Any
 
-import pytest
 import schemathesis
 from hypothesis import HealthCheck, settings
 
@@ -43,13 +42,9 @@ def application() -> Any:
     return create_app("intake", made, Health(), new_registry(), schemas=api.fact_schemas(), max_body=1024 * 1024)
 
 
-@pytest.fixture
-def document() -> Any:
-    config = schemathesis.Config.from_dict(CONFIG)
-    return schemathesis.openapi.from_asgi("/schema/openapi.json", application(), config=config)
-
-
-schema = schemathesis.pytest.from_fixture("document")
+schema = schemathesis.openapi.from_asgi(
+    "/schema/openapi.json", application(), config=schemathesis.Config.from_dict(CONFIG)
+)
 
 
 @schema.parametrize()
