@@ -51,7 +51,7 @@ async def build(settings: Settings, health: Health) -> AsyncIterator[Parts]:
         health,
         registry,
         description="Takes facts as CloudEvents and writes them to the log.",
-        schemas=api.fact_schemas(),
+        schemas={**api.fact_schemas(), **imports.schemas()},
         max_body=MAX_BODY,
     )
 

@@ -2,14 +2,19 @@
 
 from base64 import b64decode
 from binascii import Error as NotBase64
-from collections.abc import Mapping, Sequence
-from typing import Annotated, Literal
+from collections.abc import Iterable, Mapping, Sequence
+from dataclasses import dataclass
+from typing import Annotated, Any, Literal
 
-from litestar import post
+import msgspec
+from litestar import Request, post
+from litestar.openapi.spec import OpenAPIMediaType, Operation, Reference, RequestBody
 from litestar.types import ControllerRouterHandler
 from msgspec import Meta, Struct
 
 from services.events.facts import Fact
+from services.events.refusals import explain
+from services.events.schema import components
 from services.intake import reading
 from services.intake.api import Door
 from services.registers import reading as registers
@@ -61,12 +66,41 @@ class Imported(Struct, frozen=True, kw_only=True):
     """A map as TOML."""
 
 
+@dataclass
+class PostImport(Operation):
+    """The operation with the body that the handler reads by itself: the framework would take ``0`` for false."""
+
+    def __post_init__(self) -> None:
+        one = Reference(ref="#/components/schemas/Import")
+        self.request_body = RequestBody(required=True, content={reading.PLAIN: OpenAPIMediaType(schema=one)})
+
+
+def schemas() -> dict[str, Any]:
+    """The schemas that the operation refers to."""
+    return components(Import, "#/components/schemas/{name}")[1]
+
+
+def _asked(headers: Iterable[tuple[bytes, bytes]], body: bytes) -> Import:
+    """Raises :class:`ProblemError`: 415 for another content type than JSON, 400 for what is no such request."""
+    content_type = next((value.decode("latin-1") for name, value in headers if name == b"content-type"), "")
+    if reading.media_type(content_type) != reading.PLAIN:
+        detail = f"the content type is {content_type[:200] or 'missing'}; expected {reading.PLAIN}, in UTF-8"
+        raise ProblemError(415, detail, kind="content-type", headers={"Accept-Post": reading.PLAIN})
+    try:
+        return msgspec.json.decode(body, type=Import)
+    except (msgspec.MsgspecError, UnicodeDecodeError, RecursionError) as error:
+        wrong = explain(error, b"", {}, Import)
+        named = FieldProblem(field=wrong.field, problem=wrong.problem, expected=wrong.expected)
+        raise ProblemError(400, f"{wrong.field}: {wrong.problem}; nothing was written", errors=[named]) from None
+
+
 def handlers(door: Door, offload: Offload) -> list[ControllerRouterHandler]:
     """The route."""
 
     @post(
         "/v1/imports",
         status_code=200,
+        operation_class=PostImport,
         operation_id="importRegister",
         tags=["imports"],
         responses={
@@ -74,17 +108,19 @@ def handlers(door: Door, offload: Offload) -> list[ControllerRouterHandler]:
             408: described("The body came too slowly."),
             409: described("A row says something else than it did before; nothing was written."),
             413: described("The body is too large."),
+            415: described("The content type is not JSON."),
             422: described(
                 "The file is no register of this map, the map is none, or rows have problems; nothing was written."
             ),
             503: described("The log can't be reached, or too much is being asked at once. Send the same call again."),
         },
     )
-    async def import_register(data: Import) -> Imported:
+    async def import_register(request: Request[Any, Any, Any]) -> Imported:
         """Read a register (CSV in UTF-8 or GB18030, or .xlsx) with a map, and write its facts if `mode` says so.
 
         Safe to repeat: ids are made from the register's own numbers.
         """
+        data = _asked(request.scope["headers"], await request.body())
         async with offload.turn():
             try:
                 content = b64decode(data.content, validate=True)

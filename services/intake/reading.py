@@ -118,7 +118,7 @@ async def read(headers: Iterable[tuple[bytes, bytes]], body: bytes, *, most: int
     """
     pairs = list(headers)
     content_type = next((value.decode("latin-1") for name, value in pairs if name == b"content-type"), "")
-    media = _media_type(content_type)
+    media = media_type(content_type)
     given = attributes(pairs) if media == PLAIN or not content_type else {}
     if media not in TYPES and not (given and not content_type):
         raise ProblemError(
@@ -140,7 +140,7 @@ async def read(headers: Iterable[tuple[bytes, bytes]], body: bytes, *, most: int
     return reading
 
 
-def _media_type(content_type: str) -> str:
+def media_type(content_type: str) -> str:
     """The media type without its parameters; empty where the text is in another encoding than UTF-8."""
     message = Message()
     message["content-type"] = content_type

@@ -62,7 +62,9 @@ def door(log: Log) -> api.Door:
 @pytest.fixture
 async def client(door: api.Door) -> AsyncIterator[httpx.AsyncClient]:
     made = [*api.handlers(door), *imports.handlers(door, Offload())]
-    app: Any = create_app("intake", made, Health(), new_registry(), schemas=api.fact_schemas(), max_body=MAX_BODY)
+    app: Any = create_app(
+        "intake", made, Health(), new_registry(), schemas={**api.fact_schemas(), **imports.schemas()}, max_body=MAX_BODY
+    )
     async with httpx.AsyncClient(transport=httpx.ASGITransport(app=app), base_url="http://intake.test") as found:
         yield found
 
@@ -220,7 +222,7 @@ async def test_a_register_over_http(client: httpx.AsyncClient, log: Log) -> None
     [
         ({"content": "?"}, 422, "base64"), ({"content": base64.b64encode(b"a,b").decode()}, 422, "header"),
         ({"map": "none"}, 422, "cn-applications"), ({"map": "id = 1"}, 422, "id"), ({"given": {}}, 422, "organ"),
-        ({"mode": "guess"}, 400, "mode"), ({"more": 1}, 400, "more"),
+        ({"mode": "guess"}, 400, "mode"), ({"more": 1}, 400, "more"), ({"partial": 0}, 400, "$.partial"),
     ],
 )  # fmt: skip
 async def test_what_is_no_import_says_why(

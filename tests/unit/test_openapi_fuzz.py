@@ -21,7 +21,10 @@ from services.runtime.web import create_app, new_registry
 EXAMPLES = int(os.environ.get("SHIXIAN_FUZZ_EXAMPLES", "10"))
 CONFIG = {
     # A schema can't say all of the contract (a date within reason, a map's own keys): such bodies are refused as well.
-    "checks": {"positive_data_acceptance": {"expected-statuses": ["2xx", "400", "409", "413", "415", "422"]}},
+    "checks": {
+        "positive_data_acceptance": {"expected-statuses": ["2xx", "400", "409", "413", "415", "422"]},
+        "negative_data_rejection": {"expected-statuses": ["400", "409", "413", "415", "422"]},
+    },
 }
 
 
@@ -39,7 +42,14 @@ def application() -> Any:
     log: Any = Log()
     door = api.Door(log, log, api.Counts(new_registry()), Repeats(), Room(), 1024 * 1024)
     made = [*api.handlers(door), *imports.handlers(door, Offload())]
-    return create_app("intake", made, Health(), new_registry(), schemas=api.fact_schemas(), max_body=1024 * 1024)
+    return create_app(
+        "intake",
+        made,
+        Health(),
+        new_registry(),
+        schemas={**api.fact_schemas(), **imports.schemas()},
+        max_body=1024 * 1024,
+    )
 
 
 schema = schemathesis.openapi.from_asgi(
