@@ -41,14 +41,20 @@ class Headers:
 
     @property
     def body(self) -> list[tuple[int, list[Cell]]]:
-        """The rows below the headers, without those that repeat them, as each printed page does."""
-        own = {tuple(map(same, map(text, cells))) for _, cells in self.sheet.rows[self.first : self.first + self.depth]}
-        rest = self.sheet.rows[self.first + self.depth :]
-        return [(n, cells) for n, cells in rest if tuple(map(same, map(text, cells))) not in own]
+        """The rows below the headers, without those that repeat them or a title, as each printed page does."""
+        end = self.first + self.depth
+        own = [[same(text(cell)) for cell in cells] for _, cells in self.sheet.rows[:end]]
+        return [(n, cells) for n, cells in self.sheet.rows[end:] if not any(_repeats(cells, row) for row in own)]
 
     def named(self, column: str, of: RegisterMap) -> str:
         """The header of a column as the register writes it, or the first that it could have."""
         return self.names[self.at[column]] if column in self.at else of.headers(column)[0]
+
+
+def _repeats(cells: list[Cell], header: list[str]) -> bool:
+    """Whether a row is a header again; what is merged in one of the two may be empty in the other."""
+    written = [(at, same(text(cell))) for at, cell in enumerate(cells) if text(cell)]
+    return all(at < len(header) and word == header[at] for at, word in written)
 
 
 def find(name: str, sheets: list[Sheet], of: RegisterMap, *, whole: bool = True) -> Headers:
@@ -94,6 +100,8 @@ def headers(sheet: Sheet, first: int, depth: int, of: RegisterMap | None = None)
             if left and (not names[at] or names[at][-1] != left):
                 names[at].append(left)
     joined = ["/".join(parts) for parts in names]
+    while joined and not joined[-1]:  # a workbook's rows are as long as its longest
+        joined.pop()
     return Headers(sheet, first, depth, joined, _places(joined, of) if of else {})
 
 

@@ -1,5 +1,6 @@
 """What intake answers to a call, with a log that only remembers: results for each event, packed bodies, repetitions."""
 
+import asyncio
 import base64
 import gzip
 import json
@@ -232,3 +233,45 @@ async def test_what_is_no_import_says_why(
     assert answer.status_code == status, answer.text
     assert answer.headers["content-type"] == "application/problem+json"
     assert said in answer.text
+
+
+class SlowLog(Log):
+    """A log that has nothing before it is let go, as a broker does that can't keep up."""
+
+    def __init__(self) -> None:
+        super().__init__()
+        self.free = asyncio.Event()
+        self.waiting = 0
+
+    async def write(self, taken: Sequence[Taken]) -> None:
+        self.waiting += 1
+        await self.free.wait()
+        await super().write(taken)
+
+
+async def test_more_than_it_can_bear_is_shed_and_nothing_accepted_is_lost() -> None:
+    """Twice as much as there is room for: half waits, half is told at once to come back; in the end all is there."""
+    slow = SlowLog()
+    writer: Any = slow
+    references: Any = AllKnown()
+    bodies = [json.dumps([fact(n * 100 + k) for k in range(100)]).encode() for n in range(10, 50)]
+    size = max(map(len, bodies))
+    door = api.Door(writer, references, api.Counts(new_registry()), Repeats(), Room(20 * size), MAX_BODY)
+    app: Any = create_app("intake", api.handlers(door), Health(), new_registry(), schemas=api.fact_schemas())
+    async with httpx.AsyncClient(transport=httpx.ASGITransport(app=app), base_url="http://intake.test") as client:
+        calls = [asyncio.create_task(post(client, body)) for body in bodies]
+        while slow.waiting + sum(call.done() for call in calls) < len(calls):  # noqa: ASYNC110
+            await asyncio.sleep(0)
+        shed = [call.result() for call in calls if call.done()]
+        assert (len(shed), {answer.status_code for answer in shed}) == (20, {503})
+        assert all(answer.headers["retry-after"] for answer in shed)
+        assert door.room.left < size, "what waits is bounded by the room"
+        slow.free.set()
+        answers = [await call for call in calls]
+        accepted = [e["id"] for answer in answers if answer.status_code == 202 for e in answer.json()["events"]]
+        assert sorted(accepted) == sorted(slow.ids)
+        for body, answer in zip(bodies, answers, strict=True):
+            if answer.status_code == 503:
+                assert (await post(client, body)).status_code == 202
+    assert len(set(slow.ids)) == len(slow.ids) == 4000
+    assert door.room == Room(20 * size)
