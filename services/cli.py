@@ -6,7 +6,7 @@ from typing import Any
 
 import typer
 
-from services.commands import law_cli, letters_cli, recovery_cli, rehearse_cli, report_cli, run_cli
+from services.commands import facts_cli, law_cli, letters_cli, recovery_cli, rehearse_cli, report_cli, run_cli
 
 app = typer.Typer(
     name="shixian",
@@ -25,6 +25,8 @@ for command in (
     run_cli.stats,
     run_cli.desk,
     run_cli.post,
+    facts_cli.import_,
+    facts_cli.watch,
     run_cli.sample,
     report_cli.report,
     report_cli.what_if,
@@ -37,7 +39,7 @@ for command in (
     recovery_cli.restore,
     law_cli.schema,
 ):
-    app.command()(command)
+    app.command(command.__name__.rstrip("_").replace("_", "-"))(command)
 app.add_typer(letters_cli.letters, name="dead-letters")
 
 

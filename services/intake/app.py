@@ -5,15 +5,18 @@ from contextlib import asynccontextmanager
 
 from services.events.registrations import checking
 from services.events.topics import topics
-from services.intake import api
+from services.intake import api, imports
 from services.intake.days import Days
 from services.intake.notices import KnownNotices
 from services.intake.references import References
+from services.intake.repeats import Repeats
+from services.intake.unpacking import Room
 from services.intake.writing import Writer
 from services.runtime.clock import SystemClock
 from services.runtime.health import Health
 from services.runtime.main import Parts
 from services.runtime.metrics import tell_rules
+from services.runtime.offload import Offload
 from services.runtime.producer import LogProducer
 from services.runtime.reference import Reference
 from services.runtime.settings import Settings
@@ -47,13 +50,14 @@ async def build(settings: Settings, health: Health) -> AsyncIterator[Parts]:
     reference.subscribe(notices.learn)
     days = Days(clock, lambda: {code: known.data for code, known in reference.organs.items()})
     references = References(check, reference.parents, reference.catch_up, GIVE_UP_SECONDS, notices, days)
+    door = api.Door(writer, references, api.Counts(registry), Repeats(), Room(), MAX_BODY)
     app = create_app(
         "intake",
-        api.handlers(writer, references, api.Counts(registry)),
+        [*api.handlers(door), *imports.handlers(door, Offload())],
         health,
         registry,
         description="Takes facts as CloudEvents and writes them to the log.",
-        schemas=api.fact_schemas(),
+        schemas={**api.fact_schemas(), **imports.schemas()},
         max_body=MAX_BODY,
     )
 
