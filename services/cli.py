@@ -6,7 +6,7 @@ from typing import Any
 
 import typer
 
-from services.commands import law_cli, letters_cli, recovery_cli, report_cli, run_cli
+from services.commands import access_cli, law_cli, letters_cli, recovery_cli, report_cli, run_cli
 
 app = typer.Typer(
     name="shixian",
@@ -35,9 +35,13 @@ for command in (
     recovery_cli.export,
     recovery_cli.restore,
     law_cli.schema,
+    access_cli.audit_trail,
+    access_cli.desk_key,
 ):
     app.command()(command)
 app.add_typer(letters_cli.letters, name="dead-letters")
+app.add_typer(access_cli.token, name="token")
+app.add_typer(access_cli.user, name="user")
 
 
 def main() -> None:

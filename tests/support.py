@@ -13,6 +13,7 @@ from typing import Any
 
 import httpx
 
+from services.access.routes import Need
 from services.desk.apis import Apis
 from services.desk.app import application
 from services.desk.pages import Desk
@@ -20,6 +21,8 @@ from services.events.codec import decode_fact
 from services.events.envelope import type_of
 from services.events.facts import Fact
 from services.local.process import free_port, tie_to_parent
+from services.runtime.door import Door
+from services.runtime.guard import Guard
 from services.runtime.health import Health
 from services.runtime.offload import Offload
 from services.runtime.web import new_registry
@@ -145,6 +148,21 @@ def eventually(look: Callable[[], Any], seconds: float = 30) -> Any:
             error = failed
         time.sleep(0.05)
     raise AssertionError(f"did not come in {seconds} s") from error
+
+
+class _Open(dict[tuple[str, str], Need]):
+    """A table in which every route is open."""
+
+    def __missing__(self, key: tuple[str, str]) -> Need:
+        return Need("open", takes=())
+
+    def __contains__(self, key: object) -> bool:
+        return True
+
+
+def open_guard() -> Guard:
+    """For applications of the tests' own, whose routes are in no table."""
+    return Guard(Door.indoors(), _Open(), dict, None)
 
 
 def desk_over(api: Any) -> httpx.AsyncClient:

@@ -3,12 +3,15 @@
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
 
+from services.access.routes import needs_of
 from services.events.registrations import checking
 from services.events.topics import topics
-from services.intake import api
+from services.intake import api, audit
 from services.intake.references import References
 from services.intake.writing import Writer
 from services.runtime.clock import SystemClock
+from services.runtime.door import Door
+from services.runtime.guard import Guard
 from services.runtime.health import Health
 from services.runtime.main import Parts
 from services.runtime.metrics import tell_rules
@@ -16,6 +19,7 @@ from services.runtime.producer import LogProducer
 from services.runtime.reference import Reference
 from services.runtime.settings import Settings
 from services.runtime.topics import ensure
+from services.runtime.trail import trail_of
 from services.runtime.web import create_app, new_registry
 from services.statute import data, rules
 from services.statute.calendars import calendar_ids
@@ -41,14 +45,16 @@ async def build(settings: Settings, health: Health) -> AsyncIterator[Parts]:
     check = checking(frozenset(statute_ids()), frozenset(calendar_ids()))
     reference = Reference(bootstrap, settings.reference_topic, health.part("reference"), registry, check)
     references = References(check, reference.parents, reference.catch_up, GIVE_UP_SECONDS)
+    trail = trail_of("intake", producer, settings, health)
     app = create_app(
         "intake",
-        api.handlers(writer, references, api.Counts(registry)),
+        [*api.handlers(writer, references, api.Counts(registry)), *audit.handlers(settings, trail)],
         health,
         registry,
         description="Takes facts as CloudEvents and writes them to the log.",
         schemas=api.fact_schemas(),
         max_body=MAX_BODY,
+        guard=Guard(Door(settings, health), needs_of("intake"), reference.parents, trail),
     )
 
     async def prepare() -> None:
@@ -58,8 +64,9 @@ async def build(settings: Settings, health: Health) -> AsyncIterator[Parts]:
         yield Parts(
             asgi=app,
             port=settings.intake_port,
-            tasks={"connection": producer.keep, "reference": reference.run},
+            tasks={"connection": producer.keep, "reference": reference.run, "audit trail": trail.run},
             prepare=prepare,
         )
     finally:
+        await trail.flush()
         await producer.close()

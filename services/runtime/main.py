@@ -96,6 +96,7 @@ def run_service(name: str, build: Build, settings: Settings | None = None) -> No
     """Run the service ``name`` until a signal or a failure; ends the process with 0 or 70, or 2 for a wrong setting."""
     try:
         settings = settings or load_settings()
+        settings.require_safe()
     except SettingError as error:
         sys.stderr.write(f"shixian {name}: {error}\n")
         sys.exit(2)
