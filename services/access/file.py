@@ -1,4 +1,4 @@
-"""The access file: tokens and people's accounts, as JSON. All services read it; ``shixian token`` and ``user`` write it.
+"""The access file: tokens and accounts, as JSON. All services read it; ``shixian token`` and ``user`` write it.
 
 It holds hashes and no secret, but who has it can try passwords against it: it belongs to the services' user alone.
 A Kubernetes secret can hold it. Two tokens of one system are valid side by side while one is exchanged for the other.

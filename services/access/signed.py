@@ -1,8 +1,8 @@
 """What the desk signs with the installation's key: a person's token for the APIs, and the cookie of her session.
 
 The key is a file (a JWK set, Ed25519) that the desk has whole and the other services need only for checking: there it
-may hold the public half alone. The first key signs, every key in it is believed: a new one is put first, and the old one
-taken out when what it signed is over (``shixian desk-key``).
+may hold the public half alone. The first key signs, every key in it is believed: a new one is put first, and the
+old one taken out when what it signed is over (``shixian desk-key``).
 """
 
 import json

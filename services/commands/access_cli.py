@@ -1,4 +1,4 @@
-"""The subcommands of access: ``token``, ``user``, ``desk-key``, ``audit-trail``. Each imports what it needs when it runs."""
+"""The subcommands ``token``, ``user``, ``desk-key`` and ``audit-trail``. Each imports what it needs when it runs."""
 
 import sys
 from datetime import UTC, datetime, timedelta
@@ -166,7 +166,7 @@ def desk_key(
         bool, typer.Option("--public", help="Print the half that checks, for the other services.")
     ] = False,
 ) -> None:
-    """Make the key that the desk signs with, or put a fresh one before it; the old one is believed until the next time."""
+    """Make the key that the desk signs with, or put a fresh one first; the old one is believed until the next time."""
     from services.access.file import BadFile
     from services.access.signed import Keys
     from services.commands.access_file import new_key

@@ -16,8 +16,10 @@ from services.events.codec import FACT_TYPES, type_name
 from services.events.facts import Fact
 from services.events.schema import components, short_name
 from services.intake import reading
+from services.intake.entitled import require_own
 from services.intake.references import References
 from services.intake.writing import Writer
+from services.runtime.guard import caller
 from services.runtime.problems import ProblemError, described
 from services.runtime.retry import LogUnavailable
 from services.runtime.web import RETRY_AFTER
@@ -102,6 +104,7 @@ def handlers(writer: Writer, references: References, counts: Counts) -> list[Con
         tags=["events"],
         responses={
             400: described("The body is not JSON, or a `ce-` header is not UTF-8; nothing was written."),
+            403: described("A fact names another organ than those that the caller may speak for; nothing was written."),
             408: described("The body came too slowly; nothing was written."),
             413: described("The body is too large, or has too many events; nothing was written."),
             415: described("The content type is none that a fact can be in; nothing was written."),
@@ -126,7 +129,8 @@ def handlers(writer: Writer, references: References, counts: Counts) -> list[Con
                 await references.refuse_unknown(found)
                 types = [type_name(fact) for fact in found.facts]
             if not found.errors:
-                await writer.write(found.facts)
+                require_own(found, caller())
+                await writer.write(found.facts, caller())
         except LogUnavailable as error:
             counts.add(found.refused, "refused")
             counts.add(types, "unwritten")

@@ -124,7 +124,7 @@ def _fact(raw: bytes) -> Fact:
     fact = decode_fact(raw)
     if fact.subject in (".", ".."):
         raise Refused(FieldError("$.subject", f"is {fact.subject!r}", "an identifier that can stand in a web address"))
-    for name in ("recordedtime", "sequence"):
+    for name in ("recordedtime", "sequence", "postedby", "postedfor"):
         if getattr(fact, name) is not None:
             raise Refused(FieldError(f"$.{name}", "is set by the sender", "an event without it: the log sets it"))
     return fact

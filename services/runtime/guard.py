@@ -33,10 +33,20 @@ def caller() -> Principal:
 class Guard:
     """What stands before the handlers of one application."""
 
-    def __init__(self, door: Door, needs: Needs, parents: Parents, trail: Trail | None, who: Who | None = None) -> None:
-        """``who``: how the caller is told, where it is not by a bearer token: the desk's sessions."""
+    def __init__(
+        self,
+        door: Door,
+        needs: Needs,
+        parents: Parents,
+        trail: Trail | None,
+        who: Who | None = None,
+        *,
+        own_pages: bool = False,
+    ) -> None:
+        """``who``: how the caller is told, where it is not by a bearer token: the desk's sessions; ``own_pages``:
+        whether the application has pages that send what changes something."""
         self.door, self._needs, self._parents, self._trail = door, needs, parents, trail
-        self._who = who
+        self._who, self._own_pages = who, own_pages
 
     def require_declared(self, name: str, app: Litestar) -> None:
         """Raises :class:`~services.access.routes.Undeclared` where a route has no scope."""
@@ -53,7 +63,7 @@ class Guard:
             need = _OPTIONS if method == "OPTIONS" else self._needs[method, scope["path_template"]]
             headers = dict(scope["headers"])
             if method not in SAFE:
-                self.door.check_change(headers, scope["scheme"], need.takes, self._who is not None)
+                self.door.check_change(headers, scope["scheme"], need.takes, self._own_pages)
             principal = await self._principal(need, scope, headers)
             if principal is None:
                 await app(scope, receive, send)

@@ -17,8 +17,8 @@ log = structlog.get_logger(__name__)
 
 
 class KeptFile(Generic[T]):
-    """What ``read`` makes of the file at ``path``. One that can't be read any more leaves what was read last in force, and
-    the part says why: a mistake in it must not shut everyone out."""
+    """What ``read`` makes of the file at ``path``. One that can't be read any more leaves what was read last in
+    force, and the part says why: a mistake in it must not shut everyone out."""
 
     def __init__(
         self, path: Path, read: Callable[[bytes], T], part: Part, now: Callable[[], float] = time.monotonic

@@ -7,6 +7,7 @@ from litestar import Request, Response, get
 from litestar.openapi import ResponseSpec
 from litestar.types import ControllerRouterHandler
 
+from services.runtime.guard import caller
 from services.runtime.moved import likes_pages, moved
 from services.runtime.problems import ProblemError, described
 from services.stats import api_publications, api_reports, listing
@@ -46,8 +47,9 @@ def handlers(deps: Deps) -> list[ControllerRouterHandler]:
         """The organs and their latest years that have numbers, in pages; ``q``: those with these words in their code
         or name."""
         latest, codes = deps.snapshots.latest, deps.organs.codes()
+        own = caller().readable(deps.organs.parents())
         async with deps.offload.turn():
-            return json_of(await deps.offload.thread(listing.listed, deps.organs, latest, q, page, codes))
+            return json_of(await deps.offload.thread(listing.listed, deps.organs, latest, q, page, codes, own))
 
     @get("/v1/forms", responses={200: ResponseSpec(list[FormTitle], generate_examples=False, description="By id.")})
     async def forms() -> Response[bytes]:

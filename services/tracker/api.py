@@ -23,6 +23,7 @@ from services.runtime.problems import FieldProblem, ProblemError, described
 from services.tracker import feed, organs, queries, rejections
 from services.tracker.core import preview
 from services.tracker.core.reference_data import ReferenceData
+from services.tracker.entitled import readable, require_request
 from services.tracker.organs import OrganPage
 from services.tracker.queries import Detail, Page, Query, Wanted
 from services.tracker.rejections import About, Rejections
@@ -87,7 +88,8 @@ def handlers(deps: Deps) -> list[ControllerRouterHandler]:
         """The registered organs by code, with names, parents and time zones. ``code`` (it may be given several times):
         of these only; ``cursor``: those behind it, as an earlier page gave it as ``next``."""
         async with offload.turn():
-            found = await offload.thread(organs.page, deps.reference_data.as_known(), code, cursor, limit)
+            own = readable(deps.reference_data)
+            found = await offload.thread(organs.page, deps.reference_data.as_known(), code, cursor, limit, own)
         return Response(msgspec.json.encode(found), media_type=JSON)
 
     @get(
@@ -111,7 +113,7 @@ def handlers(deps: Deps) -> list[ControllerRouterHandler]:
         ``unfinished`` is every status before a request's end. A page may hold fewer than ``limit`` where the cases are
         large; there are more as long as ``next`` is there.
         """
-        query = Query(status, organ, due_from, due_through, limit, cursor)
+        query = Query(status, organ, due_from, due_through, limit, cursor, organs=readable(deps.reference_data))
         try:
             page = await queries.requests(pool, offload, query, deps.reference_data, deps.clock.now())
         except queries.BadCursor:
@@ -142,6 +144,7 @@ def handlers(deps: Deps) -> list[ControllerRouterHandler]:
         is told under ``dead_letters``.
         """
         subject = subject.removeprefix("/")
+        await require_request(pool, subject.removesuffix("/history"), deps.reference_data)
         if subject.endswith("/history"):
             after = sequence_of(cursor)
             found = await queries.history(pool, offload, subject.removesuffix("/history"), after, limit, latest=latest)
@@ -174,7 +177,7 @@ def handlers(deps: Deps) -> list[ControllerRouterHandler]:
         calendar or a parent that does not exist, and so have no effect (a wrong parent alone: the organ counts, without
         it).
         """
-        about = About(source, organ, subject)
+        about = About(source, organ, subject, readable(deps.reference_data))
         found = await rejections.latest(pool, offload, about, limit, deps.reference_data.rejected(limit))
         return Response(msgspec.json.encode(found), media_type=JSON)
 
@@ -190,7 +193,9 @@ def handlers(deps: Deps) -> list[ControllerRouterHandler]:
 
         It is cut after 100,000 entries, and then ends with one that says so: subscribe to single organs instead.
         """
-        lots = feed.lots(pool, offload, organ, deps.reference_data, deps.clock.now())
+        lots = feed.lots(
+            pool, offload, organ, deps.reference_data, deps.clock.now(), organs=readable(deps.reference_data)
+        )
         first = await anext(lots)  # what can be refused is refused before the answer begins
 
         async def told() -> AsyncIterator[bytes]:

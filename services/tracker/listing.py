@@ -71,6 +71,8 @@ class Query:
     cursor: str | None = None
     is_running: bool = False
     """Overdue, due today or open, for whom it is all the same; ``status`` is left out then."""
+    organs: frozenset[str] | None = None
+    """The organs that the caller may read, where these are not all."""
 
 
 class BadCursor(ValueError):
@@ -106,6 +108,8 @@ def page(query: Query, today: Today) -> tuple[str, list[Any]]:
         return f"${len(values)}::{kind}"
 
     conditions = [f"organ = {put(query.organ, 'text')}"] if query.organ is not None else []
+    if query.organs is not None and query.organ not in query.organs:
+        conditions.append(f"organ = ANY({put(sorted(query.organs), 'text[]')})")
     first, last = query.due_from, query.due_through
     if first is not None or last is not None:  # what has no due date is in no range of them
         last = min(last or _NEVER, _NEVER - timedelta(days=1))
