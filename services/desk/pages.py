@@ -171,6 +171,7 @@ def answer_error(request: Request[Any, Any, Any], error: Exception) -> Response[
         "status": found.status,
         "title": _TITLES.get(found.status, "failed"),
         "detail": found.detail,
+        "problem": catalogue.name("problem", found.kind, lang) if found.kind else "",
         "parts": to_builtins(found.parts),
     }
     text = render("problem.html", lang, Here(request.scope["path"]), **values)

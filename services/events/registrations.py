@@ -16,7 +16,7 @@ from services.events.facts import (
     OrganRegistered,
     RequestReceived,
 )
-from services.events.refusals import FieldError
+from services.events.refusals import FieldError, RefusalCode
 
 Parents = Mapping[str, str | None]
 """Each organ that is registered, with its parent."""
@@ -41,22 +41,25 @@ def fault(fact: Fact, statutes: Collection[str], calendars: Collection[str]) -> 
     """What is wrong with the law and the calendar that a fact names; None where nothing is."""
     match fact:
         case OrganRegistered(data=data):
-            return _unknown("calendar", data.calendar, calendars) or _unknown("statute", data.statute, statutes)
+            return _unknown("calendar-unknown", "calendar", data.calendar, calendars) or _unknown(
+                "statute-unknown", "statute", data.statute, statutes
+            )
         case CalendarPublished(data=data):
-            return _unknown("calendar", data.calendar, calendars)
+            return _unknown("calendar-unknown", "calendar", data.calendar, calendars)
         case RequestReceived(data=data) if data.statute is not None:
-            return _unknown("statute", data.statute, statutes)
+            return _unknown("statute-unknown", "statute", data.statute, statutes)
         case FactCorrected(data=CorrectedData(data={"statute": str(statute)})):
             # Of all that can be corrected only a request has a statute.
-            return _unknown("data.statute", statute, statutes)
+            return _unknown("statute-unknown", "data.statute", statute, statutes)
         case _:
             return None
 
 
-def _unknown(field: str, value: str, known: Collection[str]) -> FieldError | None:
+def _unknown(code: RefusalCode, field: str, value: str, known: Collection[str]) -> FieldError | None:
     if value in known:
         return None
-    return FieldError(f"$.data.{field}", f"is {value!r}, which is unknown", f"one of {', '.join(sorted(known))}")
+    expected = f"one of {', '.join(sorted(known))}"
+    return FieldError(f"$.data.{field}", f"is {value!r}, which is unknown", expected, code, {"value": value})
 
 
 def wrong_parent(code: str, parent: str | None, parents: Parents) -> FieldError | None:
@@ -64,16 +67,19 @@ def wrong_parent(code: str, parent: str | None, parents: Parents) -> FieldError 
     if parent is None:
         return None
     if parent == code:
-        return FieldError("$.data.parent", "is the organ itself", "another organ, or none")
+        return FieldError("$.data.parent", "is the organ itself", "another organ, or none", "parent-itself")
     if parent not in parents:
         return FieldError(
             "$.data.parent",
             f"is {parent!r}, which is not registered",
             "an organ that is registered already, or earlier in the same call",
+            "parent-unknown",
+            {"value": parent},
         )
     if (chain := _chain(parent, parents))[-1] == code:
         said = " under ".join(chain)
-        return FieldError("$.data.parent", f"makes a circle: {said}", "an organ that is not under this one")
+        expected = "an organ that is not under this one"
+        return FieldError("$.data.parent", f"makes a circle: {said}", expected, "parent-circle")
     return None
 
 

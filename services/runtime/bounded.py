@@ -34,7 +34,11 @@ alive: contextvars.ContextVar[Callable[[], None]] = contextvars.ContextVar("aliv
 
 
 class TookTooLong(Exception):
-    """The work used up its processor time and was interrupted; it had no effect."""
+    """The work used up its processor time, ``seconds``, and was interrupted; it had no effect."""
+
+    def __init__(self, seconds: float) -> None:
+        super().__init__(f"took longer than {seconds:g} s of processor time to decide")
+        self.seconds = seconds
 
 
 class _Thread(threading.Thread, Generic[T]):
@@ -106,4 +110,4 @@ async def run(work: Callable[[], T], seconds: float | None = None) -> T:
         return thread.result[0]
     if thread.error is not None:
         raise thread.error
-    raise TookTooLong(f"took longer than {limit:g} s of processor time to decide")
+    raise TookTooLong(limit)

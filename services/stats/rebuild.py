@@ -125,7 +125,7 @@ async def _partition(
         for letter in letters:
             if what.live and (tp.partition, letter.offset) not in what.letters:
                 problems.add(
-                    "dead letter", f"{tp.topic} {tp.partition} {letter.offset}", f"is missing ({letter.reason})"
+                    "dead letter", f"{tp.topic} {tp.partition} {letter.offset}", f"is missing ({letter.reason.text})"
                 )
         for offset, event in events:
             if (tp.partition, offset) in what.letters:

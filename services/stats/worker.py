@@ -60,7 +60,8 @@ def read(_key: bytes | None, value: bytes) -> CaseEvent:
     """A record of the case topic. Raises :class:`Refused`."""
     event = decode_case_event(value)
     if event.sequence is None:
-        raise Refused(FieldError("$.sequence", "is missing", "the event's number within its request"))
+        wanted = "the event's number within its request"
+        raise Refused(FieldError("$.sequence", "is missing", wanted, "sequence-missing"))
     return event
 
 

@@ -72,7 +72,7 @@ class RequestState(Struct, frozen=True, rename={"old_flags": "flags", "old_rejec
     received_on: date | None = None
     statute: str = ""
     calendar: str = ""
-    """The calendar's id and version that the dates were computed with."""
+    """The calendar's id and version that the dates were computed with, a space between them."""
     due_on: date | None = None
     provisional: bool = False
     extended: int = 0
@@ -112,6 +112,11 @@ class RequestState(Struct, frozen=True, rename={"old_flags": "flags", "old_rejec
     """Remarks as cases stored before there were codes have them; they are read, and never written."""
     old_rejected: tuple[tuple[str, str, str], ...] = ()
     """Likewise: source, id and reason of facts that have no effect."""
+
+    @property
+    def calendar_id(self) -> str:
+        """The id of that calendar, without its version."""
+        return self.calendar.partition(" ")[0]
 
     @property
     def flags(self) -> tuple[str, ...]:

@@ -36,7 +36,7 @@ async def check_facts(
     count = 0
     async for records in reader.read(tp, 0, end):
         facts, spoilt = applying.decoded(records, apply.read)
-        unheld = {letter.offset: letter.reason for letter in spoilt if not _held_before(letter.value, refs)}
+        unheld = {letter.offset: letter.reason.text for letter in spoilt if not _held_before(letter.value, refs)}
         for offset, fact in facts:
             known = refs.holds(fact.subject, fact.source, fact.id)
             if not known and fact.subject not in what.unpublished:

@@ -26,6 +26,7 @@ from services.tracker.core.reference_data import ReferenceData
 from services.tracker.core.strands import Strand, is_request, shown
 from services.tracker.listing import PAGE_BYTES, BadCursor, Query, Today, Wanted
 from services.tracker.store import SCHEMA, decode_case, last_strands
+from services.words import catalogue
 from services.words.catalogue import Said, said
 from services.words.remark import Remark, remark
 
@@ -91,6 +92,11 @@ class Letter(Struct, frozen=True, kw_only=True):
     partition: int
     offset: int
     reason: str
+    code: str
+    """Why, as a code."""
+    zh: str
+    en: str
+    """The words for the code."""
     recorded_at: datetime
     state: str
     """``open``, ``replayed`` or ``discarded``."""
@@ -100,10 +106,10 @@ class Letter(Struct, frozen=True, kw_only=True):
     type: str | None = None
 
 
-_LETTER = 'topic, partition, "offset", reason, recorded_at, state, subject, source, event_id AS id, type'
+LETTER = 'topic, partition, "offset", reason, code, "values", recorded_at, state, subject, source, event_id AS id, type'
 
 
-LETTERS = f"SELECT {_LETTER} FROM {SCHEMA}.dead_letter WHERE subject = $1 ORDER BY recorded_at DESC LIMIT $2"
+LETTERS = f"SELECT {LETTER} FROM {SCHEMA}.dead_letter WHERE subject = $1 ORDER BY recorded_at DESC LIMIT $2"
 HISTORY = (
     "SELECT sequence, body, found FROM (SELECT sequence, body, count(*) OVER () AS found, "
     "sum(octet_length(body)) OVER (ORDER BY sequence {order}) - octet_length(body) AS before FROM ("
@@ -252,10 +258,17 @@ def _detail(
     return msgspec.structs.replace(found, dead_letters=letters)
 
 
+def letter(row: Any) -> Letter:
+    """A row of :data:`LETTER`, with the words for its code."""
+    columns = dict(row)
+    words = catalogue.refusal(columns["code"], msgspec.json.decode(columns.pop("values")))
+    return Letter(**columns, zh=words.zh, en=words.en)
+
+
 async def letters_about(pool: Pool, subject: str) -> list[Letter]:
     """The latest facts about a subject that could not be applied, the latest first."""
     rows = await pool.fetch(LETTERS, subject[:CUT_TEXT], LETTERS_SHOWN, timeout=READ_SECONDS)
-    return [Letter(**dict(row)) for row in rows]
+    return [letter(row) for row in rows]
 
 
 @dataclass(frozen=True, slots=True)

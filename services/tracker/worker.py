@@ -133,7 +133,7 @@ class Tracker:
             refused = [letter for written in done.results for letter in written.refused]
             self._told(len(done.letters) + len(refused))
             if refused:
-                log.warning("facts_beyond_limit", count=len(refused), key=refused[0].key, reason=refused[0].reason)
+                log.warning("facts_beyond_limit", count=len(refused), key=refused[0].key, reason=refused[0].reason.text)
             await self.publish(batch.partition, [written.appended for written in done.results])  # 6
         self.metrics.facts.inc(done.fresh)
         self.metrics.batch_seconds.observe(time.perf_counter() - began)
@@ -216,7 +216,7 @@ class Tracker:
                     await progress.lock(conn, SCHEMA, self.topic, partition)
                     now = self.clock.now()
                     first = await pick(conn, partition, now, 1)
-                    why = applying.why(error)
+                    why = applying.why(error).text
                     await self._postpone(conn, partition, {case.subject: why for case in first}, now)
         return SWEEP_CASES
 

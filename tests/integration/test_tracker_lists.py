@@ -15,6 +15,7 @@ import msgspec
 import pytest
 
 from services.events.facts import OrganData, OrganRegistered
+from services.events.refusals import Reason
 from services.events.vocabulary import Label
 from services.runtime import dead_letters, metrics_tables
 from services.runtime.clock import ManualClock
@@ -248,10 +249,17 @@ async def test_the_loop_goes_on_while_the_heaviest_is_answered(pool: Any) -> Non
 
 async def test_what_could_not_be_applied_stands_with_its_subject(pool: Any) -> None:
     known, offload = world(), Offload()
-    letter = DeadLetter("t.facts", 3, 1041, b'{"subject": "only", "source": "s", "id": "9"}', "$.type: no", b"only")
+    letter = DeadLetter(
+        "t.facts",
+        3,
+        1041,
+        b'{"subject": "only", "source": "s", "id": "9"}',
+        Reason("type-unknown", "$.type: no", {"field": "$.type"}),
+        b"only",
+    )
     async with pool.acquire() as conn:
         await dead_letters.record(conn, "tracker", [letter])
-        assert (await metrics_tables.dead_letters(conn, "tracker")).counts["t.facts", "type"] == 1
+        assert (await metrics_tables.dead_letters(conn, "tracker")).counts["t.facts", "type-unknown"] == 1
         await conn.execute("VACUUM tracker.dead_letter")
         async with conn.transaction():
             await conn.execute("SET LOCAL enable_seqscan = off")  # cheaper here, as all rows are on a few pages
@@ -261,6 +269,7 @@ async def test_what_could_not_be_applied_stands_with_its_subject(pool: Any) -> N
     assert found is not None and (found.status, found.waiting_for) == ("waiting", "request-received")
     (told,) = found.dead_letters
     assert (told.source, told.id, told.reason, told.state) == ("s", "9", "$.type: no", "open")
+    assert (told.code, told.zh) == ("type-unknown", "$.type：未知的事件类型")
     assert await queries.request(pool, offload, "nothing", known, NOW) is None
     with_case = await queries.request(pool, offload, "r00007", known, NOW)
     assert with_case is not None and with_case.dead_letters[0].source == "s7" and with_case.organ

@@ -18,7 +18,7 @@ from services.runtime.offload import Offload, is_offloaded
 from services.runtime.problems import ProblemError
 from services.runtime.web import create_app, new_registry
 from services.tracker import api, ics, listing, queries
-from services.tracker.api import PREVIEW_BYTES
+from services.tracker.api_preview import PREVIEW_BYTES
 from services.tracker.core import preview
 from services.tracker.core.reference_data import ReferenceData
 from services.tracker.listing import BadCursor, Query, Today

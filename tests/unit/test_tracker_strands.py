@@ -13,6 +13,7 @@ from msgspec.structs import replace
 from services.events.cases import CaseEvent, FactRecorded, ReviewClosed, TallyCounted
 from services.events.codec import encode
 from services.events.facts import ReferenceFact, RequestFact, TallyRecorded
+from services.events.refusals import Reason
 from services.runtime.table_diff import TableDiff
 from services.tracker.core import apply, strands
 from services.tracker.core.case import Case, tally_value
@@ -153,7 +154,7 @@ class Tables:
         self.strands: dict[tuple[str, int], Strand] = {}
         self.names: dict[tuple[str, Name], int] = {}
         self.loaded = 0
-        self.refused: list[tuple[int, str]] = []
+        self.refused: list[tuple[int, Reason]] = []
 
     def batch(self, facts: Sequence[RequestFact], world: ReferenceData = WORLD) -> list[CaseEvent]:
         wanted, whole = apply.strand_names(facts, self.cases), apply.gathering(facts, self.cases)
@@ -315,7 +316,7 @@ def test_a_request_under_an_organ_s_code_is_refused(before: list[Any], world: Re
     """It would make a request of the organ, whose reviews then were the request's, and one row again."""
     shelf, _ = in_strands(before, world)
     found = apply.run([fact_of(answered(CODE, "2023-03-10"))], shelf, world, NOW)
-    assert [place for place, reason in found.refused if "is an organ's code" in reason] == [0]
+    assert [place for place, reason in found.refused if "is an organ's code" in reason.text] == [0]
     assert not found.events
     assert shelf.case(CODE).facts == ()
 
@@ -325,7 +326,7 @@ def test_a_request_after_more_facts_than_any_request_has_is_refused_and_they_are
     tables.batch([decided(f"r{n}", "R") for n in range(MOST_BEFORE + 1)])
     tables.batch([fact_of(received("R", "2023-03-01"))])
     assert len(tables.refused) == 1
-    assert f"has {MOST_BEFORE + 1} facts and no request" in tables.refused[0][1]
+    assert f"has {MOST_BEFORE + 1} facts and no request" in tables.refused[0][1].text
     assert tables.loaded == 0
 
 

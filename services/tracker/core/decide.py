@@ -99,8 +99,7 @@ def _waits(view: RequestState) -> dict[str, Any]:
 
 def _unsaid(view: RequestState) -> tuple[object, ...]:
     """What no decision of the law tells of when it changes."""
-    calendar = view.calendar.partition(" ")[0]
-    return view.waiting_for, view.first_response_on, view.first_working_days, view.statute, calendar
+    return view.waiting_for, view.first_response_on, view.first_working_days, view.statute, view.calendar_id
 
 
 def fact_organ(case: Case, fact: RequestFact) -> str:

@@ -14,10 +14,10 @@ from typing import Any
 import msgspec
 from msgspec import Raw, Struct
 
-from services.events.codec import FACT_TYPES
+from services.events.codec import FACT_TYPES, day_out_of_range
 from services.events.envelope import PREFIX, VERSION
 from services.events.facts import Data, ReceivedData
-from services.events.refusals import FieldError, Refused, explain
+from services.events.refusals import FieldError, Refused, Values, explain
 from services.events.vocabulary import FIRST_DAY, LAST_DAY, Code
 from services.statute import rules
 from services.statute.account import Line
@@ -91,17 +91,22 @@ def answer(line: bytes, *, each_day: bool = False) -> bytes:
                 )
         return msgspec.json.encode(judged(question, facts, each_day=each_day).plain())
     except BadData as error:
-        raise Refused(FieldError(f"$.{error.file}.{error.key}", error.reason, "a calendar")) from None
+        raise Refused(
+            FieldError(f"$.{error.file}.{error.key}", error.reason, "a calendar", "calendar-invalid")
+        ) from None
     except OutOfRange as error:
-        raise Refused(FieldError("$.facts", str(error), "dates inside the calendars")) from None
+        raise Refused(FieldError("$.facts", str(error), "dates inside the calendars", "day-not-covered")) from None
     except NoVersion as error:
         field, _ = _named(question, facts)
-        raise Refused(FieldError(field, str(error), "a statute that was in force on the day of receipt")) from None
+        wanted = "a statute that was in force on the day of receipt"
+        raise Refused(FieldError(field, str(error), wanted, "statute-not-in-force")) from None
     except UnknownStatute:
         field, statute = _named(question, facts)
-        raise Refused(FieldError(field, f"is {statute!r}", f"one of {', '.join(statute_ids())}")) from None
+        wanted = f"one of {', '.join(statute_ids())}"
+        wrong = FieldError(field, f"is {statute!r}", wanted, "statute-unknown", {"value": statute})
+        raise Refused(wrong) from None
     except NoRequest as error:
-        raise Refused(FieldError("$.facts", str(error), "a request-received at least")) from None
+        raise Refused(FieldError("$.facts", str(error), "a request-received at least", "case-unclear")) from None
 
 
 def _named(question: Question, facts: Sequence[Fact]) -> tuple[str, str]:
@@ -121,9 +126,11 @@ def asked(line: bytes) -> Question:
 def facts_of(question: Question) -> list[Fact]:
     """The facts of a case as the law reads them. Raises :class:`Refused`, which names the field."""
     if not question.facts:
-        raise Refused(FieldError("$.facts", "no facts", "a request-received at least"))
+        raise Refused(FieldError("$.facts", "no facts", "a request-received at least", "facts-missing"))
     if len(question.facts) > FACTS:
-        raise Refused(FieldError("$.facts", f"are {len(question.facts)}", f"at most {FACTS}"))
+        count = len(question.facts)
+        values: Values = {"count": count, "most": FACTS}
+        raise Refused(FieldError("$.facts", f"are {count}", f"at most {FACTS}", "too-many-facts", values))
     _within("$.as_of", question.as_of)
     _within("$.known_on", question.known_on)
     return [_fact(place, given) for place, given in enumerate(question.facts)]
@@ -193,16 +200,17 @@ def _decoded(decoder: msgspec.json.Decoder[Any], raw: bytes | Raw, shape: Any, a
         return decoder.decode(raw)
     except msgspec.ValidationError as error:
         found = explain(error, raw, {}, shape)
-        raise Refused(FieldError(found.field.replace("$", at, 1), found.problem, found.expected)) from None
+        raise Refused(msgspec.structs.replace(found, field=found.field.replace("$", at, 1))) from None
     except (msgspec.MsgspecError, UnicodeDecodeError, RecursionError) as error:
-        raise Refused(FieldError(at, str(error)[:200], "one JSON object")) from None
+        raise Refused(FieldError(at, str(error)[:200], "one JSON object", "not-json")) from None
 
 
 def _fact(place: int, given: Given) -> Fact:
     name = _NAMES.get(given.type)
     if name is None:
         problem = f"{given.type[:100]!r} is no fact about a request's time"
-        raise Refused(FieldError(f"$.facts[{place}].type", problem, f"one of {', '.join(sorted(MEANINGS))}"))
+        wanted = f"one of {', '.join(sorted(MEANINGS))}"
+        raise Refused(FieldError(f"$.facts[{place}].type", problem, wanted, "type-unknown"))
     at = f"$.facts[{place}].data"
     data: Any = _decoded(_data[name], given.data, _SHAPES[name], at)
     for field in _DATES[data.__class__]:
@@ -214,4 +222,4 @@ def _fact(place: int, given: Given) -> Fact:
 
 def _within(field: str, day: date | None) -> None:
     if day is not None and not FIRST_DAY <= day <= LAST_DAY:
-        raise Refused(FieldError(field, f"is {day}", f"a date from {FIRST_DAY} to {LAST_DAY}"))
+        raise Refused(day_out_of_range(field, day))

@@ -15,7 +15,7 @@ from msgspec.structs import replace
 
 from services.events.cases import CaseEvent
 from services.events.facts import FactCorrected, FactRetracted, RequestFact, ReviewDecided, ReviewFiled, TallyRecorded
-from services.events.refusals import FieldError, Refused
+from services.events.refusals import FieldError, Refused, Values
 from services.events.vocabulary import Ref
 from services.statute.state import RequestState
 from services.tracker.core.case import Case, Tallies, amended_root, evolve, look
@@ -218,10 +218,13 @@ class Shelf:
 
     def _require_request(self, head: Case, fact: RequestFact, reference_data: ReferenceData) -> None:
         if head.own or head.subject in reference_data.organs:
-            raise Refused(FieldError("$.subject", f"is an organ's code: {fact.subject!r}", "a request's id"))
+            problem = f"is an organ's code: {fact.subject!r}"
+            raise Refused(FieldError("$.subject", problem, "a request's id", "subject-is-organ"))
         if head.apart > MOST_BEFORE:
-            found = f"is {fact.subject!r}, which has {head.apart} facts and no request"
-            raise Refused(FieldError("$.subject", found, f"a request's id, with at most {MOST_BEFORE} facts before it"))
+            problem = f"is {fact.subject!r}, which has {head.apart} facts and no request"
+            expected = f"a request's id, with at most {MOST_BEFORE} facts before it"
+            values: Values = {"count": head.apart, "most": MOST_BEFORE}
+            raise Refused(FieldError("$.subject", problem, expected, "facts-before-request", values))
 
 
 def _merged(strands: Iterable[Strand]) -> list[Kept]:
