@@ -32,6 +32,7 @@ def _serve(name: str) -> None:
 
     settings = read_settings()
     try:
+        settings.require_safe()
         if name in ("tracker", "stats"):
             settings.require_postgres()
     except SettingError as error:
@@ -63,20 +64,24 @@ def post(
     file: Annotated[Path, typer.Argument(help="JSON lines, a fact each; - for standard input.")], url: Url = ""
 ) -> None:
     """Post facts to intake, in their order; safe to repeat."""
+    from services.commands import who
     from services.intake import client
 
     try:
         lines = sys.stdin.buffer.readlines() if str(file) == "-" else file.read_bytes().splitlines()
     except OSError as error:
         fail(f"{file}: {error.strerror}")
-    address, named = url_of(read_settings(), "intake", url), where_from("intake", url)
+    settings = read_settings()
+    address, named = url_of(settings, "intake", url), where_from("intake", url)
 
     def waiting(reason: str) -> None:
         typer.echo(f"shixian: waiting for intake at {address} ({named}): {reason}", err=True)
 
     with progress(len(lines), "posting") as advance:
         try:
-            accepted = client.post(address, lines, advance, on_wait=waiting, trust_env=bool(url))
+            accepted = client.post(
+                address, lines, advance, on_wait=waiting, trust_env=bool(url), headers=who.headers(settings)
+            )
         except client.Refused as error:
             fail(f"{file}: {error}")
         except client.Unavailable as error:

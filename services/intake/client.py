@@ -1,7 +1,7 @@
 """Posts a file of facts to an intake service; safe to repeat, since an event's source and id name it for ever."""
 
 import time
-from collections.abc import Callable, Iterable, Iterator
+from collections.abc import Callable, Iterable, Iterator, Mapping
 from typing import Any
 
 import httpx
@@ -38,15 +38,16 @@ def post(
     patience: float = 60.0,
     on_wait: Callable[[str], None] = lambda _: None,
     trust_env: bool = True,
+    headers: Mapping[str, str] | None = None,
 ) -> int:
     """Post the facts of a JSON-lines file in their order, in batches; how many were accepted.
 
     Waits up to ``patience`` seconds for an intake that is away; ``on_wait`` is then told the reason, once for each
-    batch. ``trust_env``: whether a proxy that the environment names is used. Raises :class:`Refused` and
-    :class:`Unavailable`.
+    batch. ``trust_env``: whether a proxy that the environment names is used; ``headers``: who posts. Raises
+    :class:`Refused` and :class:`Unavailable`.
     """
     accepted = 0
-    with httpx.Client(base_url=url, timeout=30.0, trust_env=trust_env) as client:
+    with httpx.Client(base_url=url, timeout=30.0, trust_env=trust_env, headers=headers) as client:
         for batch in _batches(lines):
             body = b"[" + b",".join(line for _, line in batch) + b"]"
             answer = _send(client, body, patience, on_wait)

@@ -129,8 +129,15 @@ class Settings:
 
     @property
     def bootstrap(self) -> str:
-        """Kafka's bootstrap servers: those set, or the embedded broker's."""
-        return self.kafka or f"127.0.0.1:{self.kafka_port}"
+        """Kafka's bootstrap servers: those set, or the embedded broker's, which lets in who may read its password."""
+        if self.kafka:
+            return self.kafka
+        try:
+            password = (self.home.expanduser() / "kafka" / "password").read_text("ascii").strip()
+        except OSError:  # none yet, or another user's: the broker says so
+            password = ""
+        login = f"sasl_plaintext://shixian:{password}@" if password else ""
+        return f"{login}127.0.0.1:{self.kafka_port}{'?mechanism=PLAIN' if login else ''}"
 
     def require_postgres(self) -> str:
         """The PostgreSQL URI for a service that runs by itself. Raises :class:`SettingError`."""

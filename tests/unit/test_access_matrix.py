@@ -1,7 +1,7 @@
 """Principals × organs × routes × methods, made from the routes themselves: who is let in, and who is refused and how.
 
-No handler is run: what is let in comes to the end of the guard, and is answered from there. So the matrix says who comes
-to a handler at all, for each route that there is, new ones included.
+No handler is run: what is let in comes to the end of the guard, and is answered from there. So the matrix says who
+comes to a handler at all, for each route that there is, new ones included.
 """
 
 from collections.abc import AsyncIterator, Iterator
