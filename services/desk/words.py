@@ -195,6 +195,7 @@ AUDIT_WORDS: dict[str, Label] = {
     "token-used": Label("使用令牌", "token used"),
     "token-created": Label("新建令牌", "token created"),
     "token-revoked": Label("吊销令牌", "token revoked"),
+    "token-changed": Label("更改令牌", "token changed"),
     "user-changed": Label("更改账号", "account changed"),
     "login": Label("登录", "login"),
     "login-refused": Label("登录被拒", "login refused"),

@@ -3,6 +3,7 @@
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
 
+from services.access.audit import Entry
 from services.access.routes import needs_of
 from services.events.registrations import checking
 from services.events.topics import topics
@@ -46,6 +47,9 @@ async def build(settings: Settings, health: Health) -> AsyncIterator[Parts]:
     reference = Reference(bootstrap, settings.reference_topic, health.part("reference"), registry, check)
     references = References(check, reference.parents, reference.catch_up, GIVE_UP_SECONDS)
     trail = trail_of("intake", producer, settings, health)
+    door = Door(settings, health)
+    # All services read the file; one of them tells.
+    door.on_change(lambda action, about: trail.add(Entry(account="file", action=action, about=about)))
     app = create_app(
         "intake",
         [*api.handlers(writer, references, api.Counts(registry)), *audit.handlers(settings, trail)],
@@ -54,7 +58,7 @@ async def build(settings: Settings, health: Health) -> AsyncIterator[Parts]:
         description="Takes facts as CloudEvents and writes them to the log.",
         schemas=api.fact_schemas(),
         max_body=MAX_BODY,
-        guard=Guard(Door(settings, health), needs_of("intake"), reference.parents, trail),
+        guard=Guard(door, needs_of("intake"), reference.parents, trail),
     )
 
     async def prepare() -> None:

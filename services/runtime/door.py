@@ -82,6 +82,16 @@ class Door:
         door._any_host = True
         return door
 
+    def on_change(self, told: Callable[[str, str], None]) -> None:
+        """Tell of each change of the access file: what it is called, and which token or account it is about."""
+
+        def changed(before: Access, after: Access) -> None:
+            for action, about in file.differences(before, after):
+                told(action, about)
+
+        if isinstance(self.access, KeptFile):
+            self.access.changed = changed
+
     def check_host(self, headers: Mapping[bytes, bytes]) -> None:
         """Raises :class:`ProblemError` (421) for a host that is not ours: a page elsewhere whose name was made to lead
         here (DNS rebinding) says its own name. An address is no name that could be made to."""

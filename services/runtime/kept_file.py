@@ -28,6 +28,8 @@ class KeptFile(Generic[T]):
         self._mark = self._look()
         self._value = read(path.read_bytes())
         self._looked = now()
+        self.changed: Callable[[T, T], None] = lambda before, after: None
+        """Told of each change."""
         part.ok()
 
     def __call__(self) -> T:
@@ -42,7 +44,7 @@ class KeptFile(Generic[T]):
             mark = self._look()
             if mark == self._mark:
                 return
-            self._value = self._read(self._path.read_bytes())
+            before, self._value = self._value, self._read(self._path.read_bytes())
         except (OSError, ValueError) as error:
             if self._part.is_ok:
                 log.error("file_not_read", file=self._path.name, reason=str(error))
@@ -51,6 +53,7 @@ class KeptFile(Generic[T]):
         self._mark = mark
         self._part.ok()
         log.info("file_read", file=self._path.name)
+        self.changed(before, self._value)
 
     def _look(self) -> tuple[int, int, int]:
         found = self._path.stat()

@@ -81,7 +81,8 @@ class Settings:
     origins: str = ""
     """Origins of other web pages that may call the APIs, with commas; empty: none."""
     desk_key: str = ""
-    """The file of the key that the desk signs with and the others check by; empty: `access/desk-key.json` at home."""
+    """The file of the key that the desk signs with and the others check by; empty: ``desk-key.json`` beside the access
+    file, else in ``access`` at home."""
     oidc: str = ""
     """The issuer of an OpenID provider, a URL; empty: none."""
     oidc_client: str = ""
@@ -157,7 +158,10 @@ class Settings:
     @property
     def desk_key_file(self) -> Path:
         """The file of the desk's key, there or not."""
-        return Path(self.desk_key).expanduser() if self.desk_key else self.home / "access" / "desk-key.json"
+        if self.desk_key:
+            return Path(self.desk_key).expanduser()
+        beside = Path(self.access).expanduser().parent if self.access else self.home.expanduser() / "access"
+        return beside / "desk-key.json"
 
     def require_safe(self) -> None:
         """Refuse what would let in everyone who reaches a port. Raises :class:`SettingError`."""
