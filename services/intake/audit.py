@@ -61,6 +61,8 @@ def handlers(settings: Settings, trail: Trail) -> list[ControllerRouterHandler]:
     ) -> Response[bytes]:
         """The latest records of the audit trail: who did what, when, from where, with what result. ``before``: those
         before that offset, as a page gave it as ``earlier``."""
+        if not trail.is_kept:
+            return Response(msgspec.json.encode(Told(records=[], wrong=[])), media_type="application/json")
         try:
             records, earlier = await trails.page(settings, limit, before)
         except (KafkaError, OSError) as error:

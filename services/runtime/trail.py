@@ -84,6 +84,9 @@ class Trail:
         self._writer = f"{service}-{uuid.uuid4().hex[:12]}"
         self._number, self._previous = 0, ""
 
+    is_kept = True
+    """Whether there is a trail at all."""
+
     def require_room(self) -> None:
         """Raises :class:`ProblemError` (503) where no more can be recorded: then it must not be done either."""
         if len(self._waiting) >= MOST_WAITING:
@@ -163,6 +166,8 @@ def trail_of(service: str, producer: LogProducer, settings: Settings, health: He
 
 
 class _Nothing(Trail):
+    is_kept = False
+
     def add(self, entry: Entry, status: int = 0) -> None:
         pass
 
