@@ -9,7 +9,7 @@ from base64 import urlsafe_b64decode, urlsafe_b64encode
 from binascii import Error as NoBase64
 from collections import defaultdict
 from collections.abc import Callable
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import date, datetime, timedelta
 from typing import Any, Literal
 
@@ -102,6 +102,8 @@ def page(query: Query, today: Today) -> tuple[str, list[Any]]:
     """The query for a page, one row more than its limit: ``subject``, ``due_on``, ``body``, and in each row ``found``,
     how many there were before the page was cut at :data:`PAGE_BYTES`. Raises :class:`BadCursor`."""
     values: list[Any] = []
+    if query.organ is None and query.organs is not None and len(query.organs) == 1:
+        query = replace(query, organ=next(iter(query.organs)))  # which has an index of its own
 
     def put(value: Any, kind: str) -> str:
         values.append(value)

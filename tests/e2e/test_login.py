@@ -26,7 +26,8 @@ ELSEWHERE = """<!doctype html><title>elsewhere</title>
 <form id="out" method="post" action="{desk}/logout"><input name="form_token" value="x"></form>
 <form id="publish" method="post" enctype="text/plain" action="{stats}/v1/annual/gz-psb/2013/publications">
 <input name='{{"published_on": "2014-03-01", "x": "' value='"}}'></form>
-<form id="fact" method="post" enctype="text/plain" action="{intake}/v1/events"><input name='{{"a": "' value='"}}'></form>
+<form id="fact" method="post" enctype="text/plain" action="{intake}/v1/events">
+<input name='{{"a": "' value='"}}'></form>
 """
 
 

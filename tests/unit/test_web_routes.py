@@ -147,7 +147,8 @@ async def raw(app: Any, target: bytes) -> httpx.Response:
 
     scope = {
         "type": "http", "method": "GET", "path": unquote(target.decode()), "raw_path": target, "query_string": b"",
-        "headers": [(b"host", b"127.0.0.1")], "scheme": "http", "server": ("service.test", 80), "client": ("127.0.0.1", 1),
+        "headers": [(b"host", b"127.0.0.1")], "scheme": "http",
+        "server": ("service.test", 80), "client": ("127.0.0.1", 1),
         "root_path": "", "http_version": "1.1", "asgi": {"version": "3.0"}, "state": {},
     }  # fmt: skip
     await app(scope, receive, send)
