@@ -4,6 +4,7 @@ No handler is run: what is let in comes to the end of the guard, and is answered
 comes to a handler at all, for each route that there is, new ones included.
 """
 
+import time
 from collections.abc import AsyncIterator, Iterator
 from contextlib import asynccontextmanager
 from dataclasses import replace
@@ -244,7 +245,7 @@ async def test_two_tokens_are_valid_side_by_side_and_one_taken_out_is_out_withou
     kept = tmp_path / "access.json"
     kept.write_bytes(file.encode(Access(tokens=(first, second))))
     async with service("stats", given_settings(access=str(kept))) as (_, client, guard):
-        clock = [0.0]
+        clock = [time.monotonic()]
         guard.door.access._now = lambda: clock[0]  # type: ignore[attr-defined]
 
         async def statuses() -> list[int]:

@@ -51,7 +51,8 @@ def test_an_answer_by_another_organ_answers_nothing_in_whatever_order_it_comes()
 def amending(fact: RequestFact, kind: str, **data: Any) -> RequestFact:
     target = fact.ref
     whole = {"data": data} if kind == "fact-corrected" else {"reason": "wrong"}
-    return make(kind, 9, DAY, amends=target, **whole)
+    made: RequestFact = make(kind, 9, DAY, amends=target, **whole)
+    return made
 
 
 @pytest.mark.parametrize("kind", ["fact-corrected", "fact-retracted"])
