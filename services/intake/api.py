@@ -123,13 +123,13 @@ def handlers(writer: Writer, references: References, counts: Counts) -> list[Con
         `source` and `id` name it for ever, and the same fact counts once.
         """
         found = await reading.read(request.scope["headers"], await request.body())
+        require_own(found, caller())
         types = [type_name(fact) for fact in found.facts]
         try:
             if not found.malformed:
                 await references.refuse_unknown(found)
                 types = [type_name(fact) for fact in found.facts]
             if not found.errors:
-                require_own(found, caller())
                 await writer.write(found.facts, caller())
         except LogUnavailable as error:
             counts.add(found.refused, "refused")
