@@ -193,7 +193,7 @@ def _fact(name: Name, value: bytes, settings: Settings) -> Fact:
     try:
         fact = decode_fact(value)
     except Refused as error:
-        raise Failed(f"{name} is still no fact: {error}") from None
+        raise Failed(f"{name} is still not a valid fact: {error}") from None
     if len(value) > MAX_FACT:
         raise Failed(f"{name} is {len(value)} bytes long; expected at most {MAX_FACT}")
     if fact.sequence is not None:

@@ -14,7 +14,8 @@ from services.tracker.core.strands import Shelf
 
 
 class BadLine(ValueError):
-    """A line of the file is no fact, or no fact of its subject; names the line or the fact, and what was expected."""
+    """A line of the file is not a valid fact, or not one of its subject; names the line or the fact,
+    and what was expected."""
 
 
 def read_facts(lines: Iterable[bytes]) -> Iterator[OrganRegistered | CalendarPublished | RequestFact]:

@@ -136,7 +136,7 @@ def render(template: str, lang: Lang, here: Here, reader: Mapping[str, Any] = NO
         return say_in(lang, what)
 
     def name_of(code: str | None) -> str:
-        """What a code of the contract is called; one that is new is told as it stands."""
+        """What a code of the contract is called; one that is new is shown as it stands."""
         return say(NAMES[code]) if code in NAMES else code or ""
 
     def ending(code: str) -> str:

@@ -84,6 +84,8 @@ Measure = Literal[
 ]
 DECIMAL_MEASURES: frozenset[str] = frozenset({"fees-collected"})
 """Measures that may have decimals; all others count whole things."""
+LEVELS: frozenset[str] = frozenset({"regulations-in-force", "normative-documents-in-force"})
+"""Measures of a level: the latest value in the year counts, not the sum."""
 
 CHANNELS: tuple[str, ...] = get_args(Channel)
 APPLICANTS: tuple[str, ...] = get_args(Applicant)

@@ -60,7 +60,7 @@ class Counts:
                 self._events.labels(type_, result)
 
     def add(self, types: Sequence[str], result: str) -> None:
-        """Count events by their full type names; what is no fact's type counts as ``unknown``."""
+        """Count events by their full type names; what is not the type of a fact counts as ``unknown``."""
         for type_, number in collections.Counter(types).items():
             self._events.labels(short_name(type_) if type_ in FACT_TYPES else "unknown", result).inc(number)
 

@@ -29,7 +29,7 @@ class References:
 
         A parent is looked for in the topic as it ends now, since another process may have registered it a moment ago;
         of two calls at the same instant that make a circle, the readers of the topic pass over the later parent. It is
-        not looked for beside events that are refused anyway: what is wrong with those is told even without the log.
+        not looked for beside events that are refused anyway: what is wrong with those is reported even without the log.
         Raises :class:`LogUnavailable` when the topic's end can't be reached in time.
         """
         _sift(reading, self.check)

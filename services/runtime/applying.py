@@ -73,7 +73,7 @@ def _unfit(error: Exception) -> Unfit:
             return Unfit(reason_of(error))
 
 
-async def reckoned(work: Callable[[], T]) -> T:
+async def computed(work: Callable[[], T]) -> T:
     """What pure ``work`` returns, done beside the loop. Raises :class:`Unfit` if it fails, or takes too long."""
     with blame():
         return await bounded.run(work)
@@ -98,8 +98,8 @@ def decoded(records: Iterable[Any], read: Callable[[bytes | None, bytes], T]) ->
         except MemoryError:
             raise
         except Exception as error:
-            # Whatever reading raises is the record's fault: it is kept whole as a dead letter, and told here if the
-            # reader did not refuse it in words of its own.
+            # Whatever reading raises is the record's fault: it is kept whole as a dead letter, and logged here if the
+            # reader did not refuse it itself.
             if not isinstance(error, Refused):
                 log.error(
                     "record_unreadable",
@@ -156,9 +156,9 @@ async def apply_batch(
         low, high = todo.pop()
         first, beyond = batch.records[low].offset, _offset_at(batch, high)
         inside = [item for item in items if first <= item[0] < beyond]
-        spoilt = [letter for letter in letters if first <= letter.offset < beyond]
+        unreadable = [letter for letter in letters if first <= letter.offset < beyond]
         try:
-            await _once(pool, schema, batch, (low, high), inside, spoilt, effect, done)
+            await _once(pool, schema, batch, (low, high), inside, unreadable, effect, done)
         except Exception as error:
             if not inside or not is_permanent(error):
                 raise

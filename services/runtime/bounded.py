@@ -43,7 +43,7 @@ class TookTooLong(Exception):
 
 class _Thread(threading.Thread, Generic[T]):
     def __init__(self, work: Callable[[], T], finished: Callable[[], None]) -> None:
-        super().__init__(name="reckoning", daemon=True)  # a process that must end does not wait for it
+        super().__init__(name="computing", daemon=True)  # a process that must end does not wait for it
         self._work, self._finished = work, finished
         self._context = contextvars.copy_context()
         self._clock: int | None = None

@@ -1,7 +1,7 @@
 """Records that could not be applied: kept whole, with the reason, in the transaction that passes over them.
 
-The rows are what counts. They are also told to the topic of dead letters, for whoever watches the log rather than a
-database: at least once each, in the order of their partition, with where they came from in the headers.
+The rows are what counts. They are also published to the topic of dead letters, for whoever watches the log rather than
+a database: at least once each, in the order of their partition, with where they came from in the headers.
 """
 
 import asyncio
@@ -28,7 +28,7 @@ REASON_LENGTH = 1000
 CUT_TEXT = 500
 """Characters kept of what a record says it is about; what is longer than the contract allows is cut."""
 CUT_BYTES = 16 * 1024
-"""What is told of a record that is too large to be told whole; the row has all of it."""
+"""What is published of a record that is too large to be published whole; the row has all of it."""
 
 log = structlog.get_logger(__name__)
 
@@ -196,7 +196,7 @@ SURE_BYTES = 900_000
 
 
 class Relay:
-    """Tells a service's dead letters to the topic of dead letters."""
+    """Publishes a service's dead letters to the topic of dead letters."""
 
     def __init__(
         self,
@@ -207,7 +207,7 @@ class Relay:
         part: Part,
         owned: Callable[[], Collection[TopicPartition]],
     ) -> None:
-        """``owned`` gives the partitions that are this process's to tell of."""
+        """``owned`` gives the partitions that are this process's to publish."""
         self._pool, self._schema, self._target, self._producer, self._part = pool, schema, target, producer, part
         self._owned = owned
         self._wanted = asyncio.Event()
@@ -230,7 +230,7 @@ class Relay:
                     continue
 
     async def once(self) -> int:
-        """Tell the next letters of each topic owned; how many."""
+        """Publish the next letters of each topic owned; how many."""
         sent = 0
         owned = self._owned()
         for topic in {tp.topic for tp in owned}:
@@ -246,7 +246,7 @@ class Relay:
         return sent
 
     async def _tell(self, letters: Sequence[DeadLetter]) -> None:
-        # Those that might be too large go alone: a refusal among others would mean telling these twice.
+        # Those that might be too large go alone: a refusal among others would mean publishing these twice.
         sure = [letter for letter in letters if len(letter.value) <= SURE_BYTES]
         if len(letters) > 1 and len(sure) < len(letters):
             for part in (sure, *([letter] for letter in letters if len(letter.value) > SURE_BYTES)):

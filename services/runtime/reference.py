@@ -63,7 +63,7 @@ class Reference:
     """Follows the topic while :meth:`run` runs; all of it belongs to one event loop.
 
     ``check`` says what is wrong with a fact that can be read; one with a fault changes no organ and no calendar here,
-    and is told to those who subscribed all the same, since they count the records.
+    and is passed to the subscribers all the same, since they count the records.
     """
 
     def __init__(self, bootstrap: str, topic: str, part: Part, registry: CollectorRegistry, check: Check) -> None:

@@ -16,13 +16,13 @@ from msgspec import Struct
 
 from services.events.cases import RequestSummary
 from services.events.facts import ReviewDecidedData, ReviewFiledData, TallyData
+from services.events.vocabulary import LEVELS
 from services.stats.kinds import (
     CARRY_KINDS,
     COUNTED_STATES,
     ENDED_STATES,
     FIRST_HANDLING,
     KINDS,
-    LEVEL_SUFFIX,
     PENDING,
     PLACE_OF,
     PLACES,
@@ -115,7 +115,7 @@ def contributions(row: Row | None) -> Mapping[Cell, Number]:
             return _of_request(request)
         case ReviewRow():
             return _of_review(row.filed, row.decided)
-        case TallyRow(counted=counted) if counted.measure.endswith(LEVEL_SUFFIX):
+        case TallyRow(counted=counted) if counted.measure in LEVELS:
             organ, year, measure, day = counted.organ, counted.on.year, counted.measure, counted.on.isoformat()
             tally = f"{row.source} {row.id}"
             return {

@@ -15,7 +15,7 @@ from typing import Any
 import msgspec
 from msgspec import UNSET, Struct, UnsetType
 
-from services.events.vocabulary import Label
+from services.events.vocabulary import LEVELS, Label
 from services.runtime.database import Conn
 from services.runtime.paths import part
 from services.runtime.problems import ProblemError
@@ -23,7 +23,7 @@ from services.stats.annual import Asked, answer
 from services.stats.cells import Number
 from services.stats.cells import plain as plainly
 from services.stats.forms.form import Counts, Filter
-from services.stats.kinds import KINDS, LEVEL_SUFFIX, Rows, column
+from services.stats.kinds import KINDS, Rows, column
 from services.stats.params import wrong
 from services.stats.store import SCHEMA
 
@@ -43,7 +43,8 @@ _TABLES: dict[str, tuple[str, tuple[str, ...]]] = {
 }
 """Columns of an item, and what its pages are ordered by behind organ and day; an index has that order."""
 _LATEST_OF_LEVEL = (
-    f"(measure NOT LIKE '%{LEVEL_SUFFIX}' OR NOT EXISTS (SELECT FROM {SCHEMA}.tally AS l WHERE l.organ = t.organ "
+    f"(measure <> ALL ('{{{','.join(sorted(LEVELS))}}}') "
+    f"OR NOT EXISTS (SELECT FROM {SCHEMA}.tally AS l WHERE l.organ = t.organ "
     'AND l.measure = t.measure AND l."on" <= make_date($2, 12, 31) '
     "AND (l.\"on\", l.source || ' ' || l.id) > (t.\"on\", t.source || ' ' || t.id)))"
 )

@@ -14,8 +14,6 @@ from typing import Literal, get_args
 
 from services.events.vocabulary import APPLICANTS, CHANNELS, MEASURES, OUTCOMES, ReviewKind, ReviewResult
 
-LEVEL_SUFFIX = "-in-force"
-"""A measure with this ending is a level: its latest value in the year counts, not the sum."""
 PENDING = "pending"
 FIRST_HANDLING = "first-handling-disputed"
 PACES = tuple(f"{t}{e}" for t in ("in-time", "late", "unlimited") for e in ("", "-extended"))
@@ -28,7 +26,7 @@ PLACES = ("a", "b", "c")
 
 @dataclass(frozen=True, slots=True)
 class Dimension:
-    """One thing by which the cells of a kind are told apart."""
+    """One thing by which the cells of a kind are distinguished."""
 
     name: str
     values: tuple[str, ...] = ()

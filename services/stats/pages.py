@@ -1,4 +1,4 @@
-"""What is told beside the numbers: the organs under an organ, years side by side, what a number is called. Pure."""
+"""What is shown beside the numbers: the organs under an organ, years side by side, what a number is called. Pure."""
 
 import itertools
 from collections.abc import Mapping, Sequence

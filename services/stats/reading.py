@@ -13,7 +13,7 @@ from services.stats.kinds import CARRY_KINDS, LEVEL_KINDS, column
 from services.stats.store import SCHEMA
 
 MOST_CHANGES = 50
-"""How many changes of one counter are told of as causes of a revised number, the latest."""
+"""How many changes of one counter are named as causes of a revised number, the latest."""
 
 
 class Changed(Struct, frozen=True):

@@ -131,7 +131,7 @@ class Sheet(Struct, frozen=True):
 
 
 CAUSES = 5
-"""Events told of each revised number, the latest first."""
+"""Events shown of each revised number, the latest first."""
 
 
 def titled(form: Form) -> FormTitle:

@@ -74,7 +74,7 @@ class Requests(Controller):
 
         With ``/history`` behind the id: its case events in order, at most ``limit``; where there are more, the header
         ``Link`` names the next page (``rel="next"``). ``latest``: the last ``limit`` of them. What could not be applied
-        is told under ``dead_letters``.
+        is listed under ``dead_letters``.
         """
         subject = subject.removeprefix("/")
         await require_request(deps.pool, subject.removesuffix("/history"), deps.reference_data)

@@ -68,7 +68,7 @@ def metrics(registry: CollectorRegistry) -> Metrics:
         Counter("shixian_tracker_sweep_failures", "Cases that the sweep failed over.", registry=registry),
         Histogram(
             "shixian_overdue_detection_delay_seconds",
-            "Time from when a missed limit could be known to when the sweep told of it; settling time included.",
+            "Time from when a missed limit could be known to when the sweep reported it; settling time included.",
             buckets=DETECTION_BUCKETS,
             registry=registry,
         ),
@@ -144,7 +144,7 @@ class CaseCollector(Collector):
             try:
                 left = self._world.calendar(self._world.organs[organ].calendar).count(today, due_on)
             except StatuteError:
-                continue  # no calendar reaches there, and no working day can be told; one organ hides no other
+                continue  # no calendar reaches there, and no working day is known; one organ hides no other
             for days in WORKING_DAYS:
                 numbers[organ, str(days)] += count if left <= days else 0
         text = (

@@ -36,13 +36,13 @@ UNFINISHED: tuple[Status, ...] = ("overdue", "due-today", "open", "stopped", "un
 READ_SECONDS = 10.0
 """What a query of a caller may take."""
 LETTERS_SHOWN = 100
-"""The latest dead letters told with a request."""
+"""The latest dead letters shown with a request."""
 EVENTS = 1000
 """The most events of a history in one answer."""
 LINES = 5000
 """The most lines of an account in one answer; day by day, that is more than thirteen years."""
 STRANDS = 100
-"""How many reviews and tallies of an organ's own are told at once."""
+"""How many reviews and tallies of an organ's own are shown at once."""
 
 
 class Item(Struct, frozen=True, kw_only=True):
@@ -253,7 +253,7 @@ def _detail(
     now: datetime,
     each_day: bool,
 ) -> Detail:
-    """Of what is kept apart under an organ's code the last :data:`STRANDS` are told."""
+    """Of what is kept apart under an organ's code the last :data:`STRANDS` are shown."""
     found = detail(shown(case, strands, reference_data) if strands else case, reference_data, now, each_day)
     return msgspec.structs.replace(found, dead_letters=letters)
 

@@ -25,9 +25,9 @@ PACE = 10
 BODIES = 200
 """How many bodies are read at once, and decoded in a thread."""
 ROWS = 5000
-"""How many open cases are told of at once; between two lots the other tasks have their turn."""
+"""How many open cases are examined at once; between two lots the other tasks have their turn."""
 LIMITS = ("clarification-notice", "clarification-reply", "consultation", "fee-payment", "volume-deferral")
-"""The limits told besides the answer's. Those for remedies run after the end, and for the applicant."""
+"""The limits exported besides the answer's. Those for remedies run after the end, and for the applicant."""
 AWAITED = ("receipt-confirmed", "organ-registered", "request-received", "fact", "other")
 """What a case can wait for: the confirmation of its receipt, its organ, its request, a fact that another one amends, or
 what its statute and calendar lack."""

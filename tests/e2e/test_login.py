@@ -6,6 +6,7 @@ import threading
 from collections.abc import Iterator
 from contextlib import contextmanager
 from datetime import UTC, datetime
+from functools import partial
 from pathlib import Path
 from typing import Any, ClassVar
 from urllib.parse import parse_qs, urlsplit
@@ -89,7 +90,7 @@ def test_a_person_logs_in_at_her_provider_and_a_page_elsewhere_does_nothing_in_h
         }
         with service("intake", env) as intake, service("stats", env) as stats, service("desk", env) as desk:
             for one in (intake, stats, desk):
-                eventually(lambda one=one: one.get("/healthz"), 120)
+                eventually(partial(one.get, "/healthz"), 120)
             _visitor_is_refused(browser.new_page(), desk.url)
             page = browser.new_page()
             _logs_in(page, desk.url, issuer, keys)
@@ -133,7 +134,7 @@ def _elsewhere(page: Page, site: str, desk: str) -> None:
         with page.expect_navigation() as navigation:
             page.evaluate(f"document.getElementById('{form}').submit()")
         answer = navigation.value
-        assert answer is not None and answer.status == status, (form, answer.status if answer else None)
+        assert answer.status == status, form
     page.goto(f"{desk}/?lang=en")
     assert "staff-7" in page.inner_text(".reader"), "still logged in"
 

@@ -127,8 +127,8 @@ def test_each_organ_posts_and_reads_its_own_and_the_trail_tells_of_it(
 
     found = eventually(trail)
     assert found["wrong"] == [] and get(intake, "/v1/audit-trail", A).status_code == 403
-    path = folder / "access.json"
-    path.write_bytes(file.encode(file.revoked(file.decode(path.read_bytes()), B[1].id, datetime.now(UTC))))
+    kept = folder / "access.json"
+    kept.write_bytes(file.encode(file.revoked(file.decode(kept.read_bytes()), B[1].id, datetime.now(UTC))))
     eventually(lambda: get(intake, "/schema", B).status_code == 401 or None)
     eventually(lambda: any(r["entry"]["action"] == "token-revoked" for r in trail()["records"]) or None)
 

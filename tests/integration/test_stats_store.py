@@ -2,9 +2,8 @@
 
 import asyncio
 import random
-from collections.abc import AsyncIterator, Sequence
+from collections.abc import Sequence
 from datetime import UTC, date, datetime
-from importlib.resources import files
 from types import SimpleNamespace
 from typing import Any
 
@@ -14,8 +13,6 @@ from prometheus_client import CollectorRegistry
 
 from services.events.cases import CaseEvent
 from services.events.codec import encode
-from services.runtime import database
-from services.runtime.health import Part
 from services.runtime.transport import Batch, LogHole
 from services.stats import snapshot, store
 from services.stats.cells import Cell, add, plain, recount
@@ -25,14 +22,6 @@ from services.stats.worker import Folder, metrics
 from tests.stats_events import answered, decided, filed, recorded, summary, tally
 
 TOPIC = "cases"
-
-
-@pytest.fixture
-async def pool(postgres: str) -> AsyncIterator[Any]:
-    pool = database.pool(postgres)
-    await database.ready(pool, SCHEMA, files("services.stats") / "migrations", Part("database"))
-    yield pool
-    await pool.close()
 
 
 @pytest.fixture

@@ -3,13 +3,11 @@
 import asyncio
 import re
 import time
-from collections.abc import AsyncIterator
 from datetime import UTC, date, datetime, timedelta
 from importlib.resources import files
 from itertools import product
 from typing import Any
 
-import asyncpg
 import httpx
 import msgspec
 import pytest
@@ -21,7 +19,6 @@ from services.runtime import dead_letters, metrics_tables
 from services.runtime.clock import ManualClock
 from services.runtime.dead_letters import DeadLetter
 from services.runtime.health import Health
-from services.runtime.migrations import migrate
 from services.runtime.offload import Offload
 from services.runtime.web import create_app, new_registry
 from services.statute.state import RequestState
@@ -78,34 +75,30 @@ def body(n: int) -> bytes:
 
 
 @pytest.fixture
-async def pool(postgres: str) -> AsyncIterator[Any]:
-    async with asyncpg.create_pool(postgres, min_size=1, max_size=4) as made:
-        async with made.acquire() as conn:
-            await migrate(conn, "tracker", files("services.tracker") / "migrations")  # type: ignore[arg-type]  # lent
-            names = ("subject", "partition", "body", "sequence", "state", "organ", "due_on", "waiting_for", "calendar")
-            await conn.copy_records_to_table(
-                "cases", schema_name="tracker", columns=(*names, "updated_at"), records=ROWS
-            )
-            await conn.copy_records_to_table(
-                "events",
-                schema_name="tracker",
-                columns=("partition", "subject", "sequence", "name", "body"),
-                records=[
-                    (n % 12, f"r{n // 20:05}", n % 20, "fact-rejected" if n % 4 == 0 else "clock-stopped", body(n))
-                    for n in range(CASES)
-                ],
-            )
-            await conn.copy_records_to_table(
-                "dead_letter",
-                schema_name="tracker",
-                columns=("topic", "partition", "offset", "value", "reason", "recorded_at", "subject", "source"),
-                records=[
-                    ("t.facts", n % 12, n, b"x" * 100, "$.data: no", NOW, f"r{n:05}", f"s{n % 50}")
-                    for n in range(LETTERS)
-                ],
-            )
-            await pretend_large(conn, "tracker", ("cases", "events", "dead_letter"))
-        yield made
+async def pool(pool: Any) -> Any:
+    """With many rows in its tables."""
+    async with pool.acquire() as conn:
+        names = ("subject", "partition", "body", "sequence", "state", "organ", "due_on", "waiting_for", "calendar")
+        await conn.copy_records_to_table("cases", schema_name="tracker", columns=(*names, "updated_at"), records=ROWS)
+        await conn.copy_records_to_table(
+            "events",
+            schema_name="tracker",
+            columns=("partition", "subject", "sequence", "name", "body"),
+            records=[
+                (n % 12, f"r{n // 20:05}", n % 20, "fact-rejected" if n % 4 == 0 else "clock-stopped", body(n))
+                for n in range(CASES)
+            ],
+        )
+        await conn.copy_records_to_table(
+            "dead_letter",
+            schema_name="tracker",
+            columns=("topic", "partition", "offset", "value", "reason", "recorded_at", "subject", "source"),
+            records=[
+                ("t.facts", n % 12, n, b"x" * 100, "$.data: no", NOW, f"r{n:05}", f"s{n % 50}") for n in range(LETTERS)
+            ],
+        )
+        await pretend_large(conn, "tracker", ("cases", "events", "dead_letter"))
+    return pool
 
 
 def expected(query: Query) -> list[str]:

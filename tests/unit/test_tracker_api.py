@@ -61,7 +61,8 @@ async def test_a_preview_is_json_of_a_bounded_case(client: httpx.AsyncClient) ->
     assert (await post(opened(preview.FACTS - 1), **json_type)).status_code == 200
     refused = await post(opened(preview.FACTS), **json_type)
     assert refused.status_code == 422
-    assert refused.json()["errors"] == [{"field": "$.facts", "problem": "are 251", "expected": "at most 250"}]
+    wrong = {"field": "$.facts", "problem": "are 251", "expected": "at most 250", "code": "too-many-facts"}
+    assert refused.json()["errors"] == [wrong]
     assert (await post(b" " * (PREVIEW_BYTES + 1), **json_type)).status_code == 413
 
 

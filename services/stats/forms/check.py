@@ -2,8 +2,9 @@
 
 from collections.abc import Mapping
 
+from services.events.vocabulary import LEVELS
 from services.stats.forms.shape import Column, Filter, Form, FormRow, FormTable, Rule, Term, Values
-from services.stats.kinds import KINDS, LEVEL_SUFFIX
+from services.stats.kinds import KINDS
 from services.statute.errors import BadData
 
 
@@ -72,9 +73,11 @@ def _has_number(file: str, table: FormTable, rule: Rule, row: FormRow, column: C
     counts = row.counting(column)
     if counts is None:
         raise BadData(file, f"checks.{rule.rule}", f"there is no number at {row.id}/{column.id}")
-    level = counts.kind == "tally" and all(m.endswith(LEVEL_SUFFIX) for m in counts.measure or ())
+    level = counts.kind == "tally" and all(m in LEVELS for m in counts.measure or ())
     if rule.relation == "given-with" and own in sides[0] and not level:
-        raise BadData(file, f"checks.{rule.rule}.left", f"{row.id}/{column.id} counts no level (...{LEVEL_SUFFIX})")
+        raise BadData(
+            file, f"checks.{rule.rule}.left", f"{row.id}/{column.id} counts no level ({', '.join(sorted(LEVELS))})"
+        )
 
 
 def _unique(file: str, key: str, ids: list[str]) -> None:

@@ -130,7 +130,7 @@ def sweep(cases: Iterable[Case], reference_data: ReferenceData, now: datetime) -
     for case in cases:
         try:
             after, events, look_again = tick(case, reference_data, now)
-        except Exception as error:  # noqa: BLE001 - told by the caller; one case must not keep the others from their dates
+        except Exception as error:  # noqa: BLE001 - logged by the caller; one case must not keep the others from their dates
             outcome.failed[case.subject] = error
             continue
         outcome.cases[case.subject] = after

@@ -146,7 +146,7 @@ def worded(case: Case, reference_data: ReferenceData) -> RequestState:
 def organ_of(case: Case) -> str:
     """The organ whose registration the case depends on; empty while no request is known.
 
-    A case whose dates can't be told yet has it in its facts alone.
+    A case whose dates aren't known yet has it in its facts alone.
     """
     if case.view.organ or case.view.state != "waiting" or case.view.waiting_for in ("", "request-received"):
         return case.view.organ

@@ -208,7 +208,7 @@ def _decoded(decoder: msgspec.json.Decoder[Any], raw: bytes | Raw, shape: Any, a
 def _fact(place: int, given: Given) -> Fact:
     name = _NAMES.get(given.type)
     if name is None:
-        problem = f"{given.type[:100]!r} is no fact about a request's time"
+        problem = f"{given.type[:100]!r} is not a fact about a request's time"
         wanted = f"one of {', '.join(sorted(MEANINGS))}"
         raise Refused(FieldError(f"$.facts[{place}].type", problem, wanted, "type-unknown"))
     at = f"$.facts[{place}].data"
