@@ -2,13 +2,13 @@
 
 import asyncio
 import secrets
+import warnings
 from collections.abc import Mapping
 from datetime import datetime, timedelta
 from typing import Any
 
 import httpx
 import structlog
-from authlib.integrations.httpx_client import AsyncOAuth2Client
 from authlib.oauth2 import OAuth2Error
 from litestar import Controller, Request, Response, get, post
 from litestar.datastructures import Cookie
@@ -34,6 +34,11 @@ from services.desk.sessions import (
 )
 from services.runtime.languages import Lang
 from services.runtime.problems import ProblemError
+
+with warnings.catch_warnings():
+    # It asks for the successor of httpx, which nothing else here uses yet.
+    warnings.simplefilter("ignore", DeprecationWarning)
+    from authlib.integrations.httpx_client import AsyncOAuth2Client
 
 ANSWER_SECONDS = 10.0
 LOGIN_TIME = timedelta(minutes=10)
