@@ -4,6 +4,7 @@ import os
 import signal
 import subprocess
 import sys
+import tempfile
 import time
 from collections.abc import Callable, Iterator, Mapping
 from contextlib import contextmanager
@@ -24,6 +25,7 @@ from services.local.process import free_port, tie_to_parent
 from services.runtime.door import Door
 from services.runtime.guard import Guard
 from services.runtime.health import Health
+from services.runtime.logs import without_secrets
 from services.runtime.offload import Offload
 from services.runtime.web import new_registry
 
@@ -107,10 +109,12 @@ class ServiceProcess:
 def service(name: str, env: Mapping[str, str]) -> Iterator[ServiceProcess]:
     """Run a service until the block ends, on a free port."""
     port = free_port()
+    told = tempfile.TemporaryFile()  # noqa: SIM115 - it outlives the process that writes it
     settings = {"SHIXIAN_LOG": "json", "SHIXIAN_SWEEP_SECONDS": "0.2", "SHIXIAN_SETTLE_SECONDS": "0.5", **env}
     process = subprocess.Popen(
         [sys.executable, "-m", f"services.{name}"],
         env={**os.environ, **settings, f"SHIXIAN_{name.upper()}_PORT": str(port)},
+        stderr=told,
         preexec_fn=tie_to_parent(signal.SIGKILL),
     )
     running = ServiceProcess(process, f"http://127.0.0.1:{port}")
@@ -124,6 +128,17 @@ def service(name: str, env: Mapping[str, str]) -> Iterator[ServiceProcess]:
                 process.wait(15)
             except subprocess.TimeoutExpired:
                 process.kill()
+        told.seek(0)
+        text = told.read().decode(errors="replace")
+        told.close()
+        sys.stderr.write(text)
+    require_no_secret(text)
+
+
+def require_no_secret(text: str) -> None:
+    """Of whatever a service of the tests wrote, no line holds a password, a token or a signed cookie."""
+    found = [line for line in text.splitlines() if without_secrets(line) != line]
+    assert not found, f"{len(found)} lines hold a secret, the first one of {len(found[0])} characters"
 
 
 @contextmanager

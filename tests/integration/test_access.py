@@ -2,6 +2,8 @@
 
 import json
 import os
+import shutil
+import ssl
 import subprocess
 import sys
 from collections.abc import Iterator
@@ -140,3 +142,31 @@ def test_each_organ_posts_and_reads_its_own_and_the_trail_tells_of_it(
     assert {line["service"] for line in lines} == {"intake", "tracker", "stats"} and "the chain holds" in done.stderr
     for text, token in (ADMIN, A, B, CITY):
         assert text not in done.stdout and token.hash not in done.stdout
+
+
+@pytest.mark.parametrize("command", [["intake"], ["desk"], ["up"]])
+def test_beyond_this_machine_nothing_starts_without_accounts(command: list[str], folder: Path) -> None:
+    env = {**os.environ, "SHIXIAN_HOST": "0.0.0.0", "SHIXIAN_HOME": str(folder / "home")}
+    done = subprocess.run([SHIXIAN, *command], env=env, capture_output=True, text=True, timeout=60, check=False)
+    assert done.returncode == 2 and len(done.stderr.splitlines()) == 1
+    assert "SHIXIAN_HOST: 0.0.0.0 can be reached from other machines" in done.stderr
+    assert not (folder / "home" / "kafka").exists()
+
+
+def test_a_service_speaks_https(folder: Path) -> None:
+    openssl = shutil.which("openssl")
+    assert openssl is not None
+    key, certificate = folder / "key.pem", folder / "cert.pem"
+    subprocess.run(
+        [openssl, "req", "-x509", "-newkey", "rsa:2048", "-nodes", "-days", "2", "-subj", "/CN=127.0.0.1",
+         "-addext", "subjectAltName=IP:127.0.0.1", "-keyout", key, "-out", certificate],
+        check=True, capture_output=True,
+    )  # fmt: skip
+    env = {"SHIXIAN_TLS_CERT": str(certificate), "SHIXIAN_TLS_KEY": str(key)}
+    with service("desk", env) as desk:
+        url = desk.url.replace("http://", "https://")
+        context = ssl.create_default_context(cafile=str(certificate))
+        with httpx.Client(base_url=url, verify=context, trust_env=False) as client:
+            assert eventually(lambda: client.get("/healthz")).json() == {"status": "ok"}
+        with pytest.raises(httpx.TransportError):
+            desk.http.get("/healthz")
