@@ -77,6 +77,7 @@ TABLES = (
     "shixian_requests_",
     "shixian_limits_",
     "shixian_cases_",
+    "shixian_attention",
     "shixian_calendar_",
 )
 
@@ -187,7 +188,7 @@ def page() -> str:
         ),
         "The log and the workers": ("shixian_consumer", "shixian_dead_letters", "shixian_reference"),
         "Intake": ("shixian_intake",),
-        "Tracker": ("shixian_tracker",),
+        "Tracker": ("shixian_tracker", "shixian_attention"),
         "Stats": ("shixian_stats",),
         "Every service": (
             "shixian_http",

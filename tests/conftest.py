@@ -4,13 +4,17 @@ They cost nothing to tests that don't ask for them. Nothing outlives the session
 pytest's process, however that ends.
 """
 
+import faulthandler
+import os
 import shutil
+import sys
 import tempfile
 import uuid
-from collections.abc import AsyncIterator, Iterator
+from collections.abc import AsyncIterator, Generator, Iterator
 from contextlib import asynccontextmanager
 from importlib.resources import files
 from pathlib import Path
+from threading import Timer
 from typing import Any
 
 import asyncpg
@@ -27,6 +31,28 @@ from tests.memory_log import Log
 settings.register_profile("shixian", deadline=None)
 """How long an example takes says how busy the machine is, and nothing of the code."""
 settings.load_profile("shixian")
+
+HUNG_SECONDS = 420
+"""So long after its beginning a test is ended with its whole process; its own time limit came long before."""
+
+
+@pytest.hookimpl(wrapper=True, tryfirst=True)
+def pytest_runtest_protocol(item: pytest.Item) -> Generator[None, object, object]:
+    """A time limit raises inside the test, and a task that swallows its cancellation hangs after that for ever. So the
+    process ends then, every thread's stack on stderr; pytest-xdist names the test and goes on with another worker."""
+    hung = Timer(HUNG_SECONDS, _end, [item.nodeid])
+    hung.daemon = True
+    hung.start()
+    try:
+        return (yield)
+    finally:
+        hung.cancel()
+
+
+def _end(test: str) -> None:
+    print(f"\n{test} has not ended after {HUNG_SECONDS} s", file=sys.__stderr__, flush=True)
+    faulthandler.dump_traceback(sys.__stderr__ or 2)
+    os._exit(70)
 
 
 @pytest.fixture(scope="session")

@@ -67,7 +67,11 @@ NEEDS: dict[str, dict[tuple[str, str], Need]] = {
         ("GET", "/v1/requests/{subject}"): Need("requests:read", audit="request-read"),
         ("GET", "/v1/rejections"): Need("requests:read", organ="query.organ"),
         ("GET", "/v1/deadlines.ics"): Need("requests:read", organ="query.organ", audit="deadlines-exported"),
+        ("GET", "/v1/attention"): Need("requests:read", organ="query.organ"),
+        ("GET", "/v1/facts"): Need("requests:read"),
         ("POST", "/v1/preview"): Need("requests:read"),
+        # It tells of every organ's requests, and what it rehearses is an admin's to publish.
+        ("POST", "/v1/rehearsal"): Need("admin"),
     },
     "stats": {
         ("GET", "/"): Need("open"),
@@ -82,16 +86,19 @@ NEEDS: dict[str, dict[tuple[str, str], Need]] = {
             "reports:read", organ="path.organ", audit="cell-read"
         ),
         ("GET", f"{_ANNUAL}/publications"): Need("reports:read", organ="path.organ"),
+        ("GET", f"{_ANNUAL}/publications/{{number}}"): Need("reports:read", organ="path.organ"),
         ("POST", f"{_ANNUAL}/publications"): Need("reports:publish", organ="path.organ", audit="report-published"),
     },
     # Pages show what the APIs give for the reader's own principal, so that a page needs nothing but a person.
     "desk": {
         ("GET", "/"): Need("anyone"),
         ("GET", "/requests/{subject}"): Need("anyone"),
+        ("GET", "/attention"): Need("anyone"),
         ("GET", "/annual"): Need("anyone"),
         ("GET", "/annual/{organ}"): Need("anyone"),
         ("GET", "/annual/{organ}/{year}"): Need("anyone"),
         ("GET", "/annual/{organ}/{year}/organs"): Need("anyone"),
+        ("GET", "/annual/{organ}/{year}/publications/{number}"): Need("anyone"),
         ("GET", "/annual/{organ}/{year}/cells/{table}/{row}/{column}"): Need("anyone"),
         ("GET", "/audit-trail"): Need("anyone"),
         ("GET", "/login"): Need("open"),

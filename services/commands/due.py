@@ -25,7 +25,9 @@ def many(lines: BinaryIO, out: BinaryIO) -> None:
     out.flush()
 
 
-def one(statute: str, received: str, channel: str, as_of: str, each_day: bool = False) -> dict[str, Any]:
+def one(
+    statute: str, received: str, channel: str, as_of: str, each_day: bool = False, known_on: str = ""
+) -> dict[str, Any]:
     """The answer for a request received that day. Raises :class:`Wrong`."""
     if statute not in statute_ids():
         raise Wrong(f"--statute: expected one of {', '.join(statute_ids())}, got {statute!r}")
@@ -43,6 +45,8 @@ def one(statute: str, received: str, channel: str, as_of: str, each_day: bool = 
         "facts": [{"type": "request-received", "data": data}],
         "as_of": _date("--as-of", as_of) if as_of else date.today(),  # noqa: DTZ011  # this machine's day is meant
     }
+    if known_on:
+        case["known_on"] = _date("--known-on", known_on)
     try:
         answer = preview.answer(msgspec.json.encode(case), each_day=each_day)
     except Refused as refused:

@@ -5,6 +5,7 @@ from datetime import datetime
 
 from services.events.cases import CaseEvent
 from services.events.codec import decode_fact
+from services.events.days import ahead
 from services.events.facts import CalendarPublished, OrganRegistered, RequestFact
 from services.events.refusals import Refused
 from services.tracker.core import apply
@@ -33,7 +34,8 @@ def run(
 ) -> tuple[ReferenceData, list[CaseEvent]]:
     """What the tracker would have decided by ``now``: the organs and calendars, and the case events in order.
 
-    Raises :class:`BadLine` for a fact that can't be its subject's.
+    Raises :class:`BadLine` for a fact that can't be its subject's, or of which something happened later than the day
+    after ``now``.
     """
     reference_data, rest = ReferenceData(), []
     for fact in facts:
@@ -42,7 +44,12 @@ def run(
         else:
             rest.append(fact)
     shelf, events = Shelf(), []
+    today = max(
+        (now.astimezone(reference_data.zone(code)).date() for code in reference_data.organs), default=now.date()
+    )
     for fact in rest:
+        if wrong := ahead(fact, today):
+            raise BadLine(f"fact {fact.source} {fact.id}: {Refused(wrong)}")
         try:
             events += apply.run([fact], shelf, reference_data, now).events
         except Refused as error:

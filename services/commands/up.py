@@ -10,6 +10,7 @@ from datetime import UTC, datetime
 from pathlib import Path
 
 from rich.console import Console
+from rich.text import Text
 
 from services import samples
 from services.commands import access_file, ends, reporting, who
@@ -135,10 +136,7 @@ def _holds(report: Report, expected: Report) -> bool:
 
 
 def _addresses(settings: Settings, demo: bool, watched: Mapping[str, str]) -> None:
-    console = Console()
-    console.print()
     banner = "时限 Shixian is up. 系统已启动。  Ctrl-C stops it, the data stay. 按 Ctrl-C 停止，数据保留。"
-    console.print(banner, style="bold", soft_wrap=True)
     desk = settings.url("desk")
     rows = [
         ("办理时限 deadlines", f"{desk}/"),
@@ -150,5 +148,6 @@ def _addresses(settings: Settings, demo: bool, watched: Mapping[str, str]) -> No
     ]
     if watched:
         rows[4:4] = [("告警 alerts", watched["alertmanager"]), ("监控 Prometheus", watched["prometheus"])]
-    for label, value in rows:
-        console.print(f"  {label}  {value}", soft_wrap=True, highlight=False)
+    # Written at once: who waits for the first line of it may read all of it.
+    lines = [Text(f"  {label}  {value}") for label, value in rows]
+    Console().print(Text("\n").join([Text(), Text(banner, style="bold"), *lines]), soft_wrap=True)

@@ -12,6 +12,7 @@ from services.access.routes import needs_of
 from services.desk.annual import Annual
 from services.desk.apis import SERVICES, Apis
 from services.desk.assets import icon, stylesheet
+from services.desk.attention import Needing
 from services.desk.audit import Audit
 from services.desk.login import Login
 from services.desk.pages import Desk, answer_error, language
@@ -49,12 +50,13 @@ def application(desk: Desk, health: Health, registry: CollectorRegistry, guard: 
     """The desk's pages over what ``desk`` asks."""
     return create_app(
         "desk",
-        [Requests, Annual, Audit, Login, stylesheet, icon],
+        [Requests, Needing, Annual, Audit, Login, stylesheet, icon],
         health,
         registry,
         description="The pages for people, made from the public APIs of the other services.",
         answer=answer_error,
         guard=guard,
+        also_asked=("format", "lang"),
         dependencies={
             "desk": Provide(lambda: desk, sync_to_thread=False),
             "lang": Provide(language, sync_to_thread=False),

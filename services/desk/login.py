@@ -149,7 +149,7 @@ class Login(Controller):
         seconds = int(LOGIN_TIME.total_seconds())
         return led(url, sessions.plain(LOGIN_COOKIE, text, request.scope["scheme"], seconds))
 
-    @get("/login/answer")
+    @get("/login/answer", any_query=True)
     async def from_provider(self, request: Request[Any, Any, Any], desk: NamedDependency[Desk]) -> Response[bytes]:
         """Back from the OpenID provider."""
         sessions = of(desk)

@@ -21,6 +21,7 @@ Limit = Literal[
     "consultation",
     "fee-payment",
     "volume-deferral",
+    "date-agreed",
     "reconsideration",
     "litigation",
 ]
@@ -56,6 +57,9 @@ class RequestSummary(Struct, frozen=True, kw_only=True, forbid_unknown_fields=Tr
     deferral, or else the answer. Events written before there was this field lack it."""
     first_working_days: int | None = None
     """Days of the limit's unit used until then, suspended ones left out."""
+    contradicting: bool = False
+    """Facts of it contradict one another, and some have no effect, until a correction or a retraction puts that
+    right."""
 
 
 class CaseData(Data, frozen=True, kw_only=True):
@@ -118,6 +122,14 @@ class OverdueData(CaseData, frozen=True, kw_only=True):
     overdue_from: date
 
 
+class OverdueWithdrawnData(CaseData, frozen=True, kw_only=True):
+    limit: Limit
+    overdue_from: date
+    """The day from which the request had counted as overdue."""
+    due_on: date | None = None
+    """The last day as it is now; none while the clock is stopped or the request is not received."""
+
+
 class AnsweredData(CaseData, frozen=True, kw_only=True):
     outcome: Outcome
     due_on: date
@@ -171,6 +183,9 @@ class RejectedData(CaseData, frozen=True, kw_only=True):
     reason: Text
     remark: Said | None = None
     """The reason as a code, with words. Events written before there were codes lack it."""
+    content: Code | None = None
+    """Where the fact came under the source and id of another one of its subject: a digest of what it says. It is kept
+    nowhere but in the fact topic."""
 
 
 class RequestOpened(Event, frozen=True, kw_only=True, tag=type_of("request-opened")):
@@ -195,6 +210,10 @@ class DeadlineApproaching(Event, frozen=True, kw_only=True, tag=type_of("deadlin
 
 class RequestOverdue(Event, frozen=True, kw_only=True, tag=type_of("request-overdue")):
     data: OverdueData
+
+
+class OverdueWithdrawn(Event, frozen=True, kw_only=True, tag=type_of("overdue-withdrawn")):
+    data: OverdueWithdrawnData
 
 
 class RequestAnswered(Event, frozen=True, kw_only=True, tag=type_of("request-answered")):
@@ -240,6 +259,7 @@ CaseEvent = (
     | ClockResumed
     | DeadlineApproaching
     | RequestOverdue
+    | OverdueWithdrawn
     | RequestAnswered
     | RequestClosed
     | RequestReopened

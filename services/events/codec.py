@@ -141,6 +141,11 @@ def check(fact: Fact) -> None:
             _check_amount("count", fact.data.count, whole=fact.data.measure not in DECIMAL_MEASURES)
         case f.FeeNotified():
             _check_amount("amount", fact.data.amount, whole=False)
+        case f.RequestReceived() if fact.data.mail is not None and fact.data.channel != "post":
+            found = f"is {fact.data.mail!r} for the channel {fact.data.channel!r}"
+            raise Refused(
+                FieldError("$.data.mail", found, "nothing, except for the channel 'post'", "mail-not-by-post")
+            )
         case f.OrganRegistered() if fact.data.timezone not in _zones():
             raise Refused(
                 FieldError(

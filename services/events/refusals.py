@@ -14,7 +14,8 @@ RefusalCode = Literal[
     "nested-too-deep", "nul-character", "calendar-unknown", "statute-unknown", "parent-itself", "parent-unknown",
     "parent-circle", "sequence-missing", "subject-is-organ", "facts-before-request", "case-full",
     "facts-missing", "too-many-facts", "calendar-invalid", "day-not-covered", "statute-not-in-force", "case-unclear",
-    "result-too-large", "too-slow", "ends-process", "unfit",
+    "result-too-large", "too-slow", "ends-process", "unfit", "notice-unconfirmed", "fact-or-rules", "not-a-notice",
+    "mail-not-by-post", "day-to-come", "day-before-law",
 ]  # fmt: skip
 """Why something is refused. The words for each, in Chinese and English, are in ``services/words/refusals.toml``."""
 Values = dict[str, str | int]

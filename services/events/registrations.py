@@ -6,7 +6,10 @@ no date depends on it (docs/decisions/0011).
 """
 
 from collections.abc import Collection, Iterable, Mapping
+from datetime import UTC, datetime
 from typing import Protocol
+
+from msgspec.structs import replace
 
 from services.events.facts import (
     CalendarPublished,
@@ -62,6 +65,22 @@ def _unknown(code: RefusalCode, field: str, value: str, known: Collection[str]) 
     return FieldError(f"$.data.{field}", f"is {value!r}, which is unknown", expected, code, {"value": value})
 
 
+JUDGED_FROM = datetime(2026, 11, 25, tzinfo=UTC)
+"""From this instant on a calendar's notice that drops days needs to be confirmed."""
+
+
+def as_recorded(fact: Fact, milliseconds: int) -> Fact:
+    """A reference fact as its readers take it, given the log's own time for its record (Unix time).
+
+    A notice without ``recordedtime`` did not come by intake and is judged by its readers. What was in the log before
+    there was such a judgement stands: it has the log's time for its own.
+    """
+    written = datetime.fromtimestamp(milliseconds / 1000, UTC)
+    if not isinstance(fact, CalendarPublished) or fact.recordedtime is not None or written >= JUDGED_FROM:
+        return fact
+    return replace(fact, recordedtime=written)
+
+
 def wrong_parent(code: str, parent: str | None, parents: Parents) -> FieldError | None:
     """What is wrong with the parent that an organ names, beside the organs that are registered already."""
     if parent is None:
@@ -103,3 +122,18 @@ def tree(declared: Iterable[tuple[str, str | None]]) -> dict[str, str | None]:
         circular = parent is not None and (parent == code or _chain(parent, found)[-1] == code)
         found[code] = None if circular else parent
     return found
+
+
+def below(organ: str, parents: Mapping[str, str | None]) -> list[str]:
+    """``organ`` and all organs under it, by code; organs registered as one another's parents are taken once."""
+    under: dict[str, list[str]] = {}
+    for code, parent in parents.items():
+        if parent is not None:
+            under.setdefault(parent, []).append(code)
+    found, left = {organ}, [organ]
+    while left:
+        for code in under.get(left.pop(), ()):
+            if code not in found:
+                found.add(code)
+                left.append(code)
+    return sorted(found)

@@ -1,16 +1,19 @@
 """The laws, calendars and parents that a call's facts name: refused where they do not exist."""
 
 import asyncio
-from collections.abc import Callable, Coroutine
+from collections.abc import Callable, Coroutine, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 
 from services.events.codec import type_name
-from services.events.facts import Fact, OrganRegistered
+from services.events.facts import CalendarPublished, Fact, OrganRegistered
 from services.events.refusals import FieldError, Refused
 from services.events.registrations import Check, Parents, wrong_parent
+from services.intake.days import Days
+from services.intake.notices import KnownNotices
 from services.intake.reading import Reading
 from services.runtime.retry import LogUnavailable
+from services.words.catalogue import Said
 
 
 @dataclass(frozen=True, slots=True)
@@ -23,25 +26,41 @@ class References:
     catch_up: Callable[[], Coroutine[Any, Any, None]]
     """Returns when all is known that the topic holds by now."""
     give_up_seconds: float
+    notices: KnownNotices
+    days: Days | None = None
+    """What judges their dates."""
 
-    async def refuse_unknown(self, reading: Reading) -> None:
+    async def refuse_unknown(self, reading: Reading) -> Mapping[int, Sequence[Said]]:
         """Move facts that name what does not exist from ``reading.facts`` to what is refused.
 
         A parent is looked for in the topic as it ends now, since another process may have registered it a moment ago;
         of two calls at the same instant that make a circle, the readers of the topic pass over the later parent. It is
         not looked for beside events that are refused anyway: what is wrong with those is reported even without the log.
+        A calendar's notice is judged by those that the topic has by now. Returns what looks wrong about notices that
+        may be posted all the same, by the ``id()`` of the fact.
         Raises :class:`LogUnavailable` when the topic's end can't be reached in time.
         """
         _sift(reading, self.check)
-        if reading.errors or not any(isinstance(f, OrganRegistered) and f.data.parent for f in reading.facts):
-            return
+        if self.days is not None:
+            _sift(reading, self.days.wrong(reading.facts))
+        told: dict[int, Sequence[Said]] = {}
+        if reading.errors or not any(_asks_the_log(fact) for fact in reading.facts):
+            return told
         try:
             async with asyncio.timeout(self.give_up_seconds):
                 await self.catch_up()
         except TimeoutError:
-            raise LogUnavailable(f"the organs can't be read in {self.give_up_seconds:g} s") from None
+            raise LogUnavailable(f"the organs and calendars can't be read in {self.give_up_seconds:g} s") from None
         parents = dict(self.parents())
         _sift(reading, lambda fact: _parent(fact, parents))
+        if any(isinstance(fact, CalendarPublished) for fact in reading.facts):
+            await asyncio.to_thread(_sift, reading, self.notices.judging(told))
+        return told
+
+
+def _asks_the_log(fact: Fact) -> bool:
+    """Whether a fact can only be judged with what the reference topic holds."""
+    return isinstance(fact, CalendarPublished) or (isinstance(fact, OrganRegistered) and fact.data.parent is not None)
 
 
 def _sift(reading: Reading, check: Callable[[Fact], FieldError | None]) -> None:

@@ -20,7 +20,7 @@ from services.events import brokers
 from services.events.codec import decode_fact
 from services.events.facts import CalendarData, CalendarPublished, OrganData, OrganRegistered, ReferenceFact
 from services.events.refusals import Refused
-from services.events.registrations import Check, tree
+from services.events.registrations import Check, as_recorded, tree
 from services.runtime.damage import LogDamaged, is_damage, up_to_damage
 from services.runtime.health import Part
 from services.runtime.retry import reason_of
@@ -100,6 +100,10 @@ class Reference:
         self._learners.append(learn)
         for fact, offset in self._facts:
             learn(fact, offset)
+
+    def facts(self) -> list[tuple[ReferenceFact, int]]:
+        """All reference facts read so far, each with its offset."""
+        return list(self._facts)
 
     def parents(self) -> dict[str, str | None]:
         """Each registered organ's parent that counts; see :func:`services.events.registrations.tree`."""
@@ -225,7 +229,7 @@ class Reference:
 
     def _learn(self, record: Any) -> None:
         try:
-            fact = decode_fact(record.value or b"")
+            fact = as_recorded(decode_fact(record.value or b""), record.timestamp)
         except Refused as refused:
             self._pass_over(record, str(refused))
             return

@@ -12,7 +12,6 @@ from services.runtime.paths import part
 from services.stats import annual, pages, params, reading
 from services.stats.annual import Asked
 from services.stats.deps import AWAY, UNKNOWN, WRONG, Injected, json_of, known, read
-from services.stats.indicators import indicators
 from services.stats.pages import OrganLine, OrgansOfYear, SideBySide
 from services.stats.params import JSON
 
@@ -58,14 +57,14 @@ class Years(Controller):
 
         async def ask(conn: Conn) -> SideBySide:
             await known(conn, deps, organ)
-            reports, shares = [], []
+            reports = []
             for year in range(start, end + 1):
                 answer = await annual.answer(
-                    conn, Asked(organ, year, asked.form, asked.as_of, None, asked.organs, asked.reach)
+                    conn,
+                    Asked(organ, year, asked.form, asked.as_of, None, asked.organs, asked.reach, asked.foreign),
                 )
                 reports.append(answer.report)
-                shares.append(indicators(answer.cells, asked.organs, year).share_in_time)
-            return pages.side_by_side(asked.form, organs.name(organ), reports, shares)
+            return pages.side_by_side(asked.form, organs.name(organ), reports)
 
         return json_of(await read(deps, ask))
 
@@ -87,18 +86,20 @@ class Years(Controller):
         year: FromPath[str],
         q: FromQuery[str] = "",
         page: FromQuery[int] = 1,
+        form: FromQuery[str | None] = None,
     ) -> Response[bytes]:
         """The organs whose numbers make up the report, each with its own, in pages; ``q``: those with these words in
-        their code or name. ``sum`` is of all."""
+        their code or name. ``sum`` is of all. Requests count that are under the law of the ``form``."""
         wanted = params.year_of(year)
         if params.best(request) != JSON:
             return moved(request, f"{deps.desk}/annual/{part(organ)}/{wanted}/organs")
         organs = deps.organs
         codes = annual.organs_of(organs, organ, "tree")
+        statutes = params.form(form, wanted, organs, organ).statutes
 
         async def ask(conn: Conn) -> dict[str, dict[str, int]]:
             await known(conn, deps, organ)
-            return await reading.by_organ(conn, codes, wanted)
+            return await reading.by_organ(conn, codes, wanted, statutes)
 
         numbers = await read(deps, ask)
 

@@ -10,6 +10,7 @@ from litestar.types import ControllerRouterHandler
 
 from services.runtime.moved import likes_pages, moved
 from services.runtime.paths import part
+from services.tracker.api_attention import Attending
 from services.tracker.api_lists import Feed, Organs, Rejected
 from services.tracker.api_preview import Preview
 from services.tracker.api_requests import Requests
@@ -22,6 +23,7 @@ _HERE = msgspec.json.encode(
         "service": "Shixian tracker · 时限 跟踪服务",
         "requests": "/v1/requests",
         "organs": "/v1/organs",
+        "attention": "/v1/attention",
         "description": "/schema",
         "ready": "/readyz",
         "metrics": "/metrics",
@@ -32,7 +34,9 @@ _HERE = msgspec.json.encode(
 def handlers(deps: Deps) -> list[ControllerRouterHandler]:
     """The routes, with ``deps`` for those that ask for it."""
     injected = {"deps": Provide(lambda: deps, sync_to_thread=False)}
-    return [Router("/", route_handlers=[Front, Requests, Organs, Rejected, Feed, Preview], dependencies=injected)]
+    return [
+        Router("/", route_handlers=[Front, Attending, Requests, Organs, Rejected, Feed, Preview], dependencies=injected)
+    ]
 
 
 class Front(Controller):
@@ -40,17 +44,17 @@ class Front(Controller):
 
     include_in_schema = False
 
-    @get("/", sync_to_thread=False)
+    @get("/", sync_to_thread=False, any_query=True)
     def root(self, request: Request[Any, Any, Any], deps: Injected) -> Response[bytes]:
         """What is here; a browser is redirected to the desk."""
         return moved(request, f"{deps.desk}/") if likes_pages(request) else Response(_HERE, media_type=JSON)
 
-    @get("/requests", sync_to_thread=False)
+    @get("/requests", sync_to_thread=False, any_query=True)
     def board_moved(self, request: Request[Any, Any, Any], deps: Injected) -> Response[bytes]:
         """The board stands on the desk."""
         return moved(request, f"{deps.desk}/")
 
-    @get("/requests/{subject:path}", sync_to_thread=False)
+    @get("/requests/{subject:path}", sync_to_thread=False, any_query=True)
     def request_moved(self, request: Request[Any, Any, Any], subject: FromPath[str], deps: Injected) -> Response[bytes]:
         """A request's page stands on the desk."""
         return moved(request, f"{deps.desk}/requests/{part(subject.removeprefix('/'))}")

@@ -10,7 +10,7 @@ from litestar.params import FromQuery, QueryParameter
 from litestar.response import Stream
 
 from services.tracker import feed, organs, rejections
-from services.tracker.deps import BUSY, JSON, MOST, WRONG, Injected
+from services.tracker.deps import BUSY, JSON, MOST, WRONG, Injected, require_organ
 from services.tracker.entitled import readable
 from services.tracker.organs import OrganPage
 from services.tracker.rejections import About, Rejections
@@ -66,8 +66,11 @@ class Rejected(Controller):
         calendar or a parent that does not exist, and so have no effect (a wrong parent alone: the organ counts, without
         it).
         """
+        wrong = deps.reference_data.rejected(limit)
+        if all(one.subject != organ for one in wrong):  # an organ may be here because it could not be registered
+            require_organ(deps, organ)
         about = About(source, organ, subject, readable(deps.reference_data))
-        latest = await rejections.latest(deps.pool, deps.offload, about, limit, deps.reference_data.rejected(limit))
+        latest = await rejections.latest(deps.pool, deps.offload, about, limit, wrong)
         return Response(msgspec.json.encode(latest), media_type=JSON)
 
 
@@ -86,6 +89,7 @@ class Feed(Controller):
 
         It is cut after 100,000 entries, and then ends with one that says so: subscribe to single organs instead.
         """
+        require_organ(deps, organ)
         own = readable(deps.reference_data)
         lots = feed.lots(deps.pool, deps.offload, organ, deps.reference_data, deps.clock.now(), organs=own)
         first = await anext(lots)  # what can be refused is refused before the answer begins

@@ -1,6 +1,7 @@
 """The preview over HTTP: what would be due for a case that is given whole."""
 
 from email.message import Message
+from functools import partial
 from typing import Any
 
 from litestar import Controller, Request, Response, post
@@ -34,7 +35,8 @@ class Preview(Controller):
         body = await request.body()
         try:
             async with deps.offload.turn():
-                answer = await deps.offload.thread(preview.answer, body)
+                calendars = deps.reference_data.as_known().calendar_as_of
+                answer = await deps.offload.thread(partial(preview.answer, body, published=calendars))
         except Refused as refused:
             e = refused.error
             wrong = FieldProblem(field=e.field, problem=e.problem, expected=e.expected, code=e.code)

@@ -10,7 +10,7 @@ from litestar.params import FromPath, FromQuery, QueryParameter
 
 from services.runtime.problems import ProblemError, described
 from services.tracker import queries
-from services.tracker.deps import BUSY, JSON, MOST, WRONG, Deps, Injected, bad_cursor
+from services.tracker.deps import BUSY, JSON, MOST, WRONG, Deps, Injected, bad_cursor, require_organ
 from services.tracker.entitled import readable, require_request
 from services.tracker.queries import Detail, Page, Query, Wanted
 
@@ -39,11 +39,13 @@ class Requests(Controller):
         limit: Limit = 100,
         cursor: FromQuery[str | None] = None,
     ) -> Response[bytes]:
-        """Requests, the soonest due first; the status is as of now, in the organ's time zone.
+        """Requests, the soonest due first; the status is as of now, in the organ's time zone. ``organ``: those of an
+        organ and of all that are under it.
 
         ``unfinished`` is every status before a request's end. A page may hold fewer than ``limit`` where the cases are
         large; there are more as long as ``next`` is there.
         """
+        require_organ(deps, organ)
         query = Query(status, organ, due_from, due_through, limit, cursor, organs=readable(deps.reference_data))
         try:
             page = await queries.requests(deps.pool, deps.offload, query, deps.reference_data, deps.clock.now())

@@ -31,6 +31,7 @@ class Deps:
     offload: Offload = field(default_factory=Offload)
     desk: str = ""
     """The desk's public address, where the pages for people stand."""
+    facts_topic: str = "shixian.facts"
 
 
 Injected: TypeAlias = NamedDependency[SkipValidation[Deps]]
@@ -41,3 +42,13 @@ def bad_cursor(cursor: str) -> ProblemError:
     """The refusal of a cursor that no page gave."""
     wrong = FieldProblem(field="query.cursor", problem=f"is {cursor[:60]!r}", expected=CURSOR_EXPECTED)
     return ProblemError(400, f"cursor: expected {CURSOR_EXPECTED}", errors=[wrong])
+
+
+def require_organ(deps: Deps, organ: str | None, field: str = "query.organ") -> None:
+    """Raises :class:`ProblemError` for an organ that is not registered: a list of what it has would be empty, and that
+    would be read as having nothing."""
+    if organ is not None and organ not in deps.reference_data.organs:
+        wrong = FieldProblem(field=field, problem=f"is {organ[:60]!r}", expected="the code of a registered organ")
+        raise ProblemError(
+            400, f"{field.removeprefix('query.')}: no organ {organ[:60]!r} is registered", errors=[wrong]
+        )

@@ -14,6 +14,7 @@ from prometheus_client.registry import Collector
 from services.events.cases import CaseEvent, RequestOverdue
 from services.runtime.clock import Clock
 from services.statute.errors import StatuteError, UnknownCalendar
+from services.tracker.core.attention import KINDS
 from services.tracker.core.case import Case
 from services.tracker.core.reference_data import ReferenceData
 from services.tracker.snapshot import AWAITED, LIMITS, Dates, Snapshot
@@ -114,6 +115,18 @@ class CaseCollector(Collector):
             "Cases that are no running request yet, and what they wait for.",
             ("waiting_for",),
             {(what,): snapshot.waiting.get(what, 0) for what in AWAITED},
+        )
+        yield _gauge(
+            "shixian_attention",
+            "What needs a person, by kind, as GET /v1/attention lists it; without records put aside (dead letters).",
+            ("kind",),
+            {(kind,): snapshot.attention[kind][0] if kind in snapshot.attention else 0 for kind in KINDS},
+        )
+        yield _gauge(
+            "shixian_attention_oldest_timestamp_seconds",
+            "Since when the longest waiting of them has needed a person; left out for a kind that has none.",
+            ("kind",),
+            {(kind,): oldest.timestamp() for kind, (_, oldest) in sorted(snapshot.attention.items())},
         )
         yield _gauge(
             "shixian_tracker_outbox_events",

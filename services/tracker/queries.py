@@ -12,6 +12,7 @@ from typing import Any
 import msgspec
 from msgspec import Struct
 
+from services.events.facts import RequestTransferred
 from services.runtime.database import Pool
 from services.runtime.dead_letters import CUT_TEXT
 from services.runtime.offload import Offload
@@ -21,6 +22,7 @@ from services.statute.status import STATUSES as STATUSES
 from services.statute.status import Status as Status
 from services.statute.status import status
 from services.tracker import listing
+from services.tracker.core.amend import amend
 from services.tracker.core.case import Case, account, worded
 from services.tracker.core.reference_data import ReferenceData
 from services.tracker.core.strands import Strand, is_request, shown
@@ -126,6 +128,8 @@ class Detail(Item, frozen=True, kw_only=True):
     due_on_other: date | None = None
     """The due date by the statute's other version, where the request was pending when it changed."""
     statute_other: str = ""
+    transferred_to: str = ""
+    """The organ that a request which was transferred went to."""
     sequence: int = 0
     clocks: list[dict[str, Any]] = []
     """Every time limit that runs or ran, the answer's first."""
@@ -180,6 +184,7 @@ def detail(case: Case, reference_data: ReferenceData, now: datetime, each_day: b
         calendar=case.view.calendar,
         due_on_other=case.view.due_on_other,
         statute_other=case.view.statute_other,
+        transferred_to=transferred_to(case),
         sequence=case.sequence,
         clocks=[msgspec.to_builtins(c) for c in case.view.clocks],
         explanation=_bounded(account(case, reference_data, today, each_day)),
@@ -187,6 +192,14 @@ def detail(case: Case, reference_data: ReferenceData, now: datetime, each_day: b
         rejected=[_refused(each) for each in case.view.refused],
         facts=[msgspec.to_builtins(f) for f in case.facts],
     )
+
+
+def transferred_to(case: Case) -> str:
+    """The organ that the case's transfer names, where a transfer ended it; of several the one of that day."""
+    if case.view.closing != "transferred":
+        return ""
+    moves = [f.data for f in amend(case.facts).facts if isinstance(f, RequestTransferred)]
+    return next((m.to_organ for m in moves if m.transferred_on == case.view.closed_on), "")
 
 
 def _refused(found: Remark) -> dict[str, Any]:

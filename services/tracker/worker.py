@@ -34,7 +34,7 @@ from services.runtime.producer import LogProducer
 from services.runtime.retry import LogUnavailable, reason_of
 from services.runtime.settings import Settings
 from services.runtime.transport import Batch
-from services.tracker import looking_over, splitting, store
+from services.tracker import attention_store, looking_over, splitting, store
 from services.tracker.core import apply
 from services.tracker.core.apply import Outcome
 from services.tracker.core.case import Case
@@ -269,7 +269,7 @@ class Tracker:
     ) -> Appended | None:
         now = self.clock.now()
 
-        def rows() -> tuple[list[Any], list[Any]]:
+        def rows() -> tuple[list[Any], list[Any], list[Any]]:
             cases = [
                 store.case_row(
                     Change(
@@ -279,10 +279,14 @@ class Tracker:
                 )
                 for subject, case in outcome.cases.items()
             ]
-            return cases, [store.event_row(partition, event) for event in outcome.events]
+            events = [store.event_row(partition, event) for event in outcome.events]
+            return cases, events, attention_store.rows(partition, changed)
 
-        cases, events = await computed(rows)
+        changed = attention_store.pieces(outcome.cases.values(), outcome.shelf)
+        cases, events, needing = await computed(rows)
         await store.save_cases(conn, cases)
+        await attention_store.save(conn, changed, needing)
+        await attention_store.save_names(conn, partition, outcome.events, now)
         await store.save_strands(conn, partition, outcome.shelf)
         appended = await store.append_events(conn, partition, events)
         self.metrics.events.inc(len(outcome.events))

@@ -12,6 +12,7 @@ import pytest
 from services.events.refusals import FieldError, Reason, RefusalCode, Refused
 from services.runtime.applying import Unfit
 from services.runtime.metrics_tables import REASONS
+from services.stats.publishing import ObjectionCode
 from services.words.catalogue import UnknownCode, names, refusal, refusals
 
 SERVICES = Path(__file__).parents[2] / "services"
@@ -169,11 +170,13 @@ def test_a_refusal_is_kept_as_a_code_with_its_field_and_values() -> None:
 
 def test_each_problem_has_a_name_and_each_name_a_problem() -> None:
     kinds = {
-        keyword.value.value
+        part.value
         for tree in SOURCES.values()
         for node in ast.walk(tree)
         if isinstance(node, ast.Call) and ast.unparse(node.func).endswith("ProblemError")
         for keyword in node.keywords
-        if keyword.arg == "kind" and isinstance(keyword.value, ast.Constant)
-    }
+        if keyword.arg == "kind"
+        for part in ([keyword.value.orelse] if isinstance(keyword.value, ast.IfExp) else [keyword.value])
+        if isinstance(part, ast.Constant)
+    } | set(get_args(ObjectionCode))
     assert kinds == set(names()["problem"])

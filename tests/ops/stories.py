@@ -99,6 +99,21 @@ STORIES: Mapping[str, Sequence[Story]] = {
             ["30m", "65m"],
             ["72m"],
         ),
+        Story(
+            "AttentionWaiting",
+            "warning",
+            {'shixian_attention_oldest_timestamp_seconds{kind="contradicting"}': "0x120"},
+            ["71h"],
+            ["75h"],
+            every="1h",
+        ),
+        Story(
+            "AttentionWaiting",
+            "warning",
+            {'shixian_attention_oldest_timestamp_seconds{kind="without-effect"}': "0x120"},
+            ["100h"],
+            every="1h",
+        ),
     ],
     "calendars": [
         Story("CalendarNotPublished", "warning", PUBLISHED, ["10d", "54d"], ["56d"], every="1h"),

@@ -70,7 +70,7 @@ async def test_a_preview_runs_beside_the_loop(client: httpx.AsyncClient, monkeyp
     held, begun, loop = threading.Event(), asyncio.Event(), asyncio.get_running_loop()
     seen = []
 
-    def slow(_: bytes) -> bytes:
+    def slow(_: bytes, **more: object) -> bytes:
         seen.append(is_offloaded())
         loop.call_soon_threadsafe(begun.set)
         assert held.wait(30)
@@ -156,7 +156,7 @@ def test_what_a_dead_letter_is_about_is_read_as_far_as_it_can_be() -> None:
 
 
 def test_at_any_instant_all_organs_share_at_most_three_days() -> None:
-    assert Today(ReferenceData(), NOW).span(None) == (NOW.date(), NOW.date())
+    assert Today(ReferenceData(), NOW).span(()) == (NOW.date(), NOW.date())
     assert Today(ReferenceData(), NOW + timedelta(days=1)).of("not registered") == date(2025, 3, 11)
 
 

@@ -10,7 +10,7 @@ from typing import Any
 import pytest
 from msgspec.structs import replace
 
-from services.events.cases import CaseEvent, FactRecorded, ReviewClosed, TallyCounted
+from services.events.cases import CaseEvent, FactRecorded, FactRejected, ReviewClosed, TallyCounted
 from services.events.codec import encode
 from services.events.facts import ReferenceFact, RequestFact, TallyRecorded
 from services.events.refusals import Reason
@@ -263,7 +263,9 @@ def test_within_a_subject_the_first_fact_of_a_name_holds_it(tally_first: bool) -
     pair = [tally(id="same"), filed("r1", id="same")]
     both = pair if tally_first else pair[::-1]
     shelf, events = in_strands(both)
-    assert [e.data.fact for e in events] == [both[0]]
+    assert events[0].data.fact == both[0]
+    (told,) = events[1:]
+    assert isinstance(told, FactRejected) and told.data.remark is not None and told.data.remark.code == "id-conflict"
     assert [kept.fact for s in shelf.strands[CODE].values() for kept in s.kept] == [both[0]]
     refs = Refs(refolded(events, [(0, REGISTERED)]))
     assert all(refs.holds(each.subject, each.source, each.id) for each in both)

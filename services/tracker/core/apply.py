@@ -14,8 +14,8 @@ from services.events.codec import decode_fact
 from services.events.facts import RequestFact
 from services.events.refusals import FieldError, Reason, Refused, too_large
 from services.tracker.core.amend import Amendments
-from services.tracker.core.case import Case, is_amendment
-from services.tracker.core.decide import decide, tick
+from services.tracker.core.case import Case, Tallies, is_amendment
+from services.tracker.core.decide import again, decide, tick
 from services.tracker.core.limit import Limit, Room
 from services.tracker.core.reference_data import ReferenceData
 from services.tracker.core.strands import MOST_BEFORE, Name, Shelf, apart, is_request, names
@@ -105,7 +105,14 @@ def run(
         except Refused as error:
             outcome.refused.append((place, error.reason))
             continue
-        if fact.ref in tallies:
+        if (known := held(fact, case, tallies)) is not None:
+            head = shelf.case(fact.subject)
+            after, events = again(head, known, fact, reference_data, now)
+            if events:
+                shelf.cases[fact.subject] = after
+                outcome.events += events
+                outcome.cases[fact.subject] = after
+                outcome.looks[fact.subject] = after.view.wake_on
             continue  # within a subject the first fact of a name holds it
         alone = not is_request(shelf.case(fact.subject))
         # The limit of a case is that of a strand, too; what is measured of one says nothing of the subject's others.
@@ -122,6 +129,13 @@ def run(
         outcome.cases[fact.subject] = after
         outcome.looks[fact.subject] = after.view.wake_on
     return outcome
+
+
+def held(fact: RequestFact, case: Case, tallies: Tallies) -> RequestFact | None:
+    """What the subject has already under the fact's name, if anything."""
+    if (tally := tallies.get(fact.ref)) is not None:
+        return tally
+    return next((known for known in case.facts if known.id == fact.id and known.source == fact.source), None)
 
 
 def sweep(cases: Iterable[Case], reference_data: ReferenceData, now: datetime) -> Outcome:

@@ -4,14 +4,14 @@
 case after an event. The facts are what counts; the view is derived from them, so their order of arrival can't matter.
 """
 
-from collections.abc import Mapping
-from datetime import date
+from collections.abc import Mapping, Sequence
+from datetime import date, datetime
 from typing import Any, NamedTuple, TypeGuard, get_args
 
 from msgspec import Struct
 from msgspec.structs import replace
 
-from services.events.cases import CaseEvent
+from services.events.cases import CaseEvent, FactRejected
 from services.events.envelope import PREFIX, VERSION
 from services.events.facts import FactCorrected, FactRetracted, RequestFact, RequestReceived, TallyRecorded
 from services.events.vocabulary import Ref
@@ -22,10 +22,28 @@ from services.statute.explain import explain, remarked
 from services.statute.profile import Profile
 from services.statute.state import Fact, RequestState
 from services.statute.timeline import Timeline
+from services.tracker.core import contradictions
 from services.tracker.core.amend import Amended, amend
+from services.tracker.core.contradictions import Settled, settle
 from services.tracker.core.foreign import is_foreign, part
 from services.tracker.core.reference_data import ReferenceData
 from services.words.remark import Remark, key, remark
+
+
+class Conflict(Struct, frozen=True, array_like=True):
+    """A fact that came under the source and id of another of its subject, with other content; it is not kept."""
+
+    ref: Ref
+    content: str
+    """A digest of what it says."""
+    at: datetime | None = None
+    """When that was found."""
+    settled: bool = False
+    """What stands under the name has been amended since."""
+
+
+MOST_CONFLICTS = 50
+"""Conflicts of a case that are told and kept; one that has so many is in no order that another would add to."""
 
 
 class Case(Struct, frozen=True, kw_only=True):
@@ -45,6 +63,7 @@ class Case(Struct, frozen=True, kw_only=True):
     """How many facts are kept apart, in strands."""
     own: int = 0
     """How many of them say by themselves that the subject is an organ."""
+    conflicts: tuple[Conflict, ...] = ()
 
 
 _NAMES: dict[type, str] = {
@@ -73,13 +92,24 @@ def evolve(case: Case, event: CaseEvent) -> Case:
     facts = case.facts
     if data.fact is not None and not isinstance(data.fact, TallyRecorded):
         facts = (*facts, data.fact)
+    conflicts = case.conflicts if data.fact is None else settling(case.conflicts, data.fact)
+    if isinstance(event, FactRejected) and event.data.content is not None and event.data.cause is not None:
+        conflicts = (*conflicts, Conflict(event.data.cause, event.data.content, event.recordedtime))
     return replace(
         case,
+        conflicts=conflicts,
         facts=facts,
         sequence=event.sequence or case.sequence,
         as_of=max(case.as_of, data.as_of or case.as_of),
         reference=data.reference or case.reference,
     )
+
+
+def settling(conflicts: tuple[Conflict, ...], fact: RequestFact) -> tuple[Conflict, ...]:
+    """The conflicts after a fact: an amendment of what stands under a name puts it right."""
+    if not conflicts or not is_amendment(fact):
+        return conflicts
+    return tuple([replace(c, settled=True) if c.ref == fact.data.amends else c for c in conflicts])
 
 
 class Looked(NamedTuple):
@@ -102,10 +132,21 @@ def look(case: Case, reference_data: ReferenceData, today: date, amended: Amende
     """
     kept, foreign = part(case.facts, case.subject, reference_data.organs)
     if foreign:
-        amended = amend(kept)
+        case, amended = replace(case, facts=kept), amend(kept)
         amended = replace(amended, refused=(*foreign, *amended.refused))
     amended = amended or amend(kept)
-    timeline = assessment.read([lawful(f) for f in amended.facts])
+    settled = _settled(amended, reference_data, today)
+    timeline = assessment.read(settled.facts)
+    found = _looked(case, timeline, amended, reference_data, today)
+    without = settled.without + _conflicting(case)
+    if not without:
+        return found
+    view = replace(found.view, refused=(*found.view.refused, *without))
+    return Looked(view, replace(found.assessment, state=view) if found.assessment else None)
+
+
+def _looked(case: Case, timeline: Timeline, amended: Amended, reference_data: ReferenceData, today: date) -> Looked:
+    """The same without what contradicts other facts."""
     if timeline.received is None:
         return Looked(_without_request(case, _bare(timeline, amended), amended, reference_data))
     data = timeline.received.data
@@ -150,8 +191,33 @@ def organ_of(case: Case) -> str:
     """
     if case.view.organ or case.view.state != "waiting" or case.view.waiting_for in ("", "request-received"):
         return case.view.organ
-    received = assessment.read([lawful(f) for f in amend(case.facts).facts]).received
+    # The first receipt in the log says which; without the law, since the law is what such a case may lack.
+    facts = settle([lawful(f) for f in amend(case.facts).facts], lambda _: None).facts
+    received = assessment.read(facts).received
     return received.data.organ if received else ""
+
+
+def _settled(amended: Amended, reference_data: ReferenceData, today: date) -> Settled:
+    def received_on(facts: Sequence[Fact]) -> date | None:
+        timeline = assessment.read(facts)
+        organ = reference_data.organs.get(timeline.received.data.organ) if timeline.received else None
+        if timeline.received is None or organ is None:
+            return None
+        statute = timeline.received.data.statute or organ.statute
+        try:
+            return assessment.assess(
+                timeline, statute, reference_data.calendar(organ.calendar), today
+            ).state.received_on
+        except StatuteError:
+            return None  # the case waits for what its law lacks, and is judged then
+
+    return settle([lawful(f) for f in amended.facts], received_on)
+
+
+def _conflicting(case: Case) -> tuple[Remark, ...]:
+    """Names with two contents, until an amendment of what stands under the name has put that right."""
+    refs = dict.fromkeys(conflict.ref for conflict in case.conflicts if not conflict.settled)
+    return tuple([remark(contradictions.ID_CONFLICT, ref) for ref in refs])
 
 
 def _bare(timeline: Timeline, amended: Amended) -> RequestState:
