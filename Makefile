@@ -75,6 +75,7 @@ docs: .venv/installed-dev ## write the generated pages anew
 	$(BIN)/python -m scripts.metrics_page
 	$(BIN)/python -m scripts.formats_page
 	$(BIN)/python -m scripts.cells_table
+	$(BIN)/python -m scripts.access_table
 
 deploy-files: .venv/installed-dev ## write the generated files of deploy/ anew
 	$(BIN)/python -m services.ops

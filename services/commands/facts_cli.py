@@ -28,6 +28,7 @@ def import_(
 ) -> None:
     """Import a register from a spreadsheet; safe to repeat, since ids are made from the register's own numbers."""
     from services.commands import importing
+    from services.commands.who import headers
     from services.events.codec import encode
     from services.intake import client
     from services.registers import reading
@@ -68,7 +69,9 @@ def import_(
 
     with progress(len(found.facts), "importing") as advance:
         try:
-            posted = importing.post(found, address, settings.home, advance, waiting, trust_env=bool(url))
+            posted = importing.post(
+                found, address, settings.home, advance, waiting, trust_env=bool(url), headers=headers(settings)
+            )
         except client.Refused as error:
             fail(f"{file}: {error}")
         except client.Unavailable as error:
@@ -88,6 +91,7 @@ def watch(
 ) -> None:
     """Take facts (.jsonl) and registers (.csv, .xlsx) that other systems drop as files; each once."""
     from services.commands import importing, watching
+    from services.commands.who import headers
     from services.statute.errors import BadData
 
     settings = read_settings()
@@ -95,7 +99,7 @@ def watch(
         by = watching.By(importing.map_of(map) if map else None, importing.given_of(given or ()))
         watching.run(
             watching.Folder(folder),
-            watching.Intake(url_of(settings, "intake", url), settings.home, bool(url)),
+            watching.Intake(url_of(settings, "intake", url), settings.home, bool(url), lambda: headers(settings)),
             by,
             partial=partial,
             once=once,

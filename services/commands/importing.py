@@ -2,7 +2,7 @@
 
 import hashlib
 import json
-from collections.abc import Callable, Iterable
+from collections.abc import Callable, Iterable, Mapping
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -105,8 +105,9 @@ def post(
     on_wait: Callable[[str], None],
     *,
     trust_env: bool,
+    headers: Mapping[str, str] | None = None,
 ) -> client.Posted:
-    """Post the facts of a register, from where an import of the same facts stopped before.
+    """Post the facts of a register, from where an import of the same facts stopped before; ``headers``: who posts.
 
     Raises what :func:`services.intake.client.post` raises.
     """
@@ -122,7 +123,7 @@ def post(
         kept.keep(count)
         on_progress(number)
 
-    posted = client.post(address, lines[before:], accepted, on_wait=on_wait, trust_env=trust_env)
+    posted = client.post(address, lines[before:], accepted, on_wait=on_wait, trust_env=trust_env, headers=headers)
     kept.end()
     return posted
 

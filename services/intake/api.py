@@ -19,10 +19,12 @@ from services.events.examples import example
 from services.events.facts import Fact
 from services.events.schema import components, short_name
 from services.intake import reading
+from services.intake.entitled import require_own
 from services.intake.references import References
 from services.intake.repeats import Found, Repeats
 from services.intake.unpacking import Call, Room, unpacked
 from services.intake.writing import Writer
+from services.runtime.guard import caller
 from services.runtime.problems import FieldProblem, ProblemError, described
 from services.runtime.retry import LogUnavailable
 from services.runtime.web import RETRY_AFTER
@@ -167,6 +169,7 @@ class Door:
 
     async def write(self, found: reading.Reading, *, partial: bool) -> Receipt:
         """The good events of a call to the log, if that is what was asked for. Raises :class:`ProblemError`."""
+        require_own(found, caller())
         again = Found()
         remarks: Mapping[int, Sequence[Said]] = {}
         try:
@@ -174,7 +177,7 @@ class Door:
                 remarks = await self.references.refuse_unknown(found, partial=partial)
                 again = await self.repeats.sift(found)
             if not found.errors or (partial and not found.malformed):
-                await self.writer.write(found.taken)
+                await self.writer.write(found.taken, caller())
         except LogUnavailable as error:
             self.counts.add(found.refused, "refused")
             self.counts.add([type_name(fact) for fact in found.facts], "unwritten")
@@ -211,6 +214,7 @@ def handlers(door: Door) -> list[ControllerRouterHandler]:
         tags=["events"],
         responses={
             400: described("The body is not JSON or no gzip, or a `ce-` header is not UTF-8; nothing was written."),
+            403: described("A fact names another organ than those that the caller may speak for; nothing was written."),
             408: described("The body came too slowly; nothing was written."),
             409: described("The source and id of an event name another event already; nothing was written."),
             413: described("The body is too large, or has too many events; nothing was written."),

@@ -1,7 +1,7 @@
 """Posts a file of facts to an intake service; safe to repeat, since an event's source and id name it for ever."""
 
 import time
-from collections.abc import Callable, Iterable, Iterator
+from collections.abc import Callable, Iterable, Iterator, Mapping
 from dataclasses import dataclass, field
 from typing import Any, cast
 
@@ -81,15 +81,16 @@ def post(
     on_wait: Callable[[str], None] = lambda _: None,
     trust_env: bool = True,
     batch: int = BATCH,
+    headers: Mapping[str, str] | None = None,
 ) -> Posted:
     """Post the facts of a JSON-lines file in their order, in batches.
 
     ``partial``: the good facts are taken and the bad lines told. Waits up to ``patience`` seconds for an intake that is
     away; ``on_wait`` is then told the reason, once for each batch. ``trust_env``: whether a proxy that the environment
-    names is used. Raises :class:`Refused` and :class:`Unavailable`.
+    names is used; ``headers``: who posts. Raises :class:`Refused` and :class:`Unavailable`.
     """
     posted = Posted()
-    with httpx.Client(base_url=url, timeout=30.0, trust_env=trust_env) as client:
+    with httpx.Client(base_url=url, timeout=30.0, trust_env=trust_env, headers=headers) as client:
         for each in _batches(lines, batch):
             body = b"[" + b",".join(line for _, line in each) + b"]"
             answer = _send(client, body, patience, on_wait, partial=partial)

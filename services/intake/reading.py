@@ -155,7 +155,7 @@ def _fact(raw: bytes, index: int | None) -> tuple[Fact, int | None, bytes]:
     if len(raw) > MAX_EVENT:
         raise Refused(too_large(len(raw), MAX_EVENT, "an event"))
     fact, extensions = decode_with_extensions(raw)
-    refuse_set(fact, "recordedtime", "sequence")
+    refuse_set(fact, "recordedtime", "sequence", "postedby", "postedfor")
     return fact, index, extensions
 
 

@@ -13,6 +13,7 @@ from services.tracker import attending, fact_standing
 from services.tracker.attending import Asked, Attention
 from services.tracker.core.attention import Kind
 from services.tracker.deps import BUSY, JSON, MOST, WRONG, Injected, bad_cursor, require_organ
+from services.tracker.entitled import one_of_own, require_request
 from services.tracker.fact_standing import FactStanding
 from services.tracker.listing import BadCursor
 
@@ -48,6 +49,7 @@ class Attending(Controller):
         ``unconfirmed``: a receipt not confirmed for a week; ``open-stop``: a clock that stands still with no limit to
         end that. ``since``: what has needed a person since that instant or later. What is put right goes.
         """
+        organ = one_of_own(deps.reference_data, organ)
         require_organ(deps, organ)
         if since is not None and since.tzinfo is None:
             wrong = FieldProblem(field="query.since", problem=f"is {since}", expected="an instant with a time zone")
@@ -83,4 +85,5 @@ class Attending(Controller):
             raise ProblemError(
                 404, "no fact of this source and id is known; one that was just posted may not be read yet"
             )
+        await require_request(deps.pool, found.request, deps.reference_data)
         return Response(msgspec.json.encode(found), media_type=JSON)

@@ -11,6 +11,7 @@ from litestar.params import FromPath, FromQuery, QueryParameter
 from services.runtime.problems import ProblemError, described
 from services.tracker import queries
 from services.tracker.deps import BUSY, JSON, MOST, WRONG, Deps, Injected, bad_cursor, require_organ
+from services.tracker.entitled import readable, require_request
 from services.tracker.queries import Detail, Page, Query, Wanted
 
 Limit = Annotated[int, QueryParameter(ge=1, le=MOST)]
@@ -45,7 +46,7 @@ class Requests(Controller):
         large; there are more as long as ``next`` is there.
         """
         require_organ(deps, organ)
-        query = Query(status, organ, due_from, due_through, limit, cursor)
+        query = Query(status, organ, due_from, due_through, limit, cursor, organs=readable(deps.reference_data))
         try:
             page = await queries.requests(deps.pool, deps.offload, query, deps.reference_data, deps.clock.now())
         except queries.BadCursor:
@@ -78,6 +79,7 @@ class Requests(Controller):
         is listed under ``dead_letters``.
         """
         subject = subject.removeprefix("/")
+        await require_request(deps.pool, subject.removesuffix("/history"), deps.reference_data)
         if subject.endswith("/history"):
             history = await self._history(deps, subject.removesuffix("/history"), limit, cursor, latest)
             if history is not None:

@@ -25,6 +25,7 @@ from services.statute.timeline import Timeline
 from services.tracker.core import contradictions
 from services.tracker.core.amend import Amended, amend
 from services.tracker.core.contradictions import Settled, settle
+from services.tracker.core.foreign import is_foreign, part
 from services.tracker.core.reference_data import ReferenceData
 from services.words.remark import Remark, key, remark
 
@@ -129,7 +130,11 @@ def look(case: Case, reference_data: ReferenceData, today: date, amended: Amende
 
     ``amended`` is what :func:`~services.tracker.core.amend.amend` gives for the case's facts, if already known.
     """
-    amended = amended or amend(case.facts)
+    kept, foreign = part(case.facts, case.subject, reference_data.organs)
+    if foreign:
+        case, amended = replace(case, facts=kept), amend(kept)
+        amended = replace(amended, refused=(*foreign, *amended.refused))
+    amended = amended or amend(kept)
     settled = _settled(amended, reference_data, today)
     timeline = assessment.read(settled.facts)
     found = _looked(case, timeline, amended, reference_data, today)
@@ -274,7 +279,8 @@ def _without_request(case: Case, bare: RequestState, amended: Amended, reference
 
 def tally_value(fact: TallyRecorded, case: Case) -> TallyRecorded | None:
     """A tally with the case's amendments of it applied; None where it was taken back."""
-    kept = amend((fact, *(f for f in case.facts if is_amendment(f)))).facts
+    own = (f for f in case.facts if is_amendment(f) and not is_foreign(f, (fact.data.organ,)))
+    kept = amend((fact, *own)).facts
     return next((f for f in kept if isinstance(f, TallyRecorded)), None)
 
 
