@@ -71,7 +71,7 @@ format: .venv/installed-dev ## put the code into the format that `check` wants
 	$(BIN)/ruff check --fix .
 
 docs: .venv/installed-dev ## write the generated pages anew
-	$(BIN)/python -m services.events.schema
+	$(BIN)/python -m services.events.pages
 	$(BIN)/python -m scripts.metrics_page
 	$(BIN)/python -m scripts.formats_page
 	$(BIN)/python -m scripts.cells_table

@@ -24,8 +24,7 @@ from services.events.refusals import Refused
 from services.runtime import shadow_schema
 from services.runtime.clock import SystemClock
 from services.runtime.dead_letters import CUT_TEXT
-from services.runtime.failed import Failed, postgres_failed
-from services.runtime.retry import reason_of
+from services.runtime.failed import Failed, postgres_failed, reason_of
 from services.runtime.settings import Settings
 from services.tracker.core.apply import MAX_FACT
 from services.words.catalogue import refusal

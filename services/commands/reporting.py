@@ -21,8 +21,7 @@ from services.events.facts import (
     TallyRecorded,
 )
 from services.events.vocabulary import Label
-from services.runtime.failed import Failed
-from services.runtime.retry import reason_of
+from services.runtime.failed import Failed, reason_of
 from services.stats import render, tree
 from services.stats.exports import csv
 from services.stats.fold import Fold

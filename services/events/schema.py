@@ -1,7 +1,4 @@
-"""JSON Schema (draft 2020-12) of the events, from the types that decode them.
-
-``python -m services.events.schema`` writes the reference under ``docs/events``.
-"""
+"""JSON Schema (draft 2020-12) of the events, from the types that decode them."""
 
 import re
 from functools import cache
@@ -141,9 +138,3 @@ def _tidy(node: Any) -> Any:
         for name, why in _SET_BY_US.items():
             properties[name] = {**properties[name], "description": why, "readOnly": True}
     return at
-
-
-if __name__ == "__main__":
-    from services.events.pages import write
-
-    write()

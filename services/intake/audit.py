@@ -12,8 +12,8 @@ from msgspec import Struct
 
 from services.access.audit import Chain, Entry, Record
 from services.runtime import trail as trails
+from services.runtime.failed import reason_of
 from services.runtime.problems import RETRY_AFTER, ProblemError, described
-from services.runtime.retry import reason_of
 from services.runtime.settings import Settings
 from services.runtime.trail import Trail
 

@@ -14,7 +14,6 @@ from typing import Literal
 
 import platformdirs
 
-from services.events import brokers
 from services.runtime import addresses, uris
 
 LEAST_AUDIT_MONTHS = 6
@@ -235,6 +234,8 @@ def _parse(name: str, text: str, default: object) -> object:
             raise SettingError(f"{variable}: expected an instant with a time zone, got {text!r}")
         return instant
     if name == "kafka":
+        from services.events import brokers  # with TLS, which a command that asks nobody need not load
+
         try:
             brokers.client(text)
         except brokers.BadAddress as error:

@@ -16,10 +16,11 @@ from aiokafka.errors import KafkaError
 from services.access.audit import Entry, Record, sealed
 from services.events import brokers
 from services.events.topics import Topic, create_topics
+from services.runtime.failed import reason_of
 from services.runtime.health import Health, Part
 from services.runtime.problems import RETRY_AFTER, ProblemError
 from services.runtime.producer import LogProducer
-from services.runtime.retry import LogUnavailable, reason_of, report_to, retry_in_place
+from services.runtime.retry import LogUnavailable, report_to, retry_in_place
 from services.runtime.settings import Settings
 
 __all__ = ["Entry", "Trail", "ensure_topic", "page"]

@@ -110,14 +110,23 @@ def due(
         latest_due_on=view.latest_due_on,
         remarks=view.remarks,
         clocks=view.clocks,
-        readings=_readings(found, statute, calendar, as_of, read_as),
+        readings=readings_of(found, statute, calendar, as_of, read_as),
         explanation=tuple(lines),
     )
 
 
-def _readings(
-    found: Assessment, statute: str, calendar: Calendar, as_of: date, read_as: Mapping[str, str]
+def readings_of(
+    found: Assessment,
+    statute: str,
+    calendar: Calendar,
+    as_of: date,
+    read_as: Mapping[str, str] = MappingProxyType({}),
 ) -> tuple[Reading, ...]:
+    """The other readings of what the law leaves open, for a case that was assessed so.
+
+    Raises :class:`~services.statute.errors.StatuteError` where one of them leads out of the calendar.
+    """
+
     def again(setting: str, value: str) -> date | None:
         return assess(found.timeline, statute, calendar, as_of, {**read_as, setting: value}).state.due_on
 

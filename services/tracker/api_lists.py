@@ -1,7 +1,7 @@
 """The tracker's other lists over HTTP: organs, what was rejected, and the feed of due dates."""
 
 from collections.abc import AsyncIterator
-from typing import Annotated
+from typing import Annotated, Literal
 
 import msgspec
 from litestar import Controller, Response, get
@@ -33,11 +33,15 @@ class Organs(Controller):
         self,
         deps: Injected,
         code: FromQuery[list[str] | None] = None,
+        missing: FromQuery[Literal["refuse", "skip"]] = "refuse",
         limit: Limit = 100,
         cursor: FromQuery[str] = "",
     ) -> Response[bytes]:
         """The registered organs by code, with names, parents and time zones. ``code`` (it may be given several times):
-        of these only; ``cursor``: those behind it, as an earlier page gave it as ``next``."""
+        of these only, and one that is not registered is refused, or with ``missing=skip`` left out. ``cursor``: those
+        behind it, as an earlier page gave it as ``next``."""
+        for one in code or () if missing == "refuse" else ():
+            require_organ(deps, one, "query.code")
         own = readable(deps.reference_data)
         async with deps.offload.turn():
             page = await deps.offload.thread(organs.page, deps.reference_data.as_known(), code, cursor, limit, own)

@@ -32,6 +32,7 @@ from services.tracker.rehearsing import Rehearsing
 from services.tracker.snapshot import Snapshots
 from services.tracker.store import SCHEMA
 from services.tracker.sweeping import Sweeping
+from services.tracker.unread import Unread
 from services.tracker.worker import Tracker
 
 
@@ -89,7 +90,14 @@ async def build(settings: Settings, health: Health) -> AsyncIterator[Parts]:
         settings.sweep_seconds,
         unfinished=lambda: tracker.unfinished & {tp.partition for tp in worker.owned},
     )
-    deps = api.Deps(asking, reference_data, clock, desk=settings.desk_address, facts_topic=settings.facts_topic)
+    deps = api.Deps(
+        asking,
+        reference_data,
+        clock,
+        desk=settings.desk_address,
+        facts_topic=settings.facts_topic,
+        unread=Unread(settings.bootstrap, settings.facts_topic, asking),
+    )
     rehearsing = Rehearsing(asking, deps.offload, clock, reference_data, reference.facts)
     trail = trail_of("tracker", producer, settings, health)
     guard = Guard(Door(settings, health), needs_of("tracker"), reference.parents, trail)

@@ -17,9 +17,11 @@ from services.events.facts import FactCorrected, FactRetracted, RequestFact, Req
 from services.events.vocabulary import Ref
 from services.statute import assessment
 from services.statute.assessment import Assessment
+from services.statute.due import readings_of
 from services.statute.errors import StatuteError
 from services.statute.explain import explain, remarked
 from services.statute.profile import Profile
+from services.statute.readings import Reading
 from services.statute.state import Fact, RequestState
 from services.statute.timeline import Timeline
 from services.tracker.core import contradictions
@@ -227,8 +229,7 @@ def _bare(timeline: Timeline, amended: Amended) -> RequestState:
 
 def account(case: Case, reference_data: ReferenceData, today: date, each_day: bool = False) -> list[dict[str, Any]]:
     """Why the case's dates are what they are, as plain values; empty while the request or its organ is unknown."""
-    kept = replace(case, facts=tuple([f for f in case.facts if not isinstance(f, TallyRecorded)]))
-    found = look(kept, reference_data, today)
+    found = look(_without_tallies(case), reference_data, today)
     if found.assessment is None:
         lacking = found.view.awaits
         return [remarked(lacking).plain()] if lacking is not None and lacking.code in LACKING else []
@@ -241,6 +242,23 @@ def account(case: Case, reference_data: ReferenceData, today: date, each_day: bo
             found.assessment, reference_data.calendar(organ.calendar), today, changes=changes, each_day=each_day
         )
     ]
+
+
+def _without_tallies(case: Case) -> Case:
+    return replace(case, facts=tuple([f for f in case.facts if not isinstance(f, TallyRecorded)]))
+
+
+def other_readings(case: Case, reference_data: ReferenceData, today: date) -> tuple[Reading, ...]:
+    """The due date by each other reading of what the law leaves open; none while the law can't be asked."""
+    found = look(_without_tallies(case), reference_data, today).assessment
+    if found is None or found.timeline.received is None:
+        return ()
+    organ = reference_data.organs[found.state.organ]
+    statute = found.timeline.received.data.statute or organ.statute
+    try:
+        return readings_of(found, statute, reference_data.calendar(organ.calendar), today)
+    except StatuteError:
+        return ()  # a reading that leads out of the calendar has no date to be shown
 
 
 LACKING = frozenset({"unknown-statute", "no-version", "unknown-calendar", "out-of-range", "count-out-of-range"})
