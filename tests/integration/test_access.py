@@ -82,16 +82,30 @@ def test_each_organ_posts_and_reads_its_own_and_the_trail_tells_of_it(
     assert post(A, received("A-1", "2024-03-04", "in-person", "a")).status_code == 202
     assert post(B, received("B-1", "2024-03-04", "in-person", "b")).status_code == 202
     # It names no organ, so it gets into the log; and there it has no effect.
-    assert post(B, answered("A-1", "2024-03-06")).status_code == 202
+    answer = answered("A-1", "2024-03-06")
+    assert post(B, answer).status_code == 202
     eventually(lambda: get(tracker, "/v1/requests/A-1", A).json()["rejected"] or None)
+    named = f"/v1/facts?source={answer['source']}&id={answer['id']}"
+    told = get(tracker, named, B).raise_for_status().json()
+    assert told["status"] == "rejected" and told["why"][0]["code"] == "foreign-organ" and "request" not in told
     case = get(tracker, "/v1/requests/A-1", A).json()
     assert [one["code"] for one in case["rejected"]] == ["foreign-organ"] and case["answered_on"] is None
     assert case["rejected"][0]["reason"].startswith(f"token:{B[1].id} may not speak for")
-    assert post(A, answered("A-1", "2024-03-06")).status_code == 202
+    # Nor does it keep the organ from that name.
+    assert post(A, answer).status_code == 202
     eventually(lambda: get(tracker, "/v1/requests/A-1", A).json()["answered_on"])
-    eventually(lambda: ids(B) or None)
+    assert (
+        get(tracker, named, A).json()["status"] == "decided" and get(tracker, named, B).json()["status"] == "rejected"
+    )
+    # An id may end like the path of another organ's history.
+    assert post(B, received("A-1/history", "2024-03-04", "in-person", "b")).status_code == 202
+    eventually(lambda: get(tracker, "/v1/requests/A-1/history", B).status_code == 200 or None)
+    assert isinstance(get(tracker, "/v1/requests/A-1/history", A).json(), list)
+    assert get(tracker, "/v1/requests/A-1/history", B).json()["id"] == "A-1/history"
+    eventually(lambda: len(ids(B)) == 2 or None)
 
-    assert (ids(A), ids(B), sorted(ids(CITY)), sorted(ids(ADMIN))) == (["A-1"], ["B-1"], ["A-1", "B-1"], ["A-1", "B-1"])
+    assert (ids(A), sorted(ids(B))) == (["A-1"], sorted(own := ["A-1/history", "B-1"]))
+    assert sorted(ids(CITY)) == sorted(ids(ADMIN)) == sorted(["A-1", *own])
     assert sorted(ids(CITY, "?organ=a")) == ["A-1"]
     assert get(tracker, "/v1/requests?organ=b", A).status_code == 403
     for path in ("/v1/requests/B-1", "/v1/requests/B-1/history", "/v1/requests/nowhere"):
