@@ -10,7 +10,7 @@ import structlog
 from litestar import Request, get, post
 from litestar.openapi.spec import Example, OpenAPIMediaType, Operation, Reference, RequestBody, Schema
 from litestar.openapi.spec import Parameter as OpenAPIParameter
-from litestar.params import Parameter
+from litestar.params import QueryParameter
 from litestar.types import ControllerRouterHandler
 from prometheus_client import CollectorRegistry, Counter
 
@@ -140,7 +140,7 @@ def fact_schemas() -> dict[str, Any]:
 
 Partial = Annotated[
     Literal["yes", "no"],
-    Parameter(
+    QueryParameter(
         query="partial",
         description="`yes`: the good events of a batch are taken and the others named; else a call is taken whole or "
         "not at all.",

@@ -14,8 +14,10 @@ from typing import Any
 import httpx
 import pytest
 
-from services.access import file, tokens
+from services.access import file, signed, tokens
 from services.access.file import Access, Token
+from services.access.signed import Keys
+from services.desk.apis import DESK
 from tests.support import ORGAN, ServiceProcess, answered, eventually, raw, received, service
 
 SHIXIAN = str(Path(sys.executable).parent / "shixian")
@@ -27,6 +29,7 @@ def issued(name: str, scopes: tuple[Any, ...], *organs: str) -> tuple[str, Token
     return text, Token(id=id_, name=name, hash=kept, scopes=scopes, organs=limits, created_at=datetime.now(UTC))
 
 
+KEYS = Keys.new()
 ADMIN = issued("admin", ("admin",))
 A = issued("a", ("facts:write", "requests:read", "reports:read", "reports:publish"), "a")
 B = issued("b", ("facts:write", "requests:read", "reports:read"), "b")
@@ -39,6 +42,7 @@ def who(one: tuple[str, Token]) -> dict[str, str]:
 
 @pytest.fixture
 def env(kafka: str, postgres: str, folder: Path) -> dict[str, str]:
+    (folder / "desk-key.json").write_bytes(KEYS.text())
     (folder / "access.json").write_bytes(file.encode(Access(tokens=tuple(t for _, t in (ADMIN, A, B, CITY)))))
     return {
         "SHIXIAN_KAFKA": kafka,
@@ -128,6 +132,17 @@ def test_each_organ_posts_and_reads_its_own_and_the_trail_tells_of_it(
     published = stats.http.post("/v1/annual/b/2024/publications", json={}, headers=who(B))
     assert published.status_code == 403 and "reports:publish" in published.text
 
+    assert intake.http.post("/v1/events", json=[]).status_code == tracker.http.get("/v1/organs").status_code == 401
+    # Five wrong passwords, told by a desk, are known to whichever intake a desk asks.
+    desk = KEYS.sign(signed.of_person(DESK), signed.API, datetime.now(UTC), signed.TOKEN_TIME)
+    guess = {"account": "user:li", "action": "login-refused"}
+    for _ in range(5):
+        told = intake.http.post("/v1/audit-records", json=guess, headers={"authorization": f"Bearer {desk}"})
+        assert told.status_code == 202
+    asked = {"params": {"account": "user:li"}, "headers": {"authorization": f"Bearer {desk}"}}
+    eventually(lambda: intake.http.get("/v1/lock-outs", **asked).raise_for_status().json()["until"])
+    assert get(intake, "/v1/lock-outs?account=user:li", ADMIN).status_code == 200  # admin stands for every scope
+
     def trail() -> Any:
         found = get(intake, "/v1/audit-trail?limit=1000", ADMIN).raise_for_status().json()
         told = {(r["entry"]["account"], r["entry"]["action"], r["status"]) for r in found["records"]}
@@ -138,6 +153,8 @@ def test_each_organ_posts_and_reads_its_own_and_the_trail_tells_of_it(
             (f"token:{B[1].id}", "report-published", 403),
             (f"token:{B[1].id}", "cell-read", 403),
             (f"token:{B[1].id}", "token-used", 0),
+            ("unknown", "facts-posted", 401),
+            ("unknown", "call", 401),
         }
         return found if wanted <= told else None
 
@@ -154,8 +171,14 @@ def test_each_organ_posts_and_reads_its_own_and_the_trail_tells_of_it(
     assert done.returncode == 0, done.stderr
     lines = [json.loads(line) for line in done.stdout.splitlines()]
     assert {line["service"] for line in lines} == {"intake", "tracker", "stats"} and "the chain holds" in done.stderr
+    listed = subprocess.run(
+        [SHIXIAN, "token", "list"], env={**os.environ, **env}, capture_output=True, text=True, timeout=60, check=False
+    )
+    assert listed.returncode == 0 and listed.stderr == ""
+    uses = {line.split()[0]: line.split()[3] for line in listed.stdout.splitlines()}
+    assert uses[A[1].id].startswith(f"{datetime.now(UTC):%Y}"), listed.stdout
     for text, token in (ADMIN, A, B, CITY):
-        assert text not in done.stdout and token.hash not in done.stdout
+        assert text not in done.stdout + listed.stdout and token.hash not in done.stdout
 
 
 @pytest.mark.parametrize("command", [["intake"], ["desk"], ["up"]])
