@@ -141,7 +141,7 @@ def fact_schemas() -> dict[str, Any]:
 Partial = Annotated[
     Literal["yes", "no"],
     QueryParameter(
-        query="partial",
+        name="partial",
         description="`yes`: the good events of a batch are taken and the others named; else a call is taken whole or "
         "not at all.",
     ),

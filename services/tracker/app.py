@@ -27,6 +27,7 @@ from services.runtime.worker import batch_app
 from services.statute import data, rules
 from services.tracker import api, api_rehearsal, attention_store, splitting, startup_check
 from services.tracker.core.reference_data import ReferenceData, check
+from services.tracker.document import with_history
 from services.tracker.metrics import CaseCollector, metrics
 from services.tracker.rehearsing import Rehearsing
 from services.tracker.snapshot import Snapshots
@@ -102,7 +103,7 @@ async def build(settings: Settings, health: Health) -> AsyncIterator[Parts]:
     trail = trail_of("tracker", producer, settings, health)
     guard = Guard(Door(settings, health), needs_of("tracker"), reference.parents, trail)
     served = [*api.handlers(deps), api_rehearsal.router(rehearsing)]
-    app = create_app("tracker", served, health, registry, guard=guard)
+    app = create_app("tracker", served, health, registry, guard=guard, told=with_history)
     try:
         yield Parts(
             app,
