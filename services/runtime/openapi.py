@@ -13,6 +13,7 @@ BEARER = "bearer"
 PROBLEM = "application/problem+json"
 RETRY = {"Retry-After": {"description": "Seconds to wait.", "schema": {"type": "integer", "minimum": 0}}}
 EVERYWHERE = {
+    "400": "A part of the path, of the query or of the headers is not what it should be.",
     "401": "Nobody can be told by the token, or there is none; not where there are no accounts.",
     "403": "The caller may not do this, or not for this organ; or a page of a foreign origin asks.",
     "421": "The `Host` is no name of this installation.",
@@ -60,7 +61,9 @@ def _operation(operation: Mapping[str, Any], need: Need | None, problem: Mapping
     """An operation with what stands before its handler; one that is open has no caller to be refused."""
     if need is None or need.scope == "open":
         return dict(operation)
-    answers = dict(operation.get("responses", {}))
+    # Where a handler says nothing of 400, Litestar tells of an answer of its own, which we never give.
+    told = operation.get("responses", {}).items()
+    answers = {status: one for status, one in told if status != "400" or PROBLEM in one.get("content", {})}
     common = EVERYWHERE | (CHANGING if "requestBody" in operation else {})
     for status, description in common.items():
         said = answers.get(status) or {"description": description, "content": problem}

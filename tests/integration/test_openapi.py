@@ -11,6 +11,7 @@ from typing import Any
 import pytest
 import schemathesis
 from hypothesis import HealthCheck, Phase, given, settings
+from schemathesis.core.failures import FailureGroup
 
 from services import samples
 from tests.support import ServiceProcess, eventually, service
@@ -51,6 +52,7 @@ def test_nothing_that_the_documents_say_breaks_the_services(running: dict[str, S
         config = schemathesis.Config.from_dict(CONFIG)
         found += schemathesis.openapi.from_url(f"{one.url}/schema/openapi.json", config=config).get_all_operations()
     assert len(found) > 15
+    wrong: list[str] = []
     for operation in (one.ok() for one in found):
 
         @settings(
@@ -64,4 +66,8 @@ def test_nothing_that_the_documents_say_breaks_the_services(running: dict[str, S
         def tried(case: Any) -> None:
             case.call_and_validate()
 
-        tried()
+        try:
+            tried()
+        except FailureGroup as error:
+            wrong += [f"{operation.label}: {one}" for one in error.exceptions]
+    assert not wrong, "\n\n".join(wrong)
