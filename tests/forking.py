@@ -104,11 +104,12 @@ def _forge() -> _Forge:
     return _Forge()
 
 
-def start_service(name: str, env: Mapping[str, str]) -> Forked:
-    """``python -m services.NAME``, with ``env`` added to the environment; it ends with this process."""
+def start_service(name: str, env: Mapping[str, str], stderr: int) -> Forked:
+    """``python -m services.NAME`` with ``env`` added to the environment and a file for its stderr; it ends with this
+    process."""
     entry = f"services.{name}.__main__:main"
     with open(os.devnull, "rb") as nothing:
-        return _forge().start(entry, [f"services.{name}"], {**os.environ, **env}, [nothing.fileno(), 1, 2])
+        return _forge().start(entry, [f"services.{name}"], {**os.environ, **env}, [nothing.fileno(), 1, stderr])
 
 
 def start_shixian(arguments: Sequence[str], env: Mapping[str, str], stderr: int) -> Forked:

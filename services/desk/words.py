@@ -184,6 +184,49 @@ WORDS: dict[str, Label] = {
     "tracker": Label("跟踪服务", "tracker"),
     "stats": Label("统计服务", "stats"),
 }
+# Who is at the desk
+WORDS |= {
+    "log_in": Label("登录", "Log in"),
+    "log_in_provider": Label("统一身份认证登录", "Log in with your organisation's account"),
+    "log_out": Label("退出", "Log out"),
+    "account": Label("账号", "Account"),
+    "password": Label("密码", "Password"),
+    "login_wrong": Label("账号或密码不正确。", "The account or the password is not right."),
+    "login_locked": Label(
+        "密码多次输入错误，此账号暂时锁定，请稍后再试。",
+        "Too many wrong passwords: the account is locked for a while. Try again later.",
+    ),
+    "local_only": Label("仅限本机使用，未设账号", "This machine only, no accounts"),
+    "insecure": Label(
+        "未设账号：能访问本页者均可读取和发布", "No accounts: whoever reaches this page may read and publish"
+    ),
+    "forbidden": Label("无权查看", "Not yours to see"),
+    "audit_trail": Label("审计记录", "Audit trail"),
+    "action": Label("操作", "What was done"),
+    "about_what": Label("对象", "To what"),
+    "from_where": Label("来自", "From"),
+    "chain_holds": Label("本页记录的校验链完好。", "The chain of these records holds."),
+    "chain_broken": Label("校验链有缺口或被改动：", "The chain is broken, or a record was changed:"),
+}
+AUDIT_WORDS: dict[str, Label] = {
+    "call": Label("调用", "call"),
+    "facts-posted": Label("报送事实", "facts posted"),
+    "request-read": Label("查看申请", "request read"),
+    "deadlines-exported": Label("导出期限", "deadlines exported"),
+    "report-exported": Label("导出报告", "report exported"),
+    "cell-read": Label("查看数字明细", "number opened"),
+    "report-published": Label("公布报告", "report published"),
+    "audit-trail-read": Label("查看审计记录", "audit trail read"),
+    "token-used": Label("使用令牌", "token used"),
+    "token-created": Label("新建令牌", "token created"),
+    "token-revoked": Label("吊销令牌", "token revoked"),
+    "token-changed": Label("更改令牌", "token changed"),
+    "user-changed": Label("更改账号", "account changed"),
+    "login": Label("登录", "login"),
+    "login-refused": Label("登录被拒", "login refused"),
+    "locked-out": Label("账号锁定", "locked out"),
+    "logout": Label("退出", "logout"),
+}
 STATUS_WORDS: dict[str, Label] = {
     "unfinished": Label("未办结", "unfinished"),
     "waiting": Label("等待事实", "waiting for facts"),

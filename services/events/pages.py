@@ -23,10 +23,13 @@ JSON mode. `specversion` (`1.0`), `id`, `source`, `type`, `subject` and `data` a
 a zone), `datacontenttype` (`application/json`), `dataschema`, `traceparent` and `tracestate` may be. `source` and `id`
 together name an event for ever: a retry repeats both, and what was seen before changes nothing. `recordedtime` is set
 when the event is written to the log, and `sequence` numbers the case events of one request from 1. Dates are local
-dates in the organ's time zone. An unknown field is refused. No field holds personal data.
+dates in the organ's time zone. An unknown field is refused; a fact may have up to 20 extension attributes beside its
+own (names of `a` to `z` and `0` to `9`; text, whole number or boolean), which are kept as they stand. No field holds
+personal data.
 
 每个事件都是结构化 JSON 形式的 CloudEvent 1.0。`source` 与 `id` 一起永久标识一个事件：重发时两者不变，重复的事件不改变
-任何结果。日期是行政机关所在时区的当地日期。未知字段一律拒收。任何字段都不含个人信息。
+任何结果。日期是行政机关所在时区的当地日期。未知字段一律拒收；事实可另有至多
+20 个扩展属性，原样保留。任何字段都不含个人信息。
 
 The same in a form for programs: [schema.json](schema.json) (JSON Schema 2020-12), [asyncapi.json](asyncapi.json)
 (AsyncAPI 3.0, with topics and keys). A field with `?` may be left out.

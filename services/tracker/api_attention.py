@@ -8,11 +8,13 @@ from litestar import Controller, Response, get
 from litestar.openapi import ResponseSpec
 from litestar.params import FromQuery, QueryParameter
 
+from services.runtime.guard import caller
 from services.runtime.problems import FieldProblem, ProblemError, described
 from services.tracker import attending, fact_standing
 from services.tracker.attending import Asked, Attention
 from services.tracker.core.attention import Kind
 from services.tracker.deps import BUSY, JSON, MOST, WRONG, Deps, Injected, bad_cursor, require_organ
+from services.tracker.entitled import one_of_own, require_request
 from services.tracker.fact_standing import FactStanding
 from services.tracker.listing import BadCursor
 from services.tracker.unread import Ahead
@@ -50,6 +52,7 @@ class Attending(Controller):
         end that; ``expected``: a request that another organ transferred to this one, until a receipt of this one's
         ``follows`` it. ``since``: what has needed a person since that instant or later. What is put right goes.
         """
+        organ = one_of_own(deps.reference_data, organ)
         wrong_ones = deps.reference_data.rejected(MOST) if kind in (None, "rejected") and since is None else []
         mine = [one for one in wrong_ones if source in (None, one.source) and organ in (None, one.subject)][:limit]
         # What waits for an organ's registration, or could not be registered, is of an organ that is not.
@@ -100,6 +103,8 @@ async def _unread(deps: Deps, source: str, id_: str) -> FactStanding:
             ahead = await deps.unread.look(source, id_)
     if ahead.found is not None:
         waiting = ahead.found
+        if not (organs := caller().organs) or not organs & set((waiting.posted_for or "").split()):
+            await require_request(deps.pool, waiting.subject, deps.reference_data)
         return FactStanding(source=source, id=id_, status="in-the-log", request=waiting.subject, type=waiting.type)
     # It may have been read while the log was looked at.
     if (found := await fact_standing.of(deps.pool, deps.offload, source, id_, deps.reference_data)) is not None:

@@ -11,6 +11,7 @@ from litestar.params import FromPath, FromQuery, QueryParameter
 from services.runtime.problems import ProblemError, described
 from services.tracker import queries
 from services.tracker.deps import BUSY, JSON, MOST, WRONG, Deps, Injected, bad_cursor, require_organ
+from services.tracker.entitled import is_readable, readable, require_request
 from services.tracker.queries import Detail, Page, Query, Wanted
 
 Limit = Annotated[int, QueryParameter(ge=1, le=MOST)]
@@ -45,7 +46,7 @@ class Requests(Controller):
         large; there are more as long as ``next`` is there.
         """
         require_organ(deps, organ)
-        query = Query(status, organ, due_from, due_through, limit, cursor)
+        query = Query(status, organ, due_from, due_through, limit, cursor, organs=readable(deps.reference_data))
         try:
             page = await queries.requests(deps.pool, deps.offload, query, deps.reference_data, deps.clock.now())
         except queries.BadCursor:
@@ -78,15 +79,21 @@ class Requests(Controller):
         is listed under ``dead_letters``.
         """
         subject = subject.removeprefix("/")
-        if subject.endswith("/history"):
-            history = await self._history(deps, subject.removesuffix("/history"), limit, cursor, latest)
+        name = subject.removesuffix("/history")
+        has_history = name != subject and await is_readable(deps.pool, name, deps.reference_data)
+        if has_history:
+            history = await self._history(deps, name, limit, cursor, latest)
             if history is not None:
                 return history
-        now = deps.clock.now()
-        one = await queries.request(deps.pool, deps.offload, subject, deps.reference_data, now, each_day)
-        if one is None and subject.endswith("/history"):  # of a request of which nothing was decided yet
-            name = subject.removesuffix("/history")
-            if await queries.request(deps.pool, deps.offload, name, deps.reference_data, now) is not None:
+        else:
+            await require_request(deps.pool, subject, deps.reference_data)
+        now, one = deps.clock.now(), None
+        # The id itself may end like a history's path, and be of another organ than the request that it seems to be of.
+        if not has_history or await is_readable(deps.pool, subject, deps.reference_data):
+            one = await queries.request(deps.pool, deps.offload, subject, deps.reference_data, now, each_day)
+        if one is None and has_history:
+            undecided = await queries.request(deps.pool, deps.offload, name, deps.reference_data, now)
+            if undecided is not None:
                 return Response(b"[]", media_type=JSON)
         if one is None:
             raise ProblemError(404, f"no fact about {subject!r} has come")

@@ -6,10 +6,13 @@ from importlib.resources import files
 
 from aiokafka import TopicPartition
 
+from services.access.routes import needs_of
 from services.events.topics import topics
 from services.runtime import database, progress
 from services.runtime.clock import SystemClock
 from services.runtime.dead_letters import Relay
+from services.runtime.door import Door
+from services.runtime.guard import Guard
 from services.runtime.health import Health
 from services.runtime.main import Parts
 from services.runtime.metrics import tell_rules, watch
@@ -18,10 +21,11 @@ from services.runtime.producer import LogProducer
 from services.runtime.reference import Reference
 from services.runtime.settings import Settings
 from services.runtime.topics import ensure
+from services.runtime.trail import trail_of
 from services.runtime.web import create_app, new_registry
 from services.runtime.worker import batch_app
 from services.statute import data, rules
-from services.tracker import api, api_rehearsal, attention_store, splitting, startup_check
+from services.tracker import api, api_rehearsal, attention_store, document, splitting, startup_check
 from services.tracker.core.reference_data import ReferenceData, check
 from services.tracker.metrics import CaseCollector, metrics
 from services.tracker.rehearsing import Rehearsing
@@ -99,7 +103,10 @@ async def build(settings: Settings, health: Health) -> AsyncIterator[Parts]:
         unread=Unread(settings.bootstrap, settings.facts_topic, asking),
     )
     rehearsing = Rehearsing(asking, deps.offload, clock, reference_data, reference.facts)
-    app = create_app("tracker", [*api.handlers(deps), api_rehearsal.router(rehearsing)], health, registry)
+    trail = trail_of("tracker", producer, settings, health)
+    guard = Guard(Door(settings, health), needs_of("tracker"), reference.parents, trail)
+    served = [*api.handlers(deps), api_rehearsal.router(rehearsing)]
+    app = create_app("tracker", served, health, registry, guard=guard, told=document.whole)
     try:
         yield Parts(
             app,
@@ -113,10 +120,12 @@ async def build(settings: Settings, health: Health) -> AsyncIterator[Parts]:
                 "dead letters": letters.run,
                 "snapshot": snapshots.run,
                 "listing": list_strands,
+                "audit trail": trail.run,
             },
             prepare,
         )
     finally:
+        await trail.flush()
         await producer.close()
         await database.close(asking)
         await database.close(pool)

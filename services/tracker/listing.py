@@ -78,6 +78,8 @@ class Query:
     cursor: str | None = None
     is_running: bool = False
     """Overdue, due today or open, for whom it is all the same; ``status`` is left out then."""
+    organs: frozenset[str] | None = None
+    """The organs that the caller may read, where these are not all."""
 
 
 class BadCursor(ValueError):
@@ -113,9 +115,13 @@ def page(query: Query, today: Today) -> tuple[str, list[Any]]:
         return f"${len(values)}::{kind}"
 
     organs = today.under(query.organ)
+    if query.organs is not None:
+        organs = sorted(query.organs if query.organ is None else query.organs.intersection(organs))
     # Of several organs each is read in the order of its index; only so is no more read than is shown.
     each = f"unnest({put(organs, 'text[]')}) AS each(code)" if len(organs) > 1 else ""
-    conditions = ["organ = each.code" if each else f"organ = {put(query.organ, 'text')}"] if organs else []
+    conditions = ["organ = each.code" if each else f"organ = {put(organs[0], 'text')}"] if organs else []
+    if query.organs is not None and not organs:
+        conditions = ["false"]
     first, last, against = _range(query, *today.span(organs))
     if against:
         conditions.append(f"{KEY} {against} {_today_of_row(today, put)}")

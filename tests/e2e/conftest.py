@@ -15,6 +15,7 @@ import pytest
 
 from services.local.process import free_port, tie_to_parent
 from tests.conftest import is_last_of
+from tests.support import require_no_secret
 
 _SHARED: list["System"] = []
 
@@ -68,7 +69,10 @@ class System:
         began = time.monotonic()
         self.process.send_signal(number)
         self.process.wait(30)
-        return time.monotonic() - began
+        took = time.monotonic() - began
+        for file in (self.errors, *(self.home / "logs").glob("*")):
+            require_no_secret(file.read_text("utf-8", errors="replace"))
+        return took
 
     def shixian(self, *arguments: str) -> str:
         """Run a command against it; its output."""
