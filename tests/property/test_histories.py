@@ -7,6 +7,7 @@ import os
 from datetime import date, datetime, time, timedelta
 from zoneinfo import ZoneInfo
 
+import pytest
 from hypothesis import HealthCheck, given, settings
 
 from services.events.cases import CaseEvent, ClockResumed, ClockStopped, OverdueWithdrawn, RequestOverdue
@@ -20,6 +21,7 @@ from tests.law_cases import NOW, WORLD
 from tests.property.test_law_cases import histories
 
 HISTORIES = int(os.environ.get("HISTORIES", "300"))
+pytestmark = pytest.mark.timeout(max(300, HISTORIES // 10))
 DAY = timedelta(days=1)
 ZONE = ZoneInfo("Asia/Shanghai")
 OPEN = ("open", "due-today", "overdue")
