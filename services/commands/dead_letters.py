@@ -18,7 +18,7 @@ from msgspec.structs import replace
 
 from services.events import brokers
 from services.events.codec import decode_fact, encode
-from services.events.facts import CalendarPublished, Fact, OrganRegistered
+from services.events.facts import Fact, ReferenceFact
 from services.events.refusals import Refused
 from services.runtime import shadow_schema
 from services.runtime.clock import SystemClock
@@ -202,7 +202,7 @@ async def _write(settings: Settings, facts: Sequence[Fact]) -> list[str]:
     try:
         await producer.start()
         for fact in facts:
-            reference = isinstance(fact, OrganRegistered | CalendarPublished)
+            reference = isinstance(fact, ReferenceFact)
             topic = settings.reference_topic if reference else settings.facts_topic
             at = await producer.send_and_wait(topic, encode(fact), key=fact.subject.encode(), headers=list(_HEADERS))
             places.append(f"{topic.removeprefix(settings.topic_prefix)}/{at.partition}/{at.offset}")

@@ -14,12 +14,13 @@ from rich.table import Table
 from services.commands import offline
 from services.events.facts import (
     CalendarPublished,
+    Fact,
     FactCorrected,
     FactRetracted,
     OrganRegistered,
-    RequestFact,
     TallyRecorded,
 )
+from services.events.office_facts import UnitRegistered
 from services.events.vocabulary import Label
 from services.runtime.failed import Failed
 from services.runtime.retry import reason_of
@@ -35,7 +36,7 @@ from services.tracker.core.reference_data import ReferenceData
 FORMATS = ("table", "json", "csv", "xlsx", "docx", "html")
 BINARY = ("xlsx", "docx")
 
-Facts = Iterable[OrganRegistered | CalendarPublished | RequestFact]
+Facts = Iterable[Fact]
 
 
 class Made(NamedTuple):
@@ -101,12 +102,12 @@ def _zone(facts: Facts, organ: str) -> ZoneInfo:
     return ZoneInfo(next(zones, "UTC"))
 
 
-def known_by(facts: Facts, now: datetime) -> Iterator[OrganRegistered | CalendarPublished | RequestFact]:
+def known_by(facts: Facts, now: datetime) -> Iterator[Fact]:
     """The facts that were known at ``now``: written, or else made by then; of those that say neither, the ones whose
-    own legal date had come. Organs are always known, and so is an amendment without any date."""
+    own legal date had come. Organs and units are always known, and so is an amendment without any date."""
     for fact in facts:
         match fact:
-            case OrganRegistered():
+            case OrganRegistered() | UnitRegistered():
                 known = True
             case CalendarPublished():
                 known = fact.data.published_on <= now.date()

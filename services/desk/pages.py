@@ -11,6 +11,7 @@ from jinja2 import Environment, PackageLoader, StrictUndefined
 from litestar import Request, Response
 from msgspec import to_builtins
 
+from services.desk import office_words
 from services.desk.apis import Apis
 from services.desk.words import EVENT_WORDS, LIMIT_WORDS, STATUS_WORDS, WORDS
 from services.events.names import NAMES
@@ -26,7 +27,14 @@ HEADERS = {"cache-control": "no-cache", "vary": "accept, accept-language"}
 PASSED_ON = ("content-type", "content-disposition", "content-security-policy")
 """Headers of a file that go to the reader with it."""
 _TITLES = {404: "not_found", 400: "not_right", 503: "away"}
-_WORDS_BY_CODE = {"status_words": STATUS_WORDS, "limit_words": LIMIT_WORDS, "event_words": EVENT_WORDS}
+_WORDS_BY_CODE = {
+    "status_words": STATUS_WORDS,
+    "limit_words": LIMIT_WORDS,
+    "event_words": EVENT_WORDS,
+    "step_words": office_words.STEP_WORDS,
+    "card_words": office_words.CARD_WORDS,
+    "who_words": office_words.WHO_WORDS,
+}
 
 
 @dataclass(frozen=True, slots=True)

@@ -1,5 +1,6 @@
 """What the desk's pages say, in Chinese and English; what codes are called, ``services.events.names`` says."""
 
+from services.desk import office_words
 from services.events.meanings import CASES
 from services.events.vocabulary import Label
 
@@ -159,7 +160,7 @@ WORDS: dict[str, Label] = {
     "intake": Label("接收服务", "intake"),
     "tracker": Label("跟踪服务", "tracker"),
     "stats": Label("统计服务", "stats"),
-}
+} | office_words.WORDS
 STATUS_WORDS: dict[str, Label] = {
     "unfinished": Label("未办结", "unfinished"),
     "waiting": Label("等待事实", "waiting for facts"),
@@ -181,5 +182,6 @@ LIMIT_WORDS: dict[str, Label] = {
     "volume-deferral": Label("延迟答复", "volume deferral"),
     "reconsideration": Label("申请复议", "reconsideration"),
     "litigation": Label("起诉", "litigation"),
+    "step": Label("环节", "step"),
 }
 EVENT_WORDS: dict[str, Label] = {name: Label(zh, en.rstrip(".")) for name, (en, zh) in CASES.items()}

@@ -11,6 +11,7 @@ from msgspec import Meta, Struct
 
 from services.events.envelope import Event, type_of
 from services.events.facts import Data, RequestFact, ReviewDecidedData, ReviewFiledData, TallyData
+from services.events.office_cases import CardNow, Holding, OfficeLimit, StepNow
 from services.events.vocabulary import Applicant, Channel, Code, Outcome, Ref, State, Text, Timeliness
 from services.words.catalogue import Said
 
@@ -106,7 +107,9 @@ class ClockResumedData(CaseData, frozen=True, kw_only=True):
 
 
 class ApproachingData(CaseData, frozen=True, kw_only=True):
-    limit: Limit
+    limit: Literal[Limit, OfficeLimit]
+    about: Code | None = None
+    """Which one, where there can be several: of a step, the assignment that opened it."""
     due_on: date
     days_left: Annotated[int, Meta(ge=0)]
     """Days of the limit's unit from the event's instant to the due date; 0 on the day itself."""
@@ -173,6 +176,32 @@ class RejectedData(CaseData, frozen=True, kw_only=True):
     """The reason as a code, with words. Events written before there were codes lack it."""
 
 
+class StepData(CaseData, frozen=True, kw_only=True):
+    step: StepNow
+
+
+class StepPassedData(CaseData, frozen=True, kw_only=True):
+    step: StepNow
+    holding: Holding
+    """The part of it that changed."""
+
+
+class StepDueData(CaseData, frozen=True, kw_only=True):
+    step: StepNow
+    old_due_on: date | None = None
+
+
+class StepWithdrawnData(CaseData, frozen=True, kw_only=True):
+    step: StepNow
+    """As it stood before."""
+    holding: Holding | None = None
+    """What of it was taken back; none: the whole step."""
+
+
+class CardData(CaseData, frozen=True, kw_only=True):
+    card: CardNow
+
+
 class RequestOpened(Event, frozen=True, kw_only=True, tag=type_of("request-opened")):
     data: OpenedData
 
@@ -217,6 +246,42 @@ class ReviewClosed(Event, frozen=True, kw_only=True, tag=type_of("review-closed"
     data: ReviewClosedData
 
 
+class StepOpened(Event, frozen=True, kw_only=True, tag=type_of("step-opened")):
+    data: StepPassedData
+
+
+class StepPassed(Event, frozen=True, kw_only=True, tag=type_of("step-passed")):
+    data: StepPassedData
+
+
+class StepDueSet(Event, frozen=True, kw_only=True, tag=type_of("step-due-set")):
+    data: StepDueData
+
+
+class StepOverdue(Event, frozen=True, kw_only=True, tag=type_of("step-overdue")):
+    data: StepData
+
+
+class StepOverdueWithdrawn(Event, frozen=True, kw_only=True, tag=type_of("step-overdue-withdrawn")):
+    data: StepData
+
+
+class StepDone(Event, frozen=True, kw_only=True, tag=type_of("step-done")):
+    data: StepData
+
+
+class StepWithdrawn(Event, frozen=True, kw_only=True, tag=type_of("step-withdrawn")):
+    data: StepWithdrawnData
+
+
+class CardIssued(Event, frozen=True, kw_only=True, tag=type_of("card-issued")):
+    data: CardData
+
+
+class CardWithdrawn(Event, frozen=True, kw_only=True, tag=type_of("card-withdrawn")):
+    data: CardData
+
+
 class TallyCounted(Event, frozen=True, kw_only=True, tag=type_of("tally-recorded")):
     """The case topic's ``tally-recorded``: a tally as it counts now."""
 
@@ -245,6 +310,15 @@ CaseEvent = (
     | RequestReopened
     | ReviewOpened
     | ReviewClosed
+    | StepOpened
+    | StepPassed
+    | StepDueSet
+    | StepOverdue
+    | StepOverdueWithdrawn
+    | StepDone
+    | StepWithdrawn
+    | CardIssued
+    | CardWithdrawn
     | TallyCounted
     | FactRecorded
     | FactRejected

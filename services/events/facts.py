@@ -4,9 +4,17 @@ from datetime import date
 from decimal import Decimal
 from typing import Annotated, Any
 
-from msgspec import Meta, Struct
+from msgspec import Meta
 
+from services.events.data import Data as Data
 from services.events.envelope import Event, type_of
+from services.events.office_facts import (
+    AssignmentAccepted,
+    AssignmentCompleted,
+    AssignmentOpened,
+    AssignmentReturned,
+    UnitRegistered,
+)
 from services.events.vocabulary import (
     Applicant,
     Channel,
@@ -24,11 +32,6 @@ from services.events.vocabulary import (
     Text,
     Year,
 )
-
-
-class Data(Struct, frozen=True, kw_only=True, forbid_unknown_fields=True, omit_defaults=True):
-    """The ``data`` of an event."""
-
 
 Amount = Annotated[Decimal, Meta(description="a number from 0 up, decimals kept exactly")]
 
@@ -234,7 +237,7 @@ class FactRetracted(Event, frozen=True, kw_only=True, tag=type_of("fact-retracte
     data: RetractedData
 
 
-ReferenceFact = OrganRegistered | CalendarPublished
+ReferenceFact = OrganRegistered | CalendarPublished | UnitRegistered
 """Facts about the world; they live in the reference topic."""
 
 RequestFact = (
@@ -253,6 +256,10 @@ RequestFact = (
     | RequestTransferred
     | ReviewFiled
     | ReviewDecided
+    | AssignmentOpened
+    | AssignmentAccepted
+    | AssignmentReturned
+    | AssignmentCompleted
     | TallyRecorded
     | FactCorrected
     | FactRetracted

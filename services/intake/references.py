@@ -1,12 +1,13 @@
 """The laws, calendars and parents that a call's facts name: refused where they do not exist."""
 
 import asyncio
-from collections.abc import Callable, Coroutine
+from collections.abc import Callable, Coroutine, Mapping
 from dataclasses import dataclass
 from typing import Any
 
 from services.events.codec import type_name
 from services.events.facts import Fact, OrganRegistered
+from services.events.office_facts import UnitData, UnitRegistered
 from services.events.refusals import FieldError, Refused
 from services.events.registrations import Check, Parents, wrong_parent
 from services.intake.reading import Reading
@@ -20,6 +21,8 @@ class References:
     check: Check
     parents: Callable[[], Parents]
     """Each organ that the reference topic has registered, with its parent."""
+    units: Callable[[], Mapping[str, UnitData]]
+    """The units that it has registered."""
     catch_up: Callable[[], Coroutine[Any, Any, None]]
     """Returns when all is known that the topic holds by now."""
     give_up_seconds: float
@@ -33,15 +36,18 @@ class References:
         Raises :class:`LogUnavailable` when the topic's end can't be reached in time.
         """
         _sift(reading, self.check)
-        if reading.errors or not any(isinstance(f, OrganRegistered) and f.data.parent for f in reading.facts):
+        asking = any(
+            (isinstance(f, OrganRegistered) and f.data.parent) or isinstance(f, UnitRegistered) for f in reading.facts
+        )
+        if reading.errors or not asking:
             return
         try:
             async with asyncio.timeout(self.give_up_seconds):
                 await self.catch_up()
         except TimeoutError:
             raise LogUnavailable(f"the organs can't be read in {self.give_up_seconds:g} s") from None
-        parents = dict(self.parents())
-        _sift(reading, lambda fact: _parent(fact, parents))
+        parents, units = dict(self.parents()), dict(self.units())
+        _sift(reading, lambda fact: _parent(fact, parents) or wrong_unit(fact, parents, units))
 
 
 def _sift(reading: Reading, check: Callable[[Fact], FieldError | None]) -> None:
@@ -62,3 +68,20 @@ def _parent(fact: Fact, parents: dict[str, str | None]) -> FieldError | None:
     wrong = wrong_parent(fact.data.code, fact.data.parent, parents)
     parents[fact.data.code] = fact.data.parent if wrong is None else None
     return wrong
+
+
+def wrong_unit(fact: Fact, parents: Mapping[str, str | None], units: dict[str, UnitData]) -> FieldError | None:
+    """What is wrong with a unit's organ and parent, if the fact registers one; the unit counts for those after it."""
+    if not isinstance(fact, UnitRegistered):
+        return None
+    unit, known = fact.data, units.get(fact.data.code)
+    if unit.organ not in parents:
+        return FieldError("$.data.organ", f"is {unit.organ!r}, which is not registered", "a registered organ")
+    if known is not None and known.organ != unit.organ:
+        return FieldError("$.data.organ", f"is {unit.organ!r}, but the unit is {known.organ!r}'s", repr(known.organ))
+    if unit.parent is not None and (above := units.get(unit.parent)) is None:
+        return FieldError("$.data.parent", f"is {unit.parent!r}, which is not registered", "a registered unit")
+    if unit.parent is not None and above is not None and above.organ != unit.organ:
+        return FieldError("$.data.parent", f"is {unit.parent!r}, a unit of {above.organ!r}", "a unit of the same organ")
+    units[unit.code] = unit
+    return None

@@ -19,6 +19,7 @@ from services.statute.clock import Interval
 from services.statute.deadlines import deadlines
 from services.statute.first import first_response
 from services.statute.moves import walk
+from services.statute.office.supervision import supervised, warned_before
 from services.statute.profile import Profile, profile_for, successor
 from services.statute.state import RequestState
 from services.statute.timeline import MEANINGS, Timeline, in_legal_order, legal_date, read, reviews
@@ -96,12 +97,13 @@ def assess_under(timeline: Timeline, profile: Profile, calendar: Calendar, today
     """The request as it stands at ``today`` under one version of a statute; call it only once it is received."""
     received_on = receipt(timeline, profile)
     if received_on is None:
-        return Assessment(_unconfirmed(timeline, profile, calendar), profile, timeline)
+        unconfirmed = _unconfirmed(timeline, profile, calendar)
+        return Assessment(supervised(unconfirmed, timeline, profile, calendar, today), profile, timeline)
     run = walk(timeline, profile, calendar, received_on, today)
     _check(run)
     if run.end is not None:
         cut(run, run.end.on)
-    return Assessment(_state(run, today), profile, timeline, run)
+    return Assessment(supervised(_state(run, today), timeline, profile, calendar, today), profile, timeline, run)
 
 
 def _unconfirmed(timeline: Timeline, profile: Profile, calendar: Calendar) -> RequestState:
@@ -241,7 +243,17 @@ def _other(run: AnswerClock, due: date | None) -> tuple[str, date | None]:
 def _rungs(run: AnswerClock, due: date) -> list[tuple[date, int]]:
     """The days on which a warning is due, the first one first; none on or before the day that the limit counts from."""
     unit, calendar, start = clocks.days_of(run.clock.unit), run.calendar, run.clock.start
-    return [(day, n) for n in run.profile.warnings.ladder if (day := clocks.add(unit, calendar, due, -n)) > start]
+    return [
+        (day, n)
+        for n in warned_before(run.profile, _organ(run))
+        if (day := clocks.add(unit, calendar, due, -n)) > start
+    ]
+
+
+def _organ(run: AnswerClock) -> str:
+    assert run.timeline.received is not None
+    organ: str = run.timeline.received.data.organ
+    return organ
 
 
 def _wake(run: AnswerClock, due: date | None, rungs: list[tuple[date, int]], today: date) -> date | None:

@@ -3,6 +3,7 @@
 from datetime import date
 from typing import Any
 
+from services.statute.office.decisions import office_changes
 from services.statute.profile import Profile
 from services.statute.state import Decision, RequestState, Review
 from services.words.catalogue import said, text
@@ -17,7 +18,7 @@ def changes(old: RequestState, new: RequestState, profile: Profile | None, today
     found = [] if profile is None or new.received_on is None else _dates(old, new, profile, today)
     if new.state == "retracted" and old.state != "retracted" and old.submitted_on is not None:
         found.append(Decision("request-closed", today, {"closed_on": today, "reason": "retracted"}))
-    return found + _reviews(old, new)
+    return found + office_changes(old, new, today) + _reviews(old, new)
 
 
 def _dates(old: RequestState, new: RequestState, profile: Profile, today: date) -> list[Decision]:

@@ -12,8 +12,9 @@ from services.statute.calendar import Calendar
 from services.statute.calendars import shipped
 from services.statute.errors import NoRequest
 from services.statute.explain import explain
+from services.statute.office.decisions import card_now, step_now
 from services.statute.profile import versions
-from services.statute.state import Deadline, Fact
+from services.statute.state import Deadline, Fact, Reached, Step
 from services.statute.status import Status, status
 from services.statute.timeline import legal_date, read
 from services.words.catalogue import said
@@ -39,9 +40,13 @@ class Due:
     clocks: tuple[Deadline, ...]
     """Every time limit, the answer's first."""
     explanation: tuple[Line, ...]
+    steps: tuple[Step, ...] = ()
+    rungs: tuple[Reached, ...] = ()
+    """What the ladder of supervision has come to by then."""
 
     def plain(self, line: Callable[[Line], Any] = Line.plain) -> dict[str, Any]:
         """The contract's form of it; ``line`` gives the form of each line of the account."""
+        inside = {"steps": [step_now(s) for s in self.steps], "cards": cards(self.rungs)} if self.steps else {}
         return {
             "due_on": self.due_on,
             "status": self.status,
@@ -63,7 +68,7 @@ class Due:
                 for each in self.clocks
             ],
             "explanation": [line(each) for each in self.explanation],
-        }
+        } | inside
 
 
 def due(
@@ -103,4 +108,11 @@ def due(
         remarks=view.remarks,
         clocks=view.clocks,
         explanation=tuple(lines),
+        steps=view.steps,
+        rungs=view.rungs,
     )
+
+
+def cards(rungs: Sequence[Reached]) -> list[dict[str, Any]]:
+    """The cards among the rungs, as case events carry them."""
+    return [card_now(rung) for rung in rungs if rung.level != "warning"]

@@ -183,6 +183,8 @@ class Remedy(Limit, frozen=True, kw_only=True, rename={"from_": "from"}):
 
 
 class Warnings(_Table, frozen=True, kw_only=True):
+    """In files of an earlier release; a ladder says it now (:mod:`services.statute.office.ladder`)."""
+
     ladder: tuple[Annotated[int, Meta(ge=0, le=365, description="a number from 0 to 365")], ...]
     """Units before the due date at which a warning goes out; the furthest first once it is read."""
 
@@ -209,7 +211,8 @@ class Profile(_Table, frozen=True, kw_only=True, dict=True):
     fee: Asking
     volume: Volume
     answering: Answering
-    warnings: Warnings
+    warnings: Warnings | None = None
+    """In place of the warnings for the answer that the ladder has."""
     remedies: tuple[Remedy, ...] = ()
     settings: Settings = Settings()
 

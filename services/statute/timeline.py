@@ -43,8 +43,10 @@ class Timeline(Struct):
     filed: dict[str, Fact] = field(default_factory=dict)
     decided: dict[str, Fact] = field(default_factory=dict)
     remarks: list[Remark] = field(default_factory=list)
+    office: list[Fact] = field(default_factory=list)
+    """About the work inside the office: it moves none of the request's dates."""
     last: date = date.min
-    """The latest legal date."""
+    """The latest legal date, but for the office's own."""
 
     def note(self, fact: Fact, code: str, **values: object) -> None:
         """Remark on a fact: a code of the catalogue, with its values."""
@@ -101,12 +103,18 @@ def _decided(timeline: Timeline, fact: Fact) -> None:
         timeline.note(fact, "review-decided-again", review=fact.data.review)
 
 
+def _office(timeline: Timeline, fact: Fact) -> None:
+    timeline.office.append(fact)
+
+
 class Meaning(Struct, frozen=True):
     """Which of a fact's dates places it in time, its place among facts of one day, and what it does."""
 
     dated: str
     rank: int
     apply: Callable[[Timeline, Fact], None]
+    inside: bool = False
+    """Whether it is about the work inside the office, which no limit of the law looks at."""
 
 
 MEANINGS: dict[str, Meaning] = {
@@ -125,6 +133,10 @@ MEANINGS: dict[str, Meaning] = {
     "request-transferred": Meaning("transferred_on", 12, _transferred),
     "review-filed": Meaning("filed_on", 13, _filed),
     "review-decided": Meaning("decided_on", 14, _decided),
+    "assignment-opened": Meaning("assigned_on", 40, _office, inside=True),
+    "assignment-accepted": Meaning("accepted_on", 41, _office, inside=True),
+    "assignment-returned": Meaning("returned_on", 42, _office, inside=True),
+    "assignment-completed": Meaning("completed_on", 43, _office, inside=True),
 }
 
 
@@ -150,8 +162,7 @@ def read(facts: Iterable[Fact]) -> Timeline:
     ordered = in_legal_order(facts)
     for fact in ordered:
         MEANINGS[fact.name].apply(timeline, fact)
-    if ordered:
-        timeline.last = legal_date(ordered[-1])
+    timeline.last = next((legal_date(f) for f in reversed(ordered) if not MEANINGS[f.name].inside), date.min)
     for key, fact in timeline.decided.items():
         if key not in timeline.filed:
             timeline.note(fact, "review-not-filed", review=key)

@@ -23,6 +23,7 @@ from services.runtime.problems import FieldProblem, ProblemError, described
 from services.tracker import feed, organs, queries, rejections
 from services.tracker.core import preview
 from services.tracker.core.reference_data import ReferenceData
+from services.tracker.days import days
 from services.tracker.organs import OrganPage
 from services.tracker.queries import Detail, Page, Query, Wanted
 from services.tracker.rejections import About, Rejections
@@ -139,9 +140,13 @@ def handlers(deps: Deps) -> list[ControllerRouterHandler]:
 
         With ``/history`` behind the id: its case events in order, at most ``limit``; where there are more, the header
         ``Link`` names the next page (``rel="next"``). ``latest``: the last ``limit`` of them. What could not be applied
-        is told under ``dead_letters``.
+        is told under ``dead_letters``. With ``/days`` behind the id: who had it on each working day since its receipt.
         """
         subject = subject.removeprefix("/")
+        if subject.endswith("/days"):
+            name, now = subject.removesuffix("/days"), deps.clock.now()
+            if (ledger := await days(pool, offload, name, deps.reference_data, now)) is not None:
+                return Response(msgspec.json.encode(ledger), media_type=JSON)
         if subject.endswith("/history"):
             after = sequence_of(cursor)
             found = await queries.history(pool, offload, subject.removesuffix("/history"), after, limit, latest=latest)

@@ -21,7 +21,7 @@ import msgspec
 from aiokafka import TopicPartition
 
 from services.events.codec import decode_case_event, decode_fact
-from services.events.facts import CalendarPublished, OrganRegistered, ReferenceFact
+from services.events.facts import ReferenceFact
 from services.events.refusals import Refused
 from services.runtime import shadow_schema
 from services.runtime.bulk import BulkReader
@@ -149,7 +149,7 @@ async def read_reference(reader: BulkReader, settings: Settings) -> list[tuple[i
                     fact = decode_fact(record.value or b"")
                 except Refused:
                     continue  # the services pass over it as well
-                if isinstance(fact, OrganRegistered | CalendarPublished):
+                if isinstance(fact, ReferenceFact):
                     found.append((record.offset, fact))
     return found
 

@@ -45,7 +45,7 @@ def read(key: bytes | None, value: bytes) -> RequestFact:
     if len(value) > MAX_FACT:
         raise Refused(FieldError("$", f"is {len(value)} bytes long", f"a fact of at most {MAX_FACT} bytes"))
     fact = decode_fact(value)
-    if isinstance(fact, f.OrganRegistered | f.CalendarPublished):
+    if isinstance(fact, f.ReferenceFact):
         raise Refused(FieldError("$.type", "is a reference fact's", "a reference fact in the reference topic"))
     if key != fact.subject.encode():
         # By another key a request's facts can be in two partitions, and then two workers decide about it at once.

@@ -221,7 +221,9 @@ def event_id(subject: str, sequence: int) -> str:
 
 def _shapes(name: str, shape: Any) -> tuple[Any, Any, Mapping[str, Any]]:
     data: Any = {f.name: f.type for f in msgspec.structs.fields(shape)}["data"]
-    types = {f.name: f.type for f in msgspec.structs.fields(data)} if name.startswith("review-") else {}
+    types = (
+        {f.name: f.type for f in msgspec.structs.fields(data)} if name.startswith(("review-", "step-", "card-")) else {}
+    )
     return shape, data, types
 
 
@@ -230,7 +232,7 @@ _SHAPES = {
     for name, shape in ((tag.removeprefix(PREFIX).removesuffix(VERSION), s) for tag, s in CASE_TYPES.items())
 }
 """By the decision's name: the event's type and its data's; and the types of its values for the decisions on reviews,
-which come as plain mappings."""
+steps and cards, which come as plain mappings."""
 
 
 def summary(view: RequestState) -> RequestSummary | None:

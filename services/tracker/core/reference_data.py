@@ -9,6 +9,7 @@ from zoneinfo import ZoneInfo
 
 from services.events import registrations
 from services.events.facts import CalendarPublished, Fact, OrganData, OrganRegistered, ReferenceFact
+from services.events.office_facts import UnitData, UnitRegistered
 from services.events.refusals import FieldError
 from services.events.registrations import Check
 from services.statute import rules
@@ -43,6 +44,8 @@ class ReferenceData:
         self.known = 0
         self.organs: dict[str, OrganData] = {}
         """In the order of their latest registrations."""
+        self.units: dict[str, UnitData] = {}
+        """Units by code; a code is its first organ's."""
         self._registered: dict[str, tuple[int, OrganRegistered]] = {}
         self._rejected: deque[Rejected] = deque(maxlen=REJECTED)
         self._notices: dict[str, list[Notice]] = defaultdict(list)
@@ -67,6 +70,15 @@ class ReferenceData:
                 self.organs.pop(organ.code, None)
                 self.organs[organ.code] = organ
                 self._registered[organ.code] = order, fact
+            case UnitRegistered(data=unit):
+                known = self.units.get(unit.code)
+                if known is not None and known.organ != unit.organ:
+                    problem = f"is {unit.organ!r}, but the unit is {known.organ!r}'s"
+                    self._rejected.append(
+                        _rejected(order, fact, "$.data.organ", problem, "the organ that has the code")
+                    )
+                    return
+                self.units[unit.code] = unit
             case CalendarPublished(data=data):
                 self._notices[data.calendar].append(
                     Notice(
@@ -83,7 +95,7 @@ class ReferenceData:
         """A copy that stays as it is: a thread may decide by it while this one goes on learning."""
         if self._copy is None or self._copy.known != self.known:
             copy = ReferenceData()
-            copy.known, copy.organs = self.known, dict(self.organs)
+            copy.known, copy.organs, copy.units = self.known, dict(self.organs), dict(self.units)
             copy._notices = defaultdict(list, {name: list(found) for name, found in self._notices.items()})
             copy._calendars = self._calendars
             self._copy = copy

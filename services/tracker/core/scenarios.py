@@ -3,7 +3,7 @@
 A file holds ``[[scenario]]`` tables. What is left out under ``[scenario.expected]`` is not compared.
 """
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from datetime import date
 from typing import Any, Literal
 
@@ -38,6 +38,27 @@ class Clock(_Table, frozen=True, kw_only=True):
     about: str | None = None
 
 
+class StepOf(_Table, frozen=True, kw_only=True):
+    """A step inside the office that there has to be."""
+
+    step: Text
+    unit: str | None = None
+    """Who has it; empty: the office."""
+    state: Literal["assigned", "accepted", "returned", "completed", "ended"] | None = None
+    due_on: date | bool | None = None
+    overdue_from: date | bool | None = None
+
+
+class CardFor(_Table, frozen=True, kw_only=True):
+    """A card that there has to be."""
+
+    card: Literal["yellow", "red"]
+    limit: Literal["answer", "step"]
+    on: date
+    unit: str | None = None
+    """Who had the step on that day."""
+
+
 class Expected(_Table, frozen=True, kw_only=True):
     """What has to come out."""
 
@@ -53,6 +74,10 @@ class Expected(_Table, frozen=True, kw_only=True):
     clocks: tuple[Clock, ...] = ()
     no_clocks: tuple[Text, ...] = ()
     """Limits that there must not be."""
+    steps: tuple[StepOf, ...] | None = None
+    """All steps, in the order in which they were opened."""
+    cards: tuple[CardFor, ...] | None = None
+    """All cards."""
 
 
 class Scenario(_Table, frozen=True, kw_only=True):
@@ -136,6 +161,42 @@ def _compared(expected: Expected, found: Due) -> Iterator[Difference]:
     for limit in expected.no_clocks:
         if any(c.limit == limit for c in found.clocks):
             yield Difference("no_clocks", f"no {limit}", limit)
+    yield from _inside(expected, found)
+
+
+def _inside(expected: Expected, found: Due) -> Iterator[Difference]:
+    """What differs of the work inside the office."""
+    if expected.steps is not None:
+        wanted = [
+            [(n, v) for n in step.__struct_fields__ if (v := getattr(step, n)) is not None] for step in expected.steps
+        ]
+        names = [[n for n, _ in step] for step in wanted]
+        got = [
+            [
+                (n, False if (v := getattr(s, n)) is None else v)
+                for n in (names[place] if place < len(names) else ("step",))
+            ]
+            for place, s in enumerate(found.steps)
+        ]
+        if got != wanted:
+            yield Difference("steps", _listed(wanted), _listed(got))
+    if expected.cards is not None:
+        cards = [("card", c.card, c.limit, c.on, *([] if c.unit is None else [c.unit])) for c in expected.cards]
+        told = [r for r in found.rungs if r.level != "warning"]
+        have = [
+            ("card", r.level, r.limit, r.on, *([r.unit] if place < len(cards) and len(cards[place]) > 4 else []))
+            for place, r in enumerate(told)
+        ]
+        if sorted(map(str, have)) != sorted(map(str, cards)):
+            yield Difference(
+                "cards",
+                _listed([[("", part) for part in c[1:]] for c in cards]),
+                _listed([[("", p) for p in c[1:]] for c in have]),
+            )
+
+
+def _listed(rows: Sequence[Sequence[tuple[str, object]]]) -> str:
+    return "; ".join(" ".join(_text(value) for _, value in row) for row in rows) or "none"
 
 
 def _text(value: object) -> str:
