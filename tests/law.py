@@ -20,7 +20,7 @@ def fact(name: str, **values: Any) -> Fact:
     base: dict[str, Any] = {}
     if name == "request-received":
         base = {"organ": "o", "channel": "in-person", "applicant": "business", "received_on": None}
-        base |= {"confirmed_on": None, "statute": None}
+        base |= {"confirmed_on": None, "statute": None, "item": None}
     if name == "consultation-opened":
         base = {"consultation": "c1", "party": "third-party", "reached_on": None}
     if name == "consultation-closed":

@@ -20,7 +20,7 @@ from services.events.facts import (
     OrganRegistered,
     TallyRecorded,
 )
-from services.events.office_facts import UnitRegistered
+from services.events.office_facts import ItemRegistered, UnitRegistered
 from services.events.vocabulary import Label
 from services.runtime.failed import Failed
 from services.runtime.retry import reason_of
@@ -107,7 +107,7 @@ def known_by(facts: Facts, now: datetime) -> Iterator[Fact]:
     own legal date had come. Organs and units are always known, and so is an amendment without any date."""
     for fact in facts:
         match fact:
-            case OrganRegistered() | UnitRegistered():
+            case OrganRegistered() | UnitRegistered() | ItemRegistered():
                 known = True
             case CalendarPublished():
                 known = fact.data.published_on <= now.date()

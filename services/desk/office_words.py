@@ -16,6 +16,7 @@ WHO_WORDS: dict[str, Label] = {
     "applicant": Label("申请人", "the applicant"),
     "third-party": Label("第三方", "a third party"),
     "other-organ": Label("其他机关", "another organ"),
+    "special-step": Label("特殊环节", "a special step"),
     "unit": Label("承办单位", "a unit"),
     "office": Label("公开工作机构", "the office"),
 }

@@ -183,5 +183,7 @@ LIMIT_WORDS: dict[str, Label] = {
     "reconsideration": Label("申请复议", "reconsideration"),
     "litigation": Label("起诉", "litigation"),
     "step": Label("环节", "step"),
+    "special-step": Label("特殊环节", "special step"),
+    "committed": Label("承诺时限", "committed limit"),
 }
 EVENT_WORDS: dict[str, Label] = {name: Label(zh, en.rstrip(".")) for name, (en, zh) in CASES.items()}

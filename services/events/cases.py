@@ -55,6 +55,11 @@ class RequestSummary(Struct, frozen=True, kw_only=True, forbid_unknown_fields=Tr
     first_response_on: date | None = None
     """The day on which the applicant was first told something: a notice to clarify, to pay, of an extension or of a
     deferral, or else the answer. Events written before there was this field lack it."""
+    item: Code | None = None
+    """The service item that it is for."""
+    committed_due_on: date | None = None
+    """The last day that the office promises for it."""
+    committed_timeliness: Timeliness | None = None
     first_working_days: int | None = None
     """Days of the limit's unit used until then, suspended ones left out."""
 
@@ -81,7 +86,7 @@ class OpenedData(CaseData, frozen=True, kw_only=True):
 
 
 class DueDateData(CaseData, frozen=True, kw_only=True):
-    limit: Limit
+    limit: Literal[Limit, OfficeLimit]
     old_due_on: date | None = None
     due_on: date
     article: Text

@@ -13,6 +13,9 @@ from services.events.office_facts import (
     AssignmentCompleted,
     AssignmentOpened,
     AssignmentReturned,
+    ItemRegistered,
+    SpecialStepClosed,
+    SpecialStepOpened,
     UnitRegistered,
 )
 from services.events.vocabulary import (
@@ -62,6 +65,8 @@ class ReceivedData(Data, frozen=True, kw_only=True):
     received_on: date | None = None
     confirmed_on: date | None = None
     statute: Code | None = None
+    item: Code | None = None
+    """The service item that it is for; its law holds where the request names none."""
 
 
 class ConfirmedData(Data, frozen=True, kw_only=True):
@@ -237,7 +242,7 @@ class FactRetracted(Event, frozen=True, kw_only=True, tag=type_of("fact-retracte
     data: RetractedData
 
 
-ReferenceFact = OrganRegistered | CalendarPublished | UnitRegistered
+ReferenceFact = OrganRegistered | CalendarPublished | UnitRegistered | ItemRegistered
 """Facts about the world; they live in the reference topic."""
 
 RequestFact = (
@@ -256,6 +261,8 @@ RequestFact = (
     | RequestTransferred
     | ReviewFiled
     | ReviewDecided
+    | SpecialStepOpened
+    | SpecialStepClosed
     | AssignmentOpened
     | AssignmentAccepted
     | AssignmentReturned

@@ -10,7 +10,7 @@ from msgspec import Meta, Struct
 
 from services.events.vocabulary import Code
 
-OfficeLimit = Literal["step"]
+OfficeLimit = Literal["committed", "step"]
 """Limits that an office sets itself; none of them moves the statutory one."""
 StepState = Literal["assigned", "accepted", "returned", "completed", "ended"]
 """``returned``: it lies with the office until somebody is given it again; ``ended``: with the request."""
@@ -61,7 +61,7 @@ class CardNow(Struct, frozen=True, kw_only=True, forbid_unknown_fields=True, omi
 
     card: CardLevel
     limit: Code
-    """``answer`` or ``step``."""
+    """``answer``, ``committed`` or ``step``."""
     on: date
     due_on: date
     about: Code | None = None

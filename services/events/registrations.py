@@ -16,6 +16,7 @@ from services.events.facts import (
     OrganRegistered,
     RequestReceived,
 )
+from services.events.office_facts import ItemRegistered
 from services.events.refusals import FieldError
 
 Parents = Mapping[str, str | None]
@@ -42,6 +43,8 @@ def fault(fact: Fact, statutes: Collection[str], calendars: Collection[str]) -> 
     match fact:
         case OrganRegistered(data=data):
             return _unknown("calendar", data.calendar, calendars) or _unknown("statute", data.statute, statutes)
+        case ItemRegistered(data=data):
+            return _unknown("statute", data.statute, statutes)
         case CalendarPublished(data=data):
             return _unknown("calendar", data.calendar, calendars)
         case RequestReceived(data=data) if data.statute is not None:

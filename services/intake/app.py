@@ -40,7 +40,9 @@ async def build(settings: Settings, health: Health) -> AsyncIterator[Parts]:
     writer = Writer(producer, SystemClock(settings.now), settings.facts_topic, settings.reference_topic, disk)
     check = checking(frozenset(statute_ids()), frozenset(calendar_ids()))
     reference = Reference(bootstrap, settings.reference_topic, health.part("reference"), registry, check)
-    references = References(check, reference.parents, lambda: reference.units, reference.catch_up, GIVE_UP_SECONDS)
+    references = References(
+        check, reference.parents, lambda: reference.units, lambda: reference.items, reference.catch_up, GIVE_UP_SECONDS
+    )
     app = create_app(
         "intake",
         api.handlers(writer, references, api.Counts(registry)),

@@ -7,7 +7,7 @@ from typing import Any
 
 from services.events.codec import type_name
 from services.events.facts import Fact, OrganRegistered
-from services.events.office_facts import UnitData, UnitRegistered
+from services.events.office_facts import ItemData, ItemRegistered, UnitData, UnitRegistered
 from services.events.refusals import FieldError, Refused
 from services.events.registrations import Check, Parents, wrong_parent
 from services.intake.reading import Reading
@@ -23,6 +23,8 @@ class References:
     """Each organ that the reference topic has registered, with its parent."""
     units: Callable[[], Mapping[str, UnitData]]
     """The units that it has registered."""
+    items: Callable[[], Mapping[str, ItemData]]
+    """The service items that it has registered."""
     catch_up: Callable[[], Coroutine[Any, Any, None]]
     """Returns when all is known that the topic holds by now."""
     give_up_seconds: float
@@ -37,7 +39,8 @@ class References:
         """
         _sift(reading, self.check)
         asking = any(
-            (isinstance(f, OrganRegistered) and f.data.parent) or isinstance(f, UnitRegistered) for f in reading.facts
+            (isinstance(f, OrganRegistered) and f.data.parent) or isinstance(f, UnitRegistered | ItemRegistered)
+            for f in reading.facts
         )
         if reading.errors or not asking:
             return
@@ -46,8 +49,11 @@ class References:
                 await self.catch_up()
         except TimeoutError:
             raise LogUnavailable(f"the organs can't be read in {self.give_up_seconds:g} s") from None
-        parents, units = dict(self.parents()), dict(self.units())
-        _sift(reading, lambda fact: _parent(fact, parents) or wrong_unit(fact, parents, units))
+        parents, units, items = dict(self.parents()), dict(self.units()), dict(self.items())
+        _sift(
+            reading,
+            lambda fact: _parent(fact, parents) or wrong_unit(fact, parents, units) or wrong_item(fact, parents, items),
+        )
 
 
 def _sift(reading: Reading, check: Callable[[Fact], FieldError | None]) -> None:
@@ -75,13 +81,31 @@ def wrong_unit(fact: Fact, parents: Mapping[str, str | None], units: dict[str, U
     if not isinstance(fact, UnitRegistered):
         return None
     unit, known = fact.data, units.get(fact.data.code)
-    if unit.organ not in parents:
-        return FieldError("$.data.organ", f"is {unit.organ!r}, which is not registered", "a registered organ")
-    if known is not None and known.organ != unit.organ:
-        return FieldError("$.data.organ", f"is {unit.organ!r}, but the unit is {known.organ!r}'s", repr(known.organ))
+    if (wrong := _owner(unit.organ, known.organ if known else None, "unit", parents)) is not None:
+        return wrong
     if unit.parent is not None and (above := units.get(unit.parent)) is None:
         return FieldError("$.data.parent", f"is {unit.parent!r}, which is not registered", "a registered unit")
     if unit.parent is not None and above is not None and above.organ != unit.organ:
         return FieldError("$.data.parent", f"is {unit.parent!r}, a unit of {above.organ!r}", "a unit of the same organ")
     units[unit.code] = unit
+    return None
+
+
+def wrong_item(fact: Fact, parents: Mapping[str, str | None], items: dict[str, ItemData]) -> FieldError | None:
+    """The same of a service item."""
+    if not isinstance(fact, ItemRegistered):
+        return None
+    known = items.get(fact.data.code)
+    wrong = _owner(fact.data.organ, known.organ if known else None, "item", parents)
+    if wrong is None:
+        items[fact.data.code] = fact.data
+    return wrong
+
+
+def _owner(organ: str, before: str | None, what: str, parents: Mapping[str, str | None]) -> FieldError | None:
+    """What is wrong with the organ that registers a code: it must be one, and the first that registered it."""
+    if organ not in parents:
+        return FieldError("$.data.organ", f"is {organ!r}, which is not registered", "a registered organ")
+    if before not in (None, organ):
+        return FieldError("$.data.organ", f"is {organ!r}, but the {what} is {before!r}'s", repr(before))
     return None

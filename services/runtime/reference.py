@@ -19,7 +19,7 @@ from prometheus_client import CollectorRegistry, Counter, Gauge
 from services.events import brokers
 from services.events.codec import decode_fact
 from services.events.facts import CalendarData, OrganData, OrganRegistered, ReferenceFact
-from services.events.office_facts import UnitData, UnitRegistered
+from services.events.office_facts import ItemData, ItemRegistered, UnitData, UnitRegistered
 from services.events.refusals import Refused
 from services.events.registrations import Check, tree
 from services.runtime.damage import LogDamaged, is_damage, up_to_damage
@@ -74,6 +74,8 @@ class Reference:
         self.calendars: dict[tuple[str, int], KnownCalendar] = {}
         self.units: dict[str, UnitData] = {}
         """Units of organs, each as last registered by its organ."""
+        self.items: dict[str, ItemData] = {}
+        """Service items, likewise."""
         self.next_offset = 0
         """The offset after the last record read."""
         self._check = check
@@ -250,6 +252,9 @@ class Reference:
             self.organs.pop(fact.data.code, None)
             self.organs[fact.data.code] = KnownOrgan(fact.data, record.offset)
             self._parents = None
+        elif isinstance(fact, ItemRegistered):
+            if (offered := self.items.get(fact.data.code)) is None or offered.organ == fact.data.organ:
+                self.items[fact.data.code] = fact.data
         elif isinstance(fact, UnitRegistered):
             # A code is its first organ's.
             if (known := self.units.get(fact.data.code)) is None or known.organ == fact.data.organ:

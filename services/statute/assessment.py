@@ -19,6 +19,7 @@ from services.statute.clock import Interval
 from services.statute.deadlines import deadlines
 from services.statute.first import first_response
 from services.statute.moves import walk
+from services.statute.office.items import committed_due
 from services.statute.office.supervision import supervised, warned_before
 from services.statute.profile import Profile, profile_for, successor
 from services.statute.state import RequestState
@@ -95,6 +96,8 @@ def _read_as(profile: Profile, settings: Mapping[str, str]) -> Profile:
 
 def assess_under(timeline: Timeline, profile: Profile, calendar: Calendar, today: date) -> Assessment:
     """The request as it stands at ``today`` under one version of a statute; call it only once it is received."""
+    if timeline.item is not None:
+        profile = timeline.item.applied(profile)
     received_on = receipt(timeline, profile)
     if received_on is None:
         unconfirmed = _unconfirmed(timeline, profile, calendar)
@@ -119,6 +122,7 @@ def _unconfirmed(timeline: Timeline, profile: Profile, calendar: Calendar) -> Re
         submitted_on=since,
         statute=profile.id,
         calendar=calendar.title,
+        item=data.item or "",
         reviews=reviews(timeline) if timeline.filed else (),
         state="unconfirmed",
         remarks=(*timeline.remarks, remark("receipt-unconfirmed", submitted_on=since, would_end_on=by)),
@@ -153,6 +157,7 @@ def _state(run: AnswerClock, today: date) -> RequestState:
         submitted_on=data.submitted_on,
         statute=run.profile.id,
         calendar=run.calendar.title,
+        item=data.item or "",
         reviews=filed,
         received_on=run.received_on,
         state=("answered" if answered else "closed") if end else ("stopped" if halts else "open"),
@@ -177,6 +182,7 @@ def _state(run: AnswerClock, today: date) -> RequestState:
         working_days=used,
         first_response_on=first_on,
         first_working_days=first_days,
+        committed_due_on=committed_due(run, timeline.item, run.calendar),
         wake_on=None if end else _wake(run, due, rungs, today),
         clocks=deadlines(run, due, provisional, halted, overdue_from, filed),
     )

@@ -45,6 +45,11 @@ def _dates(old: RequestState, new: RequestState, profile: Profile, today: date) 
         if known:
             values["old_due_on"] = known
         found.append(Decision("due-date-set", today if known else received_on, _answer(values, moved_by)))
+    if new.committed_due_on and new.committed_due_on != old.committed_due_on:
+        values = {"limit": "committed", "due_on": new.committed_due_on, "article": new.item, "calendar": new.calendar}
+        if old.committed_due_on:
+            values["old_due_on"] = old.committed_due_on
+        found.append(Decision("due-date-set", today if old.committed_due_on else received_on, values))
     found += _others(old, new, today)
     for day, left in new.warned:
         if (day, left) not in old.warned:

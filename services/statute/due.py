@@ -13,6 +13,7 @@ from services.statute.calendars import shipped
 from services.statute.errors import NoRequest
 from services.statute.explain import explain
 from services.statute.office.decisions import card_now, step_now
+from services.statute.office.items import Item
 from services.statute.profile import versions
 from services.statute.state import Deadline, Fact, Reached, Step
 from services.statute.status import Status, status
@@ -41,12 +42,19 @@ class Due:
     """Every time limit, the answer's first."""
     explanation: tuple[Line, ...]
     steps: tuple[Step, ...] = ()
+    committed: bool = False
+    """Whether there is a promise at all."""
+    committed_due_on: date | None = None
     rungs: tuple[Reached, ...] = ()
     """What the ladder of supervision has come to by then."""
 
     def plain(self, line: Callable[[Line], Any] = Line.plain) -> dict[str, Any]:
         """The contract's form of it; ``line`` gives the form of each line of the account."""
-        inside = {"steps": [step_now(s) for s in self.steps], "cards": cards(self.rungs)} if self.steps else {}
+        inside: dict[str, Any] = (
+            {"steps": [step_now(s) for s in self.steps], "cards": cards(self.rungs)} if self.steps or self.rungs else {}
+        )
+        if self.committed:
+            inside["committed_due_on"] = self.committed_due_on
         return {
             "due_on": self.due_on,
             "status": self.status,
@@ -79,17 +87,19 @@ def due(
     *,
     each_day: bool = False,
     read_as: Mapping[str, str] = MappingProxyType({}),
+    item: Item | None = None,
 ) -> Due:
     """The due date by what had happened by the end of ``as_of`` (a local date of the organ), explained.
 
     The calendar is the statute's own where none is given; ``read_as`` are settings read another way than the statute's
-    file does. A receipt counts even if it lies ahead.
+    file does, ``item`` is the service item that the request is for. A receipt counts even if it lies ahead.
 
     Raises :class:`NoRequest`, and another :class:`~services.statute.errors.StatuteError` for an unknown statute or
     dates outside the calendars.
     """
     happened = [f for f in facts if f.name in _ALWAYS or legal_date(f) <= as_of]
     timeline = read(happened)
+    timeline.item = item
     if timeline.received is None:
         raise NoRequest()
     if calendar is None:
@@ -110,6 +120,8 @@ def due(
         explanation=tuple(lines),
         steps=view.steps,
         rungs=view.rungs,
+        committed=item is not None and item.committed is not None,
+        committed_due_on=view.committed_due_on,
     )
 
 

@@ -133,6 +133,12 @@ class RequestState(Struct, frozen=True, rename={"old_flags": "flags", "old_rejec
     statute: str = ""
     calendar: str = ""
     """The calendar's id and version that the dates were computed with."""
+    item: str = ""
+    """The service item, where the request names one."""
+    committed_due_on: date | None = None
+    """The last day that the office promises for the item; no extension moves it."""
+    committed_timeliness: str = ""
+    """Of an answer: ``in-time`` or ``late`` by that."""
     due_on: date | None = None
     provisional: bool = False
     extended: int = 0

@@ -5,6 +5,7 @@ The order of arrival is forgotten here: the same facts make the same timeline.
 
 from collections.abc import Callable, Iterable
 from datetime import date
+from typing import Any
 
 from msgspec import Struct, field
 
@@ -43,6 +44,9 @@ class Timeline(Struct):
     filed: dict[str, Fact] = field(default_factory=dict)
     decided: dict[str, Fact] = field(default_factory=dict)
     remarks: list[Remark] = field(default_factory=list)
+    item: Any = None
+    """The request's service item (``office.items.Item``), put here by whoever knows it."""
+    special_closed: list[Fact] = field(default_factory=list)
     office: list[Fact] = field(default_factory=list)
     """About the work inside the office: it moves none of the request's dates."""
     last: date = date.min
@@ -103,6 +107,10 @@ def _decided(timeline: Timeline, fact: Fact) -> None:
         timeline.note(fact, "review-decided-again", review=fact.data.review)
 
 
+def _special_closed(timeline: Timeline, fact: Fact) -> None:
+    timeline.special_closed.append(fact)
+
+
 def _office(timeline: Timeline, fact: Fact) -> None:
     timeline.office.append(fact)
 
@@ -133,6 +141,8 @@ MEANINGS: dict[str, Meaning] = {
     "request-transferred": Meaning("transferred_on", 12, _transferred),
     "review-filed": Meaning("filed_on", 13, _filed),
     "review-decided": Meaning("decided_on", 14, _decided),
+    "special-step-opened": Meaning("opened_on", 30, _moves),
+    "special-step-closed": Meaning("closed_on", 31, _special_closed),
     "assignment-opened": Meaning("assigned_on", 40, _office, inside=True),
     "assignment-accepted": Meaning("accepted_on", 41, _office, inside=True),
     "assignment-returned": Meaning("returned_on", 42, _office, inside=True),

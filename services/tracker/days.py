@@ -27,16 +27,15 @@ class Days(Struct, frozen=True, kw_only=True):
     """The last day that counts: that of the end, or today."""
     elapsed: int
     used: tuple[Used, ...]
-    """``who`` is ``applicant``, ``third-party``, ``other-organ``, ``unit`` (with its step) or ``office``."""
+    """``who``: ``applicant``, ``third-party``, ``other-organ``, ``special-step``, ``unit`` (of a step), ``office``."""
     parts: tuple[Part, ...]
     """The same day after day."""
 
 
 def ledger_of(case: Case, reference_data: ReferenceData, today: date) -> DayLedger:
     """A case's ledger; empty while the request or its organ is not known."""
-    found = look(
-        replace(case, facts=tuple([f for f in case.facts if not isinstance(f, TallyRecorded)])), reference_data, today
-    )
+    kept = replace(case, facts=tuple([f for f in case.facts if not isinstance(f, TallyRecorded)]))
+    found = look(kept, reference_data, today)
     if found.assessment is None:
         return DayLedger()
     calendar = reference_data.calendar(reference_data.organs[found.view.organ].calendar)

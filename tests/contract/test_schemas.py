@@ -122,6 +122,7 @@ def test_the_asyncapi_document_holds_together() -> None:
         "facts.organ-registered",
         "facts.calendar-published",
         "facts.unit-registered",
+        "facts.item-registered",
     ]
     carried = [m for c in ("facts", "reference", "cases") for m in document["channels"][c]["messages"]]
     assert sorted(carried) == sorted(f"{family}.{name}" for family, name in EVERY)

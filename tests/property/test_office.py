@@ -9,6 +9,7 @@ from hypothesis import strategies as st
 from services.statute import assessment
 from services.statute.calendars import shipped
 from services.statute.office.days import day_ledger, waited_for
+from services.statute.office.items import Item, ItemLimit, Special
 from services.statute.state import Fact
 from services.words.catalogue import sentences
 from services.words.remark import remark
@@ -47,13 +48,24 @@ def histories(draw: st.DrawFn) -> list[Fact]:
         sent, closed = draw(days), draw(st.none() | days)
         party = draw(st.sampled_from(("third-party", "other-organ")))
         found += consulted(sent.isoformat(), closed.isoformat() if closed else None, f"c{n}", party)
+    for _ in range(draw(st.integers(0, 2))):
+        step = draw(st.sampled_from(("hearing", "visit", "none")))
+        found.append(fact("special-step-opened", step=step, opened_on=draw(days)))
+        if draw(st.booleans()):
+            found.append(fact("special-step-closed", step=step, closed_on=draw(days)))
     if draw(st.booleans()):
         found.append(fact("answer-issued", answered_on=draw(days)))
     return found
 
 
+HEARING = Special("听证", "hearing", ItemLimit(5, "working-day"))
+ITEM = Item("i", None, ItemLimit(10, "working-day"), {"hearing": HEARING, "visit": Special("检查", "visit")})
+
+
 def judged(facts: list[Fact], today: date) -> assessment.Assessment:
-    return assessment.assess(assessment.read(facts), "CN", CALENDAR, today)
+    timeline = assessment.read(facts)
+    timeline.item = ITEM
+    return assessment.assess(timeline, "CN", CALENDAR, today)
 
 
 @settings(max_examples=150, deadline=None)
@@ -106,6 +118,21 @@ def test_looking_only_on_the_days_that_the_view_names_misses_nothing(law: list[F
             assert (now.steps, now.rungs) == (state.steps, state.rungs), today
         else:
             state = now
+
+
+@settings(max_examples=100, deadline=None)
+@given(histories(), st.integers(0, 90))
+def test_an_extension_moves_no_promise_and_the_promise_is_never_later(law: list[Fact], after: int) -> None:
+    today = FIRST + timedelta(days=after)
+    state = judged(law, today).state
+    if state.due_on is not None and state.committed_due_on is not None:
+        assert state.committed_due_on <= state.due_on
+    longer = fact("extension-granted", notified_on="2025-03-04", amount=10)
+    extended = judged([*law, longer], today).state
+    if state.state == extended.state == "open" and {m[0] for m in state.moves} <= {m[0] for m in extended.moves}:
+        in_both = [m for m in extended.moves if m in state.moves]
+        if len(in_both) + 1 == len(extended.moves):  # nothing counts that had come too late before
+            assert extended.committed_due_on == state.committed_due_on
 
 
 def test_every_stop_is_somebodys_time() -> None:

@@ -18,12 +18,16 @@ from services.statute.calendar import Calendar
 from services.statute.state import Step
 from services.words.remark import Remark
 
-Who = Literal["applicant", "third-party", "other-organ", "unit", "office"]
+Who = Literal["applicant", "third-party", "other-organ", "special-step", "unit", "office"]
 _DAY = timedelta(days=1)
-_STOPS: dict[str, Who] = {"stopped-clarification": "applicant", "stopped-fee": "applicant"}
+_STOPS: dict[str, Who] = {
+    "stopped-clarification": "applicant",
+    "stopped-fee": "applicant",
+    "stopped-special-step": "special-step",
+}
 """Who is waited for, by why the clock stands still."""
 _PARTIES: dict[str, Who] = {"third-party": "third-party", "other-organ": "other-organ"}
-_FIRST = ("applicant", "third-party", "other-organ")
+_FIRST = ("applicant", "third-party", "other-organ", "special-step")
 """Whose the day is, where several are waited for at one time."""
 
 

@@ -53,6 +53,8 @@ def supervised(
     """The request at ``today`` with its steps and rungs; its own dates stay as they are."""
     laws, ended = laws_of(profile), state.closed_on
     ladder = ladder_for(state.organ, laws)
+    if (promise := state.committed_due_on) is not None and state.answered_on is not None:
+        state = replace(state, committed_timeliness="late" if state.answered_on > promise else "in-time")
     watched: list[_Limit] = []
     remarks, found = state.remarks, state.steps
     if timeline.office:
@@ -65,6 +67,9 @@ def supervised(
     if ladder is not None and state.due_on is not None and any(rung.level != "warning" for rung in ladder.of("answer")):
         start = state.received_on or state.due_on
         watched.append(_Limit("answer", start, state.due_on, clocks.days_of(profile.answer.unit), ended))
+    if ladder is not None and promise is not None and timeline.item is not None and ladder.of("committed"):
+        unit = clocks.days_of(timeline.item.committed.unit)
+        watched.append(_Limit("committed", state.received_on or promise, promise, unit, ended))
     if not watched:
         return state if not timeline.office else replace(state, remarks=remarks, steps=found)
     reached: list[Reached] = []

@@ -55,9 +55,11 @@ def read(key: bytes | None, value: bytes) -> RequestFact:
 
 
 def unknown_organs(facts: Iterable[RequestFact], reference_data: ReferenceData) -> set[str]:
-    """Organs that facts name and the reference_data doesn't know yet."""
+    """Organs and service items that facts name and the reference_data doesn't know yet."""
+    facts = list(facts)
+    items = {str(item) for fact in facts if (item := getattr(fact.data, "item", None))}
     named = {str(organ) for fact in facts if (organ := getattr(fact.data, "organ", None))}
-    return named - reference_data.organs.keys()
+    return (named - reference_data.organs.keys()) | (items - reference_data.items.keys())
 
 
 def strand_names(facts: Iterable[RequestFact], cases: Mapping[str, Case]) -> set[tuple[str, Name]]:

@@ -19,6 +19,7 @@ from services.statute import assessment
 from services.statute.assessment import Assessment
 from services.statute.errors import StatuteError
 from services.statute.explain import explain, remarked
+from services.statute.office.items import item_of
 from services.statute.profile import Profile
 from services.statute.state import Fact, RequestState
 from services.statute.timeline import Timeline
@@ -107,10 +108,17 @@ def look(case: Case, reference_data: ReferenceData, today: date, amended: Amende
     organ = reference_data.organs.get(data.organ)
     if organ is None:
         return Looked(_awaiting(_bare(timeline, amended), remark("organ-registered", organ=data.organ)))
+    statute = data.statute or organ.statute
+    if data.item is not None:
+        item = reference_data.items.get(data.item)
+        if item is None:
+            return Looked(_awaiting(_bare(timeline, amended), remark("item-registered", item=data.item)))
+        if item.organ == data.organ:
+            timeline.item, statute = item_of(item), data.statute or item.statute
+        else:
+            timeline.note(timeline.received, "item-of-another", item=data.item, organ=item.organ)
     try:
-        found = assessment.assess(
-            timeline, data.statute or organ.statute, reference_data.calendar(organ.calendar), today
-        )
+        found = assessment.assess(timeline, statute, reference_data.calendar(organ.calendar), today)
     except StatuteError as error:
         return Looked(_awaiting(_bare(timeline, amended), error.remark))
     if amended.refused or amended.waiting:

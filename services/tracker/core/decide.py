@@ -100,7 +100,7 @@ def _waits(view: RequestState) -> dict[str, Any]:
 def _unsaid(view: RequestState) -> tuple[object, ...]:
     """What no decision of the law tells of when it changes."""
     calendar = view.calendar.partition(" ")[0]
-    return view.waiting_for, view.first_response_on, view.first_working_days, view.statute, calendar
+    return view.waiting_for, view.first_response_on, view.first_working_days, view.statute, calendar, view.item
 
 
 def fact_organ(case: Case, fact: RequestFact) -> str:
@@ -258,6 +258,9 @@ def summary(view: RequestState) -> RequestSummary | None:
         overdue_from=view.overdue_from,
         first_response_on=view.first_response_on,
         first_working_days=view.first_working_days,
+        item=view.item or None,
+        committed_due_on=view.committed_due_on,
+        committed_timeliness=view.committed_timeliness or None,
     )
 
 

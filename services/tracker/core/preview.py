@@ -17,6 +17,7 @@ from msgspec import Raw, Struct
 from services.events.codec import FACT_TYPES
 from services.events.envelope import PREFIX, VERSION
 from services.events.facts import Data, ReceivedData
+from services.events.office_facts import ItemData
 from services.events.refusals import FieldError, Refused, explain
 from services.events.vocabulary import FIRST_DAY, LAST_DAY, Code
 from services.statute import rules
@@ -26,6 +27,7 @@ from services.statute.calendar_file import Inline
 from services.statute.calendars import calendar_as_of, inline
 from services.statute.due import Due, due
 from services.statute.errors import BadData, NoRequest, NoVersion, OutOfRange, UnknownStatute
+from services.statute.office.items import item_of
 from services.statute.profile import statute_ids, versions
 from services.statute.state import Fact
 from services.statute.timeline import MEANINGS
@@ -53,6 +55,8 @@ class Question(Struct, frozen=True, forbid_unknown_fields=True, kw_only=True):
     facts: tuple[Given, ...]
     as_of: date
     calendar: Inline | None = None
+    item: ItemData | None = None
+    """The service item that the request is for, as it is registered."""
     known_on: date | None = None
     """Count with the calendar as it was known on that day; left out: as it is known now."""
 
@@ -78,9 +82,15 @@ def answer(line: bytes, *, each_day: bool = False) -> bytes:
     question = asked(line)
     facts = facts_of(question)
     try:
-        if not each_day and len(facts) == 1 and question.calendar is None and question.known_on is None:
+        if (
+            not each_day
+            and len(facts) == 1
+            and question.calendar is None
+            and question.known_on is None
+            and question.item is None
+        ):
             data = facts[0].data
-            if isinstance(data, ReceivedData):
+            if isinstance(data, ReceivedData) and data.item is None:
                 return _bare(
                     data.statute or question.statute,
                     data.channel,
@@ -105,10 +115,12 @@ def answer(line: bytes, *, each_day: bool = False) -> bytes:
 
 
 def _named(question: Question, facts: Sequence[Fact]) -> tuple[str, str]:
-    """The statute of a case, and the field that names it: a request's own, else the case's."""
+    """The statute of a case, and the field that names it: a request's own, else its item's, else the case's."""
     for place, fact in enumerate(facts):
         if isinstance(fact.data, ReceivedData) and fact.data.statute:
             return f"$.facts[{place}].data.statute", fact.data.statute
+    if question.item is not None:
+        return "$.item.statute", question.item.statute
     return "$.statute", question.statute
 
 
@@ -126,7 +138,13 @@ def facts_of(question: Question) -> list[Fact]:
         raise Refused(FieldError("$.facts", f"are {len(question.facts)}", f"at most {FACTS}"))
     _within("$.as_of", question.as_of)
     _within("$.known_on", question.known_on)
-    return [_fact(place, given) for place, given in enumerate(question.facts)]
+    facts = [_fact(place, given) for place, given in enumerate(question.facts)]
+    there = None if question.item is None else question.item.code
+    for place, fact in enumerate(facts):
+        if isinstance(fact.data, ReceivedData) and fact.data.item not in (None, there):
+            problem = f"is {fact.data.item!r}, which the case does not give"
+            raise Refused(FieldError(f"$.facts[{place}].data.item", problem, "the item whole, under $.item"))
+    return facts
 
 
 def judged(
@@ -144,7 +162,8 @@ def judged(
         calendar = _inline(question.calendar)
     elif calendar is None and question.known_on is not None:
         calendar = calendar_as_of(versions(statute)[-1].calendar, question.known_on)
-    return due(statute, facts, question.as_of, calendar, each_day=each_day, read_as=read_as)
+    item = None if question.item is None else item_of(question.item)
+    return due(statute, facts, question.as_of, calendar, each_day=each_day, read_as=read_as, item=item)
 
 
 _inline = lru_cache(maxsize=8)(inline)

@@ -9,7 +9,7 @@ from zoneinfo import ZoneInfo
 
 from services.events import registrations
 from services.events.facts import CalendarPublished, Fact, OrganData, OrganRegistered, ReferenceFact
-from services.events.office_facts import UnitData, UnitRegistered
+from services.events.office_facts import ItemData, ItemRegistered, UnitData, UnitRegistered
 from services.events.refusals import FieldError
 from services.events.registrations import Check
 from services.statute import rules
@@ -46,6 +46,10 @@ class ReferenceData:
         """In the order of their latest registrations."""
         self.units: dict[str, UnitData] = {}
         """Units by code; a code is its first organ's."""
+        self.items: dict[str, ItemData] = {}
+        """Service items by code; a code is its first organ's."""
+        self._offered: dict[str, str] = {}
+        """By organ, a digest of its items as they were registered."""
         self._registered: dict[str, tuple[int, OrganRegistered]] = {}
         self._rejected: deque[Rejected] = deque(maxlen=REJECTED)
         self._notices: dict[str, list[Notice]] = defaultdict(list)
@@ -79,6 +83,16 @@ class ReferenceData:
                     )
                     return
                 self.units[unit.code] = unit
+            case ItemRegistered(data=item):
+                other = self.items.get(item.code)
+                if other is not None and other.organ != item.organ:
+                    problem = f"is {item.organ!r}, but the item is {other.organ!r}'s"
+                    self._rejected.append(
+                        _rejected(order, fact, "$.data.organ", problem, "the organ that has the code")
+                    )
+                    return
+                self.items[item.code] = item
+                self._offered[item.organ] = _digest(self._offered.get(item.organ, ""), repr(item))
             case CalendarPublished(data=data):
                 self._notices[data.calendar].append(
                     Notice(
@@ -96,6 +110,7 @@ class ReferenceData:
         if self._copy is None or self._copy.known != self.known:
             copy = ReferenceData()
             copy.known, copy.organs, copy.units = self.known, dict(self.organs), dict(self.units)
+            copy.items, copy._offered = dict(self.items), dict(self._offered)
             copy._notices = defaultdict(list, {name: list(found) for name, found in self._notices.items()})
             copy._calendars = self._calendars
             self._copy = copy
@@ -108,8 +123,12 @@ class ReferenceData:
         """
         if self._terms is None:
             laws = rules.current().digest
+
+            def offered(code: str) -> str:
+                return f" {self._offered[code]}" if code in self._offered else ""
+
             self._terms = {
-                code: f"{organ.statute} {organ.timezone} {self._version(organ.calendar)} {laws}"
+                code: f"{organ.statute} {organ.timezone} {self._version(organ.calendar)} {laws}{offered(code)}"
                 for code, organ in self.organs.items()
             }
             self._stamp = _digest(*(f"{code} {terms}" for code, terms in sorted(self._terms.items())))

@@ -53,7 +53,7 @@ class CardFor(_Table, frozen=True, kw_only=True):
     """A card that there has to be."""
 
     card: Literal["yellow", "red"]
-    limit: Literal["answer", "step"]
+    limit: Literal["answer", "committed", "step"]
     on: date
     unit: str | None = None
     """Who had the step on that day."""
@@ -65,6 +65,8 @@ class Expected(_Table, frozen=True, kw_only=True):
     due_on: date | bool | None = None
     """``false``: there must be no due date."""
     received_on: date | bool | None = None
+    committed_due_on: date | bool | None = None
+    """The last day that the item promises."""
     timeliness: Literal["in-time", "late", ""] | None = None
     """Empty: it must not be answered."""
     provisional: bool | None = None
@@ -96,6 +98,8 @@ class Scenario(_Table, frozen=True, kw_only=True):
     """Count with the calendar as it was known on that day."""
     calendar: str = ""
     """Another calendar than the statute's, by its id."""
+    item: dict[str, Any] | None = None
+    """The service item that the request is for, with the fields of `item-registered`."""
     settings: dict[str, str] = {}
     """Settings read another way than the statute's file does."""
 
@@ -134,6 +138,7 @@ def _judged(scenario: Scenario) -> Due:
         "facts": scenario.facts,
         "as_of": scenario.as_of,
         "known_on": scenario.known_on,
+        "item": scenario.item,
     }
     asked = preview.asked(msgspec.json.encode(question))
     calendar = None
@@ -144,7 +149,7 @@ def _judged(scenario: Scenario) -> Due:
 
 
 def _compared(expected: Expected, found: Due) -> Iterator[Difference]:
-    for key in ("due_on", "received_on", "timeliness", "provisional", "outcome"):
+    for key in ("due_on", "committed_due_on", "received_on", "timeliness", "provisional", "outcome"):
         wanted, got = getattr(expected, key), getattr(found, key)
         if wanted is not None and wanted != (False if got is None else got):
             if key == "provisional":
