@@ -6,7 +6,7 @@ PYTHON ?= $(shell command -v python3.11 || command -v python3)
 BIN := .venv/bin
 PIP := $(BIN)/python -m pip --disable-pip-version-check --quiet
 
-.PHONY: help install run test test-quick check bench bench-nth bench-throughput chaos fuzz format docs deploy-files lock clean
+.PHONY: help install run test test-quick check bench bench-nth bench-throughput histories chaos fuzz format docs deploy-files lock clean
 
 help: ## this list
 	@grep -hE '^[a-z-]+:.*##' $(MAKEFILE_LIST) | sed -E 's/:[^#]*##/\t/' | expand -t 12
@@ -53,6 +53,9 @@ bench-nth: .venv/installed-dev ## the n-th fact of one case beside the first, a 
 
 bench-throughput: .venv/installed-dev ## facts a second of the tracker and of stats, beside an ordinary Faust agent
 	$(BIN)/python -m benchmarks.throughput --facts $(or $(FACTS),200000)
+
+histories: .venv/installed-dev ## status, events, account, metrics and lists agree on every day of 100,000 histories: HISTORIES=100000
+	HISTORIES=$(or $(HISTORIES),100000) $(BIN)/pytest -q tests/property/test_histories.py
 
 chaos: .venv/installed-dev ## nothing lost, nothing twice: FAULTS=40 FACTS=20000 SEED=1 KINDS="kill flip" (docs/chaos.md)
 	$(BIN)/python -m tests.chaos.run --faults $(or $(FAULTS),40) --facts $(or $(FACTS),20000) --seed $(or $(SEED),1) \

@@ -46,7 +46,7 @@ How to combine replicas:
   gives the same number. Use `max by (...)`, never `sum`. For the counts of the year `shixian_stats_fold_next_offset`
   says up to which offset of the log they hold, as of `shixian_stats_snapshot_timestamp_seconds`.
 - **Of the process** (marked *process*): counters and histograms begin anew with each process: `sum(rate(...))`.
-- **By partition** (labels `topic`, `partition`): told by the process that owns the partition now.
+- **By partition** (labels `topic`, `partition`): reported by the process that owns the partition now.
 
 Labels are bounded: organs, years, the contract's vocabularies, routes, topics, partitions, classes of reasons. The one
 exception is `shixian_requests_oldest_overdue_info`, at most one series an organ. Prometheus adds `service` and
@@ -77,6 +77,7 @@ TABLES = (
     "shixian_requests_",
     "shixian_limits_",
     "shixian_cases_",
+    "shixian_attention",
     "shixian_calendar_",
 )
 
@@ -187,7 +188,7 @@ def page() -> str:
         ),
         "The log and the workers": ("shixian_consumer", "shixian_dead_letters", "shixian_reference"),
         "Intake": ("shixian_intake",),
-        "Tracker": ("shixian_tracker",),
+        "Tracker": ("shixian_tracker", "shixian_attention"),
         "Stats": ("shixian_stats",),
         "Every service": (
             "shixian_http",

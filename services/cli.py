@@ -6,7 +6,7 @@ from typing import Any
 
 import typer
 
-from services.commands import law_cli, letters_cli, recovery_cli, report_cli, run_cli
+from services.commands import law_cli, letters_cli, recovery_cli, rehearse_cli, report_cli, run_cli
 
 app = typer.Typer(
     name="shixian",
@@ -30,6 +30,7 @@ for command in (
     report_cli.what_if,
     law_cli.due,
     law_cli.check,
+    rehearse_cli.rehearse,
     recovery_cli.rebuild,
     recovery_cli.audit,
     recovery_cli.export,

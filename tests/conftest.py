@@ -12,8 +12,10 @@ import tempfile
 import uuid
 from collections.abc import AsyncIterator, Generator, Iterator
 from contextlib import asynccontextmanager
+from importlib.resources import files
 from pathlib import Path
 from threading import Timer
+from typing import Any
 
 import asyncpg
 import pytest
@@ -22,6 +24,9 @@ from hypothesis import settings
 from services.local.jars import kafka_classpath
 from services.local.kafka import KafkaNode
 from services.local.postgres import PostgresServer
+from services.runtime import database
+from services.runtime.health import Part
+from tests.memory_log import Log
 
 settings.register_profile("shixian", deadline=None)
 """How long an example takes says how busy the machine is, and nothing of the code."""
@@ -121,3 +126,19 @@ async def fresh_database(postgres_server: PostgresServer) -> AsyncIterator[str]:
         await admin.execute(f'DROP DATABASE "{name}" WITH (FORCE)')
     finally:
         await admin.close()
+
+
+@pytest.fixture
+async def pool(postgres: str) -> AsyncIterator[Any]:
+    """A pool of connections to a fresh database with the tables of the tracker and the stats."""
+    made = database.pool(postgres)
+    for schema in ("tracker", "stats"):
+        await database.ready(made, schema, files(f"services.{schema}") / "migrations", Part("database"))
+    yield made
+    await made.close()
+
+
+@pytest.fixture
+def log() -> Log:
+    """In the place of the producer."""
+    return Log()

@@ -20,7 +20,9 @@ def fact(name: str, **values: Any) -> Fact:
     base: dict[str, Any] = {}
     if name == "request-received":
         base = {"organ": "o", "channel": "in-person", "applicant": "business", "received_on": None}
-        base |= {"confirmed_on": None, "statute": None, "item": None}
+        base |= {"confirmed_on": None, "statute": None, "item": None, "mail": None}
+    if name == "clarification-received":
+        base = {"excused": False}
     if name == "consultation-opened":
         base = {"consultation": "c1", "party": "third-party", "reached_on": None}
     if name == "consultation-closed":
@@ -28,7 +30,11 @@ def fact(name: str, **values: Any) -> Fact:
     if name == "extension-granted":
         base = {"decided_on": values["notified_on"]}
     if name == "answer-issued":
-        base = {"outcome": "granted", "service": "posted"}
+        base = {"outcome": "granted", "service": "posted", "delivered_on": None, "after_review": None}
+    if name == "review-filed":
+        base = {"first_handling_disputed": False, "served_on": None, "statute": None}
+    if name == "review-decided":
+        base = {"delivered_on": None, "answer_within": None}
     if name == "fee-notified":
         base = {"amount": 100}
     read = {k: date.fromisoformat(v) if isinstance(v, str) and v[:2] in ("19", "20") else v for k, v in values.items()}
@@ -43,7 +49,9 @@ def view(facts: Sequence[Fact], today: str = FAR, statute: str = "CN", **setting
     draft = assessment.read(facts)
     day, calendar = date.fromisoformat(today), shipped("CN")
     if settings:
-        profile = profiles()[statute].with_settings({k.replace("_", "-"): v for k, v in settings.items()}, "test")
+        assert draft.received is not None
+        dated = profiles()[statute].on(draft.received.data.submitted_on)
+        profile = dated.with_settings({k.replace("_", "-"): v for k, v in settings.items()}, "test")
         return assessment.assess_under(draft, profile, calendar, day).state
     return assessment.assess(draft, statute, calendar, day).state
 

@@ -1,4 +1,4 @@
-"""The log, and the published reports that no log can give back, written to a file; begun anew or gone on with."""
+"""The log, and the published reports that no log can give back, written to a file; started afresh or resumed."""
 
 from pathlib import Path
 from typing import Any, NamedTuple

@@ -22,7 +22,7 @@ __all__ = ["Counted", "Failed", "export", "restore"]
 
 
 def export(settings: Settings, path: Path, progress: Progress) -> Counted:
-    """Write the log up to its present end, and the publications, to ``path``. A run that was stopped is gone on with.
+    """Write the log up to its present end, and the publications, to ``path``. An interrupted run is resumed.
 
     Raises :class:`Failed`.
     """

@@ -4,6 +4,7 @@ A letter is named by where it stood: ``facts/3/1041`` is offset 1041 of partitio
 for good; settling one changes its state and says when and why, never its bytes.
 """
 
+import json
 import re
 from collections.abc import AsyncIterator, Sequence
 from contextlib import asynccontextmanager
@@ -27,6 +28,7 @@ from services.runtime.failed import Failed, postgres_failed
 from services.runtime.retry import reason_of
 from services.runtime.settings import Settings
 from services.tracker.core.apply import MAX_FACT
+from services.words.catalogue import refusal
 
 SCHEMAS = {"facts": "tracker", "cases": "stats"}
 """Which service's letters are those of a topic."""
@@ -34,7 +36,8 @@ STATES = ("open", "replayed", "discarded")
 _NUMBER = re.compile("[0-9]{1,18}")
 _HEADERS = (("content-type", b"application/cloudevents+json"),)
 _COLUMNS = (
-    'topic, partition, "offset", key, value, reason, recorded_at, state, settled_at, why, subject, source, event_id'
+    'topic, partition, "offset", key, value, reason, recorded_at, state, settled_at, why, subject, source, event_id, '
+    'code, "values"'
 )
 
 
@@ -66,6 +69,9 @@ class Letter:
     source: str | None = None
     event_id: str | None = None
     """What it is about, as far as it can be read."""
+    code: str = "unfit"
+    values: str = "{}"
+    """Of the reason; the values as JSON."""
 
 
 def parse(text: str) -> Name:
@@ -187,7 +193,7 @@ def _fact(name: Name, value: bytes, settings: Settings) -> Fact:
     try:
         fact = decode_fact(value)
     except Refused as error:
-        raise Failed(f"{name} is still no fact: {error}") from None
+        raise Failed(f"{name} is still not a valid fact: {error}") from None
     if len(value) > MAX_FACT:
         raise Failed(f"{name} is {len(value)} bytes long; expected at most {MAX_FACT}")
     if fact.sequence is not None:
@@ -240,12 +246,14 @@ async def _settle(conn: Any, settings: Settings, name: Name, state: str, why: st
 def describe(letter: Letter) -> list[str]:
     """All that is known of a letter, for a person; its bytes are text where they can be."""
     settled = f", {letter.settled_at:%Y-%m-%d %H:%M:%SZ}: {letter.why}" if letter.settled_at else ""
+    words = refusal(letter.code, json.loads(letter.values))
     key = "none" if letter.key is None else letter.key.decode(errors="backslashreplace")
     return [
         f"name      {letter.name}",
         f"state     {letter.state}{settled}",
         f"recorded  {letter.recorded_at:%Y-%m-%d %H:%M:%SZ}",
         f"reason    {letter.reason}",
+        f"code      {letter.code}: {words.en} ({words.zh})",
         f"key       {key}",
         f"subject   {letter.subject or 'not known'}",
         f"source    {letter.source or 'not known'}",

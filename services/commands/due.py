@@ -52,7 +52,13 @@ def item_named(code: str, file: Path | None) -> ItemData:
 
 
 def one(
-    statute: str, received: str, channel: str, as_of: str, each_day: bool = False, item: ItemData | None = None
+    statute: str,
+    received: str,
+    channel: str,
+    as_of: str,
+    each_day: bool = False,
+    known_on: str = "",
+    item: ItemData | None = None,
 ) -> dict[str, Any]:
     """The answer for a request received that day. Raises :class:`Wrong`."""
     if statute not in statute_ids():
@@ -71,6 +77,8 @@ def one(
         "facts": [{"type": "request-received", "data": data}],
         "as_of": _date("--as-of", as_of) if as_of else date.today(),  # noqa: DTZ011  # this machine's day is meant
     }
+    if known_on:
+        case["known_on"] = _date("--known-on", known_on)
     if item is not None:
         if item.statute != statute:
             raise Wrong(f"--statute: expected {item.statute}, the law of the item {item.code}, got {statute!r}")

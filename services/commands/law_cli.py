@@ -17,6 +17,7 @@ def due(
     received: Annotated[str, typer.Option(help="The day of receipt, YYYY-MM-DD.")] = "",
     channel: Annotated[str, typer.Option(help="How it was received; only some statutes ask.")] = "in-person",
     as_of: Annotated[str, typer.Option(help="Judge it on this day; left out: today, by this machine's clock.")] = "",
+    known_on: Annotated[str, typer.Option(help="Count with the calendar as it was known on this day.")] = "",
     as_json: Annotated[bool, typer.Option("--json", help="As JSON.")] = False,
     jsonl: Annotated[
         bool, typer.Option("--jsonl", help="Many cases: a JSON object a line in, one a line out.")
@@ -33,14 +34,16 @@ def due(
 
     use_rules(rules)
     if jsonl:
-        if statute or received or item:
-            fail("--jsonl reads whole cases from standard input; --statute, --received, --item belong to a single one")
+        if statute or received or known_on or item:
+            told = "--statute, --received, --known-on, --item belong to one alone"
+            fail(f"--jsonl reads whole cases from standard input; {told}")
         dues.many(sys.stdin.buffer, sys.stdout.buffer)
         return
     if not statute or not received:
         fail("--statute and --received are needed (or --jsonl, to read cases from standard input)")
     try:
-        found = dues.one(statute, received, channel, as_of, each_day, dues.item_named(item, items) if item else None)
+        asked = dues.item_named(item, items) if item else None
+        found = dues.one(statute, received, channel, as_of, each_day, known_on, asked)
     except dues.Wrong as error:
         fail(str(error))
     if as_json:

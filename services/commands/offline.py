@@ -5,6 +5,7 @@ from datetime import datetime
 
 from services.events.cases import CaseEvent
 from services.events.codec import decode_fact
+from services.events.days import ahead
 from services.events.facts import Fact, ReferenceFact, RequestFact
 from services.events.refusals import Refused
 from services.tracker.core import apply
@@ -14,7 +15,8 @@ from services.tracker.core.strands import Shelf
 
 
 class BadLine(ValueError):
-    """A line of the file is no fact, or no fact of its subject; names the line or the fact, and what was expected."""
+    """A line of the file is not a valid fact, or not one of its subject; names the line or the fact,
+    and what was expected."""
 
 
 def read_facts(lines: Iterable[bytes]) -> Iterator[Fact]:
@@ -30,7 +32,8 @@ def read_facts(lines: Iterable[bytes]) -> Iterator[Fact]:
 def run(facts: Iterable[Fact], now: datetime) -> tuple[ReferenceData, list[CaseEvent]]:
     """What the tracker would have decided by ``now``: the organs and calendars, and the case events in order.
 
-    Raises :class:`BadLine` for a fact that can't be its subject's.
+    Raises :class:`BadLine` for a fact that can't be its subject's, or of which something happened later than the day
+    after ``now``.
     """
     reference_data, rest = ReferenceData(), list[RequestFact]()
     for fact in facts:
@@ -39,7 +42,12 @@ def run(facts: Iterable[Fact], now: datetime) -> tuple[ReferenceData, list[CaseE
         else:
             rest.append(fact)
     shelf, events = Shelf(), []
+    today = max(
+        (now.astimezone(reference_data.zone(code)).date() for code in reference_data.organs), default=now.date()
+    )
     for fact in rest:
+        if wrong := ahead(fact, today):
+            raise BadLine(f"fact {fact.source} {fact.id}: {Refused(wrong)}")
         try:
             events += apply.run([fact], shelf, reference_data, now).events
         except Refused as error:

@@ -88,7 +88,9 @@ def make(
         counted.apply(event)
     form = load_form(form_id, year, reference_data.organs[organ].statute)
     told = as_of or now.astimezone(ZoneInfo(reference_data.organs[organ].timezone)).date()
-    report = make_with_previous(form, organ, year, told.isoformat(), counted.cells, organs_of(reference_data, organ))
+    law = forms.law_of(form, {code: known.statute for code, known in reference_data.organs.items()})
+    organs = organs_of(reference_data, organ)
+    report = make_with_previous(form, organ, year, told.isoformat(), counted.cells, organs, law)
     return Made(report, reference_data.organs[organ].name)
 
 

@@ -54,6 +54,7 @@ class Year(Struct, frozen=True):
     overdue: int
     """Not ended, and beyond the limit."""
     share_in_time: float | None
+    """Of what was in time, late, or not ended and beyond the limit."""
     median_days: int | None
 
 
@@ -158,6 +159,8 @@ def _summed(organ: str, year: int, requests: Sequence[RequestSummary]) -> Year:
     ended = [r for r in requests if r.state in ENDED_STATES]
     in_time = sum(r.timeliness == "in-time" for r in ended)
     late = sum(r.timeliness == "late" for r in ended)
+    overdue = sum(r.state not in ENDED_STATES and r.overdue_from is not None for r in requests)
+    base = in_time + late + overdue
     days = sorted(r.working_days for r in ended if r.working_days is not None)
     return Year(
         organ,
@@ -167,8 +170,8 @@ def _summed(organ: str, year: int, requests: Sequence[RequestSummary]) -> Year:
         in_time,
         late,
         len(requests) - len(ended),
-        sum(r.state not in ENDED_STATES and r.overdue_from is not None for r in requests),
-        round(in_time / (in_time + late), 4) if in_time + late else None,
+        overdue,
+        round(in_time / base, 4) if base else None,
         days[(len(days) - 1) // 2] if days else None,
     )
 

@@ -98,10 +98,25 @@ class Annual(Controller):
         lang: NamedDependency[Lang],
         q: FromQuery[str] = "",
         page: FromQuery[int] = 1,
+        form: FromQuery[str | None] = None,
     ) -> Response[bytes]:
         """The organs whose numbers make up the report."""
-        found = await desk.apis.ask("stats", f"{api(organ, year)}/organs", {"q": q, "page": page})
+        query: dict[str, str | int | None] = {"q": q, "page": page, "form": form}
+        found = await desk.apis.ask("stats", f"{api(organ, year)}/organs", query)
         return await desk.page("organs.html", request, lang, found=found, wanted=q, path=f"/annual/{part(organ)}")
+
+    @get("/{organ:str}/{year:str}/publications/{number:str}")
+    async def as_published(
+        self,
+        organ: FromPath[str],
+        year: FromPath[str],
+        number: FromPath[str],
+        desk: NamedDependency[Desk],
+        lang: NamedDependency[Lang],
+    ) -> Response[bytes]:
+        """A publication's figures as a file; the suffix says which."""
+        path = api(organ, year, "publications", number)
+        return passed_on(await desk.apis.file("stats", path, {"lang": lang}, {"accept": "*/*"}))
 
     @get("/{organ:str}/{year:str}/cells/{table:str}/{row:str}/{column:str}")
     async def cell(

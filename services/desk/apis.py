@@ -112,7 +112,7 @@ def away(service: str, reason: str, retry_after: str = RETRY_AFTER) -> ProblemEr
 
 
 def refused(service: str, answer: httpx.Response) -> ProblemError:
-    """What an API refused, said again; a failure of its own is told as such."""
+    """What an API refused, said again; a failure of its own is reported as such."""
     found = _problem(answer)
     if answer.status_code == 503:
         return away(service, found.detail, answer.headers.get("retry-after", RETRY_AFTER))

@@ -10,6 +10,7 @@ from prometheus_client import CollectorRegistry
 from services.desk.annual import Annual
 from services.desk.apis import SERVICES, Apis
 from services.desk.assets import icon, stylesheet
+from services.desk.attention import Needing
 from services.desk.pages import Desk, answer_error, language
 from services.desk.requests import Requests
 from services.runtime.health import Health
@@ -33,11 +34,12 @@ def application(desk: Desk, health: Health, registry: CollectorRegistry) -> Lite
     """The desk's pages over what ``desk`` asks."""
     return create_app(
         "desk",
-        [Requests, Annual, stylesheet, icon],
+        [Requests, Needing, Annual, stylesheet, icon],
         health,
         registry,
         description="The pages for people, made from the public APIs of the other services.",
         answer=answer_error,
+        also_asked=("format", "lang"),
         dependencies={
             "desk": Provide(lambda: desk, sync_to_thread=False),
             "lang": Provide(language, sync_to_thread=False),

@@ -9,6 +9,8 @@ from services.events.names import NAMES
 from services.runtime.languages import Lang
 
 _WIDE, _BAR, _LABEL = 560, 22, 190
+_PACE = {"in_time": "in_time", "late": "late", "overdue_open": "overdue"}
+"""The words for what a share in time is made of, and the indicators."""
 _STEPS = 30
 """At most so many columns of days; where there are more, each takes several."""
 _DIGIT = 6.3
@@ -23,9 +25,9 @@ def charts(found: Mapping[str, Any], lang: Lang) -> list[str]:
 
     channels = [(name_of(code), number) for code, number in found["channels"].items()]
     outcomes = sorted(((name_of(code), number) for code, number in found["outcomes"].items()), key=lambda p: -p[1])
-    pace = [(say_in(lang, word), found[word]) for word in ("in_time", "late")]
+    pace = [(say_in(lang, word), found[key]) for word, key in _PACE.items()]
     share = found["share_in_time"]
-    percent = "" if share is None else f" {share:.1%}"
+    percent = "" if share is None else f" {share:.1%} / {found['base']}"
     months = [(f"{n}月" if lang == "zh" else str(n)) for n in range(1, 13)]
     series = [
         (say_in(lang, "received_head"), found["received_by_month"]),

@@ -113,7 +113,7 @@ def render(template: str, lang: Lang, here: Here, **values: Any) -> str:
         return say_in(lang, what)
 
     def name_of(code: str | None) -> str:
-        """What a code of the contract is called; one that is new is told as it stands."""
+        """What a code of the contract is called; one that is new is shown as it stands."""
         return say(NAMES[code]) if code in NAMES else code or ""
 
     def ending(code: str) -> str:
@@ -143,6 +143,7 @@ def answer_error(request: Request[Any, Any, Any], error: Exception) -> Response[
         "status": found.status,
         "title": _TITLES.get(found.status, "failed"),
         "detail": found.detail,
+        "problem": catalogue.name("problem", found.kind, lang) if found.kind else "",
         "parts": to_builtins(found.parts),
     }
     text = render("problem.html", lang, Here(request.scope["path"]), **values)

@@ -22,6 +22,7 @@ Limit = Literal[
     "consultation",
     "fee-payment",
     "volume-deferral",
+    "date-agreed",
     "reconsideration",
     "litigation",
 ]
@@ -62,6 +63,9 @@ class RequestSummary(Struct, frozen=True, kw_only=True, forbid_unknown_fields=Tr
     committed_timeliness: Timeliness | None = None
     first_working_days: int | None = None
     """Days of the limit's unit used until then, suspended ones left out."""
+    contradicting: bool = False
+    """Facts of it contradict one another, and some have no effect, until a correction or a retraction puts that
+    right."""
 
 
 class CaseData(Data, frozen=True, kw_only=True):
@@ -126,6 +130,14 @@ class OverdueData(CaseData, frozen=True, kw_only=True):
     overdue_from: date
 
 
+class OverdueWithdrawnData(CaseData, frozen=True, kw_only=True):
+    limit: Limit
+    overdue_from: date
+    """The day from which the request had counted as overdue."""
+    due_on: date | None = None
+    """The last day as it is now; none while the clock is stopped or the request is not received."""
+
+
 class AnsweredData(CaseData, frozen=True, kw_only=True):
     outcome: Outcome
     due_on: date
@@ -179,6 +191,9 @@ class RejectedData(CaseData, frozen=True, kw_only=True):
     reason: Text
     remark: Said | None = None
     """The reason as a code, with words. Events written before there were codes lack it."""
+    content: Code | None = None
+    """Where the fact came under the source and id of another one of its subject: a digest of what it says. It is kept
+    nowhere but in the fact topic."""
 
 
 class StepData(CaseData, frozen=True, kw_only=True):
@@ -229,6 +244,10 @@ class DeadlineApproaching(Event, frozen=True, kw_only=True, tag=type_of("deadlin
 
 class RequestOverdue(Event, frozen=True, kw_only=True, tag=type_of("request-overdue")):
     data: OverdueData
+
+
+class OverdueWithdrawn(Event, frozen=True, kw_only=True, tag=type_of("overdue-withdrawn")):
+    data: OverdueWithdrawnData
 
 
 class RequestAnswered(Event, frozen=True, kw_only=True, tag=type_of("request-answered")):
@@ -310,6 +329,7 @@ CaseEvent = (
     | ClockResumed
     | DeadlineApproaching
     | RequestOverdue
+    | OverdueWithdrawn
     | RequestAnswered
     | RequestClosed
     | RequestReopened

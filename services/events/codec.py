@@ -13,7 +13,7 @@ from services.events.cases import CaseEvent
 from services.events.envelope import Event
 from services.events.facts import Data, Fact, RequestFact
 from services.events.office_facts import ItemRegistered, UnitRegistered
-from services.events.refusals import FieldError, Refused, explain
+from services.events.refusals import FieldError, Refused, Values, explain
 from services.events.vocabulary import DECIMAL_MEASURES, DECIMALS, FIRST_DAY, LAST_DAY, MOST
 
 _encoder = msgspec.json.Encoder(decimal_format="number")
@@ -72,7 +72,7 @@ def replace_data(fact: RequestFact, data: dict[str, Any]) -> RequestFact:
         new = msgspec.convert(data, shape)
     except msgspec.ValidationError as error:
         found = explain(error, b"", {}, shape)
-        raise Refused(FieldError(found.field.replace("$", "$.data.data", 1), found.problem, found.expected)) from None
+        raise Refused(msgspec.structs.replace(found, field=found.field.replace("$", "$.data.data", 1))) from None
     corrected = msgspec.structs.replace(fact, data=new)
     check(corrected)
     return corrected
@@ -110,6 +110,16 @@ def _subject(fact: Fact) -> str | None:
             return None
 
 
+def day_out_of_range(field: str, day: date) -> FieldError:
+    """The refusal of a day that no calendar can have."""
+    expected = f"a date from {FIRST_DAY} to {LAST_DAY}"
+    return FieldError(field, f"is {day}", expected, "date-out-of-range", _range(day))
+
+
+def _range(value: date) -> Values:
+    return {"value": str(value), "first": str(FIRST_DAY), "last": str(LAST_DAY)}
+
+
 def check(fact: Fact) -> None:
     """What types can't say: dates within reason, real time zones, subjects that fit, exact amounts.
 
@@ -117,38 +127,63 @@ def check(fact: Fact) -> None:
     """
     subject = _subject(fact)
     if subject is not None and fact.subject != subject:
-        raise Refused(FieldError("$.subject", f"is {fact.subject!r}", f"{subject!r}, as in the data"))
+        wanted = f"{subject!r}, as in the data"
+        raise Refused(FieldError("$.subject", f"is {fact.subject!r}", wanted, "subject-differs", {"expected": subject}))
     if fact.time is not None and not FIRST_DAY.year < fact.time.year < LAST_DAY.year:
-        raise Refused(FieldError("$.time", f"is {fact.time}", f"an instant between {FIRST_DAY} and {LAST_DAY}"))
+        wanted = f"an instant between {FIRST_DAY} and {LAST_DAY}"
+        raise Refused(FieldError("$.time", f"is {fact.time}", wanted, "date-out-of-range", _range(fact.time)))
     for name in _date_fields(fact.data.__class__):
         value = getattr(fact.data, name)
         for day in value if isinstance(value, tuple) else (value,):
             if isinstance(day, date) and not FIRST_DAY <= day <= LAST_DAY:
-                raise Refused(FieldError(f"$.data.{name}", f"is {day}", f"a date from {FIRST_DAY} to {LAST_DAY}"))
+                raise Refused(day_out_of_range(f"$.data.{name}", day))
     match fact:
         case f.TallyRecorded():
             _check_amount("count", fact.data.count, whole=fact.data.measure not in DECIMAL_MEASURES)
         case f.FeeNotified():
             _check_amount("amount", fact.data.amount, whole=False)
+        case f.RequestReceived() if fact.data.mail is not None and fact.data.channel != "post":
+            found = f"is {fact.data.mail!r} for the channel {fact.data.channel!r}"
+            raise Refused(
+                FieldError("$.data.mail", found, "nothing, except for the channel 'post'", "mail-not-by-post")
+            )
         case f.OrganRegistered() if fact.data.timezone not in _zones():
             raise Refused(
-                FieldError("$.data.timezone", f"is {fact.data.timezone!r}", "an IANA time zone, e.g. Asia/Shanghai")
+                FieldError(
+                    "$.data.timezone",
+                    f"is {fact.data.timezone!r}",
+                    "an IANA time zone, e.g. Asia/Shanghai",
+                    "timezone-unknown",
+                    {"value": fact.data.timezone},
+                )
             )
         case UnitRegistered() if fact.data.parent == fact.data.code:
-            raise Refused(FieldError("$.data.parent", "is the unit itself", "another unit, or none"))
+            raise Refused(FieldError("$.data.parent", "is the unit itself", "another unit, or none", "parent-itself"))
         case ItemRegistered():
             codes = [step.code for step in fact.data.special_steps]
             if twice := next((code for place, code in enumerate(codes) if code in codes[:place]), None):
-                raise Refused(FieldError("$.data.special_steps", f"{twice!r} is there twice", "each step once"))
+                problem = f"{twice!r} is there twice"
+                raise Refused(
+                    FieldError("$.data.special_steps", problem, "each step once", "listed-twice", {"value": twice})
+                )
         case f.CalendarPublished():
             both = set(fact.data.days_off) & set(fact.data.working_days)
             if both:
                 raise Refused(
-                    FieldError("$.data.working_days", f"{min(both)} is in both lists", "each day in one list")
+                    FieldError(
+                        "$.data.working_days",
+                        f"{min(both)} is in both lists",
+                        "each day in one list",
+                        "day-in-both-lists",
+                        {"value": str(min(both))},
+                    )
                 )
         case f.FactCorrected() | f.FactRetracted():
             if fact.data.amends == fact.ref:
-                raise Refused(FieldError("$.data.amends", "is the event itself", "another event's source and id"))
+                wrong = FieldError(
+                    "$.data.amends", "is the event itself", "another event's source and id", "amends-itself"
+                )
+                raise Refused(wrong)
             _check_text(fact.data, "$.data")
         case _:
             pass
@@ -157,9 +192,9 @@ def check(fact: Fact) -> None:
 def _check_text(value: object, path: str, depth: int = 0) -> None:
     """No NUL inside free data: the database can't store it."""
     if depth > 8:
-        raise Refused(FieldError(path, "is nested too deeply", "at most 8 levels"))
+        raise Refused(FieldError(path, "is nested too deeply", "at most 8 levels", "nested-too-deep"))
     if isinstance(value, str) and "\x00" in value:
-        raise Refused(FieldError(path, "holds a NUL character", "plain text"))
+        raise Refused(FieldError(path, "holds a NUL character", "plain text", "nul-character"))
     if isinstance(value, f.CorrectedData):
         _check_text(value.data, f"{path}.data", depth)
     elif isinstance(value, dict):
@@ -183,4 +218,5 @@ def _check_amount(name: str, amount: Decimal, *, whole: bool) -> None:
         not (amount.is_finite() and abs(amount.adjusted()) <= 30 and 0 <= amount <= MOST)
         or -int(amount.normalize().as_tuple().exponent) > places
     ):
-        raise Refused(FieldError(f"$.data.{name}", f"is {str(amount)[:60]}", wanted))
+        said = str(amount)[:60]
+        raise Refused(FieldError(f"$.data.{name}", f"is {said}", wanted, "amount-out-of-range", {"value": said}))

@@ -23,7 +23,9 @@ from services.events.vocabulary import (
     Channel,
     Code,
     Days,
+    FollowReason,
     Label,
+    Mail,
     Measure,
     Outcome,
     Party,
@@ -33,6 +35,7 @@ from services.events.vocabulary import (
     ReviewResult,
     Service,
     Text,
+    Within,
     Year,
 )
 
@@ -55,6 +58,15 @@ class CalendarData(Data, frozen=True, kw_only=True):
     working_days: Annotated[tuple[date, ...], Meta(max_length=400)]
     notice: Text
     published_on: date
+    confirms: Code | None = None
+    """The digest of the rehearsal that named the days off which the notice drops."""
+
+
+class Follows(Data, frozen=True, kw_only=True):
+    """The request that another one follows, and why."""
+
+    request: Code
+    why: FollowReason
 
 
 class ReceivedData(Data, frozen=True, kw_only=True):
@@ -65,6 +77,9 @@ class ReceivedData(Data, frozen=True, kw_only=True):
     received_on: date | None = None
     confirmed_on: date | None = None
     statute: Code | None = None
+    mail: Mail | None = None
+    """By post only: whether it was signed for."""
+    follows: Annotated[tuple[Follows, ...], Meta(max_length=50)] = ()
     item: Code | None = None
     """The service item that it is for; its law holds where the request names none."""
 
@@ -80,6 +95,8 @@ class ClarificationRequestedData(Data, frozen=True, kw_only=True):
 
 class ClarificationReceivedData(Data, frozen=True, kw_only=True):
     received_on: date
+    excused: bool = False
+    """Late with good cause."""
 
 
 class ConsultationOpenedData(Data, frozen=True, kw_only=True):
@@ -87,6 +104,11 @@ class ConsultationOpenedData(Data, frozen=True, kw_only=True):
     party: Party
     sent_on: date
     reached_on: date | None = None
+
+
+class ConsultationReachedData(Data, frozen=True, kw_only=True):
+    consultation: Code
+    reached_on: date
 
 
 class ConsultationClosedData(Data, frozen=True, kw_only=True):
@@ -99,10 +121,17 @@ class ExtensionData(Data, frozen=True, kw_only=True):
     decided_on: date
     notified_on: date
     amount: Days
+    reason: Text | None = None
+    approved_on: date | None = None
 
 
 class VolumeDeferredData(Data, frozen=True, kw_only=True):
     notified_on: date
+    until: date
+
+
+class DateAgreedData(Data, frozen=True, kw_only=True):
+    agreed_on: date
     until: date
 
 
@@ -119,6 +148,13 @@ class AnswerData(Data, frozen=True, kw_only=True):
     outcome: Outcome
     answered_on: date
     service: Service
+    delivered_on: date | None = None
+    after_review: Code | None = None
+    """The review that ordered it."""
+
+
+class AnswerDeliveredData(Data, frozen=True, kw_only=True):
+    delivered_on: date
 
 
 class WithdrawnData(Data, frozen=True, kw_only=True):
@@ -136,12 +172,24 @@ class ReviewFiledData(Data, frozen=True, kw_only=True):
     kind: ReviewKind
     filed_on: date
     first_handling_disputed: bool = False
+    served_on: date | None = None
+    """When the organ was served with it."""
+    statute: Code | None = None
+    """Under an organ's code: the law that the handling under review falls under."""
 
 
 class ReviewDecidedData(Data, frozen=True, kw_only=True):
     review: Code
     decided_on: date
     result: ReviewResult
+    delivered_on: date | None = None
+    answer_within: Within | None = None
+    """The limit for a new answer, where the decision orders one; it counts from the decision's receipt."""
+
+
+class ReviewDecisionDeliveredData(Data, frozen=True, kw_only=True):
+    review: Code
+    delivered_on: date
 
 
 class TallyData(Data, frozen=True, kw_only=True):
@@ -190,6 +238,10 @@ class ConsultationOpened(Event, frozen=True, kw_only=True, tag=type_of("consulta
     data: ConsultationOpenedData
 
 
+class ConsultationReached(Event, frozen=True, kw_only=True, tag=type_of("consultation-reached")):
+    data: ConsultationReachedData
+
+
 class ConsultationClosed(Event, frozen=True, kw_only=True, tag=type_of("consultation-closed")):
     data: ConsultationClosedData
 
@@ -202,6 +254,10 @@ class VolumeDeferred(Event, frozen=True, kw_only=True, tag=type_of("volume-defer
     data: VolumeDeferredData
 
 
+class DateAgreed(Event, frozen=True, kw_only=True, tag=type_of("date-agreed")):
+    data: DateAgreedData
+
+
 class FeeNotified(Event, frozen=True, kw_only=True, tag=type_of("fee-notified")):
     data: FeeNotifiedData
 
@@ -212,6 +268,10 @@ class FeePaid(Event, frozen=True, kw_only=True, tag=type_of("fee-paid")):
 
 class AnswerIssued(Event, frozen=True, kw_only=True, tag=type_of("answer-issued")):
     data: AnswerData
+
+
+class AnswerDelivered(Event, frozen=True, kw_only=True, tag=type_of("answer-delivered")):
+    data: AnswerDeliveredData
 
 
 class RequestWithdrawn(Event, frozen=True, kw_only=True, tag=type_of("request-withdrawn")):
@@ -228,6 +288,10 @@ class ReviewFiled(Event, frozen=True, kw_only=True, tag=type_of("review-filed"))
 
 class ReviewDecided(Event, frozen=True, kw_only=True, tag=type_of("review-decided")):
     data: ReviewDecidedData
+
+
+class ReviewDecisionDelivered(Event, frozen=True, kw_only=True, tag=type_of("review-decision-delivered")):
+    data: ReviewDecisionDeliveredData
 
 
 class TallyRecorded(Event, frozen=True, kw_only=True, tag=type_of("tally-recorded")):
@@ -251,16 +315,20 @@ RequestFact = (
     | ClarificationRequested
     | ClarificationReceived
     | ConsultationOpened
+    | ConsultationReached
     | ConsultationClosed
     | ExtensionGranted
     | VolumeDeferred
+    | DateAgreed
     | FeeNotified
     | FeePaid
     | AnswerIssued
+    | AnswerDelivered
     | RequestWithdrawn
     | RequestTransferred
     | ReviewFiled
     | ReviewDecided
+    | ReviewDecisionDelivered
     | SpecialStepOpened
     | SpecialStepClosed
     | AssignmentOpened

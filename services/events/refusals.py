@@ -3,9 +3,23 @@
 import re
 from collections.abc import Mapping
 from functools import cache
-from typing import Any
+from typing import Any, Literal
 
 import msgspec
+
+RefusalCode = Literal[
+    "not-json", "field-missing", "field-unknown", "field-invalid", "type-unknown", "type-misplaced",
+    "event-too-large", "key-differs", "subject-differs", "subject-not-addressable", "set-by-log",
+    "date-out-of-range", "amount-out-of-range", "timezone-unknown", "day-in-both-lists", "amends-itself",
+    "nested-too-deep", "nul-character", "calendar-unknown", "statute-unknown", "parent-itself", "parent-unknown",
+    "parent-circle", "sequence-missing", "subject-is-organ", "facts-before-request", "case-full",
+    "facts-missing", "too-many-facts", "calendar-invalid", "day-not-covered", "statute-not-in-force", "case-unclear",
+    "result-too-large", "too-slow", "ends-process", "unfit", "notice-unconfirmed", "fact-or-rules", "not-a-notice",
+    "mail-not-by-post", "day-to-come", "day-before-law", "organ-unknown", "code-taken", "parent-of-another",
+    "listed-twice", "item-not-given",
+]  # fmt: skip
+"""Why something is refused. The words for each, in Chinese and English, are in ``services/words/refusals.toml``."""
+Values = dict[str, str | int]
 
 
 class FieldError(msgspec.Struct, frozen=True):
@@ -14,6 +28,17 @@ class FieldError(msgspec.Struct, frozen=True):
     field: str
     problem: str
     expected: str
+    code: RefusalCode
+    values: Values = {}
+    """What the words for the code take beside the field."""
+
+
+class Reason(msgspec.Struct, frozen=True):
+    """Why a record was refused: the code with its values, and a text that says it in full."""
+
+    code: RefusalCode
+    text: str
+    values: Values = {}
 
 
 class Refused(ValueError):
@@ -23,6 +48,17 @@ class Refused(ValueError):
         super().__init__(f"{error.field}: {error.problem}; expected {error.expected}")
         self.error = error
 
+    @property
+    def reason(self) -> Reason:
+        """The refusal as it is kept with a record."""
+        return Reason(self.error.code, str(self), {"field": self.error.field, **self.error.values})
+
+
+def too_large(size: int, most: int, what: str) -> FieldError:
+    """The refusal of ``what`` (an event, a fact) for its size in bytes."""
+    values: Values = {"bytes": size, "most": most}
+    return FieldError("$", f"is {size} bytes long", f"{what} of at most {most} bytes", "event-too-large", values)
+
 
 def explain(
     error: Exception, raw: bytes | msgspec.Raw, types: Mapping[str, type[msgspec.Struct]], shape: Any = None
@@ -30,13 +66,13 @@ def explain(
     """A msgspec refusal in the contract's words: the field's path, the problem and what was expected."""
     text = str(error)
     if not isinstance(error, msgspec.ValidationError):
-        return FieldError("$", text[:200], "one JSON object, a CloudEvent in structured mode")
+        return FieldError("$", text[:200], "one JSON object, a CloudEvent in structured mode", "not-json")
     problem, _, path = text.partition(" - at `")
     path = path.rstrip("`") or "$"
     if named := re.search(r"(?:required|unknown) field `(.*)`", problem):
         path = f"{path}.{named[1]}"
     if path == "$.type":
-        return FieldError(path, problem.lower(), f"one of {', '.join(sorted(types))}")
+        return FieldError(path, problem.lower(), f"one of {', '.join(sorted(types))}", "type-unknown")
     if shape is None:
         shape = _shape_of(raw, types)
     expected = (
@@ -46,7 +82,12 @@ def explain(
     )
     if "unknown field" in problem:
         expected = f"one of {', '.join(_names(shape, path.rpartition('.')[0]))}" if shape is not None else expected
-    return FieldError(path[:200], problem[:1].lower() + problem[1:200], expected)
+    code: RefusalCode = "field-invalid"
+    if "missing required field" in problem:
+        code = "field-missing"
+    elif "unknown field" in problem:
+        code = "field-unknown"
+    return FieldError(path[:200], problem[:1].lower() + problem[1:200], expected, code)
 
 
 def _shape_of(raw: bytes | msgspec.Raw, types: Mapping[str, type[msgspec.Struct]]) -> type[msgspec.Struct] | None:

@@ -6,7 +6,10 @@ no date depends on it (docs/decisions/0011).
 """
 
 from collections.abc import Collection, Iterable, Mapping
+from datetime import UTC, datetime
 from typing import Protocol
+
+from msgspec.structs import replace
 
 from services.events.facts import (
     CalendarPublished,
@@ -17,7 +20,7 @@ from services.events.facts import (
     RequestReceived,
 )
 from services.events.office_facts import ItemRegistered
-from services.events.refusals import FieldError
+from services.events.refusals import FieldError, RefusalCode
 
 Parents = Mapping[str, str | None]
 """Each organ that is registered, with its parent."""
@@ -42,24 +45,43 @@ def fault(fact: Fact, statutes: Collection[str], calendars: Collection[str]) -> 
     """What is wrong with the law and the calendar that a fact names; None where nothing is."""
     match fact:
         case OrganRegistered(data=data):
-            return _unknown("calendar", data.calendar, calendars) or _unknown("statute", data.statute, statutes)
+            return _unknown("calendar-unknown", "calendar", data.calendar, calendars) or _unknown(
+                "statute-unknown", "statute", data.statute, statutes
+            )
         case ItemRegistered(data=data):
-            return _unknown("statute", data.statute, statutes)
+            return _unknown("statute-unknown", "statute", data.statute, statutes)
         case CalendarPublished(data=data):
-            return _unknown("calendar", data.calendar, calendars)
+            return _unknown("calendar-unknown", "calendar", data.calendar, calendars)
         case RequestReceived(data=data) if data.statute is not None:
-            return _unknown("statute", data.statute, statutes)
+            return _unknown("statute-unknown", "statute", data.statute, statutes)
         case FactCorrected(data=CorrectedData(data={"statute": str(statute)})):
             # Of all that can be corrected only a request has a statute.
-            return _unknown("data.statute", statute, statutes)
+            return _unknown("statute-unknown", "data.statute", statute, statutes)
         case _:
             return None
 
 
-def _unknown(field: str, value: str, known: Collection[str]) -> FieldError | None:
+def _unknown(code: RefusalCode, field: str, value: str, known: Collection[str]) -> FieldError | None:
     if value in known:
         return None
-    return FieldError(f"$.data.{field}", f"is {value!r}, which is unknown", f"one of {', '.join(sorted(known))}")
+    expected = f"one of {', '.join(sorted(known))}"
+    return FieldError(f"$.data.{field}", f"is {value!r}, which is unknown", expected, code, {"value": value})
+
+
+JUDGED_FROM = datetime(2026, 11, 25, tzinfo=UTC)
+"""From this instant on a calendar's notice that drops days needs to be confirmed."""
+
+
+def as_recorded(fact: Fact, milliseconds: int) -> Fact:
+    """A reference fact as its readers take it, given the log's own time for its record (Unix time).
+
+    A notice without ``recordedtime`` did not come by intake and is judged by its readers. What was in the log before
+    there was such a judgement stands: it has the log's time for its own.
+    """
+    written = datetime.fromtimestamp(milliseconds / 1000, UTC)
+    if not isinstance(fact, CalendarPublished) or fact.recordedtime is not None or written >= JUDGED_FROM:
+        return fact
+    return replace(fact, recordedtime=written)
 
 
 def wrong_parent(code: str, parent: str | None, parents: Parents) -> FieldError | None:
@@ -67,16 +89,19 @@ def wrong_parent(code: str, parent: str | None, parents: Parents) -> FieldError 
     if parent is None:
         return None
     if parent == code:
-        return FieldError("$.data.parent", "is the organ itself", "another organ, or none")
+        return FieldError("$.data.parent", "is the organ itself", "another organ, or none", "parent-itself")
     if parent not in parents:
         return FieldError(
             "$.data.parent",
             f"is {parent!r}, which is not registered",
             "an organ that is registered already, or earlier in the same call",
+            "parent-unknown",
+            {"value": parent},
         )
     if (chain := _chain(parent, parents))[-1] == code:
         said = " under ".join(chain)
-        return FieldError("$.data.parent", f"makes a circle: {said}", "an organ that is not under this one")
+        expected = "an organ that is not under this one"
+        return FieldError("$.data.parent", f"makes a circle: {said}", expected, "parent-circle")
     return None
 
 
@@ -100,3 +125,18 @@ def tree(declared: Iterable[tuple[str, str | None]]) -> dict[str, str | None]:
         circular = parent is not None and (parent == code or _chain(parent, found)[-1] == code)
         found[code] = None if circular else parent
     return found
+
+
+def below(organ: str, parents: Mapping[str, str | None]) -> list[str]:
+    """``organ`` and all organs under it, by code; organs registered as one another's parents are taken once."""
+    under: dict[str, list[str]] = {}
+    for code, parent in parents.items():
+        if parent is not None:
+            under.setdefault(parent, []).append(code)
+    found, left = {organ}, [organ]
+    while left:
+        for code in under.get(left.pop(), ()):
+            if code not in found:
+                found.add(code)
+                left.append(code)
+    return sorted(found)

@@ -45,6 +45,7 @@ Outcome = Literal[
     "refused-deliberative",
     "refused-enforcement-file",
     "refused-registry-enquiry",
+    "refused",
     "does-not-exist",
     "not-this-organ",
     "needs-creation",
@@ -58,6 +59,8 @@ Outcome = Literal[
     "fee-lapsed",
     "other",
 ]
+Mail = Literal["signed", "ordinary"]
+FollowReason = Literal["transferred", "re-filed", "split", "joined"]
 Service = Literal["posted", "handed", "electronic"]
 Party = Literal["third-party", "other-organ"]
 Reply = Literal["agreed", "objected", "none"]
@@ -84,6 +87,8 @@ Measure = Literal[
 ]
 DECIMAL_MEASURES: frozenset[str] = frozenset({"fees-collected"})
 """Measures that may have decimals; all others count whole things."""
+LEVELS: frozenset[str] = frozenset({"regulations-in-force", "normative-documents-in-force"})
+"""Measures of a level: the latest value in the year counts, not the sum."""
 
 CHANNELS: tuple[str, ...] = get_args(Channel)
 APPLICANTS: tuple[str, ...] = get_args(Applicant)
@@ -95,6 +100,13 @@ State = Literal["waiting", "unconfirmed", "open", "stopped", "answered", "closed
 received in law; ``open``: the answer clock runs; ``stopped``: it stands still; ``answered``; ``closed`` without an
 answer; ``retracted``: the request was posted by mistake and counts nowhere."""
 Timeliness = Literal["in-time", "late"]
+
+
+class Within(Struct, frozen=True, forbid_unknown_fields=True):
+    """A limit that a decision names."""
+
+    amount: Days
+    unit: Literal["working-day", "calendar-day", "week", "working-week", "month"]
 
 
 class Label(Struct, frozen=True, forbid_unknown_fields=True):

@@ -1,7 +1,7 @@
 """Intake over HTTP: facts in, an answer only when the log has them."""
 
 import collections
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any, Literal
 
@@ -21,6 +21,7 @@ from services.intake.writing import Writer
 from services.runtime.problems import ProblemError, described
 from services.runtime.retry import LogUnavailable
 from services.runtime.web import RETRY_AFTER
+from services.words.catalogue import Said
 
 log = structlog.get_logger(__name__)
 
@@ -31,6 +32,8 @@ class EventStatus(msgspec.Struct, frozen=True):
     source: str
     id: str
     status: Literal["accepted"] = "accepted"
+    remarks: Sequence[Said] | msgspec.UnsetType = msgspec.UNSET
+    """What looks wrong about a calendar's notice."""
 
 
 class Receipt(msgspec.Struct, frozen=True):
@@ -58,7 +61,7 @@ class Counts:
                 self._events.labels(type_, result)
 
     def add(self, types: Sequence[str], result: str) -> None:
-        """Count events by their full type names; what is no fact's type counts as ``unknown``."""
+        """Count events by their full type names; what is not the type of a fact counts as ``unknown``."""
         for type_, number in collections.Counter(types).items():
             self._events.labels(short_name(type_) if type_ in FACT_TYPES else "unknown", result).inc(number)
 
@@ -121,9 +124,10 @@ def handlers(writer: Writer, references: References, counts: Counts) -> list[Con
         """
         found = await reading.read(request.scope["headers"], await request.body())
         types = [type_name(fact) for fact in found.facts]
+        remarks: Mapping[int, Sequence[Said]] = {}
         try:
             if not found.malformed:
-                await references.refuse_unknown(found)
+                remarks = await references.refuse_unknown(found)
                 types = [type_name(fact) for fact in found.facts]
             if not found.errors:
                 await writer.write(found.facts)
@@ -142,7 +146,8 @@ def handlers(writer: Writer, references: References, counts: Counts) -> list[Con
             counts.add(types, "unwritten")
             raise _refusal(found)
         counts.add(types, "accepted")
-        return Receipt(len(types), [EventStatus(fact.source, fact.id) for fact in found.facts])
+        told = [EventStatus(f.source, f.id, remarks=remarks.get(id(f)) or msgspec.UNSET) for f in found.facts]
+        return Receipt(len(types), told)
 
     @get("/", include_in_schema=False)
     async def root() -> dict[str, str]:

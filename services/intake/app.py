@@ -6,6 +6,9 @@ from contextlib import asynccontextmanager
 from services.events.registrations import checking
 from services.events.topics import topics
 from services.intake import api
+from services.intake.days import Days
+from services.intake.notices import KnownNotices
+from services.intake.office import Office
 from services.intake.references import References
 from services.intake.writing import Writer
 from services.runtime.clock import SystemClock
@@ -37,12 +40,15 @@ async def build(settings: Settings, health: Health) -> AsyncIterator[Parts]:
     topics_part = health.part("topics")
     producer = LogProducer(bootstrap, health.part("log"), client_id="shixian-intake", give_up_seconds=GIVE_UP_SECONDS)
     disk = health.parts.get("disk")
-    writer = Writer(producer, SystemClock(settings.now), settings.facts_topic, settings.reference_topic, disk)
+    clock = SystemClock(settings.now)
+    writer = Writer(producer, clock, settings.facts_topic, settings.reference_topic, disk)
     check = checking(frozenset(statute_ids()), frozenset(calendar_ids()))
     reference = Reference(bootstrap, settings.reference_topic, health.part("reference"), registry, check)
-    references = References(
-        check, reference.parents, lambda: reference.units, lambda: reference.items, reference.catch_up, GIVE_UP_SECONDS
-    )
+    notices = KnownNotices(check)
+    reference.subscribe(notices.learn)
+    days = Days(clock, lambda: {code: known.data for code, known in reference.organs.items()})
+    office = Office(lambda: reference.units, lambda: reference.items)
+    references = References(check, reference.parents, reference.catch_up, GIVE_UP_SECONDS, notices, days, office)
     app = create_app(
         "intake",
         api.handlers(writer, references, api.Counts(registry)),

@@ -13,7 +13,7 @@ import msgspec
 
 from services.events.codec import decode_fact
 from services.events.facts import Fact
-from services.events.refusals import FieldError, Refused
+from services.events.refusals import FieldError, Refused, too_large
 from services.intake.binary import attributes
 from services.runtime.problems import FieldProblem, ProblemError
 
@@ -76,7 +76,9 @@ class Reading:
             self.errors.pop()  # where the text goes wrong is what must be known first
         if len(self.errors) < MAX_ERRORS:
             e = refused.error
-            self.errors.append(FieldProblem(field=e.field, problem=e.problem, expected=e.expected, index=index))
+            self.errors.append(
+                FieldProblem(field=e.field, problem=e.problem, expected=e.expected, index=index, code=e.code)
+            )
 
 
 async def read(headers: Iterable[tuple[bytes, bytes]], body: bytes) -> Reading:
@@ -120,13 +122,15 @@ def _media_type(content_type: str) -> str:
 def _fact(raw: bytes) -> Fact:
     """A fact that a sender may send. Raises :class:`Refused`."""
     if len(raw) > MAX_EVENT:
-        raise Refused(FieldError("$", f"is {len(raw)} bytes long", f"an event of at most {MAX_EVENT} bytes"))
+        raise Refused(too_large(len(raw), MAX_EVENT, "an event"))
     fact = decode_fact(raw)
     if fact.subject in (".", ".."):
-        raise Refused(FieldError("$.subject", f"is {fact.subject!r}", "an identifier that can stand in a web address"))
+        wanted = "an identifier that can stand in a web address"
+        raise Refused(FieldError("$.subject", f"is {fact.subject!r}", wanted, "subject-not-addressable"))
     for name in ("recordedtime", "sequence"):
         if getattr(fact, name) is not None:
-            raise Refused(FieldError(f"$.{name}", "is set by the sender", "an event without it: the log sets it"))
+            wanted = "an event without it: the log sets it"
+            raise Refused(FieldError(f"$.{name}", "is set by the sender", wanted, "set-by-log"))
     return fact
 
 
@@ -144,18 +148,20 @@ def _type_of(raw: bytes) -> str:
 def not_json(raw: bytes, expected: str) -> NotJson | None:
     """What keeps ``raw`` from being JSON and from which byte on; None where it is JSON, whatever it says."""
     if not raw.strip():
-        return NotJson(FieldError("$", "is empty", expected))
+        return NotJson(FieldError("$", "is empty", expected, "not-json"))
     if raw.startswith(_BOM):
-        return NotJson(FieldError("$", "begins with a byte order mark", f"{expected}, in UTF-8 without one"))
+        return NotJson(
+            FieldError("$", "begins with a byte order mark", f"{expected}, in UTF-8 without one", "not-json")
+        )
     try:
         _shape.decode(raw)
         raw.decode()
     except RecursionError:
-        return NotJson(FieldError("$", "is nested too deeply", expected))
+        return NotJson(FieldError("$", "is nested too deeply", expected, "not-json"))
     except UnicodeDecodeError as error:
-        return NotJson(FieldError("$", f"is not UTF-8 at byte {error.start}", f"{expected}, in UTF-8"))
+        return NotJson(FieldError("$", f"is not UTF-8 at byte {error.start}", f"{expected}, in UTF-8", "not-json"))
     except msgspec.MsgspecError as error:
-        return NotJson(FieldError("$", str(error)[:200], expected))
+        return NotJson(FieldError("$", str(error)[:200], expected, "not-json"))
     return None
 
 
@@ -179,14 +185,14 @@ async def _take_all(reading: Reading, body: bytes) -> None:
     try:
         elements, broken = _elements.decode(body), None
     except msgspec.ValidationError:
-        elements, broken = [], NotJson(FieldError("$", "is no array", _ARRAY))
+        elements, broken = [], NotJson(FieldError("$", "is no array", _ARRAY, "not-json"))
     except (msgspec.MsgspecError, RecursionError) as error:
         place = re.search(r"\(byte (\d+)\)", str(error))  # none: at the end, or where it is nested too deeply
         array, end = body.lstrip().startswith(b"["), int(place[1]) if place else len(body)
         # In a thread, since it may take a second: looking for the place is Python's work, unlike decoding.
         elements = await asyncio.to_thread(_before, body, end) if array else []
         expected = f"{_ONE}, in {_ARRAY}" if array else _ARRAY
-        broken = not_json(body, expected) or NotJson(FieldError("$", str(error)[:200], expected))
+        broken = not_json(body, expected) or NotJson(FieldError("$", str(error)[:200], expected, "not-json"))
     if len(elements) > MAX_EVENTS:
         raise ProblemError(413, f"more than {MAX_EVENTS} events in one call; send them in several")
     for index, raw in enumerate(elements):

@@ -61,7 +61,7 @@ class KafkaNode:
     ``port`` and ``controller_port`` 0 choose free ones, which the object keeps over restarts. For a cluster give
     each node its ``node_id``, all controllers' addresses as ``voters``, the same ``cluster_id``, the ``replication``,
     and :meth:`launch` all before the first :meth:`wait_ready`. ``aot_dir`` is where the JVM's start-up cache is
-    shared between nodes (beside the jars if not given). ``advertised_port`` is where clients are told to find the node,
+    shared between nodes (beside the jars if not given). ``advertised_port`` is the port that clients are given,
     where something stands between (a proxy, a forwarded port). The caller owns ``folder``: a broker found running on
     it is taken for a crash's leftover and ended.
 

@@ -1,4 +1,4 @@
-"""What a broker is told: its properties, its logging, its command line, and how it is asked whether it is ready."""
+"""How a broker is configured: its properties, logging and command line, and how it is asked whether it is ready."""
 
 import hashlib
 import socket
@@ -44,7 +44,7 @@ def server_properties(
 ) -> str:
     """``server.properties`` of a node that is broker and controller, listening on 127.0.0.1 only.
 
-    ``advertised_port`` is where clients are told to find it, if that is not ``port``.
+    ``advertised_port`` is the port that clients are given, if that is not ``port``.
     """
     values = {
         "process.roles": "broker,controller",

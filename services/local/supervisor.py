@@ -208,7 +208,7 @@ async def _serve(
             waiting: set[asyncio.Future[object]] = {signalled, work, watch}  # type: ignore[arg-type]
             while not signalled.done():
                 done, waiting = await asyncio.wait(waiting, return_when=asyncio.FIRST_COMPLETED)
-                # A death explains a failure that it causes elsewhere, so it is told first.
+                # A death explains a failure that it causes elsewhere, so it is reported first.
                 for task in (watch, work):
                     if task in done:
                         task.result()

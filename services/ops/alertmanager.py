@@ -1,4 +1,4 @@
-"""Alertmanager: who hears of what, how often, and what is not told because something worse is."""
+"""Alertmanager: who is notified of what, how often, and what is inhibited by something worse."""
 
 from collections.abc import Mapping, Sequence
 from typing import Any

@@ -40,6 +40,7 @@ class Config:
     consultation_days: int = 3
     consultation_for: str = "10m"
     waiting_for: str = "1h"
+    attention_days: int = 3
 
     # Calendars
     provisional_month: int = 12

@@ -19,7 +19,7 @@ from typing import Any, Generic, TypeVar
 import asyncpg
 import structlog
 
-from services.events.refusals import Refused
+from services.events.refusals import Reason, RefusalCode, Refused
 from services.runtime import bounded, dead_letters, progress, tracing
 from services.runtime.batch import Batch, LogHole
 from services.runtime.database import Conn, Pool
@@ -44,7 +44,11 @@ log = structlog.get_logger(__name__)
 
 
 class Unfit(Exception):
-    """A record that can't be applied, however often it is tried; the text says why."""
+    """A record that can't be applied, however often it is tried; ``reason`` says why."""
+
+    def __init__(self, text: str, code: RefusalCode = "unfit", **values: str | int) -> None:
+        super().__init__(text)
+        self.reason = Reason(code, text, values)
 
 
 @contextmanager
@@ -59,10 +63,17 @@ def blame() -> Iterator[None]:
 
 
 def _unfit(error: Exception) -> Unfit:
-    return Unfit(str(error) if isinstance(error, Refused | bounded.TookTooLong) else reason_of(error))
+    match error:
+        case Refused():
+            reason = error.reason
+            return Unfit(reason.text, reason.code, **reason.values)
+        case bounded.TookTooLong():
+            return Unfit(str(error), "too-slow", seconds=f"{error.seconds:g}")
+        case _:
+            return Unfit(reason_of(error))
 
 
-async def reckoned(work: Callable[[], T]) -> T:
+async def computed(work: Callable[[], T]) -> T:
     """What pure ``work`` returns, done beside the loop. Raises :class:`Unfit` if it fails, or takes too long."""
     with blame():
         return await bounded.run(work)
@@ -87,8 +98,8 @@ def decoded(records: Iterable[Any], read: Callable[[bytes | None, bytes], T]) ->
         except MemoryError:
             raise
         except Exception as error:
-            # Whatever reading raises is the record's fault: it is kept whole as a dead letter, and told here if the
-            # reader did not refuse it in words of its own.
+            # Whatever reading raises is the record's fault: it is kept whole as a dead letter, and logged here if the
+            # reader did not refuse it itself.
             if not isinstance(error, Refused):
                 log.error(
                     "record_unreadable",
@@ -98,7 +109,7 @@ def decoded(records: Iterable[Any], read: Callable[[bytes | None, bytes], T]) ->
                     exc_info=error,
                     **tracing.identity(record),
                 )
-            letters.append(dead_letters.of(record, str(_unfit(error))))
+            letters.append(dead_letters.of(record, _unfit(error).reason))
     return items, letters
 
 
@@ -110,9 +121,9 @@ async def read(
     return await bounded.run(lambda: decoded(records, decode), math.inf)
 
 
-def why(error: Exception) -> str:
-    """The reason as a dead letter, or a case that was not swept, tells it."""
-    return str(error) if isinstance(error, Unfit) else reason_of(error)
+def why(error: Exception) -> Reason:
+    """The reason that is kept with a dead letter, or logged for a case that was not swept."""
+    return error.reason if isinstance(error, Unfit) else Reason("unfit", reason_of(error))
 
 
 @dataclass
@@ -145,9 +156,9 @@ async def apply_batch(
         low, high = todo.pop()
         first, beyond = batch.records[low].offset, _offset_at(batch, high)
         inside = [item for item in items if first <= item[0] < beyond]
-        spoilt = [letter for letter in letters if first <= letter.offset < beyond]
+        unreadable = [letter for letter in letters if first <= letter.offset < beyond]
         try:
-            await _once(pool, schema, batch, (low, high), inside, spoilt, effect, done)
+            await _once(pool, schema, batch, (low, high), inside, unreadable, effect, done)
         except Exception as error:
             if not inside or not is_permanent(error):
                 raise
@@ -178,7 +189,8 @@ async def apply_batch(
             partition=batch.partition,
             count=len(done.letters),
             first_offset=first_letter.offset,
-            first_reason=first_letter.reason,
+            first_reason=first_letter.reason.text,
+            first_code=first_letter.reason.code,
             **tracing.identity(record),
         )
     return done

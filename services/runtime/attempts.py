@@ -19,6 +19,7 @@ import asyncpg
 import structlog
 from aiokafka import TopicPartition
 
+from services.events.refusals import Reason
 from services.runtime import applying, bounded, dead_letters, progress, tracing
 from services.runtime.batch import Batch
 from services.runtime.database import Pool
@@ -137,7 +138,10 @@ class Attempts:
 
     async def _pass_over(self, single: Batch, times: int) -> None:
         record = single.records[0]
-        letter = dead_letters.of(record, f"ended the process {times} times when it was tried alone")
+        letter = dead_letters.of(
+            record,
+            Reason("ends-process", f"ended the process {times} times when it was tried alone", {"times": times}),
+        )
         log.error(
             "record_ends_the_process",
             topic=single.topic,

@@ -34,12 +34,16 @@ alive: contextvars.ContextVar[Callable[[], None]] = contextvars.ContextVar("aliv
 
 
 class TookTooLong(Exception):
-    """The work used up its processor time and was interrupted; it had no effect."""
+    """The work used up its processor time, ``seconds``, and was interrupted; it had no effect."""
+
+    def __init__(self, seconds: float) -> None:
+        super().__init__(f"took longer than {seconds:g} s of processor time to decide")
+        self.seconds = seconds
 
 
 class _Thread(threading.Thread, Generic[T]):
     def __init__(self, work: Callable[[], T], finished: Callable[[], None]) -> None:
-        super().__init__(name="reckoning", daemon=True)  # a process that must end does not wait for it
+        super().__init__(name="computing", daemon=True)  # a process that must end does not wait for it
         self._work, self._finished = work, finished
         self._context = contextvars.copy_context()
         self._clock: int | None = None
@@ -106,4 +110,4 @@ async def run(work: Callable[[], T], seconds: float | None = None) -> T:
         return thread.result[0]
     if thread.error is not None:
         raise thread.error
-    raise TookTooLong(f"took longer than {limit:g} s of processor time to decide")
+    raise TookTooLong(limit)

@@ -90,7 +90,7 @@ class BulkReader:
             ) from error
 
     async def read(self, tp: TopicPartition, start: int, end: int) -> AsyncIterator[Sequence[Any]]:
-        """The records of a partition from ``start`` up to (not including) ``end``, in order and in handy lots.
+        """The records of a partition from ``start`` up to (not including) ``end``, in order and in bounded chunks.
 
         Raises :class:`LogUnavailable`; :class:`LogDamaged` if the records are there and can't be read;
         :class:`~services.runtime.batch.PositionRefused` if the log lacks ``start`` or is shorter than ``end``.
@@ -121,7 +121,7 @@ class BulkReader:
             # The position moves without records, too, over offsets that hold none.
             silent = 0.0 if records or await consumer.position(tp) > position else silent + POLL_SECONDS
             if silent >= ANSWER_SECONDS:
-                await self.ends([tp])  # a broker that is away is told as such
+                await self.ends([tp])  # a broker that is away is reported as such
                 raise LogDamaged(tp, position, f"nothing came for {silent:.0f} s, though the log goes on")
 
     async def _damaged_at(self, tp: TopicPartition, position: int) -> int:

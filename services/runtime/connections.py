@@ -36,7 +36,7 @@ MAX_CONNECTIONS = 800
 """Open connections: below the 1,024 open files that most systems give a process, which needs some for its servers. When
 there are as many, the one that has been idle longest makes room."""
 MAX_REFUSED = 100
-"""Connections beyond those that are told so; more are dropped without a word."""
+"""Connections beyond those that get a refusal; more are closed without an answer."""
 HEAD_SECONDS = 10.0
 """From the connection, or the end of the answer before, to the end of a request's head."""
 LEAST_READ = 4 * 1024

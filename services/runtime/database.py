@@ -29,7 +29,7 @@ ACQUIRE_SECONDS = 5.0
 """How long an HTTP request waits for a connection to be free, or made."""
 LOOK_SECONDS = 2.0
 ANSWER_SECONDS = 3.0
-"""How often the probe asks, and how long it waits: a server that froze is told within the sum of both."""
+"""How often the probe asks, and how long it waits: a frozen server is reported within the sum of both."""
 CLOSE_SECONDS = 2.0
 
 _POOL: dict[str, Any] = {

@@ -1,7 +1,7 @@
 """Records that could not be applied: kept whole, with the reason, in the transaction that passes over them.
 
-The rows are what counts. They are also told to the topic of dead letters, for whoever watches the log rather than a
-database: at least once each, in the order of their partition, with where they came from in the headers.
+The rows are what counts. They are also published to the topic of dead letters, for whoever watches the log rather than
+a database: at least once each, in the order of their partition, with where they came from in the headers.
 """
 
 import asyncio
@@ -14,6 +14,7 @@ import structlog
 from aiokafka import TopicPartition
 from aiokafka.errors import MessageSizeTooLargeError
 
+from services.events.refusals import Reason, RefusalCode, Values
 from services.runtime.database import Conn, Pool
 from services.runtime.health import Part
 from services.runtime.packing import Record
@@ -27,7 +28,7 @@ REASON_LENGTH = 1000
 CUT_TEXT = 500
 """Characters kept of what a record says it is about; what is longer than the contract allows is cut."""
 CUT_BYTES = 16 * 1024
-"""What is told of a record that is too large to be told whole; the row has all of it."""
+"""What is published of a record that is too large to be published whole; the row has all of it."""
 
 log = structlog.get_logger(__name__)
 
@@ -40,11 +41,11 @@ class DeadLetter:
     partition: int
     offset: int
     value: bytes
-    reason: str
+    reason: Reason
     key: bytes | None = None
 
 
-def of(record: Any, reason: str) -> DeadLetter:
+def of(record: Any, reason: Reason) -> DeadLetter:
     """A record of the log as a dead letter."""
     return DeadLetter(record.topic, record.partition, record.offset, record.value or b"", reason, record.key)
 
@@ -114,36 +115,50 @@ async def record(conn: Conn, schema: str, letters: Sequence[DeadLetter]) -> None
     if letters:
         told = [about(x.value, x.key) for x in letters]
         await conn.execute(
-            f'INSERT INTO {schema}.dead_letter (topic, partition, "offset", value, reason, key, '
+            f'INSERT INTO {schema}.dead_letter (topic, partition, "offset", value, reason, code, "values", key, '
             f"{', '.join(About.__struct_fields__)}) "
-            "SELECT * FROM unnest($1::text[], $2::int[], $3::bigint[], $4::bytea[], $5::text[], $6::bytea[], "
-            "$7::text[], $8::text[], $9::text[], $10::text[], $11::text[]) ON CONFLICT DO NOTHING",
+            "SELECT * FROM unnest($1::text[], $2::int[], $3::bigint[], $4::bytea[], $5::text[], $6::text[], "
+            "$7::jsonb[], $8::bytea[], $9::text[], $10::text[], $11::text[], $12::text[], $13::text[]) "
+            "ON CONFLICT DO NOTHING",
             [x.topic for x in letters],
             [x.partition for x in letters],
             [x.offset for x in letters],
             [x.value for x in letters],
             # PostgreSQL's text holds no NUL and no lone surrogate, and a reason may quote the record.
-            [_printable(x.reason) for x in letters],
+            [_printable(x.reason.text) for x in letters],
+            [x.reason.code for x in letters],
+            [_json(x.reason.values) for x in letters],
             [x.key for x in letters],
             *([getattr(x, name) for x in told] for name in About.__struct_fields__),
         )
+
+
+def _json(values: Values) -> str:
+    """As PostgreSQL's jsonb can hold it."""
+    printable = {name: _printable(value) if isinstance(value, str) else value for name, value in values.items()}
+    return msgspec.json.encode(printable).decode()
 
 
 def _printable(reason: str) -> str:
     return reason[:REASON_LENGTH].replace("\x00", "\\0").encode("utf-8", "backslashreplace").decode()
 
 
+def reason_of(text: str, code: RefusalCode, values: str) -> Reason:
+    """A reason from the columns that it is kept in."""
+    return Reason(code, text, msgspec.json.decode(values, type=Values))
+
+
 async def unpublished(conn: Conn, schema: str, topic: str, partitions: Collection[int]) -> list[DeadLetter]:
     """The next letters of these partitions that are not in the topic of dead letters yet, in order."""
     rows = await conn.fetch(
-        f'SELECT topic, partition, "offset", value, reason, key FROM {schema}.dead_letter '
+        f'SELECT topic, partition, "offset", value, key, reason, code, "values" FROM {schema}.dead_letter '
         "WHERE published_at IS NULL AND topic = $1 AND partition = ANY($2::int[]) "
         'ORDER BY topic, partition, "offset" LIMIT $3',
         topic,
         list(partitions),
         RELAY_ROWS,
     )
-    return [DeadLetter(*row) for row in rows]
+    return [DeadLetter(row[0], row[1], row[2], row[3], reason_of(row[5], row[6], row[7]), row[4]) for row in rows]
 
 
 async def mark_published(conn: Conn, schema: str, letters: Sequence[DeadLetter]) -> None:
@@ -165,7 +180,8 @@ def told(letter: DeadLetter, service: str, *, cut: bool = False) -> Record:
         "topic": letter.topic,
         "partition": str(letter.partition),
         "offset": str(letter.offset),
-        "reason": letter.reason,
+        "reason": letter.reason.text,
+        "code": letter.reason.code,
     }
     value = letter.value
     if cut:
@@ -180,7 +196,7 @@ SURE_BYTES = 900_000
 
 
 class Relay:
-    """Tells a service's dead letters to the topic of dead letters."""
+    """Publishes a service's dead letters to the topic of dead letters."""
 
     def __init__(
         self,
@@ -191,7 +207,7 @@ class Relay:
         part: Part,
         owned: Callable[[], Collection[TopicPartition]],
     ) -> None:
-        """``owned`` gives the partitions that are this process's to tell of."""
+        """``owned`` gives the partitions that are this process's to publish."""
         self._pool, self._schema, self._target, self._producer, self._part = pool, schema, target, producer, part
         self._owned = owned
         self._wanted = asyncio.Event()
@@ -214,7 +230,7 @@ class Relay:
                     continue
 
     async def once(self) -> int:
-        """Tell the next letters of each topic owned; how many."""
+        """Publish the next letters of each topic owned; how many."""
         sent = 0
         owned = self._owned()
         for topic in {tp.topic for tp in owned}:
@@ -230,7 +246,7 @@ class Relay:
         return sent
 
     async def _tell(self, letters: Sequence[DeadLetter]) -> None:
-        # Those that might be too large go alone: a refusal among others would mean telling these twice.
+        # Those that might be too large go alone: a refusal among others would mean publishing these twice.
         sure = [letter for letter in letters if len(letter.value) <= SURE_BYTES]
         if len(letters) > 1 and len(sure) < len(letters):
             for part in (sure, *([letter] for letter in letters if len(letter.value) > SURE_BYTES)):

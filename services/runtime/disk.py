@@ -1,4 +1,4 @@
-"""Room on the disk that holds the log and the tables: told before it runs out, and named when it has.
+"""Room on the disk that holds the log and the tables: reported before it runs out, and named as the cause when it has.
 
 A full disk stops Kafka and PostgreSQL in the middle of what they do. So a service looks at the free space of the folder
 that its setting names (`shixian up` names the home) and is not ready below a reserve; intake then takes no facts, and

@@ -1,6 +1,6 @@
 """Why a process can't go on, as codes. The words for them, in two languages, stand with the commands.
 
-A service tells its cause in the field ``cause`` of its last line in the log, which is how `shixian up` knows it: nobody
+A service gives its cause in the field ``cause`` of its last line in the log, which is how `shixian up` knows it: nobody
 has to read sentences.
 """
 
@@ -42,7 +42,7 @@ class Cause(StrEnum):
     WORKER_STALLED = "worker-stalled"
     KILLED = "killed"
     FAILED = "failed"
-    """An error that nobody has foreseen: the part's log tells it."""
+    """An error that nobody has foreseen: the part's log has it."""
 
 
 FULL = (errno.ENOSPC, errno.EDQUOT)

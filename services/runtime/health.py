@@ -14,7 +14,7 @@ def _now() -> datetime:
 
 @dataclass(slots=True)
 class Part:
-    """One thing that a service needs, told by the code that uses it.
+    """One thing that a service needs, reported by the code that uses it.
 
     ``waiting``: it can't be used yet (starting, or a call is being repeated); ``away``: it can't be reached.
     """
@@ -58,7 +58,7 @@ class Health:
         """Free bytes of the folder that the service watches, if it watches one."""
 
     def part(self, name: str, *, is_needed: bool = True) -> Part:
-        """Register the part ``name`` (waiting until told otherwise), or return the one registered before."""
+        """Register the part ``name`` (waiting until it is reported otherwise), or return the one registered before."""
         return self.parts.setdefault(name, Part(name, is_needed=is_needed))
 
     def ready(self) -> tuple[bool, dict[str, dict[str, str]]]:

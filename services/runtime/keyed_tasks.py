@@ -1,6 +1,6 @@
 """Work on several partitions at once, and within a partition one piece after the other.
 
-While the database works for one partition, the process reckons for another. More than a few at once would only hold
+While the database works for one partition, the process computes for another. More than a few at once would only hold
 more in memory.
 """
 

@@ -36,7 +36,7 @@ from services.runtime.worker import BatchWorker
 
 LOOK_SECONDS = 3.0
 SWITCH_SECONDS = 0.001
-"""How soon a thread that reckons lets the loop have a turn; Python's own 0.005 would be added to every step of a
+"""How soon a computing thread lets the loop have a turn; Python's own 0.005 would be added to every step of a
 request, several times over."""
 COLLECTOR = (50_000, 20, 50)
 """When Python's collector of cycles looks: a batch makes many objects and hardly a cycle."""
@@ -106,7 +106,7 @@ def run_service(name: str, build: Build, settings: Settings | None = None) -> No
 
 
 async def serve(name: str, build: Build, settings: Settings) -> int:
-    """Live the life told in the module's text; returns the exit code."""
+    """Run through the stages that the module's text describes; returns the exit code."""
     stop = asyncio.Event()
     building = asyncio.Event()
     me = asyncio.current_task()

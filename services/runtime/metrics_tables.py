@@ -1,24 +1,23 @@
 """What a service's own tables say of its work, read every few seconds: no scrape waits for the database."""
 
 from collections.abc import Callable, Iterator, Mapping
-from typing import NamedTuple
+from typing import NamedTuple, get_args
 
 from prometheus_client.core import CounterMetricFamily
 from prometheus_client.metrics_core import Metric
 from prometheus_client.registry import Collector
 
+from services.events.refusals import RefusalCode
 from services.runtime.database import Conn
 
-REASONS = ("not-json", "type", "field", "unfit")
-"""Why a record could not be applied: it is no JSON, of no known type, has a wrong field; or it does not fit. The table
-works it out of the reason (``0004_dead_letter_subject.sql``)."""
+REASONS: tuple[str, ...] = get_args(RefusalCode)
+"""The codes of why a record could not be applied."""
 
-
-COUNTS = "SELECT topic, class, count(*) FROM {schema}.dead_letter GROUP BY 1, 2"
+COUNTS = "SELECT topic, code, count(*) FROM {schema}.dead_letter GROUP BY 1, 2"
 
 
 class DeadLetters(NamedTuple):
-    """How many records were ever put aside, by topic and class of reason."""
+    """How many records were ever put aside, by topic and code of the reason."""
 
     counts: Mapping[tuple[str, str], int]
 
@@ -45,10 +44,10 @@ class DeadLetterCollector(Collector):
             return
         family = CounterMetricFamily(
             "shixian_dead_letters",
-            "Records of the log that could not be applied and were put aside, by class of reason.",
+            "Records of the log that could not be applied and were put aside, by the code of the reason.",
             labels=["topic", "reason"],
         )
-        # All classes from the start, so that the first letter shows as an increase.
+        # All codes from the start, so that the first letter shows as an increase.
         for key, count in ({(self._topic, reason): 0 for reason in REASONS} | dict(latest.counts)).items():
             family.add_metric(list(key), count)
         yield family

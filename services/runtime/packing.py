@@ -18,7 +18,7 @@ FEW = 8
 LARGE = 128 * 1024
 """Bytes of a value from which on a record goes by itself, so that aiokafka checks it against the request's limit."""
 KEYS = 1 << 17
-"""Keys whose partition is remembered: reckoning it takes longer than packing the record."""
+"""Keys whose partition is remembered: computing it takes longer than packing the record."""
 
 
 class Pack(NamedTuple):

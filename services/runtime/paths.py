@@ -51,7 +51,7 @@ def control(text: str) -> str:
 
 
 def decoded(scope: Scope) -> str:
-    """The decoded path, in which the slashes of identifiers (``%2F``) can be told from those between its parts."""
+    """The decoded path, in which the slashes of identifiers (``%2F``) differ from those between its parts."""
     raw = scope.get("raw_path", b"").partition(b"?")[0]
     if b"%2f" not in raw.lower():
         return scope["path"]

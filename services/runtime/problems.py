@@ -30,6 +30,8 @@ class FieldProblem(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=True
     expected: str
     index: int | None = None
     """The position, from 0, of the event that it is about, where several were sent."""
+    code: str = ""
+    """Why (``services/words/refusals.toml`` has the words); empty where a parameter is not what /schema says."""
 
 
 class Problem(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=True):

@@ -21,7 +21,7 @@ from services.events.codec import decode_fact
 from services.events.facts import CalendarData, OrganData, OrganRegistered, ReferenceFact
 from services.events.office_facts import ItemData, ItemRegistered, UnitData, UnitRegistered
 from services.events.refusals import Refused
-from services.events.registrations import Check, tree
+from services.events.registrations import Check, as_recorded, tree
 from services.runtime.damage import LogDamaged, is_damage, up_to_damage
 from services.runtime.health import Part
 from services.runtime.retry import reason_of
@@ -64,7 +64,7 @@ class Reference:
     """Follows the topic while :meth:`run` runs; all of it belongs to one event loop.
 
     ``check`` says what is wrong with a fact that can be read; one with a fault changes no organ and no calendar here,
-    and is told to those who subscribed all the same, since they count the records.
+    and is passed to the subscribers all the same, since they count the records.
     """
 
     def __init__(self, bootstrap: str, topic: str, part: Part, registry: CollectorRegistry, check: Check) -> None:
@@ -105,6 +105,10 @@ class Reference:
         self._learners.append(learn)
         for fact, offset in self._facts:
             learn(fact, offset)
+
+    def facts(self) -> list[tuple[ReferenceFact, int]]:
+        """All reference facts read so far, each with its offset."""
+        return list(self._facts)
 
     def parents(self) -> dict[str, str | None]:
         """Each registered organ's parent that counts; see :func:`services.events.registrations.tree`."""
@@ -230,7 +234,7 @@ class Reference:
 
     def _learn(self, record: Any) -> None:
         try:
-            fact = decode_fact(record.value or b"")
+            fact = as_recorded(decode_fact(record.value or b""), record.timestamp)
         except Refused as refused:
             self._pass_over(record, str(refused))
             return

@@ -70,7 +70,7 @@ class Hooks:
     bounds: Callable[[Collection[TopicPartition]], Awaitable[Bounds]]
     """Asks the broker how far the log reaches, waiting in place while it is away."""
     on_damage: Callable[[Collection[LogDamaged]], None] = lambda damaged: None
-    """Is told all partitions that stand still over damage, whenever that changes."""
+    """Gets all partitions that stand still because of damage, whenever that changes."""
 
 
 class _ConsumerThread(driver.AIOKafkaConsumerThread):  # type: ignore[misc]  # Faust is untyped here

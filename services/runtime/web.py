@@ -5,7 +5,7 @@ rate, errors and duration are metrics, and failures are logged where they happen
 """
 
 import time
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Collection, Mapping, Sequence
 from typing import Any
 
 from litestar import Litestar, Request, Response, get
@@ -30,6 +30,7 @@ from services.runtime.connections import SECURITY
 from services.runtime.health import Health
 from services.runtime.metrics_health import HealthCollector
 from services.runtime.problems import RETRY_AFTER as RETRY_AFTER
+from services.runtime.strict_query import StrictQuery
 
 API_VERSION = "1"
 """Of all that is under ``/v1``."""
@@ -57,13 +58,16 @@ def create_app(
     schemas: Mapping[str, Any] | None = None,
     max_body: int = MAX_BODY,
     answer: Callable[[Request[Any, Any, Any], Exception], Response[bytes]] = problems.answer,
+    also_asked: Collection[str] = (),
     **more: Any,
 ) -> Litestar:
     """The application of the service ``name``: its handlers and what every service has.
 
     ``schemas`` (JSON Schema by name) are added to OpenAPI's components; ``max_body`` is in bytes, more is answered with
-    413; ``answer`` makes an answer of an error; ``more`` goes to Litestar (dependencies, template engine...).
+    413; ``answer`` makes an answer of an error; ``also_asked`` are query parameters that every route takes; ``more``
+    goes to Litestar (dependencies, template engine...).
     """
+    strict = StrictQuery(also_asked)
     app = Litestar(
         [*handlers, *_common(health, registry)],
         exception_handlers={Exception: answer},
@@ -76,11 +80,12 @@ def create_app(
             use_handler_docstrings=True,
         ),
         request_max_body_size=max_body,
-        middleware=[paths.whole],
+        middleware=[paths.whole, strict.middleware],
         logging_config=None,
         debug=False,
         **more,
     )
+    strict.learn(app)
     registry.register(HealthCollector(health))
     served = (r for r in app.routes if r.path_format.startswith("/v1/"))
     routes = [(r.path_format, m) for r in served for m in getattr(r, "methods", ()) if m != "OPTIONS"]

@@ -1,4 +1,4 @@
-"""A worker: one Faust app that hands a service the batches of one topic, in order, until told to stop.
+"""A worker: one Faust app that hands a service the batches of one topic, in order, until it is stopped.
 
 The contract with the handler is small. It gets each :class:`Batch` once its predecessors of that partition are done,
 stores the effects and ``batch.next_offset`` together, and returns. If it raises something that repeating can't help,
@@ -120,7 +120,7 @@ class BatchWorker:
         try:
             await self.app.start()
         except (KafkaError, OSError):
-            if self._stopping.is_set():  # told to stop while it waited for the broker
+            if self._stopping.is_set():  # asked to stop while it waited for the broker
                 return
             raise
         self.part.ok()
@@ -250,7 +250,7 @@ def batch_app(
 
     ``positions`` reads the stored next offsets; ``handle`` applies one batch. Both are repeated in place while they
     raise what ``is_transient`` calls so, and the health part ``worker`` then says what they wait for.
-    ``on_assigned`` is told the partitions now owned, ``on_revoked`` those just lost, before others can own them.
+    ``on_assigned`` gets the partitions now owned, ``on_revoked`` those just lost, before others can own them.
     """
     stopping = asyncio.Event()
     part = health.part("worker")

@@ -10,7 +10,7 @@ from msgspec.structs import replace
 from services.events.vocabulary import FIRST_DAY, LAST_DAY
 from services.runtime.database import Conn
 from services.stats import publications, reading, tree
-from services.stats.cells import Cell, Number
+from services.stats.cells import Cell, Law, Number
 from services.stats.forms.form import Form
 from services.stats.organs import Organs
 from services.stats.publications import Publication
@@ -33,6 +33,13 @@ class Asked:
     organs: tuple[str, ...]
     """Whose numbers it is made of."""
     reach: Scope = "tree"
+    foreign: frozenset[str] = frozenset()
+    """The organs whose own law is not the form's."""
+
+    @property
+    def law(self) -> Law:
+        """What the form counts."""
+        return Law(self.form.statutes, self.foreign)
 
 
 @dataclass(frozen=True, slots=True)
@@ -79,7 +86,7 @@ async def answer(conn: Conn, asked: Asked) -> Answer:
     cells = await reading.year_cells(conn, asked.organs, asked.year, asked.before)
     previous = await _previous(conn, asked)
     report = make_report(
-        asked.form, asked.organ, asked.year, asked.as_of, cells, organs=asked.organs, previous=previous
+        asked.form, asked.organ, asked.year, asked.as_of, cells, organs=asked.organs, previous=previous, law=asked.law
     )
     published = await publications.of_year(conn, asked.organ, asked.year)
     latest = next((p for p in reversed(published) if _is_alike(p, asked)), None)
@@ -99,12 +106,12 @@ def _is_alike(publication: Publication, asked: Asked) -> bool:
 async def since(conn: Conn, publication: Publication, present: Report, asked: Asked) -> list[Revision]:
     """What changed since a publication."""
     content = publication.content
-    found = revisions(content, present, asked.form, ())
+    found = revisions(content, present, asked.form, (), asked.law)
     if not found:
         return []
     reached = {place.partition: place.next_offset for place in content.offsets}
     changes = await reading.changes_beyond(conn, sorted({*content.organs, *asked.organs}), asked.year, reached)
-    return revisions(content, present, asked.form, changes)
+    return revisions(content, present, asked.form, changes, asked.law)
 
 
 async def _previous(conn: Conn, asked: Asked) -> Report | None:
@@ -114,14 +121,14 @@ async def _previous(conn: Conn, asked: Asked) -> Report | None:
     year = asked.year - 1
     published = [p for p in await publications.of_year(conn, asked.organ, year) if _is_alike(p, asked)]
     if published:
-        return _thawed(published[-1], asked.form)
-    if not await reading.has_earlier(conn, asked.organs, asked.year):
+        return thawed(published[-1], asked.form)
+    if not await reading.has_earlier(conn, asked.organs, asked.year, sorted(asked.form.statutes)):
         return None
     cells = await reading.year_cells(conn, asked.organs, year, asked.before)
-    return make_report(asked.form, asked.organ, year, asked.as_of, cells, organs=asked.organs)
+    return make_report(asked.form, asked.organ, year, asked.as_of, cells, organs=asked.organs, law=asked.law)
 
 
-def _thawed(publication: Publication, form: Form) -> Report:
+def thawed(publication: Publication, form: Form) -> Report:
     """A publication's figures as a report in its form; what the form has gained since is 0."""
     content, numbers = publication.content, publication.content.numbers()
     tables = tuple(

@@ -1,16 +1,22 @@
-"""The stats over HTTP: what is there, the organs and their years, the forms, and the rooms with the other routes."""
+"""The stats over HTTP: what is there, the organs and their years, the forms, and the controllers of all routes."""
 
 from typing import Any
 
 import msgspec
-from litestar import Request, Response, get
+from litestar import Controller, Request, Response, Router, get
+from litestar.di import Provide
 from litestar.openapi import ResponseSpec
+from litestar.params import FromPath, FromQuery
 from litestar.types import ControllerRouterHandler
 
 from services.runtime.moved import likes_pages, moved
 from services.runtime.problems import ProblemError, described
-from services.stats import api_publications, api_reports, listing
-from services.stats.deps import AWAY, Deps, json_of
+from services.stats import listing
+from services.stats.api_cells import Cells
+from services.stats.api_publications import Publications
+from services.stats.api_reports import Reports
+from services.stats.api_years import Years
+from services.stats.deps import AWAY, Deps, Injected, json_of
 from services.stats.forms.form import Form, UnknownForm, form_ids, load
 from services.stats.listing import AnnualPage
 from services.stats.params import JSON
@@ -31,41 +37,53 @@ _HERE = msgspec.json.encode(
 
 
 def handlers(deps: Deps) -> list[ControllerRouterHandler]:
-    """The routes."""
+    """The routes, with ``deps`` for those that ask for it."""
+    injected = {"deps": Provide(lambda: deps, sync_to_thread=False)}
+    return [Router("/", route_handlers=[Front, Forms, Reports, Years, Cells, Publications], dependencies=injected)]
 
-    @get("/", include_in_schema=False, sync_to_thread=False)
-    def root(request: Request[Any, Any, Any]) -> Response[bytes]:
-        """What is here; a browser is led to the desk."""
+
+class Front(Controller):
+    """What is here."""
+
+    @get("/", include_in_schema=False, sync_to_thread=False, any_query=True)
+    def root(self, request: Request[Any, Any, Any], deps: Injected) -> Response[bytes]:
+        """What is here; a browser is redirected to the desk."""
         return moved(request, f"{deps.desk}/annual") if likes_pages(request) else Response(_HERE, media_type=JSON)
 
     @get(
         "/v1/annual",
         responses={200: ResponseSpec(AnnualPage, generate_examples=False, description="A page of them."), 503: AWAY},
     )
-    async def organs_and_years(q: str = "", page: int = 1) -> Response[bytes]:
+    async def organs_and_years(
+        self, deps: Injected, q: FromQuery[str] = "", page: FromQuery[int] = 1
+    ) -> Response[bytes]:
         """The organs and their latest years that have numbers, in pages; ``q``: those with these words in their code
         or name."""
         latest, codes = deps.snapshots.latest, deps.organs.codes()
         async with deps.offload.turn():
             return json_of(await deps.offload.thread(listing.listed, deps.organs, latest, q, page, codes))
 
-    @get("/v1/forms", responses={200: ResponseSpec(list[FormTitle], generate_examples=False, description="By id.")})
-    async def forms() -> Response[bytes]:
+
+class Forms(Controller):
+    """The forms of reports."""
+
+    path = "/v1/forms"
+
+    @get(responses={200: ResponseSpec(list[FormTitle], generate_examples=False, description="By id.")})
+    async def forms(self) -> Response[bytes]:
         """The forms that a report can be made in."""
         return json_of([titled(load(one)) for one in form_ids()])
 
     @get(
-        "/v1/forms/{form:str}",
+        "/{form:str}",
         responses={
             200: ResponseSpec(Form, generate_examples=False, description="The form."),
             404: described("There is no such form."),
         },
     )
-    async def form(form: str) -> Response[bytes]:
+    async def form(self, form: FromPath[str]) -> Response[bytes]:
         """A form whole: its tables, rows and columns with their labels, what each counts, and what must add up."""
         try:
             return json_of(load(form))
         except UnknownForm as error:
             raise ProblemError(404, str(error)) from None
-
-    return [root, organs_and_years, forms, form, *api_reports.handlers(deps), *api_publications.handlers(deps)]

@@ -5,7 +5,12 @@ dimensions, says the table of kinds (:mod:`services.stats.kinds`); cells are mad
 
 A level of 0 and no level are different things, hence ``level-known``. What is pending at the end of a year is what was
 ``carried`` up to that year less what was ``carried-ended`` up to it (:func:`of_year`): a request adds to two years at
-most, however long it stays open, and the number is never negative, not even where facts contradict one another.
+most, however long it stays open, and the number is never negative, not even where facts contradict one another. The
+same way ``breached`` less ``breached-ended`` is what was past its limit and not ended when the year ended.
+
+Each cell of requests and reviews names the statute's version that they are under, and a form counts its own law's only
+(:class:`Law`). A review has the law of its request; under an organ's code what the filing says, and where that says
+nothing (the cell's ``statute`` is empty then) the organ's own.
 """
 
 from collections.abc import Callable, Collection, Iterable, Mapping
@@ -16,13 +21,14 @@ from msgspec import Struct
 
 from services.events.cases import RequestSummary
 from services.events.facts import ReviewDecidedData, ReviewFiledData, TallyData
+from services.events.vocabulary import LEVELS
 from services.stats.kinds import (
     CARRY_KINDS,
     COUNTED_STATES,
     ENDED_STATES,
     FIRST_HANDLING,
     KINDS,
-    LEVEL_SUFFIX,
+    LEVEL_KINDS,
     PENDING,
     PLACE_OF,
     PLACES,
@@ -42,21 +48,24 @@ class Cell(NamedTuple):
     a: str
     b: str = ""
     c: str = ""
+    statute: str = ""
+    """The statute's version; empty where what is counted is under none, and where a review doesn't say."""
 
 
 _FIRST_PLACE = Cell._fields.index(PLACES[0])
 
 
 def _maker(kind: Kind) -> Callable[..., Cell]:
-    """The function that makes a cell of a kind from organ, year and each dimension by its name.
+    """The function that makes a cell of a kind from organ, year, statute and each dimension by its name.
 
     It is compiled once from the table, as ``namedtuple`` does: several cells are made for each event folded, and
     looking the names up each time would cost more than all else. Raises ``TypeError`` for a name too many or too few.
     """
     empty = ["''"] * (len(PLACES) - len(kind.names))
-    values = ", ".join(["organ", "year", repr(kind.name), *kind.names, *empty])
+    values = ", ".join(["organ", "year", repr(kind.name), *kind.names, *empty, "statute"])
     made: Callable[..., Cell] = eval(
-        f"lambda organ, year, *, {', '.join(kind.names)}: new(Cell, ({values}))", {"new": tuple.__new__, "Cell": Cell}
+        f"lambda organ, year, *, {', '.join(kind.names)}, statute='': new(Cell, ({values}))",
+        {"new": tuple.__new__, "Cell": Cell},
     )
     made.__name__ = made.__qualname__ = kind.name
     return made
@@ -64,9 +73,12 @@ def _maker(kind: Kind) -> Callable[..., Cell]:
 
 MAKE: Mapping[str, Callable[..., Cell]] = {name: _maker(kind) for name, kind in KINDS.items()}
 """By kind: makes its cells, ``MAKE["carried"](organ, year, applicant=...)``."""
+_contradicting = MAKE["contradicting"]
 _received, _closed, _pace, _first = (MAKE[kind] for kind in ("received", "closed", "pace", "first"))
 _carried, _carried_ended = MAKE["carried"], MAKE["carried-ended"]
-_review, _tally, _level, _level_known = (MAKE[kind] for kind in ("review", "tally", "level", "level-known"))
+_breached, _breached_ended = MAKE["breached"], MAKE["breached-ended"]
+_review, _review_later = MAKE["review"], MAKE["review-later"]
+_tally, _level, _level_known = (MAKE[kind] for kind in ("tally", "level", "level-known"))
 
 
 def value(cell: Cell, dimension: str) -> str:
@@ -94,6 +106,8 @@ class ReviewRow(Struct, frozen=True):
     subject: str
     filed: ReviewFiledData
     decided: ReviewDecidedData | None = None
+    statute: str = ""
+    """The law that it counts under: its request's, else what the filing says; empty: the organ's own."""
 
 
 class TallyRow(Struct, frozen=True):
@@ -112,10 +126,10 @@ def contributions(row: Row | None) -> Mapping[Cell, Number]:
     """What a row adds to the cells; nothing where there is no row."""
     match row:
         case RequestRow(request=RequestSummary() as request):
-            return _of_request(request)
+            return _of_request(request, row.subject)
         case ReviewRow():
-            return _of_review(row.filed, row.decided)
-        case TallyRow(counted=counted) if counted.measure.endswith(LEVEL_SUFFIX):
+            return _of_review(row)
+        case TallyRow(counted=counted) if counted.measure in LEVELS:
             organ, year, measure, day = counted.organ, counted.on.year, counted.measure, counted.on.isoformat()
             tally = f"{row.source} {row.id}"
             return {
@@ -128,38 +142,55 @@ def contributions(row: Row | None) -> Mapping[Cell, Number]:
             return {}
 
 
-def _of_request(request: RequestSummary) -> Mapping[Cell, Number]:
+def _of_request(request: RequestSummary, subject: str) -> Mapping[Cell, Number]:
     """A request that is not received in law yet, or was posted by mistake, counts nowhere."""
     received_on, closed_on = request.received_on, request.closed_on
     if received_on is None or request.state not in COUNTED_STATES:
         return {}
-    organ, applicant, year = request.organ, request.applicant, received_on.year
+    organ, applicant, year, law = request.organ, request.applicant, received_on.year, request.statute
+    month = f"{received_on.month:02}"
     cells: dict[Cell, Number] = {
-        _received(organ, year, channel=request.channel, applicant=applicant, month=f"{received_on.month:02}"): 1,
+        _received(organ, year, channel=request.channel, applicant=applicant, month=month, statute=law): 1,
     }
+    if request.contradicting:
+        cells[_contradicting(organ, year, request=subject, statute=law)] = 1
     if request.first_response_on is not None:
         first = "" if request.first_working_days is None else str(request.first_working_days)
-        cells[_first(organ, request.first_response_on.year, days=first)] = 1
+        cells[_first(organ, request.first_response_on.year, days=first, statute=law)] = 1
+    breached = request.overdue_from.year if request.overdue_from is not None else None
     if closed_on is None or request.state not in ENDED_STATES:
-        cells[_carried(organ, year, applicant=applicant)] = 1
+        cells[_carried(organ, year, applicant=applicant, statute=law)] = 1
+        if breached is not None:
+            cells[_breached(organ, breached, applicant=applicant, statute=law)] = 1
         return cells
-    ended, timeliness = closed_on.year, request.timeliness or ""
+    ended, how = closed_on.year, request.timeliness or ""
     # An end without an outcome of its own (a transfer, say) is one of the form's "other" ends.
-    cells[_closed(organ, ended, outcome=request.outcome or "other", applicant=applicant, timeliness=timeliness)] = 1
+    outcome = request.outcome or "other"
+    cells[_closed(organ, ended, outcome=outcome, applicant=applicant, timeliness=how, statute=law)] = 1
     days = "" if request.working_days is None else str(request.working_days)
-    how = pace(timeliness, request.extended)
-    cells[_pace(organ, ended, days=days, pace=how, month=f"{closed_on.month:02}")] = 1
+    month = f"{closed_on.month:02}"
+    cells[_pace(organ, ended, days=days, pace=pace(how, request.extended), month=month, statute=law)] = 1
     if ended > year:
-        cells[_carried(organ, year, applicant=applicant)] = 1
-        cells[_carried_ended(organ, ended, applicant=applicant)] = 1
+        cells[_carried(organ, year, applicant=applicant, statute=law)] = 1
+        cells[_carried_ended(organ, ended, applicant=applicant, statute=law)] = 1
+    if breached is not None and ended > breached:
+        cells[_breached(organ, breached, applicant=applicant, statute=law)] = 1
+        cells[_breached_ended(organ, ended, applicant=applicant, statute=law)] = 1
     return cells
 
 
-def _of_review(filed: ReviewFiledData, decided: ReviewDecidedData | None) -> Mapping[Cell, Number]:
-    year = filed.filed_on.year
-    result = decided.result if decided is not None and decided.decided_on.year <= year else PENDING
-    disputed = FIRST_HANDLING if filed.first_handling_disputed else ""
-    return {_review(filed.organ, year, review=filed.kind, result=result, disputed=disputed): 1}
+def _of_review(row: ReviewRow) -> Mapping[Cell, Number]:
+    """In the year of its filing; and in a later one of its decision, for the forms that count it there once more."""
+    filed, decided = row.filed, row.decided
+    year, disputed = filed.filed_on.year, FIRST_HANDLING if filed.first_handling_disputed else ""
+    said = {"review": filed.kind, "disputed": disputed, "statute": row.statute}
+    if decided is None or decided.decided_on.year <= year:
+        result = decided.result if decided is not None else PENDING
+        return {_review(filed.organ, year, result=result, **said): 1}
+    return {
+        _review(filed.organ, year, result=PENDING, **said): 1,
+        _review_later(filed.organ, decided.decided_on.year, result=decided.result, **said): 1,
+    }
 
 
 def plain(value: Number) -> Number:
@@ -189,36 +220,67 @@ def recount(rows: Iterable[Row]) -> dict[Cell, Number]:
     return found
 
 
-def of_year(cells: Mapping[Cell, Number], organs: Collection[str], year: int, under: str) -> dict[Cell, Number]:
-    """What one year's report is made of: the cells of ``organs`` summed under one organ's code.
+class Law(NamedTuple):
+    """Which requests and reviews a form counts."""
 
-    ``carried-in`` and ``carried-out`` (by applicant) stand in it for what was pending when the year began and when it
-    ended, so ``cells`` needs the years before as well; of each level the latest of each organ stands among the
-    tallies, and ``level-known`` says of how many organs it is known. Cells that are 0 are left out.
+    statutes: frozenset[str]
+    """The form's statute, and the versions of it."""
+    foreign: frozenset[str] = frozenset()
+    """The organs whose own law is another: a review under the code of one that says nothing does not count."""
+
+    def counts(self, cell: Cell) -> bool:
+        """Whether a cell is of this law, or of none at all."""
+        if cell.statute:
+            return cell.statute in self.statutes
+        return not KINDS[cell.kind].has_law or cell.organ not in self.foreign
+
+
+def of_year(
+    cells: Mapping[Cell, Number], organs: Collection[str], year: int, under: str, law: Law | None = None
+) -> dict[Cell, Number]:
+    """What one year's report is made of: the cells of ``organs`` summed under one organ's code, those of ``law``.
+
+    ``carried-in``, ``carried-out`` and ``overdue`` (by applicant) stand in it for what was pending when the year began
+    and when it ended, so ``cells`` needs the years before as well. Of each level the latest of each organ stands among
+    the tallies, from an earlier year where it was not entered again; ``level-known`` says of how many organs it was
+    entered in the year itself. Cells that are 0 are left out; which version of the law each was under is left out, too.
     """
     found: dict[Cell, Number] = {}
-    latest: dict[tuple[str, str], Cell] = {}
     for cell, number in cells.items():
-        if cell.organ not in organs:
+        if cell.organ not in organs or (law is not None and not law.counts(cell)):
             continue
-        if cell.kind in CARRY_KINDS:
-            for kind in ("carried-in", "carried-out"):
-                if KINDS[kind].covers(cell.year, year):
-                    sum_up = {MAKE[kind](under, year, applicant=value(cell, "applicant")): number}
-                    add(found, sum_up, KINDS[kind].signs[cell.kind])
-        elif cell.year != year:
-            continue
-        elif cell.kind == "level-known":
+        for kind in _PARTS.get(cell.kind, ()):
+            if kind.covers(cell.year, year):
+                whole = cell._replace(organ=under, year=year, kind=kind.name, statute="")
+                add(found, {whole: number}, kind.signs[cell.kind])
+        if cell.year == year and cell.kind not in (*CARRY_KINDS, *LEVEL_KINDS):
+            add(found, {cell._replace(organ=under, statute=""): number})
+    for cell, number in levels(cells, organs, year).items():
+        measure = value(cell, "measure")
+        add(found, {_tally(under, year, measure=measure): number})
+        if cell.year == year:
+            # Which tally said it does not matter in a report.
+            add(found, {_level_known(under, year, measure=measure, day="", tally=""): 1})
+    return found
+
+
+_PARTS = {
+    part: [kind for kind in KINDS.values() if part in kind.of]
+    for part in {part for kind in KINDS.values() for part in kind.of}
+}
+"""By kind of counters: the kinds that are the sum of such."""
+
+
+def levels(cells: Mapping[Cell, Number], organs: Collection[str], year: int) -> dict[Cell, Number]:
+    """The latest level of each organ and measure up to the year's end, with its cell; of an earlier year where it was
+    not entered again."""
+    latest: dict[tuple[str, str], Cell] = {}
+    for cell in cells:
+        if cell.kind == "level-known" and cell.organ in organs and cell.year <= year:
             key = (cell.organ, value(cell, "measure"))
             if key not in latest or _told_at(cell) > _told_at(latest[key]):
                 latest[key] = cell
-        elif cell.kind != "level":
-            add(found, {cell._replace(organ=under): number})
-    for (_, measure), cell in latest.items():
-        add(found, {_tally(under, year, measure=measure): cells.get(cell._replace(kind="level"), 0)})
-        # Which tally said it does not matter in a report.
-        add(found, {_level_known(under, year, measure=measure, day="", tally=""): 1})
-    return found
+    return {cell: cells.get(cell._replace(kind="level"), 0) for cell in latest.values()}
 
 
 def _told_at(level: Cell) -> tuple[str, str]:

@@ -2,10 +2,12 @@
 
 from collections.abc import Awaitable, Callable
 from dataclasses import dataclass, field
-from typing import TypeVar
+from typing import TypeAlias, TypeVar
 
 import asyncpg
 from litestar import Response
+from litestar.di import NamedDependency
+from litestar.params import SkipValidation
 
 from services.runtime.database import Conn, Pool
 from services.runtime.health import Part
@@ -42,6 +44,10 @@ class Deps:
     """The tracker's public address."""
     desk: str = ""
     """The desk's public address, where the pages for people stand."""
+
+
+Injected: TypeAlias = NamedDependency[SkipValidation[Deps]]
+"""``deps`` as a handler takes it; our own object, so there is nothing to validate."""
 
 
 async def known(conn: Conn, deps: Deps, organ: str) -> None:

@@ -15,15 +15,15 @@ from typing import Any
 import msgspec
 from msgspec import UNSET, Struct, UnsetType
 
-from services.events.vocabulary import Label
+from services.events.vocabulary import LEVELS, Label
 from services.runtime.database import Conn
 from services.runtime.paths import part
 from services.runtime.problems import ProblemError
 from services.stats.annual import Asked, answer
-from services.stats.cells import Number
+from services.stats.cells import Law, Number
 from services.stats.cells import plain as plainly
 from services.stats.forms.form import Counts, Filter
-from services.stats.kinds import KINDS, LEVEL_SUFFIX, Rows, column
+from services.stats.kinds import KINDS, Kind, Rows, column
 from services.stats.params import wrong
 from services.stats.store import SCHEMA
 
@@ -42,12 +42,6 @@ _TABLES: dict[str, tuple[str, tuple[str, ...]]] = {
     "tally": ('organ, measure, "on", count, source, id', ("source", "id")),
 }
 """Columns of an item, and what its pages are ordered by behind organ and day; an index has that order."""
-_LATEST_OF_LEVEL = (
-    f"(measure NOT LIKE '%{LEVEL_SUFFIX}' OR NOT EXISTS (SELECT FROM {SCHEMA}.tally AS l WHERE l.organ = t.organ "
-    'AND l.measure = t.measure AND l."on" <= make_date($2, 12, 31) '
-    "AND (l.\"on\", l.source || ' ' || l.id) > (t.\"on\", t.source || ' ' || t.id)))"
-)
-"""Of what is a level, and no number of occurrences, only the year's latest counts."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -96,7 +90,7 @@ class TallyItem(Struct, frozen=True):
 
 
 class KnownItem(Struct, frozen=True):
-    """What counted then, where the number is one of the past: whose events, and for how much."""
+    """What counted then, where the number is one of the past: whose events, and how much (of a level, its value)."""
 
     subject: str
     count: Number
@@ -141,28 +135,91 @@ def _conditions(counts: Counts, where: Filter, first: int, columns: dict[str, st
     return " AND ".join(texts) or "true", values
 
 
-def listed(counts: Counts, where: Filter, organs: Collection[str], year: int, after: Key, limit: int) -> Listed:
+@dataclass(frozen=True, slots=True)
+class Opened:
+    """A number that is to be opened: what it counts, of whom, in which year."""
+
+    counts: Counts
+    where: Filter
+    organs: Collection[str]
+    year: int
+    law: Law
+
+    @property
+    def kind(self) -> Kind:
+        return KINDS[self.counts.kind]
+
+    @property
+    def is_level(self) -> bool:
+        """A form has no number that is a level and a sum at once."""
+        return self.counts.kind == "tally" and any(m in LEVELS for m in self.counts.measure or ())
+
+    def measures(self) -> list[str]:
+        """The measures of a tally."""
+        left_out = self.counts.except_.measure or ()
+        return [m for m in self.counts.measure or () if m in (self.where.measure or (m,)) and m not in left_out]
+
+    def statutes(self) -> list[str]:
+        """The laws whose requests and reviews it counts; the empty one stands for reviews that don't say theirs."""
+        return ["", *sorted(self.law.statutes)]
+
+    def own(self) -> list[str]:
+        """The organs whose reviews count that don't say their law."""
+        return sorted(set(self.organs) - self.law.foreign)
+
+
+def listed(asked: Opened, after: Key, limit: int) -> Listed:
     """The query for what is behind a number, in the order of organ, day and names.
 
-    At most :data:`LOOKED` rows are looked at; each row that fits is given, and the last that was looked at even if it
-    does not (``fits``), so that the next page goes on behind it.
+    At most :data:`LOOKED` rows of each law are looked at; each row that fits is given, and the last that was looked at
+    even if it does not (``fits``), so that the next page goes on behind it.
     """
-    rows, key = _rows_of(counts), _key(counts)
+    if asked.is_level:
+        return _levels(asked, after, limit)
+    rows, key = _rows_of(asked.counts), _key(asked.counts)
     columns, _ = _TABLES[rows.table]
     named = ", ".join(key)
-    texts, values = _conditions(counts, where, 4, {d.name: d.sql for d in KINDS[counts.kind].asked})
-    fits = [texts, _LATEST_OF_LEVEL] if counts.kind == "tally" else [texts]
+    first = 6 if asked.kind.has_law else 4
+    texts, values = _conditions(asked.counts, asked.where, first, {d.name: d.sql for d in asked.kind.asked})
     beyond = ""
     if after:
-        places = [f"${4 + len(values) + n}" for n in range(len(key))]
+        places = [f"${first + len(values) + n}" for n in range(len(key))]
         beyond = f" AND ({named}) > ({', '.join(places)})"
+    looked = (
+        f"SELECT *, ({rows.fits} AND {texts}) IS TRUE AS fits FROM {SCHEMA}.{rows.table} AS t "
+        f"WHERE organ = ANY({{}}) AND {rows.where}{beyond} ORDER BY {named} LIMIT {LOOKED}"
+    )
+    laws: list[Any] = []
+    if asked.kind.has_law:
+        # The law stands in the index, so that the few requests under one aren't looked for among millions of another.
+        of_law = looked.replace("WHERE", "WHERE statute = law AND", 1)
+        each = of_law.format("CASE law WHEN '' THEN $5::text[] ELSE $1::text[] END")
+        laterally = f"unnest($4::text[]) AS law CROSS JOIN LATERAL ({each}) AS t"
+        looked = f"SELECT t.* FROM {laterally} ORDER BY {named} LIMIT {LOOKED}"
+        laws = [asked.statutes(), asked.own()]
+    else:
+        looked = looked.format("$1::text[]")
     sql = (
         f"SELECT {columns}, fits, place FROM (SELECT *, row_number() OVER (ORDER BY {named}) AS place FROM ("
-        f"SELECT *, ({' AND '.join(fits)}) IS TRUE AS fits FROM {SCHEMA}.{rows.table} AS t "
-        f"WHERE organ = ANY($1::text[]) AND {rows.where}{beyond} ORDER BY {named} LIMIT {LOOKED}"
-        f") AS looked) AS numbered WHERE fits OR place = {LOOKED} ORDER BY {named} LIMIT $3"
+        f"{looked}) AS looked) AS numbered WHERE fits OR place = {LOOKED} ORDER BY {named} LIMIT $3"
     )
-    return Listed(sql, [sorted(organs), year, limit + 1, *values, *after], key)
+    return Listed(sql, [sorted(asked.organs), asked.year, limit + 1, *laws, *values, *after], key)
+
+
+def _levels(asked: Opened, after: Key, limit: int) -> Listed:
+    """The same of a level: the tally that counts of each organ and measure, the latest up to the year's end."""
+    columns, _ = _TABLES["tally"]
+    key = _key(asked.counts)
+    named = ", ".join(key)
+    beyond = f"WHERE ({named}) > ({', '.join(f'${5 + n}' for n in range(len(key)))}) " if after else ""
+    sql = (
+        f"SELECT {columns}, true AS fits, 0 AS place FROM (SELECT latest.* FROM unnest($1::text[]) AS o "
+        "CROSS JOIN unnest($4::text[]) AS m CROSS JOIN LATERAL ("
+        f'SELECT * FROM {SCHEMA}.tally AS t WHERE organ = o AND measure = m AND "on" <= make_date($2, 12, 31) '
+        f"ORDER BY \"on\" DESC, source || ' ' || id DESC LIMIT 1) AS latest) AS told "
+        f"{beyond}ORDER BY {named} LIMIT $3"
+    )
+    return Listed(sql, [sorted(asked.organs), asked.year, limit + 1, asked.measures(), *after], key)
 
 
 def _rows_of(counts: Counts) -> Rows:
@@ -186,30 +243,25 @@ async def _rows(conn: Conn, asked: Listed, limit: int) -> tuple[list[Any], Key]:
     return fitting, tuple(last[name.strip('"')] for name in asked.key) if more and last is not None else ()
 
 
-async def known(
-    conn: Conn,
-    counts: Counts,
-    where: Filter,
-    organs: Collection[str],
-    year: int,
-    before: datetime,
-    after: Key,
-    limit: int,
-) -> tuple[list[KnownItem], Key]:
+async def known(conn: Conn, asked: Opened, before: datetime, after: Key, limit: int) -> tuple[list[KnownItem], Key]:
     """What counted for a number as it was known before an instant, by organ and subject, and the key to go on behind.
 
     At most :data:`LOOKED` changes are looked at, and all of the last subject's.
     """
-    sql, values = changes(organs, after)
-    last = await conn.fetchrow(sql, *values, timeout=READ_SECONDS)
-    if last is None:
-        return [], ()
-    sql, values = counted(counts, where, organs, year, before, after, tuple(last))
+    last: Any = None
+    if asked.is_level:
+        sql, values = levels_known(asked, before, after, limit)
+    else:
+        sql, values = changes(asked.organs, after)
+        last = await conn.fetchrow(sql, *values, timeout=READ_SECONDS)
+        if last is None:
+            return [], ()
+        sql, values = counted(asked, before, after, tuple(last))
     rows = await conn.fetch(sql, *values, timeout=READ_SECONDS)
     found = [KnownItem(row["subject"], plainly(row["count"])) for row in rows[:limit]]
     if len(rows) > limit:
         return found, (rows[limit - 1]["organ"], rows[limit - 1]["subject"])
-    return found, tuple(last)
+    return found, () if last is None else tuple(last)
 
 
 def changes(organs: Collection[str], after: Key) -> tuple[str, list[Any]]:
@@ -222,21 +274,46 @@ def changes(organs: Collection[str], after: Key) -> tuple[str, list[Any]]:
     )
 
 
-def counted(
-    counts: Counts, where: Filter, organs: Collection[str], year: int, before: datetime, after: Key, through: Key
-) -> tuple[str, list[Any]]:
+def counted(asked: Opened, before: datetime, after: Key, through: Key) -> tuple[str, list[Any]]:
     """The query for what counted, of the subjects behind ``after`` up to ``through``."""
-    kind = KINDS[counts.kind]
+    kind = asked.kind
     taken = [name for name, sign in kind.signs.items() if sign < 0]
     sign = f"CASE WHEN kind IN ({', '.join(map(repr, taken))}) THEN -delta ELSE delta END" if taken else "delta"
     years = {"same": "year = $2", "through": "year <= $2", "before": "year < $2"}[kind.years]
-    texts, values = _conditions(counts, where, 7, {d.name: column(kind.name, d.name) for d in kind.asked})
-    beyond = f"AND (organ, subject) > (${7 + len(values)}, ${8 + len(values)})" if after else ""
+    first = 9 if kind.has_law else 7
+    texts, values = _conditions(
+        asked.counts, asked.where, first, {d.name: column(kind.name, d.name) for d in kind.asked}
+    )
+    beyond = f"AND (organ, subject) > (${first + len(values)}, ${first + 1 + len(values)})" if after else ""
+    laws: list[Any] = []
+    of_law = ""
+    if kind.has_law:
+        of_law = "AND statute = ANY($7::text[]) AND (statute <> '' OR organ = ANY($8::text[])) "
+        laws = [asked.statutes(), asked.own()]
     return (
         f"SELECT organ, subject, sum({sign}) AS count FROM {SCHEMA}.cell_change WHERE organ = ANY($1::text[]) "
         f"AND (organ, subject) <= ($5, $6) {beyond} AND {years} AND kind = ANY($3::text[]) AND recorded_at < $4 "
-        f"AND {texts} GROUP BY organ, subject HAVING sum({sign}) <> 0 ORDER BY organ, subject",
-        [sorted(organs), year, list(kind.signs), before, *through, *values, *after],
+        f"{of_law}AND {texts} GROUP BY organ, subject HAVING sum({sign}) <> 0 ORDER BY organ, subject",
+        [sorted(asked.organs), asked.year, list(kind.signs), before, *through, *laws, *values, *after],
+    )
+
+
+def levels_known(asked: Opened, before: datetime, after: Key, limit: int) -> tuple[str, list[Any]]:
+    """The query for the levels that counted: of each organ the latest of each measure that was known, up to the year's
+    end."""
+    measure, day, tally = (column("level", name) for name in ("measure", "day", "tally"))
+    beyond = "WHERE (organ, subject) > ($6, $7) " if after else ""
+    told = (
+        f"SELECT organ, subject, {measure}, {day}, {tally}, sum(delta) FILTER (WHERE kind = 'level') AS level "
+        f"FROM {SCHEMA}.cell_change WHERE kind IN ('level', 'level-known') AND organ = ANY($1::text[]) AND year <= $2 "
+        f"AND recorded_at < $3 AND {measure} = ANY($5::text[]) GROUP BY organ, subject, {measure}, {day}, {tally} "
+        "HAVING sum(delta) FILTER (WHERE kind = 'level-known') > 0"
+    )
+    return (
+        "SELECT organ, subject, sum(level) AS count FROM (SELECT DISTINCT ON (organ, "
+        f"{measure}) * FROM ({told}) AS told ORDER BY organ, {measure}, {day} DESC, {tally} DESC) AS latest "
+        f"{beyond}GROUP BY organ, subject HAVING sum(level) <> 0 ORDER BY organ, subject LIMIT $4",
+        [sorted(asked.organs), asked.year, before, limit + 1, asked.measures(), *after],
     )
 
 
@@ -246,27 +323,27 @@ async def page(conn: Conn, asked: Asked, at: tuple[str, str, str], after: str, l
     table_id, row_id, column_id = at
     table = asked.form.table(table_id)
     row = next((r for r in table.rows if r.id == row_id), None) if table else None
-    column = next((c for c in table.columns if c.id == column_id), None) if table else None
-    counts = row.counting(column) if row and column else None
-    if counts is None or column is None:
+    where = next((c for c in table.columns if c.id == column_id), None) if table else None
+    counts = row.counting(where) if row and where else None
+    if counts is None or where is None:
         raise ProblemError(404, f"form {asked.form.id!r} has no number at {table_id}/{row_id}/{column_id}")
     report = (await answer(conn, asked)).report
     number = report.numbers()[table_id, row_id][column_id]
     told = (asked.form.id, asked.organ, asked.year, asked.as_of, table_id, row_id, column_id, number)
-    given = (counts, column.where, asked.organs, asked.year)
+    given = Opened(counts, where.where, asked.organs, asked.year, asked.law)
     if asked.before is not None:
         key = read_cursor(after, ("organ", "subject"))
-        seen, more = await known(conn, *given, asked.before, key, limit)
+        seen, more = await known(conn, given, asked.before, key, limit)
         return Behind(*told, known=seen, next=_cursor(more))
     key = read_cursor(after, _key(counts))
-    rows, more = await _rows(conn, listed(*given, key, limit), limit)
+    rows, more = await _rows(conn, listed(given, key, limit), limit)
     following = _cursor(more)
     match _rows_of(counts).table:
         case "review":
             return Behind(*told, reviews=[ReviewItem(*row[:7]) for row in rows], next=following)
         case "tally":
-            counted = [TallyItem(r[0], r[1], r[2], plainly(Decimal(r[3])), r[4], r[5]) for r in rows]
-            return Behind(*told, tallies=counted, next=following)
+            told_by = [TallyItem(r[0], r[1], r[2], plainly(Decimal(r[3])), r[4], r[5]) for r in rows]
+            return Behind(*told, tallies=told_by, next=following)
         case _:
             found = [RequestItem(*(*row[:10], f"{url}{part(row['subject'])}")) for row in rows]
             return Behind(*told, requests=found, next=following)

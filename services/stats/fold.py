@@ -5,6 +5,7 @@ row contributes less what the old one did. Events of a subject are numbered: one
 folded is a repetition and changes nothing.
 """
 
+from collections import defaultdict
 from collections.abc import Iterable
 from datetime import UTC, datetime
 from typing import NamedTuple
@@ -60,6 +61,9 @@ class Fold:
         self.requests: dict[str, RequestRow] = {r.subject: r for r in requests}
         self.reviews: dict[ReviewKey, ReviewRow | None] = {(r.subject, r.filed.review): r for r in reviews}
         """None: taken back."""
+        self._reviews_of: defaultdict[str, set[str]] = defaultdict(set)
+        for subject, review in self.reviews:
+            self._reviews_of[subject].add(review)
         self.tallies: dict[TallyKey, TallyRow | None] = {(t.subject, t.source, t.id): t for t in tallies}
         """None: taken back."""
         self.cells: dict[Cell, Number] = {}
@@ -84,11 +88,14 @@ class Fold:
         self.requests[event.subject] = after
         if before is None or before.request != after.request:
             self._count(event, before, after)
+        if before is not None and _law(before) != _law(after):
+            self._reviews_under(event, _law(after))
         match event:
             case ReviewOpened(data=data):
-                self._review(event, ReviewRow(event.subject, data.filed))
+                self._review(event, ReviewRow(event.subject, data.filed, None, _law(after) or data.filed.statute or ""))
             case ReviewClosed(data=data) if data.decided is not None:
-                self._review(event, ReviewRow(event.subject, data.filed, data.decided))
+                law = _law(after) or data.filed.statute or ""
+                self._review(event, ReviewRow(event.subject, data.filed, data.decided, law))
             case ReviewClosed(data=data):
                 self._review(event, None, data.filed.review)
             case TallyCounted(data=data):
@@ -104,6 +111,14 @@ class Fold:
         key = (event.subject, row.filed.review if row else review)
         self._count(event, self.reviews.get(key), row)
         self.reviews[key] = row
+        self._reviews_of[event.subject].add(key[1])
+
+    def _reviews_under(self, event: CaseEvent, law: str) -> None:
+        """The reviews of a request that is under another law now: they go with it."""
+        for review in sorted(self._reviews_of[event.subject]):
+            row = self.reviews[event.subject, review]
+            if row is not None:
+                self._review(event, ReviewRow(row.subject, row.filed, row.decided, law or row.filed.statute or ""))
 
     def _count(self, event: CaseEvent, before: Row | None, after: Row | None) -> None:
         delta: dict[Cell, Number] = {}
@@ -126,3 +141,8 @@ class Fold:
     def cells_of(self, organ: str, year: int) -> dict[Cell, Number]:
         """The cells of one organ up to a year, as its report needs them."""
         return {cell: number for cell, number in self.cells.items() if cell.organ == organ and cell.year <= year}
+
+
+def _law(row: RequestRow) -> str:
+    """The version of the statute that a request is under; empty for an organ's own events."""
+    return row.request.statute if row.request is not None else ""

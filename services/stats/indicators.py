@@ -7,7 +7,8 @@ from dataclasses import dataclass
 from msgspec import UnsetType
 
 from services.events.vocabulary import CHANNELS, OUTCOMES
-from services.stats.cells import Cell, Number, of_year, values
+from services.stats.beside import Timely, timely
+from services.stats.cells import Cell, Law, Number, of_year, values
 from services.stats.response_times import DaysTaken, days_taken
 
 _MONTHS = tuple(f"{month:02}" for month in range(1, 13))
@@ -21,8 +22,8 @@ class Indicators:
     outcomes: Mapping[str, int]
     received_by_month: Sequence[int]
     ended_by_month: Sequence[int]
-    in_time: int
-    late: int
+    timely: Timely | UnsetType
+    """How much was in time, of what."""
     taken: DaysTaken | UnsetType
     """How many requests took how many days until the first and until the final response."""
 
@@ -32,10 +33,27 @@ class Indicators:
         return {} if isinstance(self.taken, UnsetType) else self.taken.final.by_days
 
     @property
+    def in_time(self) -> int:
+        return 0 if isinstance(self.timely, UnsetType) else self.timely.in_time
+
+    @property
+    def late(self) -> int:
+        return 0 if isinstance(self.timely, UnsetType) else self.timely.late
+
+    @property
+    def overdue(self) -> int:
+        """Past the limit and not ended."""
+        return 0 if isinstance(self.timely, UnsetType) else self.timely.overdue
+
+    @property
+    def base(self) -> int:
+        """What the share is a share of: answered in time, answered late, overdue and not ended."""
+        return self.in_time + self.late + self.overdue
+
+    @property
     def share_in_time(self) -> float | None:
-        """Of what was answered under a limit, how much was in time; None where nothing was."""
-        measured = self.in_time + self.late
-        return self.in_time / measured if measured else None
+        """Of what is measured against a limit, how much was answered in time; None where nothing is."""
+        return None if isinstance(self.timely, UnsetType) else self.timely.share
 
     @property
     def median_days(self) -> int | None:
@@ -43,21 +61,19 @@ class Indicators:
         return None if isinstance(self.taken, UnsetType) else self.taken.final.median
 
 
-def indicators(cells: Mapping[Cell, Number], organs: Sequence[str], year: int) -> Indicators:
-    """From the cells that a report is made of."""
+def indicators(cells: Mapping[Cell, Number], organs: Sequence[str], year: int, law: Law | None = None) -> Indicators:
+    """From the cells that a report is made of; of one law, or of all."""
     found: defaultdict[tuple[str, str], Counter[str]] = defaultdict(Counter)
-    counted = of_year(cells, organs, year, "")
+    counted = of_year(cells, organs, year, "", law)
     for cell, number in counted.items():
         for dimension, has in values(cell):
             found[cell.kind, dimension][has] += int(number)
     channels, outcomes = found["received", "channel"], found["closed", "outcome"]
-    timeliness = found["closed", "timeliness"]
     return Indicators(
         {c: channels[c] for c in CHANNELS if channels[c]},
         {o: outcomes[o] for o in OUTCOMES if outcomes[o]},
         [found["received", "month"][month] for month in _MONTHS],
         [found["pace", "month"][month] for month in _MONTHS],
-        timeliness["in-time"],
-        timeliness["late"],
+        timely(counted.items()),
         days_taken(counted.items()),
     )

@@ -14,8 +14,6 @@ from typing import Literal, get_args
 
 from services.events.vocabulary import APPLICANTS, CHANNELS, MEASURES, OUTCOMES, ReviewKind, ReviewResult
 
-LEVEL_SUFFIX = "-in-force"
-"""A measure with this ending is a level: its latest value in the year counts, not the sum."""
 PENDING = "pending"
 FIRST_HANDLING = "first-handling-disputed"
 PACES = tuple(f"{t}{e}" for t in ("in-time", "late", "unlimited") for e in ("", "-extended"))
@@ -28,7 +26,7 @@ PLACES = ("a", "b", "c")
 
 @dataclass(frozen=True, slots=True)
 class Dimension:
-    """One thing by which the cells of a kind are told apart."""
+    """One thing by which the cells of a kind are distinguished."""
 
     name: str
     values: tuple[str, ...] = ()
@@ -48,6 +46,8 @@ class Rows:
     """The column with the day by which they are listed."""
     where: str
     """Which rows count in year ``$2``."""
+    fits: str = "true"
+    """And which of those, where no index in the order of the days tells: the others are looked at, and left out."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -68,7 +68,9 @@ class Kind:
     years: Literal["same", "through", "before"] = "same"
     """The years of those counters: the report's, all through it, or all before it."""
     latest_of: tuple[str, ...] = ()
-    """Kinds of counters of which the latest in the year stand among them."""
+    """Kinds of counters of which the latest up to the year's end stand among them."""
+    has_law: bool = True
+    """Whether what it counts is under a statute, which each of its cells names."""
 
     @property
     def names(self) -> tuple[str, ...]:
@@ -84,8 +86,14 @@ class Kind:
         """The dimensions whose values a form may ask for."""
         return tuple(d for d in self.dimensions if d.values)
 
+    def feels(self, kind: str, counted: int, year: int) -> bool:
+        """Whether counters of ``kind`` in the year ``counted`` are part of it in the report of ``year``."""
+        if kind in self.latest_of:
+            return counted <= year
+        return kind in self.signs and self.covers(counted, year)
+
     def covers(self, counted: int, year: int) -> bool:
-        """Whether the counters of the year ``counted`` belong to the report of ``year``."""
+        """Whether the counters of the year ``counted`` that it sums belong to the report of ``year``."""
         return {"same": counted == year, "through": counted <= year, "before": counted < year}[self.years]
 
 
@@ -96,9 +104,16 @@ def pace(timeliness: str, extended: bool) -> str:
 
 _COUNTED, _ENDED = (f"state IN ({', '.join(repr(s) for s in states)})" for states in (COUNTED_STATES, ENDED_STATES))
 _IN_YEAR = "BETWEEN make_date($2, 1, 1) AND make_date($2, 12, 31)"
-_PENDING = (
-    f"{_COUNTED} AND received_on < make_date({{0}}, 1, 1) AND NOT ({_ENDED} AND closed_on < make_date({{0}}, 1, 1))"
-)
+_RECEIVED_BEFORE = f"{_COUNTED} AND received_on < make_date({{0}}, 1, 1)"
+_NOT_ENDED_BEFORE = f"NOT ({_ENDED} AND closed_on < make_date({{0}}, 1, 1))"
+
+
+def _pending(first_of: str, also: str = "") -> Rows:
+    """The requests that were pending when the year ``first_of`` began."""
+    where = _RECEIVED_BEFORE.format(first_of)
+    return Rows("request", "received_on", where, _NOT_ENDED_BEFORE.format(first_of) + also)
+
+
 _RECEIVED = Rows("request", "received_on", f"received_on {_IN_YEAR} AND {_COUNTED}")
 _CLOSED = Rows("request", "closed_on", f"closed_on {_IN_YEAR} AND {_ENDED} AND received_on IS NOT NULL")
 
@@ -113,6 +128,24 @@ _PACE = Dimension(
 )
 _LEVEL = (_MEASURE, Dimension("day", says="`YYYY-MM-DD`"), Dimension("tally", says="source and id of the fact"))
 _CARRY = {"carried": 1, "carried-ended": -1}
+_BREACH = {"breached": 1, "breached-ended": -1}
+_REVIEW = (
+    Dimension("review", get_args(ReviewKind), "kind", "its kind"),
+    Dimension(
+        "result",
+        (*get_args(ReviewResult), PENDING),
+        "CASE WHEN decided_on <= make_date($2, 12, 31) THEN result ELSE 'pending' END",
+        "`pending` if not decided by the year's end",
+    ),
+    Dimension(
+        "disputed",
+        (FIRST_HANDLING, ""),
+        "CASE WHEN first_handling_disputed THEN 'first-handling-disputed' ELSE '' END",
+        f"`{FIRST_HANDLING}` or empty",
+    ),
+)
+_FILED = f"filed_on {_IN_YEAR}"
+_DECIDED_LATER = f"(filed_on < make_date($2, 1, 1) AND decided_on {_IN_YEAR})"
 
 KINDS: dict[str, Kind] = {
     kind.name: kind
@@ -155,7 +188,7 @@ KINDS: dict[str, Kind] = {
             "of the report",
             (_APPLICANT,),
             "requests pending when the year began",
-            Rows("request", "received_on", _PENDING.format("$2")),
+            _pending("$2"),
             of=_CARRY,
             years="before",
         ),
@@ -164,30 +197,39 @@ KINDS: dict[str, Kind] = {
             "of the report",
             (_APPLICANT,),
             "requests pending when the year ended",
-            Rows("request", "received_on", _PENDING.format("$2 + 1")),
+            _pending("$2 + 1"),
             of=_CARRY,
             years="through",
         ),
         Kind(
-            "review",
-            "of the filing",
-            (
-                Dimension("review", get_args(ReviewKind), "kind", "its kind"),
-                Dimension(
-                    "result",
-                    (*get_args(ReviewResult), PENDING),
-                    "CASE WHEN decided_on <= make_date($2, 12, 31) THEN result ELSE 'pending' END",
-                    "`pending` if not decided by the year's end",
-                ),
-                Dimension(
-                    "disputed",
-                    (FIRST_HANDLING, ""),
-                    "CASE WHEN first_handling_disputed THEN 'first-handling-disputed' ELSE '' END",
-                    f"`{FIRST_HANDLING}` or empty",
-                ),
-            ),
-            "reviews filed",
-            Rows("review", "filed_on", f"filed_on {_IN_YEAR}"),
+            "breached", "of the day after the limit", (_APPLICANT,), "requests past their limit, not ended in that year"
+        ),
+        Kind("breached-ended", "of the end", (_APPLICANT,), "those of them that have ended"),
+        Kind(
+            "overdue",
+            "of the report",
+            (_APPLICANT,),
+            "requests past their limit and not ended when the year ended",
+            _pending("$2 + 1", " AND overdue_from < make_date($2 + 1, 1, 1)"),
+            of=_BREACH,
+            years="through",
+        ),
+        Kind(
+            "committed",
+            "of the end",
+            (_APPLICANT,),
+            "requests ended within the limit that the organ commits itself to for their item; none without items",
+            Rows("request", "closed_on", "false"),
+        ),
+        Kind("review", "of the filing", _REVIEW, "reviews filed", Rows("review", "filed_on", _FILED)),
+        Kind("review-later", "of the decision", _REVIEW, "reviews decided in a year after that of their filing"),
+        Kind(
+            "review-each-year",
+            "of the filing; and of the decision, if later",
+            _REVIEW,
+            "reviews filed, and once more those of earlier years when they are decided",
+            Rows("review", "filed_on", f"({_FILED} OR {_DECIDED_LATER})"),
+            of={"review": 1, "review-later": 1},
         ),
         Kind(
             "tally",
@@ -196,9 +238,22 @@ KINDS: dict[str, Kind] = {
             "the sum of the tallies; of a level the latest",
             Rows("tally", '"on"', f'"on" {_IN_YEAR}'),
             latest_of=("level", "level-known"),
+            has_law=False,
         ),
-        Kind("level", "of the tally's day", _LEVEL, "the level that one tally says"),
-        Kind("level-known", "of the tally's day", _LEVEL, "1 for each such tally: a level of 0 is not none"),
+        Kind("level", "of the tally's day", _LEVEL, "the level that one tally says", has_law=False),
+        Kind(
+            "level-known",
+            "of the tally's day",
+            _LEVEL,
+            "1 for each such tally: a level of 0 is not none",
+            has_law=False,
+        ),
+        Kind(
+            "contradicting",
+            "of the receipt",
+            (Dimension("request", says="its id"),),
+            "1 for each request of which facts contradict one another",
+        ),
     )
 }
 """By name, in the order in which the documentation shows them. Those with ``of`` are worked out for a report
@@ -206,7 +261,8 @@ KINDS: dict[str, Kind] = {
 
 ASKED_KINDS = tuple(kind.name for kind in KINDS.values() if kind.rows is not None)
 """What a row of a form may count."""
-CARRY_KINDS = tuple(_CARRY)
+CARRY_KINDS = (*_CARRY, *_BREACH)
+"""The kinds of counters of which a report needs those of the years before as well."""
 LEVEL_KINDS = KINDS["tally"].latest_of
 PLACE_OF = {kind.name: dict(zip(kind.names, range(len(PLACES)), strict=False)) for kind in KINDS.values()}
 """By kind and dimension: which of the places."""

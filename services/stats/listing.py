@@ -13,7 +13,7 @@ from services.stats.snapshot import Snapshot
 SIZE = 100
 """Organs on a page."""
 YEARS = 6
-"""Years told of an organ, the latest first; the others are behind its side by side."""
+"""Years listed of an organ, the latest first; the others are behind its side by side."""
 
 
 class YearReceived(Struct, frozen=True):

@@ -31,6 +31,10 @@ class Organs:
         """Each registered organ's parent that counts, if it names one."""
         return self._reference.parents()
 
+    def statutes(self) -> dict[str, str]:
+        """The law of each registered organ."""
+        return {code: known.data.statute for code, known in self._reference.organs.items()}
+
     def name(self, organ: str) -> Label:
         """The organ's name; its code where the name is not known."""
         data = self.data(organ)

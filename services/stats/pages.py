@@ -1,10 +1,10 @@
-"""What is told beside the numbers: the organs under an organ, years side by side, what a number is called. Pure."""
+"""What is shown beside the numbers: the organs under an organ, years side by side, what a number is called. Pure."""
 
 import itertools
 from collections.abc import Mapping, Sequence
 from typing import Any
 
-from msgspec import Struct
+from msgspec import Struct, UnsetType
 
 from services.events.vocabulary import Label
 from services.stats.annual import Answer
@@ -57,6 +57,9 @@ class SideBySide(Struct, frozen=True):
     years: list[int]
     lines: list[Line]
     share_in_time: list[float | None]
+    """Of each year's ``share_base``; none where that is 0."""
+    share_base: list[int]
+    """Each year: answered in time, answered late, past the limit and not ended when the year ended."""
     name: Label
     title: Label
     """The form's."""
@@ -72,6 +75,7 @@ class OrganLine(Struct, frozen=True):
     ended: int = 0
     in_time: int = 0
     late: int = 0
+    overdue: int = 0
     pending: int = 0
 
 
@@ -91,7 +95,7 @@ class OrgansOfYear(Struct, frozen=True):
     pages: int
 
 
-def side_by_side(form: Form, name: Label, reports: Sequence[Report], shares: Sequence[float | None]) -> SideBySide:
+def side_by_side(form: Form, name: Label, reports: Sequence[Report]) -> SideBySide:
     """The years' reports line by line; of a table with a column ``total`` only that."""
     numbers = [report.numbers() for report in reports]
     lines = []
@@ -109,7 +113,9 @@ def side_by_side(form: Form, name: Label, reports: Sequence[Report], shares: Seq
     first = reports[0]
     tables = [TableTitle(table.id, table.title, table.head) for table in form.tables]
     years = [report.year for report in reports]
-    return SideBySide(first.form, first.organ, years, lines, list(shares), name, form.title, tables)
+    timely = [None if isinstance(report.in_time, UnsetType) else report.in_time for report in reports]
+    shares, bases = [t.share if t else None for t in timely], [t.base if t else 0 for t in timely]
+    return SideBySide(first.form, first.organ, years, lines, shares, bases, name, form.title, tables)
 
 
 def _joined(row: Label, column: Label) -> Label:

@@ -7,7 +7,7 @@ from litestar import Request
 from services.events.vocabulary import FIRST_DAY, LAST_DAY
 from services.runtime.problems import FieldProblem, ProblemError
 from services.stats.annual import Asked, Scope, moment, organs_of
-from services.stats.forms.form import Form, UnknownForm, form_for, form_ids, load
+from services.stats.forms.form import Form, UnknownForm, form_for, form_ids, law_of, load
 from services.stats.forms.shape import DEFAULT_STATUTE
 from services.stats.organs import Organs
 
@@ -43,6 +43,15 @@ def year_and_type(request: Request[Any, Any, Any], text: str) -> tuple[int, str]
         return year_of(name), media_type
     except ProblemError:
         raise wrong("path.year", text, _YEAR) from None
+
+
+def number_and_type(request: Request[Any, Any, Any], text: str) -> tuple[int, str]:
+    """The number of a publication, and the media type, the same way. Raises :class:`ProblemError`."""
+    name, dot, suffix = text.partition(".")
+    media_type = SUFFIXES.get(dot + suffix) if dot else best(request, tuple(SUFFIXES.values()))
+    if media_type is None or not (name.isascii() and name.isdigit() and 1 <= len(name) <= 6):
+        raise wrong("path.number", text, f"a publication's number, with {', '.join(SUFFIXES)} behind it where you like")
+    return int(name), media_type
 
 
 def best(request: Request[Any, Any, Any], offered: tuple[str, ...] = (JSON, HTML)) -> str:
@@ -89,4 +98,5 @@ def asked(organs: Organs, organ: str, year: int, name: str | None, as_of: str | 
         raise wrong("query.as_of", as_of or "", "a date, or an RFC 3339 instant with its zone") from None
     reach = scope(given)
     codes = organs_of(organs, organ, reach)
-    return Asked(organ, year, form(name, year, organs, organ), told, before, codes, reach)
+    found = form(name, year, organs, organ)
+    return Asked(organ, year, found, told, before, codes, reach, law_of(found, organs.statutes()).foreign)

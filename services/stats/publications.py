@@ -54,6 +54,9 @@ class Content(Struct, frozen=True):
     reach: str = "tree"
     """``tree``: of the organ with all that are under it; ``own``: of the organ alone."""
     note: str = ""
+    """The reason that was given to publish in spite of what spoke against it."""
+    overruled: tuple[str, ...] = ()
+    """The codes of what did."""
     previous: str = ""
     """The digest of the publication before."""
 
@@ -92,6 +95,7 @@ def frozen(
     offsets: Sequence[Place],
     before: Publication | None,
     note: str = "",
+    overruled: tuple[str, ...] = (),
 ) -> Publication:
     """The publication that a report makes, next to the one ``before`` it."""
     content = Content(
@@ -107,6 +111,7 @@ def frozen(
         tables=tuple(FrozenTable(t.id, tuple(Figures(r.id, r.cells) for r in t.rows)) for t in report.tables),
         checks=report.checks,
         note=note,
+        overruled=overruled,
         previous=before.digest if before else "",
     )
     text = _encoder.encode(content).decode()

@@ -2,29 +2,30 @@
 
 from collections.abc import Sequence
 from datetime import date
-from typing import Annotated
+from typing import Annotated, Literal, NamedTuple
 
 from msgspec import Meta, Struct
 from msgspec.structs import replace
 
 from services.runtime.database import Conn
-from services.runtime.problems import ProblemError
+from services.runtime.problems import FieldProblem, ProblemError
 from services.stats import annual, publications
 from services.stats.annual import Answer, Asked, Scope
-from services.stats.forms.form import UnknownForm, load
+from services.stats.forms.form import Form, UnknownForm, law_of, load
 from services.stats.organs import Organs
 from services.stats.publications import Content, Publication
 from services.stats.render import Place
-from services.stats.report import failures
+from services.stats.report import Report, failures
 from services.stats.revisions import Revision
 
 
 class NewPublication(Struct, frozen=True, forbid_unknown_fields=True):
-    """What to publish: the form, the day of publication, and why in spite of rules that fail, if any do."""
+    """What to publish: the form, the day of publication, and why in spite of what speaks against it, if anything."""
 
     form: str
     published_on: date
     despite: Annotated[str, Meta(max_length=500)] = ""
+    """A reason; it is frozen with the figures, and so are the codes of what it overrules."""
 
 
 class Published(Struct, frozen=True):
@@ -47,21 +48,64 @@ class PublishedYear(Struct, frozen=True):
     publications: list[Published]
 
 
+ObjectionCode = Literal["year-unfinished", "published-before-figures", "arithmetic"]
+
+
+class Objection(NamedTuple):
+    """What speaks against publishing: a code, where it lies, and what would be right."""
+
+    code: ObjectionCode
+    field: str
+    problem: str
+    expected: str
+
+
+def objections(asked: Asked, report: Report, published_on: date, today: date) -> list[Objection]:
+    """All that speaks against publishing a report on a day; ``today`` is the organ's."""
+    found = []
+    end = date(asked.year, 12, 31)
+    if today <= end:
+        found.append(Objection("year-unfinished", "path.year", f"is {asked.year}, which is not over", "a year that is"))
+    if published_on < today:
+        expected = f"{today}, the date of the figures, or a later day"
+        found.append(Objection("published-before-figures", "data.published_on", f"is {published_on}", expected))
+    for check in failures(asked.form, report):
+        found.append(Objection("arithmetic", f"checks.{check.rule}", check.detail, "a rule of the form that holds"))
+    return found
+
+
+def _refusal(found: Sequence[Objection]) -> ProblemError:
+    codes = sorted({objection.code for objection in found})
+    said = "; ".join(f"{o.field.removeprefix('checks.')}: {o.problem}" for o in found[:10])
+    return ProblemError(
+        409,
+        f"not published ({', '.join(codes)}): {said}; with a reason under `despite` it is published all the same",
+        kind=codes[0] if len(codes) == 1 else "not-publishable",
+        errors=[
+            FieldProblem(field=o.field, problem=f"{o.code}: {o.problem}", expected=o.expected) for o in found[:100]
+        ],
+    )
+
+
 async def publish(
-    conn: Conn, asked: Asked, answer: Answer, offsets: Sequence[Place], wanted: NewPublication
+    conn: Conn, asked: Asked, answer: Answer, offsets: Sequence[Place], wanted: NewPublication, today: date
 ) -> tuple[Published, bool]:
     """Freeze ``answer``; False where the same is the latest publication already.
 
-    Raises :class:`ProblemError` (409) where a rule of the form fails and no reason to publish is given.
+    Raises :class:`ProblemError` (409) where something speaks against it (:func:`objections`) and no reason to publish
+    all the same is given.
     """
     own = [check for check in answer.report.checks if check.rule != "published"]
-    failed = failures(asked.form, answer.report)
-    if failed and not wanted.despite:
-        detail = "; ".join(f"{check.rule}: {check.detail}" for check in failed[:10])
-        raise ProblemError(409, f"the report does not add up: {detail}", kind="arithmetic")
+    against = objections(asked, answer.report, wanted.published_on, today)
+    reason = wanted.despite.strip()
+    if against and not reason:
+        raise _refusal(against)
     before = answer.published[-1] if answer.published else None
     report = replace(answer.report, checks=tuple(own))
-    made = publications.frozen(report, wanted.published_on, asked.reach, asked.organs, offsets, before, wanted.despite)
+    overruled = tuple(sorted({objection.code for objection in against}))
+    made = publications.frozen(
+        report, wanted.published_on, asked.reach, asked.organs, offsets, before, reason, overruled
+    )
     if before is not None and publications.says_the_same(before, made):
         return told(before), False
     await publications.insert(conn, made)
@@ -85,7 +129,28 @@ async def of_year(conn: Conn, organs: Organs, organ: str, year: int) -> Publishe
             continue
         reach: Scope = "own" if content.reach == "own" else "tree"
         codes = annual.organs_of(organs, organ, reach)
-        asked = Asked(organ, year, form, organs.today(organ).isoformat(), None, codes, reach)
+        asked = Asked(
+            organ,
+            year,
+            form,
+            organs.today(organ).isoformat(),
+            None,
+            codes,
+            reach,
+            law_of(form, organs.statutes()).foreign,
+        )
         present = (await annual.answer(conn, asked)).report
         found.append(told(publication, await annual.since(conn, publication, present, asked)))
     return PublishedYear(organ, year, found)
+
+
+async def as_published(conn: Conn, organ: str, year: int, number: int) -> tuple[Report, Form]:
+    """A publication as a report, with its form, to be given out in any format. Raises :class:`ProblemError` (404)."""
+    for publication in await publications.of_year(conn, organ, year):
+        if publication.content.number == number:
+            try:
+                form = load(publication.content.form)
+            except UnknownForm as error:
+                raise ProblemError(404, f"publication {number} can't be laid out: {error}") from None
+            return annual.thawed(publication, form), form
+    raise ProblemError(404, f"{year} of {organ} has no publication {number}")

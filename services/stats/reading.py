@@ -13,7 +13,7 @@ from services.stats.kinds import CARRY_KINDS, LEVEL_KINDS, column
 from services.stats.store import SCHEMA
 
 MOST_CHANGES = 50
-"""How many changes of one counter are told of as causes of a revised number, the latest."""
+"""How many changes of one counter are named as causes of a revised number, the latest."""
 
 
 class Changed(Struct, frozen=True):
@@ -28,13 +28,18 @@ class Changed(Struct, frozen=True):
     place: Place
 
 
+_EARLIER = [*CARRY_KINDS, *LEVEL_KINDS]
+"""The kinds of counters of which a report needs those of the years before as well."""
+
+
 async def year_cells(
     conn: Conn, organs: Collection[str], year: int, before: datetime | None = None
 ) -> dict[Cell, Number]:
     """What :func:`services.stats.cells.of_year` needs for one year: the organs' cells of it, and what they carried.
 
     With ``before`` as it was known then: what was written at that instant or later is taken away again, so the cost
-    follows what has changed since. Numbers that several organs have together stand under the first organ.
+    follows what has changed since. Numbers that several organs have together stand under the first organ; not so
+    levels, and reviews that don't say their law, which count by each organ's own.
     """
     under = min(organs)
     what = ", ".join(Cell._fields[2:])
@@ -43,41 +48,47 @@ async def year_cells(
         "WHERE organ = ANY($1::text[]) AND recorded_at >= $5 AND (year = $2 OR (year < $2 AND kind = ANY($4::text[])))"
     )
     rows = await conn.fetch(
-        "SELECT CASE WHEN kind = ANY($3::text[]) THEN organ END AS own, "
+        "SELECT CASE WHEN kind = ANY($3::text[]) OR statute = '' THEN organ END AS own, "
         f"CASE WHEN year < $2 THEN $2 - 1 ELSE $2 END AS y, {what}, sum(count) FROM ("
         f"SELECT organ, year, {what}, count FROM {SCHEMA}.cell "
         "WHERE organ = ANY($1::text[]) AND (year = $2 OR (year < $2 AND kind = ANY($4::text[])))"
-        f"{since if before else ''}) AS counted GROUP BY 1, 2, 3, 4, 5, 6 HAVING sum(count) <> 0",
+        f"{since if before else ''}) AS counted GROUP BY own, y, {what} HAVING sum(count) <> 0",
         list(organs),
         year,
         list(LEVEL_KINDS),
-        list(CARRY_KINDS),
+        _EARLIER,
         *([before] if before else []),
     )
     return {Cell(own or under, y, *rest): plain(count) for own, y, *rest, count in rows}
 
 
-async def has_earlier(conn: Conn, organs: Collection[str], year: int) -> bool:
-    """Whether anything was counted for the organs before ``year``."""
+async def has_earlier(conn: Conn, organs: Collection[str], year: int, statutes: Collection[str]) -> bool:
+    """Whether anything under these laws, or under none, was counted for the organs before ``year``."""
     return bool(
         await conn.fetchval(
-            f"SELECT EXISTS (SELECT FROM {SCHEMA}.cell WHERE organ = ANY($1::text[]) AND year < $2 AND count <> 0)",
+            f"SELECT EXISTS (SELECT FROM {SCHEMA}.cell WHERE organ = ANY($1::text[]) AND year < $2 AND count <> 0 "
+            "AND (statute = '' OR statute = ANY($3::text[])))",
             list(organs),
             year,
+            list(statutes),
         )
     )
 
 
-async def by_organ(conn: Conn, organs: Sequence[str], year: int) -> dict[str, dict[str, int]]:
-    """For each organ how many requests it received and ended in the year, and how many of those in time or late."""
+async def by_organ(
+    conn: Conn, organs: Sequence[str], year: int, statutes: Collection[str]
+) -> dict[str, dict[str, int]]:
+    """For each organ how many requests under these laws it received and ended in the year, how many of those in time or
+    late, and how many were pending and how many past their limit when it ended."""
     how = column("closed", "timeliness")
     rows = await conn.fetch(
         f"SELECT organ, CASE kind WHEN 'closed' THEN CASE {how} WHEN '' THEN 'ended' ELSE {how} END ELSE kind END, "
-        f"sum(count)::bigint FROM {SCHEMA}.cell WHERE organ = ANY($1::text[]) "
+        f"sum(count)::bigint FROM {SCHEMA}.cell WHERE organ = ANY($1::text[]) AND statute = ANY($4::text[]) "
         "AND ((year = $2 AND kind IN ('received', 'closed')) OR (year <= $2 AND kind = ANY($3::text[]))) GROUP BY 1, 2",
         list(organs),
         year,
         list(CARRY_KINDS),
+        list(statutes),
     )
     found: dict[str, dict[str, int]] = {organ: {} for organ in organs}
     for organ, what, count in rows:
@@ -88,6 +99,7 @@ async def by_organ(conn: Conn, organs: Sequence[str], year: int) -> dict[str, di
             "ended": n.get("in-time", 0) + n.get("late", 0) + n.get("ended", 0),
             "in_time": n.get("in-time", 0),
             "late": n.get("late", 0),
+            "overdue": n.get("breached", 0) - n.get("breached-ended", 0),
             "pending": n.get("carried", 0) - n.get("carried-ended", 0),
         }
         for organ, n in found.items()
@@ -110,7 +122,7 @@ async def changes_beyond(conn: Conn, organs: Collection[str], year: int, offsets
         year,
         list(offsets),
         list(offsets.values()),
-        list(CARRY_KINDS),
+        _EARLIER,
         MOST_CHANGES,
     )
     return [

@@ -35,7 +35,9 @@ def _table(name: str, key: tuple[str, ...], columns: str, source: str = "") -> T
 
 TABLES = (
     _table("request", ("subject",), ", ".join(["sequence", *store.SUMMARY])),
-    _table("review", ("subject", "review"), "organ, kind, filed_on, first_handling_disputed, decided_on, result"),
+    _table(
+        "review", ("subject", "review"), "organ, kind, filed_on, first_handling_disputed, decided_on, result, statute"
+    ),
     _table("tally", ("subject", "source", "id"), 'organ, on := "on", measure, count := trim_scale(count)'),
     _table(
         "cell",
@@ -49,7 +51,8 @@ TABLES = (
         "delta, times, recorded_at, source, id, place",
         f"(SELECT subject, sequence, {_CELL}, trim_scale(sum(delta)) AS delta, count(*) AS times, "
         "min(recorded_at) AS recorded_at, min(cause_source) AS source, min(cause_id) AS id, "
-        """min(partition || ' ' || "offset") AS place FROM {schema}.cell_change GROUP BY 1, 2, 3, 4, 5, 6, 7, 8) t""",
+        """min(partition || ' ' || "offset") AS place FROM {schema}.cell_change """
+        f"GROUP BY subject, sequence, {_CELL}) t",
     ),
     _table("folded", ("topic", "partition"), "events, repeated, last_event_at"),
 )
@@ -125,7 +128,7 @@ async def _partition(
         for letter in letters:
             if what.live and (tp.partition, letter.offset) not in what.letters:
                 problems.add(
-                    "dead letter", f"{tp.topic} {tp.partition} {letter.offset}", f"is missing ({letter.reason})"
+                    "dead letter", f"{tp.topic} {tp.partition} {letter.offset}", f"is missing ({letter.reason.text})"
                 )
         for offset, event in events:
             if (tp.partition, offset) in what.letters:
@@ -167,7 +170,7 @@ async def recount_cells(live: Conn, differences: TableDiff) -> int:
         f"GROUP BY {_CELL}) d USING ({_CELL}) WHERE coalesce(c.count, 0) <> coalesce(d.delta, 0)"
     )
     for row in rows:
-        differences.add("counter", " ".join(map(str, row[:6])), f"is {row[6]}, its changes add up to {row[7]}")
+        differences.add("counter", " ".join(map(str, row[:7])), f"is {row[7]}, its changes add up to {row[8]}")
     return len(expected)
 
 

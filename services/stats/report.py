@@ -7,7 +7,8 @@ from msgspec import UNSET, Struct, UnsetType
 from msgspec.structs import replace
 
 from services.events.vocabulary import Label
-from services.stats.cells import Cell, Number, of_year, plain, value, values
+from services.stats.beside import CarriedLevel, Timely, carried_levels, other_laws, timely
+from services.stats.cells import Cell, Law, Number, of_year, plain, value, values
 from services.stats.forms.form import Counts, Filter, Form
 from services.stats.kinds import KINDS
 from services.stats.response_times import DaysTaken, days_taken
@@ -41,6 +42,12 @@ class Report(Struct, frozen=True):
     days_taken: DaysTaken | UnsetType = UNSET
     """Until the first and until the final response; beside the form, left out where there are none, and no part of a
     publication."""
+    in_time: Timely | UnsetType = UNSET
+    """How much was in time, of what; beside the form, too, and so are the next two."""
+    carried_levels: tuple[CarriedLevel, ...] | UnsetType = UNSET
+    """The numbers that rest on a level of an earlier year; left out where there are none."""
+    other_laws: dict[str, int] | UnsetType = UNSET
+    """How many requests received in the year are under laws that the form does not count; left out where none are."""
 
     def numbers(self) -> dict[Place, dict[str, Number]]:
         """The numbers of each row by table and row."""
@@ -56,14 +63,18 @@ def make_report(
     *,
     organs: Collection[str] = (),
     previous: Report | None = None,
+    law: Law | None = None,
 ) -> Report:
     """``form`` filled for one organ's year, or for several ``organs`` together under the name of one.
 
     ``cells`` may hold others' too, lacks those that are 0, and has what was carried in the years before.
-    ``previous`` is the same form a year earlier; without it the rules that look back are left out.
+    ``previous`` is the same form a year earlier; without it the rules that look back are left out. ``law`` is what the
+    form counts; without it that of its statute, reviews under an organ's code included that don't say theirs.
     """
+    law = law or Law(form.statutes)
     by_kind: dict[str, list[tuple[Cell, Number]]] = {}
-    counted = of_year(cells, organs or {organ}, year, organ)
+    own = organs or {organ}
+    counted = of_year(cells, own, year, organ, law)
     for cell, number in counted.items():
         by_kind.setdefault(cell.kind, []).append((cell, number))
     tables = []
@@ -80,9 +91,51 @@ def make_report(
                 found[column.id] = plain(sum(n for c, n in taken[id(counts)] if _within(column.where, c)))
             rows.append(ReportRow(row.id, row.label, found))
         tables.append(ReportTable(table.id, tuple(rows)))
-    report = Report(form.id, organ, year, as_of, tuple(tables), (), days_taken(counted.items()))
+    report = Report(
+        form.id,
+        organ,
+        year,
+        as_of,
+        tuple(tables),
+        (),
+        days_taken(counted.items()),
+        timely(counted.items()),
+        carried_levels(form, cells, own, year) or UNSET,
+        other_laws(cells, own, year, law) or UNSET,
+    )
     known = {value(cell, "measure") for cell in counted if cell.kind == "level-known"}
-    return replace(report, checks=check(form, report.numbers(), previous.numbers() if previous else None, known))
+    before = previous.numbers() if previous else None
+    checks = check(form, report.numbers(), before, known, _untold(form, by_kind))
+    return replace(report, checks=(*checks, *_contradictions(counted)))
+
+
+def _untold(form: Form, by_kind: Mapping[str, list[tuple[Cell, Number]]]) -> dict[Place, dict[str, Number]]:
+    """Like a report's numbers: of each that counts reviews by their filing alone, how many of an earlier filing were
+    decided in the year."""
+    later = by_kind.get("review-later", ())
+    found: dict[Place, dict[str, Number]] = {}
+    for table in form.tables:
+        for row in table.rows:
+            for column in table.columns_of(row):
+                counts = row.counting(column)
+                if counts is not None and counts.kind == "review":
+                    felt = plain(sum(n for c, n in later if fits(counts, column.where, c)))
+                    found.setdefault((table.id, row.id), {})[column.id] = felt
+    return found
+
+
+CONTRADICTIONS = "no-contradictions"
+"""A check of every form: it stands in a report where it does not hold, and names the requests."""
+NAMED = 20
+"""How many requests it names."""
+
+
+def _contradictions(counted: Mapping[Cell, Number]) -> list[Check]:
+    requests = sorted(value(cell, "request") for cell in counted if cell.kind == "contradicting")
+    if not requests:
+        return []
+    more = f" and {len(requests) - NAMED} more" if len(requests) > NAMED else ""
+    return [Check(CONTRADICTIONS, False, f"facts contradict one another in {', '.join(requests[:NAMED])}{more}")]
 
 
 def make_with_previous(
@@ -92,12 +145,14 @@ def make_with_previous(
     as_of: str,
     cells: Mapping[Cell, Number],
     organs: Collection[str] = (),
+    law: Law | None = None,
 ) -> Report:
     """The same from the cells of all years; what is known of the year before is compared."""
     own = organs or {organ}
-    earlier = any(cell.organ in own and cell.year < year for cell in cells)
-    previous = make_report(form, organ, year - 1, as_of, cells, organs=own) if earlier else None
-    return make_report(form, organ, year, as_of, cells, organs=own, previous=previous)
+    covered = law or Law(form.statutes)
+    earlier = any(cell.organ in own and cell.year < year and covered.counts(cell) for cell in cells)
+    previous = make_report(form, organ, year - 1, as_of, cells, organs=own, law=law) if earlier else None
+    return make_report(form, organ, year, as_of, cells, organs=own, previous=previous, law=law)
 
 
 def fits(counts: Counts, where: Filter, cell: Cell) -> bool:
@@ -105,11 +160,10 @@ def fits(counts: Counts, where: Filter, cell: Cell) -> bool:
     return _takes(counts, cell) and _within(where, cell)
 
 
-def contributes(counts: Counts, where: Filter, cell: Cell, year: int) -> bool:
+def contributes(counts: Counts, where: Filter, cell: Cell, year: int, law: Law | None = None) -> bool:
     """Whether a change of the raw ``cell`` is felt by the number that ``counts`` (in a column's ``where``) asks for."""
-    kind = KINDS[counts.kind]
-    counted = cell.kind in kind.signs or cell.kind in kind.latest_of
-    return counted and kind.covers(cell.year, year) and fits(counts, where, cell)
+    counted = KINDS[counts.kind].feels(cell.kind, cell.year, year) and (law is None or law.counts(cell))
+    return counted and fits(counts, where, cell)
 
 
 def _takes(counts: Counts, cell: Cell) -> bool:
@@ -135,6 +189,8 @@ def _names(left_out: Filter, cell: Cell) -> bool:
 def failures(form: Form, report: Report, severity: str = "error") -> list[Check]:
     """The checks of a severity that don't hold."""
     rules = {rule.rule for rule in form.checks if rule.severity == severity}
+    if severity == "error":
+        rules.add(CONTRADICTIONS)
     return [c for c in report.checks if not c.ok and c.rule in rules]
 
 

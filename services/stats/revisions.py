@@ -5,7 +5,7 @@ from datetime import datetime
 
 from msgspec import Struct
 
-from services.stats.cells import Number
+from services.stats.cells import Law, Number
 from services.stats.forms.form import Form
 from services.stats.publications import Content
 from services.stats.reading import Changed
@@ -35,7 +35,9 @@ class Revision(Struct, frozen=True):
     because: list[Because]
 
 
-def revisions(content: Content, present: Report, form: Form, changes: Sequence[Changed]) -> list[Revision]:
+def revisions(
+    content: Content, present: Report, form: Form, changes: Sequence[Changed], law: Law | None = None
+) -> list[Revision]:
     """Every number of the publication that is not the present one, in the form's order."""
     now = present.numbers()
     found: list[Revision] = []
@@ -47,7 +49,7 @@ def revisions(content: Content, present: Report, form: Form, changes: Sequence[C
                 counts = row.counting(column)
                 if was == is_now or counts is None:
                     continue
-                felt = [c for c in changes if contributes(counts, column.where, c.cell, content.year)]
+                felt = [c for c in changes if contributes(counts, column.where, c.cell, content.year, law)]
                 found.append(Revision(table.id, row.id, column.id, was, is_now, _because(felt)))
     return found
 

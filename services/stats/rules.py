@@ -22,22 +22,30 @@ class Check(Struct, frozen=True):
 
 
 def check(
-    form: Form, now: Numbers, before: Numbers | None = None, known: Collection[str] | None = None
+    form: Form,
+    now: Numbers,
+    before: Numbers | None = None,
+    known: Collection[str] | None = None,
+    untold: Numbers | None = None,
 ) -> tuple[Check, ...]:
     """The form's rules, each column by column (or row by row).
 
-    ``before`` are the numbers of the year before, ``known`` the measures whose levels somebody gave; a rule that needs
-    one of them is left out where it is None.
+    ``before`` are the numbers of the year before, ``known`` the measures whose levels somebody gave, ``untold`` how
+    many results that each number would hold stand in no year's table; a rule that needs one of them is left out where
+    it is None.
     """
     found: list[Check] = []
     for rule in form.checks:
         table = form.table(rule.table)
         if table is None or (rule.looks_back and before is None) or (rule.relation == "given-with" and known is None):
             continue
+        if rule.relation == "told" and untold is None:
+            continue
         others = [c.id for c in table.columns] if rule.over == "rows" else [r.id for r in table.rows]
         for other in others:
             if not rule.only or other in rule.only:
-                found.append(_check(table, rule, other, now, before or {}, known or ()))
+                shown = now if rule.relation != "told" else untold or {}
+                found.append(_check(table, rule, other, shown, before or {}, known or ()))
     return tuple(found)
 
 
@@ -45,7 +53,13 @@ def _check(table: FormTable, rule: Rule, other: str, now: Numbers, before: Numbe
     def number(text: str) -> Number:
         term = Term.read(text)
         row, column = (term.id, other) if rule.over == "rows" else (other, term.id)
-        value = (before if term.previous else now)[rule.table, row][column]
+        numbers = before if term.previous else now
+        # A number that counts no reviews, or counts them in the year of their decision as well, leaves none untold.
+        value = (
+            numbers.get((rule.table, row), {}).get(column, 0)
+            if rule.relation == "told"
+            else numbers[rule.table, row][column]
+        )
         return -value if term.minus else value
 
     left, right = [number(t) for t in rule.left], [number(t) for t in rule.right]
@@ -56,9 +70,13 @@ def _check(table: FormTable, rule: Rule, other: str, now: Numbers, before: Numbe
             ok = sum(left) <= sum(right)
         case "whole":
             ok = all(n == int(n) for n in left)
+        case "told":
+            ok = sum(left) == 0
         case "given-with":
             ok = sum(right) <= 0 or all(_is_given(table, rule, other, t, known) for t in rule.left)
     relation = rule.relation if ok else f"not {rule.relation}"
+    if rule.relation == "told" and not ok:
+        relation = "decided this year and filed in an earlier one: in no year's table"
     said = [_sum(terms, numbers) for terms, numbers in ((rule.left, left), (rule.right, right))]
     return Check(rule.rule, ok, f"{rule.table}/{other}: {said[0]} {relation} {said[1]}".rstrip())
 

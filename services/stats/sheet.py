@@ -3,6 +3,8 @@
 Whoever lays a report out needs no form and no rule of it: spans, labels, checks and publications are all in here.
 """
 
+from collections.abc import Sequence
+
 from msgspec import UNSET, Struct, UnsetType
 
 from services.events.vocabulary import Label
@@ -14,6 +16,7 @@ from services.stats.forms.form import Form, form_ids, load
 from services.stats.indicators import Indicators, indicators
 from services.stats.publications import Publication
 from services.stats.render import Standing
+from services.stats.report import CONTRADICTIONS
 from services.stats.response_times import DaysTaken
 from services.stats.revisions import Because, Revision
 from services.stats.rules import Check
@@ -80,8 +83,12 @@ class SheetIndicators(Struct, frozen=True):
     ended_by_month: list[int]
     in_time: int
     late: int
+    overdue: int
+    """Past their limit and not ended when the year ended, or now."""
+    base: int
+    """What the share is a share of: in time, late and overdue together."""
     share_in_time: float | None
-    """Of what was answered under a limit, how much was in time; none where nothing was."""
+    """Of what is measured against a limit, how much was answered in time; none where nothing is."""
     days_taken: DaysTaken | UnsetType = UNSET
 
 
@@ -131,7 +138,7 @@ class Sheet(Struct, frozen=True):
 
 
 CAUSES = 5
-"""Events told of each revised number, the latest first."""
+"""Events shown of each revised number, the latest first."""
 
 
 def titled(form: Form) -> FormTitle:
@@ -156,12 +163,22 @@ def sheet(asked: Asked, answer: Answer, name: Label, organs: int, standing: Stan
         [
             SheetRule(rule.rule, rule.label, rule.severity, [c for c in report.checks if c.rule == rule.rule])
             for rule in form.checks
-        ],
-        told(indicators(answer.cells, asked.organs, asked.year)),
+        ]
+        + _contradictions(report.checks),
+        told(indicators(answer.cells, asked.organs, asked.year, asked.law)),
         [_publication(p) for p in answer.published],
         [_revision(form, r) for r in answer.revised] if alike else None,
         standing,
     )
+
+
+def _contradictions(checks: Sequence[Check]) -> list[SheetRule]:
+    """The check that every form has; told where it does not hold."""
+    found = [check for check in checks if check.rule == CONTRADICTIONS]
+    return [SheetRule(CONTRADICTIONS, _CONTRADICTING, "error", found)] if found else []
+
+
+_CONTRADICTING = Label("申请的各项事实互不矛盾", "the facts of a request do not contradict one another")
 
 
 def told(found: Indicators) -> SheetIndicators:
@@ -173,6 +190,8 @@ def told(found: Indicators) -> SheetIndicators:
         list(found.ended_by_month),
         found.in_time,
         found.late,
+        found.overdue,
+        found.base,
         found.share_in_time,
         found.taken,
     )

@@ -37,12 +37,15 @@ class Unanswered:
     """One of them by its id: the first in the alphabet."""
 
     def overdue_since(self, today: date) -> date | None:
-        """The first day after the limit, if that has come by ``today`` of the organ's zone; a pause after the breach
-        keeps it."""
+        """The first day after the limit, if that has come by ``today`` of the organ's zone.
+
+        The due date decides, as everywhere: a new answer that a review ordered has a limit of its own, whatever breach
+        lies before it. Rows of older rules can be stopped and overdue at once.
+        """
+        if self.state == "open" and self.due_on is not None:
+            return self.due_on + timedelta(days=1) if self.due_on < today else None
         if self.overdue_from is not None and self.overdue_from <= today:
             return self.overdue_from
-        if self.state == "open" and self.due_on is not None and self.due_on < today:
-            return self.due_on + timedelta(days=1)
         return None
 
     def is_overdue(self, today: date) -> bool:
@@ -131,25 +134,25 @@ async def read(pool: Pool) -> Snapshot:
 
 _RECOUNT = """
 WITH counted AS (
-    SELECT organ, year, kind, a, b, c, count AS n FROM {schema}.cell
+    SELECT organ, year, kind, a, b, c, statute, count AS n FROM {schema}.cell
 ), changed AS (
-    SELECT organ, year, kind, a, b, c, sum(delta) AS n FROM {schema}.cell_change GROUP BY 1, 2, 3, 4, 5, 6
+    SELECT organ, year, kind, a, b, c, statute, sum(delta) AS n FROM {schema}.cell_change GROUP BY 1, 2, 3, 4, 5, 6, 7
 ), requests AS (
     SELECT organ, extract(year FROM received_on)::int AS year, 'received' AS kind, channel AS a, applicant AS b,
-           to_char(received_on, 'MM') AS c
+           to_char(received_on, 'MM') AS c, statute
     FROM {schema}.request WHERE received_on IS NOT NULL AND state = ANY($1::text[])
     UNION ALL
     SELECT organ, extract(year FROM closed_on)::int, 'closed', coalesce(outcome, 'other'), applicant,
-           coalesce(timeliness, '')
+           coalesce(timeliness, ''), statute
     FROM {schema}.request
     WHERE received_on IS NOT NULL AND closed_on IS NOT NULL AND state = ANY($2::text[])
 ), recounted AS (
-    SELECT organ, year, kind, a, b, c, count(*) AS n FROM requests GROUP BY 1, 2, 3, 4, 5, 6
+    SELECT organ, year, kind, a, b, c, statute, count(*) AS n FROM requests GROUP BY 1, 2, 3, 4, 5, 6, 7
 )
-SELECT (SELECT count(*) FROM counted FULL JOIN changed USING (organ, year, kind, a, b, c)
+SELECT (SELECT count(*) FROM counted FULL JOIN changed USING (organ, year, kind, a, b, c, statute)
         WHERE coalesce(counted.n, 0) <> coalesce(changed.n, 0))
      + (SELECT count(*) FROM (SELECT * FROM counted WHERE kind IN ('received', 'closed')) AS counted
-        FULL JOIN recounted USING (organ, year, kind, a, b, c)
+        FULL JOIN recounted USING (organ, year, kind, a, b, c, statute)
         WHERE coalesce(counted.n, 0) <> coalesce(recounted.n, 0))
 """
 """What a cell is, said once more and on purpose: a place that the table of kinds has wrong must show here."""

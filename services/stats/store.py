@@ -21,11 +21,13 @@ _SUMMARY_TYPES = {"submitted_on": "date", "received_on": "date", "due_on": "date
     "overdue_from": "date",
     "provisional": "boolean",
     "extended": "boolean",
+    "contradicting": "boolean",
     "working_days": "int",
     "first_response_on": "date",
     "first_working_days": "int",
 }
 _FILED = ("organ", "kind", "filed_on", "first_handling_disputed")
+"""What is kept of a filing; its ``statute`` is kept as the law that the review counts under."""
 _CELL = ", ".join(Cell._fields)
 _CAUSE = ("cause_source", "cause_id")
 
@@ -36,9 +38,11 @@ def _rows(*types: str) -> str:
 
 async def load(conn: Conn, events: Iterable[CaseEvent]) -> Fold:
     """A fold with the rows that ``events`` name, locked until the transaction ends."""
-    subjects, reviews, tallies = set(), set(), set()
+    subjects, of_requests, reviews, tallies = set(), set(), set(), set()
     for event in events:
         subjects.add(event.subject)
+        if event.data.request is not None:
+            of_requests.add(event.subject)
         match event:
             case ReviewOpened(data=data) | ReviewClosed(data=data):
                 reviews.add((event.subject, data.filed.review))
@@ -49,9 +53,13 @@ async def load(conn: Conn, events: Iterable[CaseEvent]) -> Fold:
     requests = await conn.fetch(
         f"SELECT * FROM {SCHEMA}.request WHERE subject = ANY($1::text[]) ORDER BY subject FOR UPDATE", list(subjects)
     )
+    of_requests |= {row["subject"] for row in requests if row["organ"] is not None}
+    # A request that comes under another law takes all its reviews with it; an organ's own events name each.
+    named = await _keyed(conn, "review", "subject, review", {key for key in reviews if key[0] not in of_requests})
+    theirs = await conn.fetch(f"SELECT * FROM {SCHEMA}.review WHERE subject = ANY($1::text[])", list(of_requests))
     return Fold(
         [_request(row) for row in requests],
-        [_review(row) for row in await _keyed(conn, "review", "subject, review", reviews)],
+        [_review(row) for row in (*named, *theirs)],
         [_tally(row) for row in await _keyed(conn, "tally", "subject, source, id", tallies)],
     )
 
@@ -72,9 +80,9 @@ def _request(row: Any) -> RequestRow:
 def _review(row: Any) -> ReviewRow:
     filed = ReviewFiledData(review=row["review"], **{name: row[name] for name in _FILED})
     if row["decided_on"] is None:
-        return ReviewRow(row["subject"], filed)
+        return ReviewRow(row["subject"], filed, None, row["statute"])
     decided = ReviewDecidedData(review=row["review"], decided_on=row["decided_on"], result=row["result"])
-    return ReviewRow(row["subject"], filed, decided)
+    return ReviewRow(row["subject"], filed, decided, row["statute"])
 
 
 def _tally(row: Any) -> TallyRow:
@@ -111,16 +119,19 @@ async def _save_reviews(conn: Conn, schema: str, reviews: dict[ReviewKey, Review
     await _delete(conn, schema, "review", "subject, review", [key for key, row in reviews.items() if row is None])
     if rows:
         await conn.execute(
-            f"INSERT INTO {schema}.review (subject, review, {', '.join(_FILED)}, decided_on, result) "
-            f"SELECT * FROM {_rows('text', 'text', 'text', 'text', 'date', 'boolean', 'date', 'text')} "
+            f"INSERT INTO {schema}.review (subject, review, {', '.join(_FILED)}, decided_on, result, "
+            "statute) "
+            f"SELECT * FROM {_rows('text', 'text', 'text', 'text', 'date', 'boolean', 'date', 'text', 'text')} "
             "ON CONFLICT (subject, review) DO UPDATE SET "
-            "(organ, kind, filed_on, first_handling_disputed, decided_on, result) = (excluded.organ, excluded.kind, "
-            "excluded.filed_on, excluded.first_handling_disputed, excluded.decided_on, excluded.result)",
+            "(organ, kind, filed_on, first_handling_disputed, decided_on, result, statute) = (excluded.organ, "
+            "excluded.kind, excluded.filed_on, excluded.first_handling_disputed, excluded.decided_on, excluded.result, "
+            "excluded.statute)",
             [r.subject for r in rows],
             [r.filed.review for r in rows],
             *([getattr(r.filed, name) for r in rows] for name in _FILED),
             [r.decided and r.decided.decided_on for r in rows],
             [r.decided and r.decided.result for r in rows],
+            [r.statute for r in rows],
         )
 
 
@@ -167,7 +178,7 @@ async def _save_cells(conn: Conn, schema: str, cells: dict[Cell, Number], change
     deltas = sorted(cells.items())
     await conn.execute(
         f"INSERT INTO {schema}.cell AS t ({_CELL}, count) "
-        f"SELECT * FROM {_rows('text', 'int', 'text', 'text', 'text', 'text', 'numeric')} "
+        f"SELECT * FROM {_rows('text', 'int', 'text', 'text', 'text', 'text', 'text', 'numeric')} "
         f"ON CONFLICT ({_CELL}) DO UPDATE SET count = t.count + excluded.count",
         *([getattr(cell, name) for cell, _ in deltas] for name in Cell._fields),
         [Decimal(number) for _, number in deltas],
@@ -199,7 +210,7 @@ async def cells(conn: Conn, organ: str, year: int) -> dict[Cell, Number]:
     rows = await conn.fetch(
         f"SELECT {_CELL}, count FROM {SCHEMA}.cell WHERE organ = $1 AND year = $2 AND count <> 0", organ, year
     )
-    return {Cell(*row[:6]): plain(row[6]) for row in rows}
+    return {Cell(*row[:7]): plain(row[7]) for row in rows}
 
 
 async def has_numbers(conn: Conn, organ: str) -> bool:
@@ -219,4 +230,4 @@ async def all_rows(conn: Conn) -> list[RequestRow | ReviewRow | TallyRow]:
 async def all_cells(conn: Conn) -> dict[Cell, Number]:
     """All counters that are not 0."""
     rows = await conn.fetch(f"SELECT {_CELL}, count FROM {SCHEMA}.cell WHERE count <> 0")
-    return {Cell(*row[:6]): plain(row[6]) for row in rows}
+    return {Cell(*row[:7]): plain(row[7]) for row in rows}

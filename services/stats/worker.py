@@ -22,7 +22,7 @@ from services.events.cases import CaseEvent
 from services.events.codec import decode_case_event
 from services.events.refusals import FieldError, Refused
 from services.runtime import applying
-from services.runtime.applying import reckoned
+from services.runtime.applying import computed
 from services.runtime.attempts import Attempts
 from services.runtime.database import Conn, Pool
 from services.runtime.transport import Batch
@@ -60,7 +60,8 @@ def read(_key: bytes | None, value: bytes) -> CaseEvent:
     """A record of the case topic. Raises :class:`Refused`."""
     event = decode_case_event(value)
     if event.sequence is None:
-        raise Refused(FieldError("$.sequence", "is missing", "the event's number within its request"))
+        wanted = "the event's number within its request"
+        raise Refused(FieldError("$.sequence", "is missing", wanted, "sequence-missing"))
     return event
 
 
@@ -77,7 +78,7 @@ class Folder:
 
     async def _handle(self, batch: Batch) -> None:
         started = time.perf_counter()
-        events, spoilt = await applying.read(batch.records, read)  # 1
+        events, unreadable = await applying.read(batch.records, read)  # 1
         places = {id(event): Place(batch.partition, offset) for offset, event in events}
 
         async def fold(conn: Conn, fresh: list[CaseEvent], records: Sequence[Any]) -> int:
@@ -87,12 +88,12 @@ class Folder:
                 for event in fresh:
                     rows.apply(event, places[id(event)])
 
-            await reckoned(folded)  # 4
+            await computed(folded)  # 4
             await store.save(conn, rows)  # 5
             await store.note(conn, batch.topic, batch.partition, len(fresh), rows.repeated, last_written(records))
             return rows.repeated
 
-        done = await applying.apply_batch(self.pool, SCHEMA, batch, events, spoilt, fold)  # 2 to 5
+        done = await applying.apply_batch(self.pool, SCHEMA, batch, events, unreadable, fold)  # 2 to 5
         self._told(len(done.letters))
         self.metrics.events.inc(done.fresh)
         self.metrics.repeated.inc(sum(done.results))

@@ -4,6 +4,7 @@ from collections.abc import Iterator
 from datetime import date
 
 from msgspec import Struct, field
+from msgspec.structs import replace
 
 from services.statute import clock as clocks
 from services.statute.calendar import Calendar
@@ -78,8 +79,19 @@ class AnswerClock(Struct):
     def clock(self) -> Clock:
         return self.ledger.clock
 
-    def due(self) -> date | None:
-        return self.ledger.due()
+    def due(self, on: date | None = None) -> date | None:
+        """The last day; with ``on``, for an answer given on that day, for which temporary law can set another limit."""
+        due = self.ledger.due()
+        if due is None or on is None or not self.profile.temporary:
+            return due
+        for law in self.profile.temporary:
+            # What was in time when the temporary law ended was no breach; what was late before it began is one, except
+            # for an answer given while it holds.
+            if law.from_ <= on <= law.through or (on > law.through and due >= law.from_):
+                longer = clocks.due_on(replace(self.clock, budget=law.amount), self.calendar)
+                if longer is not None:
+                    due = max(due, min(longer, law.through))
+        return due
 
     def note(self, fact: Fact | None, code: str, **values: object) -> None:
         """Remark on a fact, or on the case: a code of the catalogue, with its values."""
@@ -95,7 +107,7 @@ class AnswerClock(Struct):
 
     def in_time(self, fact: Fact, on: date, code: str = "after-limit", **values: object) -> bool:
         """Whether the answer's limit still ran on that day; if not, the fact is found against and cures nothing."""
-        due = self.due()
+        due = self.due(on)
         if due is not None and on > due:
             self.unlawful(fact, code, on=on, due_on=due, **values)
             return False
@@ -111,6 +123,11 @@ def limit_clock(limit: Limit, event: date, profile: Profile, calendar: Calendar)
     rule = limit.start or profile.read_as["start-day"].value
     zero = event if rule == "next-day" else clocks.day_zero(event, rule, calendar)  # type: ignore[arg-type]
     return Clock(zero, limit.amount, limit.unit, (), limit.roll, rule != "next-day")
+
+
+def named_date(day: date, profile: Profile, calendar: Calendar) -> date:
+    """The last day that a notice names, as the profile reads one that is no working day."""
+    return clocks.rolled(day, "next-working-day", calendar) if profile.says("named-date") == "rolls" else day
 
 
 def limit_due(limit: Limit, event: date, profile: Profile, calendar: Calendar) -> date:

@@ -21,6 +21,7 @@ from services.statute.first import first_response
 from services.statute.moves import walk
 from services.statute.office.items import committed_due
 from services.statute.office.supervision import supervised, warned_before
+from services.statute.orders import Order, ordered
 from services.statute.profile import Profile, profile_for, successor
 from services.statute.state import RequestState
 from services.statute.timeline import MEANINGS, Timeline, in_legal_order, legal_date, read, reviews
@@ -47,7 +48,7 @@ def receipt(timeline: Timeline, profile: Profile) -> date | None:
     if timeline.received is None:
         return None
     data = timeline.received.data
-    for name in profile.receipt_dates[data.channel]:
+    for name in profile.receipt_rule(data.channel, data.mail):
         day: date | None = getattr(data, name)
         if name == "confirmed_on":
             day = day or timeline.confirmed_on
@@ -85,7 +86,7 @@ def assess(
     if found.state.statute_other and profile.id != statute and profile.says("transition") == "pending-takes-new":
         newer = successor(profile)
         assert newer is not None
-        other = assess_under(timeline, _read_as(newer, read_as), calendar, today)
+        other = assess_under(timeline, _read_as(newer.on(newer.in_force.from_), read_as), calendar, today)
         return replace(other, state=replace(other.state, statute_other=profile.id, due_on_other=found.state.due_on))
     return found
 
@@ -136,17 +137,30 @@ def _state(run: AnswerClock, today: date) -> RequestState:
     data = timeline.received.data
     filed = reviews(timeline) if timeline.filed else ()
     answered = end is not None and end.how == "answered"
-    halts = [] if end else run.stands_still(today)
-    halted = min([s.days.first for s in halts if s.days], default=None)
     late_by = end.on if end else today
-    overdue_from = due + _DAY if due is not None and late_by > due else None
-    rungs = [] if end or due is None else _rungs(run, due)
+    order = ordered(run, filed) if filed else None
+    if order is not None and end is None:
+        # The breach of the law's own limit stays; a limit that had not passed when the order came is no breach.
+        late_by = min(late_by, order.start)
+    own = run.due(late_by)
+    # One rule: the clock stands still exactly while no last day is known. A stop that begins after the last day stops
+    # nothing, so a request is never stopped and overdue at once.
+    halts = [] if end or order or own is not None else run.stands_still(today)
+    halted = min([s.days.first for s in halts if s.days], default=None)
+    overdue_from = own + _DAY if own is not None and late_by > own else None
+    late = overdue_from is not None
+    due, pending = own, end is None
+    if order is not None:
+        due, pending = order.due, order.done is None
+        if order.late(today):
+            overdue_from, late = due + _DAY, late or end is None or not timeline.reanswers
+    rungs = [] if not pending or due is None else _rungs(run, due, order)
     used = max(0, clocks.used(clock, run.calendar, end.on)) if end else None
     provisional = (
         due is not None
-        and not end
-        and clocks.depends_on_calendar(clock)
-        and run.calendar.is_provisional(due, run.event)
+        and pending
+        and clocks.depends_on_calendar(order.clock if order else clock)
+        and run.calendar.is_provisional(due, order.start if order else run.event)
     )
     first_on, first_days = first_response(run, used)
     statute_other, due_on_other = _other(run, due)
@@ -160,13 +174,14 @@ def _state(run: AnswerClock, today: date) -> RequestState:
         item=data.item or "",
         reviews=filed,
         received_on=run.received_on,
-        state=("answered" if answered else "closed") if end else ("stopped" if halts else "open"),
+        state=("stopped" if halts else "open") if pending else ("answered" if answered else "closed"),
         remarks=(*timeline.remarks, *run.remarks),
         refused=tuple(run.refused),
         due_on=due,
         provisional=provisional,
         extended=run.extended,
         last_due_on=run.last_known if due is None else None,
+        latest_due_on=latest_due(run) if due is None else None,
         moves=_moves(run) if run.steps else (),
         statute_other=statute_other,
         due_on_other=due_on_other,
@@ -178,13 +193,16 @@ def _state(run: AnswerClock, today: date) -> RequestState:
         closed_on=end.on if end else None,
         closing=end.how if end else "",
         outcome=end.outcome if end else "",
-        timeliness=("late" if overdue_from else "in-time") if answered else "",
+        timeliness=("late" if late else "in-time") if answered else "",
         working_days=used,
         first_response_on=first_on,
         first_working_days=first_days,
+        ordered_by=order.review if order else "",
+        reanswered_on=order.done if order and timeline.reanswers else None,
+        reanswer_outcome=order.outcome if order and timeline.reanswers else "",
         committed_due_on=committed_due(run, timeline.item, run.calendar),
-        wake_on=None if end else _wake(run, due, rungs, today),
-        clocks=deadlines(run, due, provisional, halted, overdue_from, filed),
+        wake_on=_wake(run, due, rungs, today) if pending else None,
+        clocks=deadlines(run, due, provisional, halted, overdue_from, filed, order),
     )
 
 
@@ -193,7 +211,7 @@ def _check(run: AnswerClock) -> None:
     timeline, profile, received_on = run.timeline, run.profile, run.received_on
     assert timeline.received is not None
     data = timeline.received.data
-    if received_on > data.submitted_on and profile.receipt_dates[data.channel][0] == "confirmed_on":
+    if received_on > data.submitted_on and profile.receipt_rule(data.channel, data.mail)[0] == "confirmed_on":
         apart = (received_on - data.submitted_on).days
         due = limit_due(profile.answer, data.submitted_on, profile, run.calendar)
         told = {"submitted_on": data.submitted_on, "received_on": received_on, "would_end_on": due}
@@ -207,6 +225,9 @@ def _check(run: AnswerClock) -> None:
         return
     if run.end.on < received_on:
         run.note(None, "ended-before-receipt", how=run.end.how, on=run.end.on, received_on=received_on)
+    if timeline.reanswers and run.end.how != "answered":
+        for fact in timeline.reanswers:
+            run.note(fact, "ended-already", how="answered", on=legal_date(fact), ended_on=run.end.on)
     others = [end for end in timeline.ends if end.fact is not run.end.fact]
     for end in sorted(others, key=lambda end: end.order):
         run.note(end.fact, "ended-already", how=end.how, on=end.on, ended_on=run.end.on)
@@ -240,20 +261,27 @@ def _other(run: AnswerClock, due: date | None) -> tuple[str, date | None]:
         return "", None
     if run.received_on >= newer.in_force.from_ or (run.end is not None and run.end.on < newer.in_force.from_):
         return "", None
-    other = walk(run.timeline, newer, run.calendar, run.received_on, run.horizon)
+    other = walk(run.timeline, newer.on(newer.in_force.from_), run.calendar, run.received_on, run.horizon)
     if other.end is not None:
         cut(other, other.end.on)
     return newer.id, other.due()
 
 
-def _rungs(run: AnswerClock, due: date) -> list[tuple[date, int]]:
+def latest_due(run: AnswerClock) -> date | None:
+    """The due date if every stop that is on ends on the last day that it can; None where one has no such day."""
+    gaps = run.clock.excluded
+    if any(g.last is None and g.until is None for g in gaps):
+        return None
+    ended = tuple([g if g.last is not None else replace(g, last=g.until) for g in gaps])
+    return clocks.due_on(replace(run.clock, excluded=ended), run.calendar)
+
+
+def _rungs(run: AnswerClock, due: date, order: Order | None) -> list[tuple[date, int]]:
     """The days on which a warning is due, the first one first; none on or before the day that the limit counts from."""
-    unit, calendar, start = clocks.days_of(run.clock.unit), run.calendar, run.clock.start
-    return [
-        (day, n)
-        for n in warned_before(run.profile, _organ(run))
-        if (day := clocks.add(unit, calendar, due, -n)) > start
-    ]
+    calendar, counted = run.calendar, order.clock if order else run.clock
+    unit, start = clocks.days_of(counted.unit), counted.start
+    days = warned_before(run.profile, _organ(run))
+    return [(day, n) for n in days if (day := clocks.add(unit, calendar, due, -n)) > start]
 
 
 def _organ(run: AnswerClock) -> str:
@@ -272,4 +300,6 @@ def _wake(run: AnswerClock, due: date | None, rungs: list[tuple[date, int]], tod
             ahead.append(step.on)
             if step.resumed_on is not None:
                 ahead.append(step.resumed_on)
+    for law in run.profile.temporary:
+        ahead += [law.from_, law.through + _DAY]
     return min((day for day in (*ahead, *run.wakes) if day > today), default=None)

@@ -61,6 +61,8 @@ class Calendar:
     """Years outside the span above whose days are published all the same."""
     belongs: Mapping[date, int] = field(default_factory=dict)
     """Days set by the notice of another year than their own: with that year's notice they come and go."""
+    reach: tuple[int, int] | None = None
+    """The month and day of a year from which the next year's notice can still move days."""
 
     @cached_property
     def title(self) -> str:
@@ -133,14 +135,17 @@ class Calendar:
         return self.off.get(day) or WEEK[day.weekday()]
 
     def is_provisional(self, day: date, since: date | None = None) -> bool:
-        """Whether a date counted from ``since`` up to ``day`` reaches into a year whose days aren't published.
+        """Whether a date counted from ``since`` up to ``day`` reaches days that a notice still to come can move.
+
+        Those are the days of a year that isn't published, and the last days of the year before it (:attr:`reach`).
 
         Without ``since`` the count is taken to reach back :data:`REACH`.
         """
         first = since or day - REACH
-        if self.published_from.year <= first.year and day.year <= self.published_through.year:
+        last = day.year + 1 if self.reach is not None and (day.month, day.day) >= self.reach else day.year
+        if self.published_from.year <= first.year and last <= self.published_through.year:
             return False
-        return not all(self.is_published(year) for year in range(first.year, day.year + 1))
+        return not all(self.is_published(year) for year in range(first.year, last + 1))
 
     def is_published(self, year: int) -> bool:
         """Whether the days of that year are published."""
@@ -164,4 +169,6 @@ class Calendar:
         years, through = self.published_years | latest.keys(), self.published_through
         while through.year + 1 in years:
             through = date(through.year + 1, 12, 31)
-        return Calendar(self.id, version, self.weekend, off, on, through, self.published_from, years, belongs)
+        return Calendar(
+            self.id, version, self.weekend, off, on, through, self.published_from, years, belongs, self.reach
+        )

@@ -91,6 +91,9 @@ class CalendarFile(_Table, frozen=True, kw_only=True):
     published_from: Year
     published_through: Year
     """The span of years whose days off are known; a date that reaches further is provisional."""
+    next_from: Annotated[str, Meta(pattern=r"^\d\d-\d\d\Z", description="a day MM-DD")] | None = None
+    """The day of the year from which the notice for the next year can still move days: a date from there on is
+    provisional until that year is published."""
     confirmed: Confirmed = True
     base: tuple[Base, ...] = ()
     yearly: tuple[Yearly, ...] = ()
@@ -155,9 +158,20 @@ def made(file: str, read: CalendarFile) -> Calendar:
         published_from=date(read.published_from, 1, 1),
         published_through=date(read.published_through, 12, 31),
         belongs=_by_day(file, "shifted", read.shifted),
+        reach=_reach(file, read.next_from),
     )
     published = notices(file, read.notices)
     return calendar.with_notices(published, version) if published else calendar
+
+
+def _reach(file: str, day: str | None) -> tuple[int, int] | None:
+    if day is None:
+        return None
+    try:
+        found = date.fromisoformat(f"2000-{day}")
+    except ValueError:
+        raise BadData(file, "next_from", f"expected a day MM-DD that exists, got {day!r}") from None
+    return found.month, found.day
 
 
 def inline(data: object) -> Calendar:

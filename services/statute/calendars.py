@@ -112,7 +112,7 @@ def calendar_as_of(calendar_id: str, day: date) -> Calendar:
     return now.with_notices(held, on_day)
 
 
-_BY_NOTICE = ("Day off (substituted", "Chinese New Year Extended Holiday", "70th Anniversary")
+BY_NOTICE = ("Day off (substituted", "Chinese New Year Extended Holiday", "70th Anniversary")
 """How the package names days off that no statute but a notice sets."""
 
 
@@ -128,11 +128,12 @@ def _without(calendar: Calendar, year: int, file: str) -> Calendar:
         id=calendar.id,
         version=calendar.version,
         weekend=calendar.weekend,
-        off={d: why for d, why in calendar.off.items() if of(d) < year or not why.startswith(_BY_NOTICE)},
+        off={d: why for d, why in calendar.off.items() if of(d) < year or not why.startswith(BY_NOTICE)},
         on={d: why for d, why in calendar.on.items() if of(d) < year},
         published_through=date(year - 1, 12, 31),
         published_from=calendar.published_from,
         belongs=calendar.belongs,
+        reach=calendar.reach,
     )
 
 

@@ -21,6 +21,8 @@ class Interval(Struct, frozen=True):
     last: date | None
     reason: Remark | None = None
     article: str = ""
+    until: date | None = None
+    """The day with which it ends at the latest, where that is known."""
 
 
 class Clock(Struct, frozen=True):
@@ -78,7 +80,14 @@ def add(unit: Unit, calendar: Calendar, day: date, amount: int, whole_days: bool
         case "week":
             return day + timedelta(days=7 * amount)
         case "month":
-            return add_months(day + _DAY, amount) - _DAY if whole_days else add_months(day, amount)
+            return _months_from(day + _DAY, amount) if whole_days else add_months(day, amount)
+
+
+def _months_from(first: date, months: int) -> date:
+    """The end of so many months beginning with ``first``: the day before the one of the same number, or the month's
+    last day where it has no such day (three months from 30 November end with February)."""
+    same = add_months(first, months)
+    return same - _DAY if same.day == first.day else same
 
 
 def union(intervals: Iterable[Interval]) -> list[Interval]:

@@ -39,7 +39,6 @@ def in_both(source: str | Title) -> Title:
 
 SHOWN = 80
 """Characters of a wrong value that a refusal repeats."""
-_EXPECTED = "expected "
 _LIMITS = {"minimum": "from {}", "maximum": "to {}", "minItems": "at least {} of them", "minLength": "not empty"}
 
 
@@ -66,10 +65,10 @@ def convert(file: str, data: object, shape: type[T], at: str = "") -> T:
     try:
         return msgspec.convert(data, shape)
     except msgspec.ValidationError as error:
-        key, reason = explained(error, shape)
+        key, reason, wanted = explained(error, shape)
         key = _named(data, shape, key, str(error))
-        if reason.startswith(_EXPECTED):
-            reason = f"{reason}, got {_cut(repr(_at(data, key)))}"
+        if wanted:
+            reason = f"expected {wanted}, got {_cut(repr(_at(data, key)))}"
         whole = f"{at}{key}" if key.startswith("[") or not at or not key else f"{at}.{key}"
         raise BadData(file, whole or "$", reason) from None
 
@@ -116,8 +115,8 @@ def _refusal(data: object, shape: Any) -> str:
     return ""
 
 
-def explained(error: msgspec.ValidationError, shape: Any) -> tuple[str, str]:
-    """The key and the reason of msgspec's refusal, with what would have been right there.
+def explained(error: msgspec.ValidationError, shape: Any) -> tuple[str, str, str]:
+    """The key and the reason of msgspec's refusal, and what would have been right there, where the shape says it.
 
     msgspec has no other account of a refusal than its text; its form is part of what its tests hold fixed.
     """
@@ -126,11 +125,10 @@ def explained(error: msgspec.ValidationError, shape: Any) -> tuple[str, str]:
     if named := re.search(r"(required|unknown) field `(.*)`", problem):
         where = f"{key}.{named[2]}" if key else named[2]
         if named[1] == "required":
-            return where, "is missing"
+            return where, "is missing", ""
         known = sorted(schema_at(shape, key).get("properties", {}))
-        return where, f"unknown key; known are {', '.join(known)}"
-    wanted = expected(shape, key)
-    return key, f"{_EXPECTED}{wanted}" if wanted else problem
+        return where, f"unknown key; known are {', '.join(known)}", ""
+    return key, problem, expected(shape, key)
 
 
 def expected(shape: Any, key: str) -> str:

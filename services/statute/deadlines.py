@@ -3,16 +3,21 @@
 from bisect import bisect_left
 from datetime import date, timedelta
 
+from msgspec import Struct
 from msgspec.structs import replace
 
 from services.statute import clock as clocks
 from services.statute.answer_clock import AnswerClock, limit_due
+from services.statute.orders import Order
 from services.statute.profile import Remedy
-from services.statute.state import Deadline, Review
+from services.statute.state import Deadline, Fact, Review
+from services.statute.timeline import delivered_on, legal_date
 
 _DAY = timedelta(days=1)
 _COUNTED = ("consultation", "fee-payment")
 """Limits that are counted; the others of the run are dates that somebody set."""
+_WITH_DELIVERY = ("day-signed", "day-received")
+"""Ways of service where the answer's day is the day of its delivery."""
 
 
 def deadlines(
@@ -22,12 +27,14 @@ def deadlines(
     stopped_since: date | None,
     overdue_from: date | None,
     reviews: tuple[Review, ...],
+    order: Order | None = None,
 ) -> tuple[Deadline, ...]:
-    """The limits of the run; the dates are those of the answer's own limit."""
+    """The limits of the run; the dates are those of the answer's own limit, or of the new answer that was ordered."""
     end = run.end.on if run.end else None
     article = run.profile.answer.article
     silence = "" if run.profile.answer.silence == "none" else run.profile.answer.silence
-    first = Deadline("answer", run.event, due, article, provisional, stopped_since, end, overdue_from, silence=silence)
+    start, done, about = (run.event, end, "") if order is None else (order.start, order.done, order.review)
+    first = Deadline("answer", start, due, article, provisional, stopped_since, done, overdue_from, about, silence)
     notice = _notice(run, end)
     found = [first] if notice is None else [first, notice]
     if run.deadlines:
@@ -62,31 +69,75 @@ def _notice(run: AnswerClock, end: date | None) -> Deadline | None:
     )
 
 
+class _Opening(Struct, frozen=True):
+    """What opens a window: the day that the law asks about, the day that the window counts from, and what it was."""
+
+    event: date
+    start: date
+    about: str
+    outcome: str = ""
+    earliest: bool = False
+
+
 def _remedies(run: AnswerClock, overdue_from: date | None, reviews: tuple[Review, ...]) -> list[Deadline]:
     """The windows for reconsideration and litigation that the answer, or the silence, or a reconsideration opened."""
     found = []
     for remedy in run.profile.remedies:
         filed = sorted([r.filed_on for r in reviews if r.kind.startswith(remedy.kind)]) if reviews else []
-        for event, about in _openings(remedy, run, overdue_from, reviews):
-            if not remedy.from_ <= event <= remedy.through:
+        for opening in _openings(remedy, run, overdue_from, reviews):
+            if not remedy.from_ <= opening.event <= remedy.through or not remedy.opens_for(opening.outcome):
                 continue
-            due = limit_due(remedy, event, run.profile, run.calendar)
-            unsure = clocks.asks_calendar(remedy) and run.calendar.is_provisional(due, event)
-            place = bisect_left(filed, event)
+            due = limit_due(remedy, opening.start, run.profile, run.calendar)
+            unsure = clocks.asks_calendar(remedy) and run.calendar.is_provisional(due, opening.start)
+            place = bisect_left(filed, opening.event)
             done = filed[place] if place < len(filed) else None
-            late = due + _DAY if done is not None and done > due else None
-            found.append(Deadline(remedy.kind, event, due, remedy.article, unsure, None, done, late, about=about))
+            # Where the delivery isn't known the window may have begun later, so nobody is late.
+            late = due + _DAY if done is not None and done > due and not opening.earliest else None
+            found.append(
+                Deadline(
+                    remedy.kind,
+                    opening.start,
+                    due,
+                    remedy.article,
+                    unsure,
+                    None,
+                    done,
+                    late,
+                    about=opening.about,
+                    earliest=opening.earliest,
+                )
+            )
     return found
 
 
 def _openings(
     remedy: Remedy, run: AnswerClock, overdue_from: date | None, reviews: tuple[Review, ...]
-) -> list[tuple[date, str]]:
+) -> list[_Opening]:
     found = []
     if run.end is not None and run.end.how == "answered" and "answer" in remedy.after:
-        found.append((run.end.on, "answer"))
+        answers = [(run.end.fact, "answer"), *((fact, "new-answer") for fact in run.timeline.reanswers)]
+        found += [_answer(run, fact, about) for fact, about in answers if fact is not None]
     if run.end is None and overdue_from is not None and "silence" in remedy.after:
-        found.append((overdue_from - _DAY, "silence"))
+        last = overdue_from - _DAY
+        found.append(_Opening(last, last, "silence"))
+    if remedy.kind == "litigation":
+        # Who asks for a reconsideration first sues after it.
+        asked = [r.filed_on for r in reviews if r.kind == "reconsideration"]
+        found = [o for o in found if not any(day >= o.event for day in asked)]
+    elif remedy.kind == "reconsideration":
+        sued = [r.filed_on for r in reviews if r.kind == "litigation-direct"]
+        found = [o for o in found if not any(day >= o.event for day in sued)]
     if "reconsideration" in remedy.after:
-        found += [(r.decided_on, r.review) for r in reviews if r.kind == "reconsideration" and r.decided_on]
+        found += [
+            _Opening(r.decided_on, r.delivered_on or r.decided_on, r.review, "", r.delivered_on is None)
+            for r in reviews
+            if r.kind == "reconsideration" and r.decided_on
+        ]
     return found
+
+
+def _answer(run: AnswerClock, fact: Fact, about: str) -> _Opening:
+    """The window counts from when the applicant knew: the delivery, not the posting."""
+    given = legal_date(fact)
+    came = given if run.profile.answered_by[fact.data.service] in _WITH_DELIVERY else delivered_on(run.timeline, fact)
+    return _Opening(given, came or given, about, fact.data.outcome, came is None)

@@ -16,6 +16,10 @@ def changes(old: RequestState, new: RequestState, profile: Profile | None, today
     ``profile`` is the version of the statute that ``new`` was derived with; None while there is none.
     """
     found = [] if profile is None or new.received_on is None else _dates(old, new, profile, today)
+    if old.overdue_from and not new.overdue_from:
+        # Said first: what follows is about a request that is not late.
+        values = {"limit": "answer", "overdue_from": old.overdue_from, "due_on": new.due_on}
+        found.insert(0, Decision("overdue-withdrawn", today, values))
     if new.state == "retracted" and old.state != "retracted" and old.submitted_on is not None:
         found.append(Decision("request-closed", today, {"closed_on": today, "reason": "retracted"}))
     return found + office_changes(old, new, today) + _reviews(old, new)
@@ -123,7 +127,7 @@ def _end(old: RequestState, new: RequestState, article: str) -> list[Decision]:
     return [Decision("request-answered", new.closed_on, values)]
 
 
-_FILED = ("review", "organ", "kind", "filed_on", "first_handling_disputed")
+_FILED = ("review", "organ", "kind", "filed_on", "first_handling_disputed", "served_on", "statute")
 
 
 def _filed(review: Review) -> dict[str, Any]:
@@ -139,7 +143,11 @@ def _reviews(old: RequestState, new: RequestState) -> list[Decision]:
         if was is None or _filed(was) != filed or (was.decided_on and not review.decided_on):
             found.append(Decision("review-opened", review.filed_on, {"filed": filed}))
         if review.decided_on and was != review:
-            decided = {"review": key, "decided_on": review.decided_on, "result": review.result}
+            decided: dict[str, Any] = {"review": key, "decided_on": review.decided_on, "result": review.result}
+            decided["delivered_on"] = review.delivered_on
+            if review.answer_within is not None:
+                amount, unit = review.answer_within
+                decided["answer_within"] = {"amount": amount, "unit": unit}
             found.append(Decision("review-closed", review.decided_on, {"filed": filed, "decided": decided}))
     for key, review in before.items():
         if key not in after:

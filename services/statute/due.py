@@ -7,7 +7,7 @@ from types import MappingProxyType
 from typing import Any
 
 from services.statute.account import Line
-from services.statute.assessment import assess
+from services.statute.assessment import Assessment, assess
 from services.statute.calendar import Calendar
 from services.statute.calendars import shipped
 from services.statute.errors import NoRequest
@@ -15,6 +15,7 @@ from services.statute.explain import explain
 from services.statute.office.decisions import card_now, step_now
 from services.statute.office.items import Item
 from services.statute.profile import versions
+from services.statute.readings import Reading, readings
 from services.statute.state import Deadline, Fact, Reached, Step
 from services.statute.status import Status, status
 from services.statute.timeline import legal_date, read
@@ -37,9 +38,13 @@ class Due:
     outcome: str
     due_on_other: date | None
     """The due date under the statute's other version, where the request was pending when it changed."""
+    latest_due_on: date | None
+    """While the clock stands still: the due date if the reply comes on the last day that it can."""
     remarks: tuple[Remark, ...]
     clocks: tuple[Deadline, ...]
     """Every time limit, the answer's first."""
+    readings: tuple[Reading, ...]
+    """The due date by each other reading of an open point that gives another one."""
     explanation: tuple[Line, ...]
     steps: tuple[Step, ...] = ()
     committed: bool = False
@@ -64,6 +69,7 @@ class Due:
             "closing": self.closing,
             "outcome": self.outcome,
             "due_on_other": self.due_on_other,
+            "latest_due_on": self.latest_due_on,
             "remarks": [said(each) for each in self.remarks],
             "clocks": [
                 {
@@ -75,6 +81,7 @@ class Due:
                 }
                 for each in self.clocks
             ],
+            "readings": [each.plain() for each in self.readings],
             "explanation": [line(each) for each in self.explanation],
         } | inside
 
@@ -115,8 +122,10 @@ def due(
         closing=view.closing,
         outcome=view.outcome,
         due_on_other=view.due_on_other,
+        latest_due_on=view.latest_due_on,
         remarks=view.remarks,
         clocks=view.clocks,
+        readings=_readings(found, statute, calendar, as_of, read_as),
         explanation=tuple(lines),
         steps=view.steps,
         rungs=view.rungs,
@@ -128,3 +137,12 @@ def due(
 def cards(rungs: Sequence[Reached]) -> list[dict[str, Any]]:
     """The cards among the rungs, as case events carry them."""
     return [card_now(rung) for rung in rungs if rung.level != "warning"]
+
+
+def _readings(
+    found: Assessment, statute: str, calendar: Calendar, as_of: date, read_as: Mapping[str, str]
+) -> tuple[Reading, ...]:
+    def again(setting: str, value: str) -> date | None:
+        return assess(found.timeline, statute, calendar, as_of, {**read_as, setting: value}).state.due_on
+
+    return readings(found, again)

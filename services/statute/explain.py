@@ -16,6 +16,7 @@ from services.statute.data_file import in_both
 from services.statute.moves import walk
 from services.statute.office.explain import of_item
 from services.statute.profile import Limit, Profile, profiles
+from services.statute.readings import bearing
 from services.statute.settings import KNOWN
 from services.statute.state import Deadline, RequestState
 from services.words.catalogue import name, names, said
@@ -92,7 +93,8 @@ def _receipt(run: AnswerClock) -> Line:
     channel = timeline.received.data.channel
     data = timeline.received.data
     given = {"confirmed_on": data.confirmed_on or timeline.confirmed_on, "received_on": data.received_on}
-    field = next(n for n in profile.receipt_dates[channel] if given.get(n) or n == "submitted_on")
+    rule = profile.receipt_rule(channel, data.mail)
+    field = next(n for n in rule if given.get(n) or n == "submitted_on")
     zh, en = _both("receipt-date", field)
     text = f"received: {en} holds for the channel {channel}"
     zh = f"收到申请：以{zh}为准（{name('channel', channel, 'zh')}）"
@@ -110,14 +112,15 @@ def _segments(run: AnswerClock, today: date, each_day: bool) -> list[Line]:
             en = f"stopped for the {why.en}; the whole limit is counted anew from {step.resumed_on}"
             lines.append(Line("restart", step.on, step.resumed_on, zh, en, cited(step.article, step.confirmed)))
     lines.append(_rule(run.profile, run.profile.answer, run.event, run.clock.start, "answer"))
-    due = run.due()
+    due = run.due(run.end.on if run.end else today)
     if due is not None:
         return lines + account(run.clock, run.calendar, due, "answer", each_day)
     still = clocks.union(run.clock.excluded)[-1]
     lines += account(run.clock, run.calendar, max(still.first, run.clock.start + _DAY) - _DAY, "answer", each_day)
     assert still.reason is not None
     why = said(still.reason)
-    zh, en = f"{why.zh}，期限停止计算", f"the clock stands still: {why.en}"
+    days = max(0, (today - still.first).days + 1)
+    zh, en = f"{why.zh}，期限停止计算（已{days}日）", f"the clock stands still: {why.en} ({days} days by now)"
     return [*lines, Line("stopped", still.first, None, zh, en, cited(still.article))]
 
 
@@ -143,6 +146,9 @@ def _steps(run: AnswerClock) -> list[Line]:
             lines.append(_step("extension", step, None, zh, en))
         elif step.kind == "defer":
             lines.append(_step("deferral", step, step.until, f"延迟至{step.until}", f"put off to {step.until}"))
+        elif step.kind == "agree":
+            zh, en = f"与申请人商定至{step.until}", f"agreed with the applicant until {step.until}"
+            lines.append(_step("agreement", step, step.until, zh, en))
     return lines
 
 
@@ -150,10 +156,43 @@ def _step(kind: str, step: Step, until: date | None, zh: str, en: str) -> Line:
     return Line(kind, step.on, until, zh, en, cited(step.article, step.confirmed), step.amount)
 
 
+def _order(view: RequestState, run: AnswerClock) -> list[Line]:
+    """The limit of a new answer that a review ordered, which stands in place of the law's own."""
+    if not view.ordered_by:
+        return []
+    review = next(r for r in view.reviews if r.review == view.ordered_by)
+    assert review.answer_within is not None
+    amount, unit = review.answer_within
+    zh_unit, en_unit = _both("unit", unit)
+    start = view.clocks[0].start
+    zh = f"{review.review}责令重新答复：自{start}起{amount}{zh_unit}"
+    en = f"{review.review} orders a new answer: {amount} {en_unit} from {start}"
+    if review.delivered_on is None:
+        zh, en = (
+            f"{zh}（决定送达之日未录入，以作出之日计）",
+            f"{en} (the decision's receipt is not entered; from its making)",
+        )
+    lines = [Line("order", start, view.due_on, zh, en)]
+    if view.reanswered_on is not None:
+        outcome = name("outcome", view.reanswer_outcome, "zh"), name("outcome", view.reanswer_outcome, "en")
+        zh, en = (
+            f"已重新答复：{outcome[0]}（统计仍计第一次答复）",
+            f"answered anew: {outcome[1]} (counted with the first answer)",
+        )
+        lines.append(Line("new-answer", view.reanswered_on, view.reanswered_on, zh, en))
+    return lines
+
+
 def _due(view: RequestState, run: AnswerClock) -> list[Line]:
-    lines = []
+    lines = _order(view, run)
+    if view.latest_due_on is not None:
+        zh, en = (
+            "至迟的期限最后一日（对方在其期限最后一日回复的）",
+            "the last day at the latest, if the reply takes its whole limit",
+        )
+        lines.append(Line("latest", view.latest_due_on, view.latest_due_on, zh, en))
     if view.due_on is not None:
-        unsure = ("（暂定：该年度放假安排尚未公布）", " (provisional: the calendar is not published that far)")
+        unsure = ("（暂定：尚未公布的放假安排可能变动该日）", " (provisional: a notice still to come can move it)")
         zh, en = unsure if view.provisional else ("", "")
         basis = cited(run.profile.answer.article)
         lines.append(Line("due", view.due_on, view.due_on, f"期限最后一日{zh}", f"the last day{en}", basis))
@@ -226,6 +265,8 @@ def _timer(timer: Deadline, run: AnswerClock, each_day: bool, parties: Mapping[s
     zh, en = _both("limit-of", timer.limit)
     about_zh, about_en = _about(timer)
     zh, en = f"{zh}{about_zh}：最后一日", f"{en}{about_en}: the last day"
+    if timer.earliest:
+        zh, en = f"{zh}（最早；送达之日未录入）", f"{en} at the earliest (the delivery is not entered)"
     if timer.done_on is not None:
         zh, en = f"{zh}（{timer.done_on}已了）", f"{en} (done on {timer.done_on})"
     if timer.silence:
@@ -239,7 +280,7 @@ def _about(timer: Deadline) -> tuple[str, str]:
     match timer.limit:
         case "consultation":
             return f"（{timer.about}）", f" {timer.about}"
-        case "clarification-reply" | "fee-payment" | "volume-deferral":
+        case "clarification-reply" | "fee-payment" | "volume-deferral" | "date-agreed":
             return f"（{timer.start}告知）", f" (told on {timer.start})"
         case "reconsideration" | "litigation" if timer.about in names()["opening"]:
             return f"（{name('opening', timer.about, 'zh')}）", f" ({name('opening', timer.about, 'en')})"
@@ -269,17 +310,7 @@ def _calendar(view: RequestState, calendar: Calendar) -> Line:
 
 def _settings(run: AnswerClock) -> list[Line]:
     """How unclear points were read, as far as they bear on this request."""
-    asked = ["start-day"]
-    data = run.timeline.received.data if run.timeline.received else None
-    if data is not None and data.channel == "email":
-        asked.append("email-receipt")
-    kinds = {fact.name for fact in run.timeline.moves}
-    if "consultation-opened" in kinds:
-        asked += ["excluded-boundary", "exclusion-cap"]
-    if "clarification-requested" in kinds and run.profile.clarification.effect != "none":
-        asked += ["clarification-rounds", "late-clarification-notice", "late-correction"]
-    if "extension-granted" in kinds:
-        asked.append("extension-cap")
+    asked = bearing(run.timeline, run.profile)
     lines = []
     for setting in asked:
         one, known = run.profile.read_as[setting], KNOWN[setting]

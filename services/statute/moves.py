@@ -7,7 +7,7 @@ first asks whether the limit still runs: what comes after the limit or after the
 from collections.abc import Callable, Iterator
 from datetime import date, timedelta
 
-from services.statute.answer_clock import AnswerClock, Step, limit_clock, limit_due
+from services.statute.answer_clock import AnswerClock, Step, limit_clock, limit_due, named_date
 from services.statute.calendar import Calendar
 from services.statute.clock import Interval
 from services.statute.ledger import Ledger
@@ -100,9 +100,19 @@ def _left_out(on: date, last: date | None, boundary: str) -> Interval | None:
 
 
 def _pause(
-    run: AnswerClock, pause: Pause, fact: Fact, on: date, reply: date | None, about: Remark, cap: date | None
+    run: AnswerClock,
+    pause: Pause,
+    fact: Fact,
+    on: date,
+    reply: date | None,
+    about: Remark,
+    cap: date | None,
+    until: date | None = None,
 ) -> None:
-    """Stop the clock from ``on`` to ``reply``; ``cap`` bounds the days that don't count."""
+    """Stop the clock from ``on`` to ``reply``; ``cap`` bounds the days that don't count.
+
+    ``until`` is the bound of a stop that is still on.
+    """
     if pause.effect == "none":
         return
     if pause.effect == "extend":
@@ -114,14 +124,17 @@ def _pause(
                 Step("extend", fact, on, pause.article, pause.confirmed, amount=pause.extend_by, about=about)
             )
         return
+    before = run.due()
     last = min((d for d in (reply, cap) if d is not None), default=None)
     days = _left_out(on, last, "both-excluded" if pause.effect == "restart" else run.profile.says("excluded-boundary"))
     if days is None:
+        if before is not None:
+            run.note(fact, "buys-no-time", on=on, due_on=before)
         return
     if last is None:
         run.last_known = run.due() or run.last_known
     resumed = last if last is None or last == reply else last + _DAY
-    days = Interval(days.first, days.last, about, pause.article)
+    days = Interval(days.first, days.last, about, pause.article, until)
     start = None
     if pause.effect == "restart" and reply is not None:
         fresh = limit_clock(run.profile.answer, reply, run.profile, run.calendar)
@@ -131,6 +144,10 @@ def _pause(
             run.ledger.restart(start)
     else:
         run.ledger.stop(on, days)
+    if before is not None and start is None and run.due() == before:
+        run.note(fact, "buys-no-time", on=on, due_on=before)
+    elif last is None and until is None and not pause.lapse:
+        run.note(fact, "stop-without-limit", since=days.first)
     run.steps.append(
         Step(pause.effect, fact, on, pause.article, pause.confirmed, days, resumed, start=start, about=about)
     )
@@ -140,11 +157,15 @@ def _clarify(run: AnswerClock, fact: Fact, on: date) -> None:
     profile, by = run.profile, fact.data.respond_by
     pause = profile.clarification
     if pause.effect == "none":
+        run.note(fact, "stops-no-clock", what=fact.name, on=on)
         return
     run.notices += 1
     late = pause.notice is not None and on > (limit := limit_due(pause.notice, run.event, profile, run.calendar))
     if by < on:
         run.note(fact, "respond-by-before-notice", respond_by=by, on=on)
+    named, by = by, named_date(by, profile, run.calendar)
+    if by != named:
+        run.note(fact, "respond-by-rolls", respond_by=named, by=by)
     if run.rounds >= _ROUNDS[profile.says("clarification-rounds")]:
         run.unlawful(fact, "clarification-too-often", number=run.rounds + 1, allowed=run.rounds)
         return
@@ -159,8 +180,9 @@ def _clarify(run: AnswerClock, fact: Fact, on: date) -> None:
     replied = legal_date(reply) if reply else None
     stays_closed = pause.lapse and profile.says("late-correction") == "stays-closed"
     if reply is not None and replied is not None and replied > by:
-        run.note(reply, "correction-late", on=replied, respond_by=by)
-        if stays_closed:
+        excused = reply.data.excused
+        run.note(reply, "correction-excused" if excused else "correction-late", on=replied, respond_by=by)
+        if stays_closed and not excused:
             replied = None
     _pause(run, pause, fact, on, replied, remark("stopped-clarification"), None)
     run.deadlines.append(Deadline("clarification-reply", on, by, pause.article, done_on=replied, about=fact.id))
@@ -179,22 +201,27 @@ def _consult(run: AnswerClock, fact: Fact, on: date) -> None:
     if closing is not None and closed is not None and closed < on:
         run.note(closing, "consultation-closed-early", consultation=key, closed_on=closed, opened_on=on)
         closed = on
-    start = fact.data.reached_on or on
+    start = fact.data.reached_on or run.timeline.reached.get(key) or on
     due = limit_due(pause.limit, start, run.profile, run.calendar) if pause.limit else None
     article = pause.limit.article if pause.limit else pause.article
     silence = pause.silence if pause.silence != "none" else ""
     run.consulted.add(key)
     run.deadlines.append(Deadline("consultation", start, due, article, done_on=closed, about=key, silence=silence))
-    if pause.effect == "none" or not run.in_time(fact, on, "consultation-after-limit", consultation=key):
+    if pause.effect == "none":
+        run.note(fact, "stops-no-clock", what=fact.name, on=on)
         return
-    cap = due if pause.effect == "exclude" and run.profile.says("exclusion-cap") == "limit" else None
-    if cap is None and closed is None and due is not None and silence:
-        # No reply has a meaning in law, so the asking is over when the other one's limit has passed.
-        if due < run.horizon:
-            cap = due
-        else:
+    if not run.in_time(fact, on, "consultation-after-limit", consultation=key):
+        return
+    bounded = pause.effect == "exclude" and run.profile.says("exclusion-cap") == "limit"
+    cap, until = (due if bounded else None), None
+    if closed is None and due is not None and (bounded or silence):
+        # Silence ends the asking with the other one's limit; until then a reply can come any day.
+        cap = due if due < run.horizon else None
+        if cap is None:
+            until = due
             run.wakes.append(due + _DAY)
-    _pause(run, pause, fact, on, closed, remark("stopped-consultation", consultation=key, party=party), cap)
+    about = remark("stopped-consultation", consultation=key, party=party)
+    _pause(run, pause, fact, on, closed, about, cap, until)
 
 
 def _charge(run: AnswerClock, fact: Fact, on: date) -> None:
@@ -259,11 +286,29 @@ def _defer(run: AnswerClock, fact: Fact, on: date) -> None:
     run.steps.append(Step("defer", fact, on, article, True, until=until))
 
 
+def _agree(run: AnswerClock, fact: Fact, on: date) -> None:
+    """A last day agreed with the applicant holds where the statute knows that and the limit still ran."""
+    until: date = fact.data.until
+    rule, due, before = run.profile.agreed, run.due(), run.ledger.deferred
+    if rule is None:
+        run.unlawful(fact, "agreement-unknown", until=until, statute=run.profile.id)
+        return
+    if not run.in_time(fact, on, what="agreement"):
+        return
+    if due is not None and until <= due:
+        run.note(fact, "agreed-not-later", until=until, due_on=due)
+    if before is None or until > before[1]:
+        run.ledger.put_off(on, until)
+    run.deadlines.append(Deadline("date-agreed", on, until, rule.article, about=fact.id))
+    run.steps.append(Step("agree", fact, on, rule.article, rule.confirmed, until=until))
+
+
 MOVES: dict[str, Callable[[AnswerClock, Fact, date], None]] = {
     "clarification-requested": _clarify,
     "consultation-opened": _consult,
     "fee-notified": _charge,
     "extension-granted": _extend,
     "volume-deferred": _defer,
+    "date-agreed": _agree,
     "special-step-opened": special_step,
 }

@@ -2,8 +2,9 @@
 
 from collections.abc import Mapping
 from datetime import date
+from fnmatch import fnmatchcase
 from functools import cache, cached_property
-from typing import Annotated, ClassVar, Literal
+from typing import Annotated, Any, ClassVar, Literal
 
 from msgspec import Meta, Struct
 from msgspec.structs import force_setattr, replace
@@ -153,6 +154,8 @@ class Receipt(_Table, frozen=True, kw_only=True, rename={"in_person": "in-person
     online: ReceiptDates
     other: ReceiptDates
     article: Text
+    ordinary: ReceiptDates | None = None
+    """A letter that nobody signed for; left out: as ``post``."""
     email: ReceiptDates | None = None
     """Left out where the setting ``email-receipt`` says it."""
 
@@ -161,6 +164,31 @@ class Volume(_Table, frozen=True, kw_only=True):
     effect: Literal["none", "defer"]
     """``defer``: the organ may put the answer off because of an abnormal volume."""
     article: Text
+
+
+class Agreed(_Table, frozen=True, kw_only=True):
+    """A last day agreed with the applicant, where the statute knows that."""
+
+    article: Text
+    confirmed: Confirmed = True
+
+
+class Temporary(_Table, frozen=True, kw_only=True, rename={"from_": "from"}):
+    """Temporary law: an answer given from the one day through the other has so many units instead."""
+
+    from_: date
+    through: date
+    amount: Amount
+    article: Text
+    confirmed: Confirmed = True
+
+
+class Change(_Table, frozen=True, kw_only=True, rename={"from_": "from"}):
+    """What a document that came later says, laid over the file for requests of the days from which it holds."""
+
+    from_: date
+    set: dict[str, Any]
+    """Tables and keys of the file itself."""
 
 
 class Answering(_Table, frozen=True, kw_only=True):
@@ -172,7 +200,7 @@ class Answering(_Table, frozen=True, kw_only=True):
     article: Text
 
 
-class Remedy(Limit, frozen=True, kw_only=True, rename={"from_": "from"}):
+class Remedy(Limit, frozen=True, kw_only=True, rename={"from_": "from", "except_": "except"}):
     """A window that opens when the organ has answered, has stayed silent, or a reconsideration was decided."""
 
     kind: Literal["reconsideration", "litigation"]
@@ -180,6 +208,12 @@ class Remedy(Limit, frozen=True, kw_only=True, rename={"from_": "from"}):
     from_: date = date.min
     through: date = date.max
     """It opens for events of these days, both ends included."""
+    except_: tuple[Text, ...] = ()
+    """Outcomes that open no such window; ``refused-*`` stands for all that begin so."""
+
+    def opens_for(self, outcome: str) -> bool:
+        """Whether an answer of that outcome opens it."""
+        return not any(fnmatchcase(outcome, each) for each in self.except_)
 
 
 class Warnings(_Table, frozen=True, kw_only=True):
@@ -214,7 +248,24 @@ class Profile(_Table, frozen=True, kw_only=True, dict=True):
     warnings: Warnings | None = None
     """In place of the warnings for the answer that the ladder has."""
     remedies: tuple[Remedy, ...] = ()
+    agreed: Agreed | None = None
+    temporary: tuple[Temporary, ...] = ()
     settings: Settings = Settings()
+    changes: tuple[Change, ...] = ()
+    """In the order of their days; a later one is laid over those before it."""
+
+    @cached_property
+    def dated(self) -> "tuple[tuple[date, Profile], ...]":
+        """The profile as it is from the day of each change on, the oldest first."""
+        return ()
+
+    def on(self, day: date) -> "Profile":
+        """The profile for a request of that day: a document counts from when it held, and is not cited before."""
+        found = self
+        for since, changed in self.dated:
+            if since <= day:
+                found = changed
+        return found
 
     @cached_property
     def read_as(self) -> Mapping[str, Setting[str]]:
@@ -236,9 +287,15 @@ class Profile(_Table, frozen=True, kw_only=True, dict=True):
             "post": r.post,
             "fax": r.fax,
             "email": email,
-            "online": r.online,
+            "online": ("submitted_on",) if self.says("online-receipt") == "submission" else r.online,
             "other": r.other,
         }
+
+    def receipt_rule(self, channel: str, mail: str | None) -> ReceiptDates:
+        """The dates that can be the day of receipt of a request by that channel; a letter may say how it was mailed."""
+        if mail == "ordinary" and self.receipt.ordinary is not None:
+            return self.receipt.ordinary
+        return self.receipt_dates[channel]
 
     @cached_property
     def consulting(self) -> Mapping[str, AskingOthers]:
@@ -279,7 +336,28 @@ def from_data(file: str, data: object) -> Profile:
     profile = convert(file, data, Profile)
     for key, reason in _contradictions(profile):
         raise BadData(file, key, reason)
+    if profile.changes:
+        assert isinstance(data, dict)
+        laid = {key: value for key, value in data.items() if key != "changes"}
+        dated = []
+        for place, change in enumerate(profile.changes):
+            if place and change.from_ <= profile.changes[place - 1].from_:
+                raise BadData(file, f"changes[{place}].from", "is not after the change before it")
+            if {"id", "statute", "in_force", "changes"} & change.set.keys():
+                raise BadData(file, f"changes[{place}].set", "can't change what the file is")
+            laid = _laid_over(laid, change.set)
+            dated.append((change.from_, from_data(file, laid)))
+        profile.__dict__["dated"] = tuple(dated)
     return profile
+
+
+def _laid_over(below: dict[str, Any], above: dict[str, Any]) -> dict[str, Any]:
+    """Tables laid over one another key by key; a list, or a table that another kind of asking replaces, is whole."""
+    found = dict(below)
+    for key, value in above.items():
+        under = found.get(key)
+        found[key] = _laid_over(under, value) if isinstance(under, dict) and isinstance(value, dict) else value
+    return found
 
 
 def _contradictions(p: Profile) -> list[tuple[str, str]]:
@@ -339,10 +417,10 @@ def profile_for(statute: str, received_on: date) -> Profile:
     """
     known = versions(statute)
     if known[0].id == statute and known[0].statute != statute:
-        return known[0]
+        return known[0].on(received_on)
     for profile in known:
         if profile.in_force.from_ <= received_on <= profile.in_force.through:
-            return profile
+            return profile.on(received_on)
     raise NoVersion("no-version", statute=statute, on=received_on)
 
 

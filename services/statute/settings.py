@@ -74,6 +74,25 @@ KNOWN: Mapping[str, Known] = {
             "confirmation": Words("双方确认之日", "when both sides confirmed it"),
         },
     ),
+    "online-receipt": Known(
+        "网上申请的收到日",
+        "which day a request made online is received on",
+        {
+            "listed": Words("按收到规则所列日期", "by the dates that [receipt] lists for the channel"),
+            "submission": Words(
+                "提交之日，内部转送不影响",
+                "the day of submission; how long it went through the organ's own hands is no matter",
+            ),
+        },
+    ),
+    "named-date": Known(
+        "告知书所定日期为非工作日的",
+        "what becomes of a last day named in a notice to the applicant that is no working day",
+        {
+            "rolls": Words("顺延至下一个工作日", "it moves to the next working day, as a counted one does"),
+            "stands": Words("不顺延", "it stands"),
+        },
+    ),
     "transition": Known(
         "新法施行时尚未办结的申请适用哪个版本",
         "which version holds for a request pending when a newer one comes into force",
@@ -120,11 +139,11 @@ KNOWN: Mapping[str, Known] = {
         "征求意见所需时间是否以被征求方的期限为上限",
         "whether the time left out for a consultation ends with the other party's own limit",
         {
-            "closing": Words("至征求意见结束为止，不设上限", "it lasts until the consultation is closed, however long"),
             "limit": Words(
                 "至征求意见结束为止，但不超过被征求方的期限",
-                "it lasts until then, but no longer than the other party's limit",
+                "it lasts until the consultation is closed, but no longer than the other party's limit",
             ),
+            "closing": Words("至征求意见结束为止，不设上限", "it lasts until then, however long"),
         },
     ),
     "extension-cap": Known(

@@ -31,6 +31,12 @@ class Review(Struct, frozen=True):
     first_handling_disputed: bool = False
     decided_on: date | None = None
     result: str = ""
+    served_on: date | None = None
+    statute: str | None = None
+    delivered_on: date | None = None
+    """When the decision reached the one that it is for."""
+    answer_within: tuple[int, str] | None = None
+    """The limit for a new answer that it orders: an amount and its unit."""
 
 
 class Deadline(Struct, frozen=True):
@@ -39,7 +45,7 @@ class Deadline(Struct, frozen=True):
 
     limit: str
     """``answer``, ``clarification-notice``, ``clarification-reply``, ``consultation``, ``fee-payment``,
-    ``volume-deferral``, ``reconsideration`` or ``litigation``."""
+    ``volume-deferral``, ``date-agreed``, ``reconsideration`` or ``litigation``."""
     start: date
     """The day of the event that it counts from."""
     due_on: date | None
@@ -53,6 +59,8 @@ class Deadline(Struct, frozen=True):
     """Which one, where there can be several: the consultation, the fact, the review."""
     silence: str = ""
     """What it means in law that the limit passes without a reply, if anything."""
+    earliest: bool = False
+    """Whether ``start`` is only the earliest day that it can be: the delivery that it counts from is not known."""
 
 
 class Holding(Struct, frozen=True):
@@ -132,7 +140,7 @@ class RequestState(Struct, frozen=True, rename={"old_flags": "flags", "old_rejec
     received_on: date | None = None
     statute: str = ""
     calendar: str = ""
-    """The calendar's id and version that the dates were computed with."""
+    """The calendar's id and version that the dates were computed with, a space between them."""
     item: str = ""
     """The service item, where the request names one."""
     committed_due_on: date | None = None
@@ -144,6 +152,8 @@ class RequestState(Struct, frozen=True, rename={"old_flags": "flags", "old_rejec
     extended: int = 0
     last_due_on: date | None = None
     """The due date before the stop that is still on, while the end of that is not known."""
+    latest_due_on: date | None = None
+    """While the clock stands still: the due date if the reply comes on the last day that it can."""
     moves: tuple[tuple[str, str, str], ...] = ()
     """What moved the due date, in order: what names the fact, the last day of its effect if any, the article."""
     statute_other: str = ""
@@ -165,6 +175,11 @@ class RequestState(Struct, frozen=True, rename={"old_flags": "flags", "old_rejec
     outcome: str = ""
     timeliness: str = ""
     working_days: int | None = None
+    ordered_by: str = ""
+    """The review that ordered a new answer, if one did; ``due_on`` is then that answer's."""
+    reanswered_on: date | None = None
+    """When the answer that it ordered was given; the request counts with its first one."""
+    reanswer_outcome: str = ""
     first_response_on: date | None = None
     """When the organ first told the applicant something (:mod:`services.statute.first`)."""
     first_working_days: int | None = None
@@ -182,6 +197,11 @@ class RequestState(Struct, frozen=True, rename={"old_flags": "flags", "old_rejec
     """Remarks as cases stored before there were codes have them; they are read, and never written."""
     old_rejected: tuple[tuple[str, str, str], ...] = ()
     """Likewise: source, id and reason of facts that have no effect."""
+
+    @property
+    def calendar_id(self) -> str:
+        """The id of that calendar, without its version."""
+        return self.calendar.partition(" ")[0]
 
     @property
     def flags(self) -> tuple[str, ...]:

@@ -41,6 +41,13 @@ class Timeline(Struct):
     replies: dict[str, Fact] = field(default_factory=dict)
     """The first closing of each consultation."""
     ends: list[End] = field(default_factory=list)
+    reanswers: list[Fact] = field(default_factory=list)
+    """Answers that a review ordered, after one that had ended the request."""
+    reached: dict[str, date] = field(default_factory=dict)
+    """When the letter of each consultation reached the one asked, by the first fact that says so."""
+    deliveries: list[date] = field(default_factory=list)
+    """When an answer reached the applicant."""
+    decision_deliveries: dict[str, date] = field(default_factory=dict)
     filed: dict[str, Fact] = field(default_factory=dict)
     decided: dict[str, Fact] = field(default_factory=dict)
     remarks: list[Remark] = field(default_factory=list)
@@ -85,8 +92,27 @@ def _replied(timeline: Timeline, fact: Fact) -> None:
         timeline.note(fact, "consultation-closed-again", consultation=fact.data.consultation)
 
 
+def _reached(timeline: Timeline, fact: Fact) -> None:
+    timeline.reached.setdefault(fact.data.consultation, fact.data.reached_on)
+
+
 def _answered(timeline: Timeline, fact: Fact) -> None:
-    timeline.ends.append(End(fact.data.answered_on, "answered", fact.data.outcome, fact))
+    if fact.data.after_review is not None:
+        timeline.reanswers.append(fact)
+    else:
+        timeline.ends.append(_answer(fact))
+
+
+def _answer(fact: Fact) -> End:
+    return End(fact.data.answered_on, "answered", fact.data.outcome, fact)
+
+
+def _delivered(timeline: Timeline, fact: Fact) -> None:
+    timeline.deliveries.append(fact.data.delivered_on)
+
+
+def _decision_delivered(timeline: Timeline, fact: Fact) -> None:
+    timeline.decision_deliveries.setdefault(fact.data.review, fact.data.delivered_on)
 
 
 def _withdrawn(timeline: Timeline, fact: Fact) -> None:
@@ -131,16 +157,20 @@ MEANINGS: dict[str, Meaning] = {
     "clarification-requested": Meaning("requested_on", 2, _moves),
     "clarification-received": Meaning("received_on", 3, _corrected),
     "consultation-opened": Meaning("sent_on", 4, _moves),
-    "consultation-closed": Meaning("closed_on", 5, _replied),
-    "fee-notified": Meaning("notified_on", 6, _moves),
-    "fee-paid": Meaning("paid_on", 7, _paid),
-    "extension-granted": Meaning("notified_on", 8, _moves),
-    "volume-deferred": Meaning("notified_on", 9, _moves),
-    "answer-issued": Meaning("answered_on", 10, _answered),
-    "request-withdrawn": Meaning("withdrawn_on", 11, _withdrawn),
-    "request-transferred": Meaning("transferred_on", 12, _transferred),
-    "review-filed": Meaning("filed_on", 13, _filed),
-    "review-decided": Meaning("decided_on", 14, _decided),
+    "consultation-reached": Meaning("reached_on", 5, _reached),
+    "consultation-closed": Meaning("closed_on", 6, _replied),
+    "fee-notified": Meaning("notified_on", 7, _moves),
+    "fee-paid": Meaning("paid_on", 8, _paid),
+    "extension-granted": Meaning("notified_on", 9, _moves),
+    "volume-deferred": Meaning("notified_on", 10, _moves),
+    "date-agreed": Meaning("agreed_on", 11, _moves),
+    "answer-issued": Meaning("answered_on", 12, _answered),
+    "answer-delivered": Meaning("delivered_on", 13, _delivered),
+    "request-withdrawn": Meaning("withdrawn_on", 14, _withdrawn),
+    "request-transferred": Meaning("transferred_on", 15, _transferred),
+    "review-filed": Meaning("filed_on", 16, _filed),
+    "review-decided": Meaning("decided_on", 17, _decided),
+    "review-decision-delivered": Meaning("delivered_on", 18, _decision_delivered),
     "special-step-opened": Meaning("opened_on", 30, _moves),
     "special-step-closed": Meaning("closed_on", 31, _special_closed),
     "assignment-opened": Meaning("assigned_on", 40, _office, inside=True),
@@ -173,6 +203,9 @@ def read(facts: Iterable[Fact]) -> Timeline:
     for fact in ordered:
         MEANINGS[fact.name].apply(timeline, fact)
     timeline.last = next((legal_date(f) for f in reversed(ordered) if not MEANINGS[f.name].inside), date.min)
+    if timeline.reanswers and not any(end.how == "answered" for end in timeline.ends):
+        # Nothing was answered before: the ordered answer is the first one, and ends the request.
+        timeline.ends.append(_answer(timeline.reanswers.pop(0)))
     for key, fact in timeline.decided.items():
         if key not in timeline.filed:
             timeline.note(fact, "review-not-filed", review=key)
@@ -193,6 +226,31 @@ def reviews(timeline: Timeline) -> tuple[Review, ...]:
                 first_handling_disputed=filed.first_handling_disputed,
                 decided_on=decided.data.decided_on if decided else None,
                 result=decided.data.result if decided else "",
+                served_on=filed.served_on,
+                statute=filed.statute,
+                delivered_on=_delivery(timeline, key, decided) if decided else None,
+                answer_within=_within(decided) if decided else None,
             )
         )
     return tuple(found)
+
+
+def _delivery(timeline: Timeline, review: str, decided: Fact) -> date | None:
+    day: date | None = decided.data.delivered_on
+    return day or timeline.decision_deliveries.get(review)
+
+
+def _within(decided: Fact) -> tuple[int, str] | None:
+    limit = decided.data.answer_within
+    return None if limit is None else (limit.amount, limit.unit)
+
+
+def delivered_on(timeline: Timeline, answer: Fact) -> date | None:
+    """When an answer reached the applicant, as far as the facts say: itself, or a delivery entered later."""
+    day: date | None = answer.data.delivered_on
+    if day is not None:
+        return day
+    given = answer.data.answered_on
+    later = [f.data.answered_on for f in timeline.reanswers if f.data.answered_on > given]
+    until = min(later, default=date.max)
+    return next((d for d in timeline.deliveries if given <= d < until), None)

@@ -21,9 +21,10 @@ from services.runtime.topics import ensure
 from services.runtime.web import create_app, new_registry
 from services.runtime.worker import batch_app
 from services.statute import data, rules
-from services.tracker import api, splitting, startup_check
+from services.tracker import api, api_rehearsal, attention_store, splitting, startup_check
 from services.tracker.core.reference_data import ReferenceData, check
 from services.tracker.metrics import CaseCollector, metrics
+from services.tracker.rehearsing import Rehearsing
 from services.tracker.snapshot import Snapshots
 from services.tracker.store import SCHEMA
 from services.tracker.sweeping import Sweeping
@@ -67,6 +68,7 @@ async def build(settings: Settings, health: Health) -> AsyncIterator[Parts]:
     async def prepare() -> None:
         await database.ready(pool, SCHEMA, files("services.tracker") / "migrations", health.part("database"))
         await splitting.finish(pool, health.part("database"))
+        await attention_store.finish(pool, health.part("database"), clock.now())
         await ensure(
             settings.bootstrap,
             topics(settings.topic_prefix, settings.partitions, settings.replication),
@@ -83,8 +85,9 @@ async def build(settings: Settings, health: Health) -> AsyncIterator[Parts]:
         settings.sweep_seconds,
         unfinished=lambda: tracker.unfinished & {tp.partition for tp in worker.owned},
     )
-    deps = api.Deps(asking, reference_data, clock, desk=settings.desk_address)
-    app = create_app("tracker", api.handlers(deps), health, registry)
+    deps = api.Deps(asking, reference_data, clock, desk=settings.desk_address, facts_topic=settings.facts_topic)
+    rehearsing = Rehearsing(asking, deps.offload, clock, reference_data, reference.facts)
+    app = create_app("tracker", [*api.handlers(deps), api_rehearsal.router(rehearsing)], health, registry)
     try:
         yield Parts(
             app,

@@ -35,8 +35,8 @@ async def check_facts(
     letters = {offset: digest for (partition, offset), digest in what.letters.items() if partition == tp.partition}
     count = 0
     async for records in reader.read(tp, 0, end):
-        facts, spoilt = applying.decoded(records, apply.read)
-        unheld = {letter.offset: letter.reason for letter in spoilt if not _held_before(letter.value, refs)}
+        facts, unreadable = applying.decoded(records, apply.read)
+        unheld = {letter.offset: letter.reason.text for letter in unreadable if not _held_before(letter.value, refs)}
         for offset, fact in facts:
             known = refs.holds(fact.subject, fact.source, fact.id)
             if not known and fact.subject not in what.unpublished:

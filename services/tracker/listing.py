@@ -8,13 +8,14 @@ whose organ has the later date already. Nothing is looked at that is not shown, 
 from base64 import urlsafe_b64decode, urlsafe_b64encode
 from binascii import Error as NoBase64
 from collections import defaultdict
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from datetime import date, datetime, timedelta
 from typing import Any, Literal
 
 import msgspec
 
+from services.events.registrations import below
 from services.events.vocabulary import FIRST_DAY, LAST_DAY
 from services.statute.status import Status
 from services.tracker.core.reference_data import ReferenceData
@@ -47,15 +48,20 @@ class Today:
         self.usual = max(by_date, key=lambda day: (len(by_date[day]), day), default=now.date())
         self.others = {day: codes for day, codes in sorted(by_date.items()) if day != self.usual}
         """The other dates, and the organs that have them."""
+        self._parents = reference_data.parents
         self._of = {code: day for day, codes in self.others.items() for code in codes}
 
     def of(self, organ: str) -> date:
         """The date in the organ's zone."""
         return self._of.get(organ, self.usual)
 
-    def span(self, organ: str | None) -> tuple[date, date]:
-        """The earliest and the latest date of an organ, or of all."""
-        days = [self.of(organ)] if organ is not None else [self.usual, *self.others]
+    def under(self, organ: str | None) -> list[str]:
+        """An organ with all that are under it; none where none is asked for."""
+        return below(organ, self._parents()) if organ is not None else []
+
+    def span(self, organs: Sequence[str]) -> tuple[date, date]:
+        """The earliest and the latest date of some organs, or (where none are named) of all."""
+        days = [self.of(organ) for organ in organs] or [self.usual, *self.others]
         return min(days), max(days)
 
 
@@ -65,6 +71,7 @@ class Query:
 
     status: Wanted | None = None
     organ: str | None = None
+    """With all organs under it."""
     due_from: date | None = None
     due_through: date | None = None
     limit: int = 100
@@ -105,12 +112,15 @@ def page(query: Query, today: Today) -> tuple[str, list[Any]]:
         values.append(value)
         return f"${len(values)}::{kind}"
 
-    conditions = [f"organ = {put(query.organ, 'text')}"] if query.organ is not None else []
+    organs = today.under(query.organ)
+    # Of several organs each is read in the order of its index; only so is no more read than is shown.
+    each = f"unnest({put(organs, 'text[]')}) AS each(code)" if len(organs) > 1 else ""
+    conditions = ["organ = each.code" if each else f"organ = {put(query.organ, 'text')}"] if organs else []
     first, last = query.due_from, query.due_through
     if first is not None or last is not None:  # what has no due date is in no range of them
         last = min(last or _NEVER, _NEVER - timedelta(days=1))
     if query.status in ("overdue", "due-today", "open"):
-        early, late = today.span(query.organ)
+        early, late = today.span(organs)
         match query.status:
             case "overdue":
                 last, against = min(last or _NEVER, late - timedelta(days=1)), "<"
@@ -129,7 +139,9 @@ def page(query: Query, today: Today) -> tuple[str, list[Any]]:
     if last is not None:
         conditions.append(f"{KEY} <= {put(last, 'date')}")
     limit = put(query.limit + 1, "bigint")
-    parts = [_part(state, conditions, limit) for state in (("open",) if query.is_running else _states(query.status))]
+    parts = [
+        _part(state, conditions, limit, each) for state in (("open",) if query.is_running else _states(query.status))
+    ]
     return (
         f"SELECT subject, due_on, body, found FROM (SELECT subject, due_on, body, key, count(*) OVER () AS found, "
         "sum(octet_length(body)) OVER (ORDER BY key, subject) - octet_length(body) AS before "
@@ -157,11 +169,15 @@ def _states(status: Wanted | None) -> tuple[str, ...]:
             return (status,)
 
 
-def _part(state: str, conditions: list[str], limit: str) -> str:
+def _part(state: str, conditions: list[str], limit: str, each: str = "") -> str:
     # The state is written out, not given as a value: only so can the planner tell that the index holds such rows.
     # A row that waits for nothing holds what counts outside requests (an organ's tallies), and is none.
     all_ = [f"state = '{state}'", *(["waiting_for <> ''"] if state == "waiting" else []), *conditions]
-    return (
-        f"SELECT * FROM (SELECT subject, due_on, body, {KEY} AS key FROM {SCHEMA}.cases WHERE {' AND '.join(all_)} "
+    one = (
+        f"(SELECT subject, due_on, body, {KEY} AS key FROM {SCHEMA}.cases WHERE {' AND '.join(all_)} "
         f"ORDER BY {KEY}, subject LIMIT {limit}) AS part"
     )
+    if not each:
+        return f"SELECT * FROM {one}"
+    # The union's rows are put into one order and cut by whoever asked for the parts.
+    return f"SELECT part.* FROM {each} CROSS JOIN LATERAL {one}"

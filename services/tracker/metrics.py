@@ -14,6 +14,7 @@ from prometheus_client.registry import Collector
 from services.events.cases import CaseEvent, RequestOverdue
 from services.runtime.clock import Clock
 from services.statute.errors import StatuteError, UnknownCalendar
+from services.tracker.core.attention import KINDS
 from services.tracker.core.case import Case
 from services.tracker.core.reference_data import ReferenceData
 from services.tracker.snapshot import AWAITED, LIMITS, Dates, Snapshot
@@ -68,7 +69,7 @@ def metrics(registry: CollectorRegistry) -> Metrics:
         Counter("shixian_tracker_sweep_failures", "Cases that the sweep failed over.", registry=registry),
         Histogram(
             "shixian_overdue_detection_delay_seconds",
-            "Time from when a missed limit could be known to when the sweep told of it; settling time included.",
+            "Time from when a missed limit could be known to when the sweep reported it; settling time included.",
             buckets=DETECTION_BUCKETS,
             registry=registry,
         ),
@@ -116,6 +117,18 @@ class CaseCollector(Collector):
             {(what,): snapshot.waiting.get(what, 0) for what in AWAITED},
         )
         yield _gauge(
+            "shixian_attention",
+            "What needs a person, by kind, as GET /v1/attention lists it; without records put aside (dead letters).",
+            ("kind",),
+            {(kind,): snapshot.attention[kind][0] if kind in snapshot.attention else 0 for kind in KINDS},
+        )
+        yield _gauge(
+            "shixian_attention_oldest_timestamp_seconds",
+            "Since when the longest waiting of them has needed a person; left out for a kind that has none.",
+            ("kind",),
+            {(kind,): oldest.timestamp() for kind, (_, oldest) in sorted(snapshot.attention.items())},
+        )
+        yield _gauge(
             "shixian_tracker_outbox_events",
             "Case events decided and not in the log yet.",
             (),
@@ -144,7 +157,7 @@ class CaseCollector(Collector):
             try:
                 left = self._world.calendar(self._world.organs[organ].calendar).count(today, due_on)
             except StatuteError:
-                continue  # no calendar reaches there, and no working day can be told; one organ hides no other
+                continue  # no calendar reaches there, and no working day is known; one organ hides no other
             for days in WORKING_DAYS:
                 numbers[organ, str(days)] += count if left <= days else 0
         text = (

@@ -12,6 +12,7 @@ from typing import Any
 import msgspec
 from msgspec import Struct
 
+from services.events.facts import RequestTransferred
 from services.runtime.database import Pool
 from services.runtime.dead_letters import CUT_TEXT
 from services.runtime.offload import Offload
@@ -22,11 +23,13 @@ from services.statute.status import STATUSES as STATUSES
 from services.statute.status import Status as Status
 from services.statute.status import status
 from services.tracker import listing
+from services.tracker.core.amend import amend
 from services.tracker.core.case import Case, account, worded
 from services.tracker.core.reference_data import ReferenceData
 from services.tracker.core.strands import Strand, is_request, shown
 from services.tracker.listing import PAGE_BYTES, BadCursor, Query, Today, Wanted
 from services.tracker.store import SCHEMA, decode_case, last_strands
+from services.words import catalogue
 from services.words.catalogue import Said, said
 from services.words.remark import Remark, remark
 
@@ -36,13 +39,13 @@ UNFINISHED: tuple[Status, ...] = ("overdue", "due-today", "open", "stopped", "un
 READ_SECONDS = 10.0
 """What a query of a caller may take."""
 LETTERS_SHOWN = 100
-"""The latest dead letters told with a request."""
+"""The latest dead letters shown with a request."""
 EVENTS = 1000
 """The most events of a history in one answer."""
 LINES = 5000
 """The most lines of an account in one answer; day by day, that is more than thirteen years."""
 STRANDS = 100
-"""How many reviews and tallies of an organ's own are told at once."""
+"""How many reviews and tallies of an organ's own are shown at once."""
 
 
 class Item(Struct, frozen=True, kw_only=True):
@@ -92,6 +95,11 @@ class Letter(Struct, frozen=True, kw_only=True):
     partition: int
     offset: int
     reason: str
+    code: str
+    """Why, as a code."""
+    zh: str
+    en: str
+    """The words for the code."""
     recorded_at: datetime
     state: str
     """``open``, ``replayed`` or ``discarded``."""
@@ -101,10 +109,10 @@ class Letter(Struct, frozen=True, kw_only=True):
     type: str | None = None
 
 
-_LETTER = 'topic, partition, "offset", reason, recorded_at, state, subject, source, event_id AS id, type'
+LETTER = 'topic, partition, "offset", reason, code, "values", recorded_at, state, subject, source, event_id AS id, type'
 
 
-LETTERS = f"SELECT {_LETTER} FROM {SCHEMA}.dead_letter WHERE subject = $1 ORDER BY recorded_at DESC LIMIT $2"
+LETTERS = f"SELECT {LETTER} FROM {SCHEMA}.dead_letter WHERE subject = $1 ORDER BY recorded_at DESC LIMIT $2"
 HISTORY = (
     "SELECT sequence, body, found FROM (SELECT sequence, body, count(*) OVER () AS found, "
     "sum(octet_length(body)) OVER (ORDER BY sequence {order}) - octet_length(body) AS before FROM ("
@@ -121,6 +129,8 @@ class Detail(Item, frozen=True, kw_only=True):
     due_on_other: date | None = None
     """The due date by the statute's other version, where the request was pending when it changed."""
     statute_other: str = ""
+    transferred_to: str = ""
+    """The organ that a request which was transferred went to."""
     sequence: int = 0
     clocks: list[dict[str, Any]] = []
     """Every time limit that runs or ran, the answer's first."""
@@ -179,6 +189,7 @@ def detail(case: Case, reference_data: ReferenceData, now: datetime, each_day: b
         calendar=case.view.calendar,
         due_on_other=case.view.due_on_other,
         statute_other=case.view.statute_other,
+        transferred_to=transferred_to(case),
         sequence=case.sequence,
         clocks=[msgspec.to_builtins(c) for c in case.view.clocks],
         explanation=_bounded(account(case, reference_data, today, each_day)),
@@ -188,6 +199,14 @@ def detail(case: Case, reference_data: ReferenceData, now: datetime, each_day: b
         rejected=[_refused(each) for each in case.view.refused],
         facts=[msgspec.to_builtins(f) for f in case.facts],
     )
+
+
+def transferred_to(case: Case) -> str:
+    """The organ that the case's transfer names, where a transfer ended it; of several the one of that day."""
+    if case.view.closing != "transferred":
+        return ""
+    moves = [f.data for f in amend(case.facts).facts if isinstance(f, RequestTransferred)]
+    return next((m.to_organ for m in moves if m.transferred_on == case.view.closed_on), "")
 
 
 def _refused(found: Remark) -> dict[str, Any]:
@@ -254,15 +273,22 @@ def _detail(
     now: datetime,
     each_day: bool,
 ) -> Detail:
-    """Of what is kept apart under an organ's code the last :data:`STRANDS` are told."""
+    """Of what is kept apart under an organ's code the last :data:`STRANDS` are shown."""
     found = detail(shown(case, strands, reference_data) if strands else case, reference_data, now, each_day)
     return msgspec.structs.replace(found, dead_letters=letters)
+
+
+def letter(row: Any) -> Letter:
+    """A row of :data:`LETTER`, with the words for its code."""
+    columns = dict(row)
+    words = catalogue.refusal(columns["code"], msgspec.json.decode(columns.pop("values")))
+    return Letter(**columns, zh=words.zh, en=words.en)
 
 
 async def letters_about(pool: Pool, subject: str) -> list[Letter]:
     """The latest facts about a subject that could not be applied, the latest first."""
     rows = await pool.fetch(LETTERS, subject[:CUT_TEXT], LETTERS_SHOWN, timeout=READ_SECONDS)
-    return [Letter(**dict(row)) for row in rows]
+    return [letter(row) for row in rows]
 
 
 @dataclass(frozen=True, slots=True)

@@ -23,6 +23,7 @@ from aiokafka import TopicPartition
 from services.events.codec import decode_case_event, decode_fact
 from services.events.facts import ReferenceFact
 from services.events.refusals import Refused
+from services.events.registrations import as_recorded
 from services.runtime import shadow_schema
 from services.runtime.bulk import BulkReader
 from services.runtime.database import Conn
@@ -45,7 +46,7 @@ from services.tracker.store import (
 
 MIGRATIONS = files("services.tracker") / "migrations"
 SIDE = shadow_schema.side_of(SCHEMA)
-REBUILT = ("cases", "strands", "strand_names", "unsplit", "events", "published")
+REBUILT = ("cases", "strands", "strand_names", "unsplit", "unlisted", "attention", "fact_names", "events", "published")
 RELAY_SECONDS = 15.0
 """How long the relay may publish nothing before it counts as stopped."""
 
@@ -146,7 +147,7 @@ async def read_reference(reader: BulkReader, settings: Settings) -> list[tuple[i
         async for records in reader.read(tp, 0, end):
             for record in records:
                 try:
-                    fact = decode_fact(record.value or b"")
+                    fact = as_recorded(decode_fact(record.value or b""), record.timestamp)
                 except Refused:
                     continue  # the services pass over it as well
                 if isinstance(fact, ReferenceFact):
@@ -208,6 +209,8 @@ async def fold(
             await on_partition(refold, Refs(refold))
     await conn.execute(f"DELETE FROM {SIDE}.published")
     await conn.execute(f"INSERT INTO {SIDE}.published SELECT partition, max(number) FROM {SIDE}.events GROUP BY 1")
+    # The first start with these tables lists what needs a person, and whose the names of the facts are.
+    await conn.execute(f"INSERT INTO {SIDE}.unlisted SELECT subject FROM {SIDE}.cases ON CONFLICT DO NOTHING")
     await conn.execute(f"ANALYZE {SIDE}.events, {SIDE}.cases")
     return events
 

@@ -11,7 +11,7 @@ from services.runtime.dead_letters import CUT_TEXT
 from services.runtime.offload import Offload
 from services.tracker.core.reference_data import Rejected
 from services.tracker.listing import PAGE_BYTES
-from services.tracker.queries import READ_SECONDS, Letter
+from services.tracker.queries import LETTER, READ_SECONDS, Letter, letter
 from services.tracker.store import SCHEMA
 
 
@@ -71,8 +71,7 @@ def letters(about: About, limit: int) -> tuple[str, list[Any]]:
     """The query for records that could not be applied."""
     conditions, values = _narrowed(about, _LETTERS, CUT_TEXT)
     return (
-        'SELECT topic, partition, "offset", reason, recorded_at, state, subject, source, event_id AS id, type '
-        f"FROM {SCHEMA}.dead_letter WHERE {' AND '.join(conditions) or 'true'} "
+        f"SELECT {LETTER} FROM {SCHEMA}.dead_letter WHERE {' AND '.join(conditions) or 'true'} "
         f"ORDER BY recorded_at DESC LIMIT ${len(values) + 1}",
         [*values, limit],
     )
@@ -90,7 +89,7 @@ async def latest(
         other, values = letters(about, limit)
         rows = await pool.fetch(other, *values, timeout=READ_SECONDS)
     wrong = [one._asdict() for one in reference if _fits(about, one)]
-    return Rejections([Raw(row["body"]) for row in bodies], [Letter(**dict(row)) for row in rows], wrong)
+    return Rejections([Raw(row["body"]) for row in bodies], [letter(row) for row in rows], wrong)
 
 
 def _fits(about: About, one: Rejected) -> bool:

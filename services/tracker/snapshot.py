@@ -8,8 +8,8 @@ import asyncio
 import time
 from collections import Counter
 from collections.abc import Iterable, Mapping
-from dataclasses import dataclass
-from datetime import date
+from dataclasses import dataclass, field
+from datetime import date, datetime
 from typing import Any
 
 from services.runtime.database import Pool
@@ -25,9 +25,9 @@ PACE = 10
 BODIES = 200
 """How many bodies are read at once, and decoded in a thread."""
 ROWS = 5000
-"""How many open cases are told of at once; between two lots the other tasks have their turn."""
+"""How many open cases are examined at once; between two lots the other tasks have their turn."""
 LIMITS = ("clarification-notice", "clarification-reply", "consultation", "fee-payment", "volume-deferral")
-"""The limits told besides the answer's. Those for remedies run after the end, and for the applicant."""
+"""The limits exported besides the answer's. Those for remedies run after the end, and for the applicant."""
 AWAITED = ("receipt-confirmed", "organ-registered", "request-received", "fact", "other")
 """What a case can wait for: the confirmation of its receipt, its organ, its request, a fact that another one amends, or
 what its statute and calendar lack."""
@@ -43,6 +43,7 @@ UNPUBLISHED = (
     f"USING (partition) CROSS JOIN LATERAL (SELECT count(*) AS n FROM {SCHEMA}.events e "
     "WHERE e.partition = g.partition AND e.number > coalesce(p.through, 0)) AS unpublished"
 )
+ATTENTION = f"SELECT kind, count(*), min(since) AS oldest FROM {SCHEMA}.attention WHERE since <= now() GROUP BY kind"
 
 Dates = Mapping[tuple[str, str, date], int]
 """How many, by organ, limit and last day."""
@@ -63,6 +64,8 @@ class Snapshot:
     unpublished: int
     """Events decided and not in the log yet."""
     dead_letters: DeadLetters
+    attention: Mapping[str, tuple[int, datetime]] = field(default_factory=dict)
+    """What needs a person: by kind how many, and since when the longest waiting."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -144,11 +147,13 @@ class Snapshots:
             waiting = await conn.fetch(WAITING)
             unpublished = await conn.fetchval(UNPUBLISHED)
             letters = await dead_letters(conn, SCHEMA)
+            needing = await conn.fetch(ATTENTION)
+        attention = {row["kind"]: (row["count"], row["oldest"]) for row in needing}
         running, due, untouched = await asyncio.to_thread(counted, list(self._known.values()))
         numbers: Counter[str] = Counter()
         for state, waiting_for, count in waiting:
             numbers[awaited(state, waiting_for)] += count
-        return Snapshot(running, due, untouched, numbers, unpublished, letters)
+        return Snapshot(running, due, untouched, numbers, unpublished, letters, attention)
 
     async def _refresh(self) -> None:
         """Bring what is remembered of the open cases up to date."""

@@ -109,7 +109,7 @@ async def _write(conn: Conn, case: Case, state: str, waiting_for: str) -> None:
 
 
 def _awaits(key: str) -> Remark | None:
-    """What a subject's own row waits for, by its key; a fact's source and id can't be told apart in it for sure."""
+    """What a subject's own row waits for, by its key; a fact's source and id can't be separated in it for sure."""
     kind, _, rest = key.partition(" ")
     match kind:
         case "request-received":

@@ -127,7 +127,7 @@ def case_row(change: Change, now: datetime) -> Row:
         view.due_on,
         view.closed_on,
         view.waiting_for,
-        view.calendar.partition(" ")[0],
+        view.calendar_id,
         change.wake_at,
         now,
     )
@@ -137,7 +137,8 @@ def event_row(partition: int, event: CaseEvent) -> Row:
     """An event as a row of :data:`EVENT_COLUMNS`. Raises :class:`Unfit` if it is too large for the log."""
     body = encode(event)
     if len(body) > MAX_EVENT:
-        raise Unfit(f"leads to an event of {len(body)} bytes; expected at most {MAX_EVENT}")
+        text = f"leads to an event of {len(body)} bytes; expected at most {MAX_EVENT}"
+        raise Unfit(text, "result-too-large", bytes=len(body), most=MAX_EVENT)
     return partition, event.subject, event.sequence, event_name(event), body
 
 

@@ -25,7 +25,7 @@ from aiokafka.errors import MessageSizeTooLargeError
 
 from services.events.facts import RequestFact
 from services.runtime import applying, dead_letters, progress, tracing
-from services.runtime.applying import reckoned
+from services.runtime.applying import computed
 from services.runtime.attempts import Attempts
 from services.runtime.clock import Clock
 from services.runtime.database import Conn, Pool
@@ -34,7 +34,7 @@ from services.runtime.producer import LogProducer
 from services.runtime.retry import LogUnavailable, reason_of
 from services.runtime.settings import Settings
 from services.runtime.transport import Batch
-from services.tracker import looking_over, splitting, store
+from services.tracker import attention_store, looking_over, splitting, store
 from services.tracker.core import apply
 from services.tracker.core.apply import Outcome
 from services.tracker.core.case import Case
@@ -104,7 +104,7 @@ class Tracker:
 
     async def _handle(self, batch: Batch) -> None:
         began = time.perf_counter()
-        facts, spoilt = await applying.read(batch.records, apply.read)  # 1
+        facts, unreadable = await applying.read(batch.records, apply.read)  # 1
         if apply.unknown_organs((fact for _, fact in facts), self.reference_data):
             await self.catch_up()
 
@@ -115,10 +115,10 @@ class Tracker:
             if old := [subject for subject, case in cases.items() if splitting.is_unsplit(case)]:
                 await splitting.split_subjects(conn, old)
                 cases |= await store.load_cases(conn, old)
-            wanted = await reckoned(lambda: (apply.strand_names(fresh, cases), apply.gathering(fresh, cases)))
+            wanted = await computed(lambda: (apply.strand_names(fresh, cases), apply.gathering(fresh, cases)))
             strands = await store.load_strands(conn, *wanted)
             reference_data, now = self.reference_data.as_known(), self.clock.now()
-            outcome = await reckoned(
+            outcome = await computed(
                 lambda: apply.run(fresh, Shelf(cases.values(), strands), reference_data, now, self.limit)  # 4
             )
             refused = {offsets[id(fresh[place])]: reason for place, reason in outcome.refused}
@@ -129,11 +129,11 @@ class Tracker:
             return Written(await self._write(conn, batch.partition, outcome, reference_data), letters)  # 5
 
         async with self._locks[batch.partition]:
-            done = await applying.apply_batch(self.pool, SCHEMA, batch, facts, spoilt, decide)  # 2 to 5
+            done = await applying.apply_batch(self.pool, SCHEMA, batch, facts, unreadable, decide)  # 2 to 5
             refused = [letter for written in done.results for letter in written.refused]
             self._told(len(done.letters) + len(refused))
             if refused:
-                log.warning("facts_beyond_limit", count=len(refused), key=refused[0].key, reason=refused[0].reason)
+                log.warning("facts_beyond_limit", count=len(refused), key=refused[0].key, reason=refused[0].reason.text)
             await self.publish(batch.partition, [written.appended for written in done.results])  # 6
         self.metrics.facts.inc(done.fresh)
         self.metrics.batch_seconds.observe(time.perf_counter() - began)
@@ -191,7 +191,7 @@ class Tracker:
             now = self.clock.now()
             cases = await pick(conn, partition, now, limit)
             reference_data = self.reference_data.as_known()
-            outcome = await reckoned(lambda: apply.sweep(cases, reference_data, now))
+            outcome = await computed(lambda: apply.sweep(cases, reference_data, now))
             await self._write(conn, partition, outcome, reference_data)
             await self._postpone(conn, partition, {s: reason_of(e) for s, e in outcome.failed.items()}, now)
         self.metrics.detected(outcome.events, outcome.cases, now)
@@ -216,7 +216,7 @@ class Tracker:
                     await progress.lock(conn, SCHEMA, self.topic, partition)
                     now = self.clock.now()
                     first = await pick(conn, partition, now, 1)
-                    why = applying.why(error)
+                    why = applying.why(error).text
                     await self._postpone(conn, partition, {case.subject: why for case in first}, now)
         return SWEEP_CASES
 
@@ -269,7 +269,7 @@ class Tracker:
     ) -> Appended | None:
         now = self.clock.now()
 
-        def rows() -> tuple[list[Any], list[Any]]:
+        def rows() -> tuple[list[Any], list[Any], list[Any]]:
             cases = [
                 store.case_row(
                     Change(
@@ -279,10 +279,14 @@ class Tracker:
                 )
                 for subject, case in outcome.cases.items()
             ]
-            return cases, [store.event_row(partition, event) for event in outcome.events]
+            events = [store.event_row(partition, event) for event in outcome.events]
+            return cases, events, attention_store.rows(partition, changed)
 
-        cases, events = await reckoned(rows)
+        changed = attention_store.pieces(outcome.cases.values(), outcome.shelf)
+        cases, events, needing = await computed(rows)
         await store.save_cases(conn, cases)
+        await attention_store.save(conn, changed, needing)
+        await attention_store.save_names(conn, partition, outcome.events, now)
         await store.save_strands(conn, partition, outcome.shelf)
         appended = await store.append_events(conn, partition, events)
         self.metrics.events.inc(len(outcome.events))

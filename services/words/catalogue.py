@@ -1,4 +1,5 @@
-"""The words for every code, in Chinese and English: ``remarks.toml`` has sentences, ``codes.toml`` names.
+"""The words for every code, in Chinese and English: ``remarks.toml`` and ``refusals.toml`` have sentences,
+``codes.toml`` names.
 
 A sentence takes values by name: ``{on}`` as it is, ``{channel:channel}`` by its name in the group ``channel``.
 """
@@ -53,6 +54,13 @@ def sentences() -> Mapping[str, Words]:
 
 
 @cache
+def refusals() -> Mapping[str, Words]:
+    """Every code of a refusal with its sentence."""
+    sentences_by_code: Mapping[str, Words] = _read("refusals.toml", dict[str, Words])
+    return sentences_by_code
+
+
+@cache
 def names() -> Mapping[str, Mapping[str, Words]]:
     """By group, every code with its name."""
     found: Mapping[str, Mapping[str, Words]] = _read("codes.toml", dict[str, dict[str, Words]])
@@ -79,6 +87,14 @@ def sentence(code: str, values: Mapping[str, Any], lang: Lang) -> str:
     if words is None:
         raise UnknownCode(code)
     return _Filler(lang).vformat(words.said(lang), (), values)
+
+
+def refusal(code: str, values: Mapping[str, Any]) -> Words:
+    """A refusal's sentence with its values, in both languages. Raises :class:`UnknownCode`."""
+    words = refusals().get(code)
+    if words is None:
+        raise UnknownCode(code)
+    return Words(*(_Filler(lang).vformat(words.said(lang), (), values) for lang in LANGS))
 
 
 def said(remark: Remark) -> Said:

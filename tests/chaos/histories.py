@@ -8,6 +8,7 @@ from typing import Any
 
 import msgspec
 
+from services.statute.calendars import shipped
 from tests.chaos import garbage
 from tests.chaos.requests import SOURCE, Facts, organ_facts, request
 from tests.support import raw
@@ -48,7 +49,10 @@ def _organ(code: str, parent: str | None = None) -> dict[str, Any]:
 
 
 def _calendar(year: int, version: int, days_off: Sequence[str]) -> dict[str, Any]:
-    data = {"calendar": "CN", "year": year, "days_off": list(days_off), "working_days": []}
+    # The whole year and some days more, each notice with those of the one before: what drops days has to be confirmed.
+    known = shipped("CN")
+    off, on = ({str(d) for d in days if known.belongs.get(d, d.year) == year} for days in (known.off, known.on))
+    data = {"calendar": "CN", "year": year, "days_off": sorted(off | set(days_off)), "working_days": sorted(on)}
     data |= {"notice": f"notice {year}/{version}", "published_on": f"{year - 1}-11-0{version}"}
     return raw("calendar-published", "CN", data, id=f"calendar-{year}-{version}", source=SOURCE)
 
@@ -108,7 +112,9 @@ def generate(seed: int, facts: int, *, posters: int = 3, organs: int = 12, large
     known = [_organ(code, codes[0] if code != codes[0] else None) for code in codes if code not in late]
     calendars = [_calendar(2023, 1, ["2023-03-08"]), _calendar(2022, 1, ["2022-03-08", "2022-09-13"])]
     later = [[msgspec.json.encode(_organ(code, codes[0]))] for code in sorted(late)]
-    later += [[msgspec.json.encode(_calendar(2024, n, ["2024-05-06", f"2024-06-1{n}"]))] for n in (1, 2)]
+    later += [
+        [msgspec.json.encode(_calendar(2024, n, ["2024-05-06", "2024-06-11", "2024-06-12"][: n + 1]))] for n in (1, 2)
+    ]
     rng.shuffle(later)
     most = largest_call or max(4, min(400, facts // (posters * 40)))
     sent: list[list[Call]] = []

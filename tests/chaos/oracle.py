@@ -57,7 +57,7 @@ class Log:
 
     facts: dict[str, list[RequestFact]]
     """By subject, in the log's order, without repetitions."""
-    spoilt: dict[tuple[int, int], bytes]
+    unreadable: dict[tuple[int, int], bytes]
     """Records that are no facts, by partition and offset."""
     records: int
     repeated: int
@@ -86,7 +86,7 @@ def read_facts(records: Iterable[Record]) -> Log:
         log.records += 1
         fact = fact_of(record)
         if fact is None:
-            log.spoilt[record.partition, record.offset] = record.value
+            log.unreadable[record.partition, record.offset] = record.value
         elif (name := (fact.subject, fact.ref)) in seen:
             log.repeated += 1
         else:

@@ -54,10 +54,10 @@ def _remains(facts: list[Record], events: list[Record], worlds: Worlds, findings
         cases[subject], strands[subject] = shelf.case(subject), shelf.strands[subject]
         for event in decided:
             fold.apply(event)
-    letters = {place: (value, "not JSON") for place, value in log.spoilt.items()}
+    letters = {place: (value, "not JSON") for place, value in log.unreadable.items()}
     told = [
         Record(0, n, None, value, {"partition": b"%d" % p, "offset": b"%d" % o})
-        for n, ((p, o), value) in enumerate(log.spoilt.items())
+        for n, ((p, o), value) in enumerate(log.unreadable.items())
     ]
     tables = Tables(cases, strands, dict(logged), letters, dict(fold.cells), fold.rows(), 0, 0)
     return verify.Remains(log, logged, len(events), worlds, told, tables)

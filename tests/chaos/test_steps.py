@@ -4,12 +4,10 @@ Each test names what it would notice: the order of publishing and acknowledging,
 """
 
 import asyncio
-from collections.abc import AsyncIterator, Sequence
+from collections.abc import Sequence
 from datetime import UTC, datetime
-from importlib.resources import files
 from typing import Any
 
-import asyncpg
 import msgspec
 import pytest
 from aiokafka import ConsumerRecord, TopicPartition
@@ -17,7 +15,7 @@ from prometheus_client import CollectorRegistry
 
 from services.events.cases import CaseEvent
 from services.events.codec import decode_case_event, decode_fact
-from services.runtime import migrations, progress
+from services.runtime import progress
 from services.runtime.batch import Batch, LogHole
 from services.runtime.clock import ManualClock
 from services.runtime.packing import Record
@@ -71,16 +69,6 @@ def _batch(topic: str, values: Sequence[tuple[bytes | None, bytes]], first: int,
 
 def _keyed(value: bytes) -> tuple[bytes | None, bytes]:
     return (None if value == b"garbage" else decode_fact(value).subject.encode(), value)
-
-
-@pytest.fixture
-async def pool(postgres: str) -> AsyncIterator[Any]:
-    async with asyncpg.create_pool(postgres, min_size=0, max_size=6) as pool:
-        async with pool.acquire() as conn:
-            for schema in ("tracker", "stats"):
-                folder = files(f"services.{schema}") / "migrations"
-                await migrations.migrate(conn, schema, folder)  # type: ignore[arg-type]  # lent, it serves as well
-        yield pool
 
 
 def _tracker(pool: Any, log: Any) -> Tracker:

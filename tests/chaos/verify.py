@@ -109,11 +109,11 @@ def looked_at(case: Case, world: ReferenceData, now: datetime) -> datetime:
 
 def _check_letters(remains: Remains, findings: Findings) -> None:
     """Dead letters are exactly the records that are no facts, whole, each with a reason."""
-    for place, value in remains.log.spoilt.items():
+    for place, value in remains.log.unreadable.items():
         letter = remains.tables.letters.get(place)
         if letter is None or letter[0] != value or not letter[1]:
             findings.add("dead letter missing or changed", f"{place}: {value[:60]!r}")
-    for place in remains.tables.letters.keys() - remains.log.spoilt.keys():
+    for place in remains.tables.letters.keys() - remains.log.unreadable.keys():
         findings.add("dead letter of a good record", str(place))
     told = {(int(r.headers["partition"]), int(r.headers["offset"])): r.value for r in remains.told}
     for place in told.keys() | remains.tables.letters.keys():

@@ -68,7 +68,7 @@ def test_a_number_opens_by_keyboard_down_to_its_requests(page: Page, posted: Sys
 
 
 def test_a_published_figure_stands_beside_the_present_one(page: Page, posted: System) -> None:
-    wanted = {"form": "cn-2021", "published_on": "2024-01-31"}
+    wanted = {"form": "cn-2021", "published_on": "2024-01-31", "despite": "entered later"}
     assert httpx.post(f"{posted.stats}{YEAR}/publications", json=wanted).status_code == 201
     page.goto(f"{posted.desk}{PAGE}?form=cn-2021&lang=en")
     assert page.locator("del").count() == 0 and "Unchanged since" in page.inner_text(".publications")

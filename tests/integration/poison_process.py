@@ -16,7 +16,8 @@ from services.runtime import database
 from services.stats import worker as stats_worker
 from services.stats.fold import Fold
 from services.tracker.core import apply, decide
-from tests.integration.test_recovery_batches import Log, batch, requests, tracker_of
+from tests.integration.test_recovery_batches import batch, requests, tracker_of
+from tests.memory_log import Log
 from tests.stats_events import recorded, summary
 
 RECORDS = 9

@@ -43,13 +43,13 @@ def keyed(fact: dict[str, Any] | bytes) -> Sent:
     return "reference" if reference else "facts", read["subject"].encode(), body
 
 
-def load(seed: int, facts: int, spoilt: int = 0) -> list[Sent]:
+def load(seed: int, facts: int, unreadable: int = 0) -> list[Sent]:
     """Histories of all kinds of facts, with duplicates, disorder and amendments; and garbage among them."""
     made = histories.generate(seed, facts)
     sent = [keyed(raw) for call in (made.reference, *made.late_reference) for raw in call]
     rest = [keyed(raw) for poster in made.posters for call in poster for raw in call]
     rng = random.Random(seed)
-    for key, value in garbage.records(rng, spoilt):
+    for key, value in garbage.records(rng, unreadable):
         rest.insert(rng.randrange(len(rest)), ("facts", key, value))
     return sent + rest
 

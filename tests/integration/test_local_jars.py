@@ -17,7 +17,7 @@ class Mirror(ThreadingHTTPServer):
     def __init__(self, source: Path) -> None:
         super().__init__(("127.0.0.1", 0), _Handler)
         self.source = source
-        self.spoilt: dict[str, bytes] = {}
+        self.unreadable: dict[str, bytes] = {}
         self.asked: list[str] = []
 
 
@@ -31,7 +31,7 @@ class _Handler(BaseHTTPRequestHandler):
         if name.endswith(".sha1") or not path.exists():
             self.send_error(404)
             return
-        body = self.server.spoilt.get(name, path.read_bytes())
+        body = self.server.unreadable.get(name, path.read_bytes())
         self.send_response(200)
         self.send_header("Content-Length", str(len(body)))
         self.end_headers()
@@ -110,7 +110,7 @@ def test_a_missing_jar_is_named_when_offline(cache: Path, mirror: Mirror) -> Non
 
 def test_a_mirror_that_serves_other_bytes_is_not_believed(cache: Path, mirror: Mirror) -> None:
     (cache / clients().name).unlink()
-    mirror.spoilt[clients().name] = b"not what was asked for"
+    mirror.unreadable[clients().name] = b"not what was asked for"
     with pytest.raises(jars.JarMismatch, match=clients().name):
         jars.kafka_classpath(cache)
     assert not (cache / clients().name).exists()
@@ -136,8 +136,8 @@ def test_a_transfer_that_fails_once_is_tried_again(
 ) -> None:
     monkeypatch.setattr(jars, "ATTEMPTS", 2)
     (cache / clients().name).unlink()
-    mirror.spoilt[clients().name] = b"cut"
-    monkeypatch.setattr("services.local.jars.time.sleep", lambda _seconds: mirror.spoilt.clear())
+    mirror.unreadable[clients().name] = b"cut"
+    monkeypatch.setattr("services.local.jars.time.sleep", lambda _seconds: mirror.unreadable.clear())
     jars.kafka_classpath(cache)
     assert (cache / clients().name).stat().st_size == clients().size
 

@@ -24,7 +24,7 @@ def env(kafka: str, postgres: str) -> dict[str, str]:
     """A log with facts of all kinds, garbage, and records with odd keys, values and headers."""
     env = environment(kafka, postgres)
     odd = [("cases", None, b""), ("cases", b"\xff\x00", b"\x80"), ("dead-letters", b"k", "文".encode())]
-    put(env, [*histories(3, 900, spoilt=30), *odd])
+    put(env, [*histories(3, 900, unreadable=30), *odd])
     return env
 
 

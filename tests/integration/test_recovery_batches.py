@@ -2,9 +2,8 @@
 
 import asyncio
 import time
-from collections.abc import AsyncIterator, Sequence
+from collections.abc import Sequence
 from datetime import UTC, datetime
-from importlib.resources import files
 from types import SimpleNamespace
 from typing import Any
 
@@ -15,10 +14,9 @@ from aiokafka.errors import MessageSizeTooLargeError
 from prometheus_client import CollectorRegistry
 
 from services.events.codec import decode_case_event, decode_fact, encode
-from services.runtime import applying, database
+from services.runtime import applying
 from services.runtime.batch import Batch
 from services.runtime.clock import ManualClock
-from services.runtime.health import Part
 from services.runtime.retry import LogUnavailable, is_transient
 from services.runtime.settings import Settings
 from services.stats import store as stats_store
@@ -29,41 +27,11 @@ from services.tracker.core import decide
 from services.tracker.core.reference_data import ReferenceData
 from services.tracker.metrics import metrics
 from services.tracker.worker import Tracker
+from tests.memory_log import Log
 from tests.stats_events import recorded, summary
 from tests.support import ORGAN, answered, fact, raw, received
 
 NOW = datetime(2013, 6, 3, 2, tzinfo=UTC)
-
-
-class Log:
-    """Stands for the producer: keeps what is sent, or refuses it."""
-
-    def __init__(self) -> None:
-        self.sent: list[tuple[bytes | None, bytes]] = []
-        self.error: Exception | None = None
-        self.gate = asyncio.Event()
-        self.gate.set()
-
-    async def send_all(self, topic: str, records: Sequence[Any]) -> list[Any]:
-        await self.gate.wait()
-        if self.error is not None:
-            raise self.error
-        self.sent += [(key, value) for key, value, _ in records]
-        return []
-
-
-@pytest.fixture
-async def pool(postgres: str) -> AsyncIterator[Any]:
-    pool = database.pool(postgres)
-    await database.ready(pool, "tracker", files("services.tracker") / "migrations", Part("database"))
-    await database.ready(pool, "stats", files("services.stats") / "migrations", Part("database"))
-    yield pool
-    await pool.close()
-
-
-@pytest.fixture
-def log() -> Log:
-    return Log()
 
 
 async def _nothing() -> None:

@@ -44,7 +44,7 @@ def empty(kafka: str, postgres: str) -> dict[str, str]:
 @pytest.fixture
 def state(empty: dict[str, str]) -> dict[str, str]:
     """Histories and garbage applied by both services, which have then ended."""
-    put(empty, load(11, 400, spoilt=10))
+    put(empty, load(11, 400, unreadable=10))
     with services(empty):
         quiet(empty)
     return empty

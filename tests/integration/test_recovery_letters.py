@@ -47,7 +47,7 @@ def test_letters_are_told_once_looked_at_put_back_and_put_aside(env: dict[str, s
 
         refused = shixian(env, "dead-letters", "replay", wrong)
         assert refused.returncode == 2 and refused.stderr.startswith(
-            f"shixian: {wrong} is still no fact: $.data.channel"
+            f"shixian: {wrong} is still not a valid fact: $.data.channel"
         )
         assert refused.stderr.count("\n") == 1
         right = msgspec.json.encode(received("r2", "2013-03-01"))

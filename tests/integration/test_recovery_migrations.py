@@ -1,6 +1,7 @@
 """Schemas of the first release brought up to date with rows in them; the files that made them never change."""
 
 import hashlib
+import json
 from importlib.resources import files
 from pathlib import Path
 from typing import Any
@@ -10,6 +11,7 @@ import pytest
 
 from services.runtime import migrations
 from services.runtime.migrations import migrate
+from services.words.catalogue import refusal
 
 FIRST = {
     "services.runtime": ("sql/0001_progress.sql", "8b39b0e318b0dd71896ca76fd804c8ea6b865a0da9656904c209f05a0b169635"),
@@ -53,7 +55,10 @@ async def test_a_tracker_of_the_first_release_keeps_its_rows(
         """
         INSERT INTO tracker.progress VALUES ('shixian.facts', 0, 7);
         INSERT INTO tracker.dead_letter (topic, partition, "offset", value, reason)
-            VALUES ('shixian.facts', 0, 3, '\\x00ff', 'not JSON');
+            VALUES ('shixian.facts', 0, 3, '\\x00ff', 'not JSON'),
+                ('shixian.facts', 0, 4, '', '$: is empty; expected one JSON object, a CloudEvent'),
+                ('shixian.facts', 0, 5, '', '$.type: invalid value; expected one of a, b'),
+                ('shixian.facts', 0, 6, '', '$.data.on: invalid date; expected a date');
         INSERT INTO tracker.cases (subject, partition, body, sequence, state, organ, waiting_for, calendar, updated_at)
             VALUES ('r1', 0, '{"subject":"r1"}', 2, 'waiting', '', 'request-received', '', now());
         INSERT INTO tracker.events (partition, subject, sequence, name, body)
@@ -62,10 +67,14 @@ async def test_a_tracker_of_the_first_release_keeps_its_rows(
         """
     )
     assert await migrate(conn, "tracker", files("services.tracker") / "migrations") != []
-    letter = await conn.fetchrow("SELECT * FROM tracker.dead_letter")
+    letter = await conn.fetchrow('SELECT * FROM tracker.dead_letter WHERE "offset" = 3')
     assert letter is not None
     assert (letter["offset"], letter["value"], letter["state"], letter["why"]) == (3, b"\x00\xff", "open", "")
     assert (letter["key"], letter["published_at"]) == (None, None)
+    codes = await conn.fetch('SELECT code, "values" FROM tracker.dead_letter ORDER BY "offset"')
+    assert [row["code"] for row in codes] == ["unfit", "not-json", "type-unknown", "field-invalid"]
+    said = [refusal(row["code"], json.loads(row["values"])).en for row in codes]
+    assert said[1:] == ["$: not valid JSON", "$.type: the type is unknown", "$: the value is not valid"]
     assert await conn.fetchval("SELECT next_offset FROM tracker.progress") == 7
     assert await conn.fetchval("SELECT waiting_for FROM tracker.cases") == "request-received"
     assert await conn.fetchval("SELECT count(*) FROM tracker.events") == 1

@@ -10,7 +10,11 @@ from tests.support import eventually, received
 
 FOLDER = Path(__file__).parent.parent / "fixtures" / "log-0.1.0"
 RECORDS = {"facts": 314, "cases": 389, "reference": 8, "dead-letters": 5}
-CELLS = "SELECT organ, year, kind, a, b, c, count::text FROM stats.cell WHERE count <> 0 ORDER BY 1, 2, 3, 4, 5, 6"
+CELLS = (
+    "SELECT organ, year, kind, a, b, c, sum(count)::text FROM stats.cell WHERE count <> 0 "
+    "AND kind NOT IN ('breached', 'breached-ended', 'review-later') GROUP BY 1, 2, 3, 4, 5, 6 ORDER BY 1, 2, 3, 4, 5, 6"
+)
+"""The counters that there were then, of all laws together."""
 EQUAL = "audit tracker: equal\naudit stats: equal\n"
 
 

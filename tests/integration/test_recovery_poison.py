@@ -8,7 +8,6 @@ import sys
 import threading
 from collections.abc import AsyncIterator
 from datetime import UTC, datetime, timedelta
-from importlib.resources import files
 from typing import Any
 
 import pytest
@@ -16,15 +15,15 @@ from prometheus_client import CollectorRegistry
 
 from services.events.codec import decode_case_event, encode
 from services.local.process import tie_to_parent
-from services.runtime import attempts, bounded, database, progress
+from services.runtime import attempts, bounded, progress
 from services.runtime.clock import ManualClock
-from services.runtime.health import Part
 from services.stats import worker as stats_worker
 from services.stats.fold import Fold
 from services.tracker.core import apply, decide
 from services.tracker.worker import POSTPONED
 from tests.integration.poison_process import RECORDS
-from tests.integration.test_recovery_batches import Log, batch, letters, position, requests, tracker_of
+from tests.integration.test_recovery_batches import batch, letters, position, requests, tracker_of
+from tests.memory_log import Log
 from tests.stats_events import recorded, summary
 
 SLOW = "took longer than 0.1 s of processor time to decide"
@@ -33,20 +32,6 @@ SLOW = "took longer than 0.1 s of processor time to decide"
 @pytest.fixture(autouse=True)
 def _short(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(bounded, "SPAN_SECONDS", 0.1)
-
-
-@pytest.fixture
-async def pool(postgres: str) -> AsyncIterator[Any]:
-    pool = database.pool(postgres)
-    await database.ready(pool, "tracker", files("services.tracker") / "migrations", Part("database"))
-    await database.ready(pool, "stats", files("services.stats") / "migrations", Part("database"))
-    yield pool
-    await pool.close()
-
-
-@pytest.fixture
-def log() -> Log:
-    return Log()
 
 
 @pytest.fixture
@@ -141,7 +126,7 @@ async def test_what_waits_for_the_work_can_be_cancelled_and_the_work_ends_too() 
     waiting.cancel()
     with pytest.raises(asyncio.CancelledError):
         await waiting
-    thread = next(t for t in threading.enumerate() if t.name == "reckoning")
+    thread = next(t for t in threading.enumerate() if t.name == "computing")
     await asyncio.to_thread(thread.join, 10)
     assert not thread.is_alive()
 

@@ -17,7 +17,7 @@ from tests.support import received
 def state(kafka: str, postgres: str) -> dict[str, str]:
     """Histories and garbage applied by both services, which have then ended."""
     env = environment(kafka, postgres, SHIXIAN_NOW="2025-06-02T09:00:00+08:00")
-    put(env, [*load(11, 1500, spoilt=60), keyed(received("still-open", "2025-05-27", "in-person", "organ-0"))])
+    put(env, [*load(11, 1500, unreadable=60), keyed(received("still-open", "2025-05-27", "in-person", "organ-0"))])
     with services(env):
         quiet(env)
     return env

@@ -49,7 +49,7 @@ def shown(seen: str, what: str) -> bool:
 @pytest.fixture
 def env(kafka: str, postgres: str) -> dict[str, str]:
     env = environment(kafka, postgres, SHIXIAN_NOW="2025-06-02T09:00:00+08:00")
-    put(env, load(17, 2500, spoilt=30))
+    put(env, load(17, 2500, unreadable=30))
     return env
 
 

@@ -22,10 +22,10 @@ from services.tracker.core import reference_data as tracker_world
 from services.tracker.core.reference_data import ReferenceData
 from services.tracker.looking_over import LOT
 from services.tracker.worker import Tracker
-from tests.integration.test_recovery_batches import Log, batch, log, pool, tracker_of
+from tests.integration.test_recovery_batches import batch, tracker_of
+from tests.memory_log import Log
 from tests.support import ORGAN, answered, desk_over, fact, raw, received
 
-__all__ = ["log", "pool"]
 NOW = datetime(2013, 3, 5, 2, tzinfo=UTC)
 
 

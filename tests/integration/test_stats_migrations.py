@@ -9,6 +9,7 @@ import asyncpg
 import pytest
 from aiokafka import TopicPartition
 
+from services.events.refusals import Reason
 from services.runtime import dead_letters, progress
 from services.runtime.dead_letters import DeadLetter
 from services.runtime.migrations import MigrationRefused, migrate
@@ -33,6 +34,7 @@ ALL = [
     "shared/0002_dead_letters",
     "shared/0003_attempts",
     "shared/0004_dead_letter_subject",
+    "shared/0005_dead_letter_code",
     "0001_first",
 ]
 
@@ -130,8 +132,8 @@ async def test_a_lock_holds_others_back_until_the_transaction_ends(conn: Any, po
 
 async def test_dead_letters_keep_the_bytes_and_are_written_once(conn: Any, scripts: Path) -> None:
     await migrate(conn, "mine", scripts)
-    letter = DeadLetter("t", 0, 3, b"\x00\xff", "bad \x00 byte")
-    await dead_letters.record(conn, "mine", [letter, DeadLetter("t", 0, 4, b"", "empty")])
+    letter = DeadLetter("t", 0, 3, b"\x00\xff", Reason("nul-character", "bad \x00 byte", {"field": "a\x00b"}))
+    await dead_letters.record(conn, "mine", [letter, DeadLetter("t", 0, 4, b"", Reason("unfit", "empty"))])
     await dead_letters.record(conn, "mine", [letter])
     rows = await conn.fetch('SELECT "offset", value, reason FROM mine.dead_letter ORDER BY 1')
     assert [tuple(r) for r in rows] == [(3, b"\x00\xff", "bad \\0 byte"), (4, b"", "empty")]

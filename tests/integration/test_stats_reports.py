@@ -8,6 +8,7 @@ from datetime import date, timedelta
 from typing import Any
 
 import asyncpg
+import msgspec
 import pytest
 from msgspec.structs import replace
 
@@ -103,7 +104,7 @@ def test_a_report_is_the_sum_of_the_organs_under_it_and_each_number_opens(stats:
     assert (page.status_code, page.headers["location"]) == (307, there)
 
     listed = stats.get(f"{PATH}/organs")
-    assert listed["sum"] == {"received": 4, "ended": 2, "in_time": 2, "late": 0, "pending": 3}
+    assert listed["sum"] == {"received": 4, "ended": 2, "in_time": 2, "late": 0, "overdue": 0, "pending": 3}
     assert [(o["organ"], o["received"], o["pending"]) for o in listed["organs"]] == [("a", 2, 2), ("b", 2, 1)]
 
 
@@ -126,12 +127,13 @@ def test_a_published_year_shows_what_changed_since_and_by_which_fact(
     env: dict[str, str],
     stats: ServiceProcess,
 ) -> None:
-    wanted = {"form": "cn-2021", "published_on": "2014-01-31"}
+    wanted = {"form": "cn-2021", "published_on": "2014-01-31", "despite": "entered later"}
     made = stats.http.post(f"{PATH}/publications", json=wanted)
     assert made.status_code == 201
     content = made.json()["content"]
     assert hashlib.sha256(made.json()["text"].encode()).hexdigest() == made.json()["digest"]
     assert sum(place["next_offset"] for place in content["offsets"]) == len(EVENTS)
+    assert (content["note"], content["overruled"]) == ("entered later", ["published-before-figures"])
     assert content["organs"] == ["a", "b"] and content["number"] == 1 and content["previous"] == ""
     again = stats.http.post(f"{PATH}/publications", json=wanted)
     assert (again.status_code, again.json()["digest"]) == (200, made.json()["digest"])
@@ -196,7 +198,7 @@ async def test_a_publication_can_neither_be_changed_nor_taken_away(
     env: dict[str, str],
     stats: ServiceProcess,
 ) -> None:
-    stats.http.post(f"{PATH}/publications", json={"form": "cn-2021", "published_on": "2014-01-31"})
+    stats.http.post(f"{PATH}/publications", json={"form": "cn-2021", "published_on": "2099-01-31"})
     conn = await asyncpg.connect(env["SHIXIAN_POSTGRES"])
     try:
         for change in ("UPDATE stats_kept.publication SET digest = ''", "DELETE FROM stats_kept.publication"):
@@ -214,12 +216,25 @@ def test_a_report_that_does_not_add_up_is_published_only_with_a_reason(
 ) -> None:
     write(env, [recorded("odd", 1, answered(received_on=date(2013, 1, 5), on=date(2012, 12, 31)))])
     eventually(lambda: total(stats, "1") == 5 or None)
-    wanted = {"form": "cn-2021", "published_on": "2014-01-31"}
+    wanted = {"form": "cn-2021", "published_on": "2099-01-31"}
     refused = stats.http.post(f"{PATH}/publications", json=wanted)
+    assert refused.json()["type"] == "urn:shixian:problem:arithmetic"
     assert refused.status_code == 409 and "R1: requests/natural-person: 1 3 + 2 1 not = 3.7 1 + 4 2" in refused.text
     assert stats.get(f"{PATH}/publications")["publications"] == []
     despite = stats.http.post(f"{PATH}/publications", json={**wanted, "despite": "restated next year"})
     assert despite.status_code == 201 and despite.json()["content"]["note"] == "restated next year"
+    early = stats.http.post("/v1/annual/a/2099/publications", json={**wanted, "published_on": "2014-01-31"})
+    assert (early.status_code, early.json()["type"]) == (409, "urn:shixian:problem:not-publishable")
+    assert [e["field"] for e in early.json()["errors"]] == ["path.year", "data.published_on"]
+    text = msgspec.json.encode(wanted).decode()
+    for said in ("text/plain", "application/x-www-form-urlencoded", "application/cloudevents+json"):
+        refused = stats.http.post(f"{PATH}/publications", content=text, headers={"content-type": said})
+        assert refused.status_code == 415, said
+    for suffix in ("json", "csv", "xlsx", "docx", "html"):
+        kept = stats.http.get(f"{PATH}/publications/1.{suffix}")
+        assert kept.status_code == 200 and kept.content, suffix
+    assert stats.get(f"{PATH}/publications/1")["tables"][1]["rows"][0]["cells"]["total"] == 5
+    assert [stats.http.get(f"{PATH}/publications/{n}").status_code for n in ("2", "x", "1.pdf")] == [404, 400, 400]
     for wrong in (
         {"form": "cn-2021"},
         {**wanted, "published_on": "soon"},
@@ -233,7 +248,7 @@ def test_the_year_before_is_compared_as_it_was_published(
     env: dict[str, str],
     stats: ServiceProcess,
 ) -> None:
-    made = stats.http.post("/v1/annual/a/2012/publications", json={"form": "cn-2021", "published_on": "2013-01-31"})
+    made = stats.http.post("/v1/annual/a/2012/publications", json={"form": "cn-2021", "published_on": "2099-01-31"})
     assert made.status_code == 201
     assert failed(stats) == set()
     write(env, [recorded("r7", 1, summary(received_on=date(2012, 11, 1)))])

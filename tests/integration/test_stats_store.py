@@ -2,9 +2,8 @@
 
 import asyncio
 import random
-from collections.abc import AsyncIterator, Sequence
+from collections.abc import Sequence
 from datetime import UTC, date, datetime
-from importlib.resources import files
 from types import SimpleNamespace
 from typing import Any
 
@@ -14,8 +13,6 @@ from prometheus_client import CollectorRegistry
 
 from services.events.cases import CaseEvent
 from services.events.codec import encode
-from services.runtime import database
-from services.runtime.health import Part
 from services.runtime.transport import Batch, LogHole
 from services.stats import snapshot, store
 from services.stats.cells import Cell, add, plain, recount
@@ -25,14 +22,6 @@ from services.stats.worker import Folder, metrics
 from tests.stats_events import answered, decided, filed, recorded, summary, tally
 
 TOPIC = "cases"
-
-
-@pytest.fixture
-async def pool(postgres: str) -> AsyncIterator[Any]:
-    pool = database.pool(postgres)
-    await database.ready(pool, SCHEMA, files("services.stats") / "migrations", Part("database"))
-    yield pool
-    await pool.close()
 
 
 @pytest.fixture
@@ -61,9 +50,9 @@ async def stored(pool: Any) -> tuple[Any, Any, Any]:
     async with pool.acquire() as conn:
         rows, cells = await store.all_rows(conn), await store.all_cells(conn)
         changes = await conn.fetch(
-            f"SELECT organ, year, kind, a, b, c, delta, subject, sequence, recorded_at FROM {SCHEMA}.cell_change"
+            f"SELECT {', '.join(Cell._fields)}, delta, subject, sequence, recorded_at FROM {SCHEMA}.cell_change"
         )
-    return sorted(rows, key=repr), cells, sorted(((*r[:6], plain(r[6]), *r[7:]) for r in changes), key=repr)
+    return sorted(rows, key=repr), cells, sorted(((*r[:7], plain(r[7]), *r[8:]) for r in changes), key=repr)
 
 
 def expected(events: Sequence[CaseEvent]) -> Fold:
@@ -211,11 +200,11 @@ async def test_changes_give_the_counters_as_they_were_at_any_instant(pool: Any, 
     async with pool.acquire() as conn:
         for seen in range(1, 4):
             rows = await conn.fetch(
-                f"SELECT organ, year, kind, a, b, c, sum(delta)::int FROM {SCHEMA}.cell_change "
-                "WHERE recorded_at <= $1 GROUP BY 1, 2, 3, 4, 5, 6 HAVING sum(delta) <> 0",
+                f"SELECT organ, year, kind, a, b, c, statute, sum(delta)::int FROM {SCHEMA}.cell_change "
+                "WHERE recorded_at <= $1 GROUP BY 1, 2, 3, 4, 5, 6, 7 HAVING sum(delta) <> 0",
                 events[seen - 1].recordedtime,
             )
-            assert {Cell(*r[:6]): r[6] for r in rows} == expected(events[:seen]).cells
+            assert {Cell(*r[:7]): r[7] for r in rows} == expected(events[:seen]).cells
 
 
 async def test_a_snapshot_says_what_the_tables_say(pool: Any, folder: Folder) -> None:

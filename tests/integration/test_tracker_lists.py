@@ -3,24 +3,22 @@
 import asyncio
 import re
 import time
-from collections.abc import AsyncIterator
 from datetime import UTC, date, datetime, timedelta
 from importlib.resources import files
 from itertools import product
 from typing import Any
 
-import asyncpg
 import httpx
 import msgspec
 import pytest
 
 from services.events.facts import OrganData, OrganRegistered
+from services.events.refusals import Reason
 from services.events.vocabulary import Label
 from services.runtime import dead_letters, metrics_tables
 from services.runtime.clock import ManualClock
 from services.runtime.dead_letters import DeadLetter
 from services.runtime.health import Health
-from services.runtime.migrations import migrate
 from services.runtime.offload import Offload
 from services.runtime.web import create_app, new_registry
 from services.statute.state import RequestState
@@ -77,34 +75,30 @@ def body(n: int) -> bytes:
 
 
 @pytest.fixture
-async def pool(postgres: str) -> AsyncIterator[Any]:
-    async with asyncpg.create_pool(postgres, min_size=1, max_size=4) as made:
-        async with made.acquire() as conn:
-            await migrate(conn, "tracker", files("services.tracker") / "migrations")  # type: ignore[arg-type]  # lent
-            names = ("subject", "partition", "body", "sequence", "state", "organ", "due_on", "waiting_for", "calendar")
-            await conn.copy_records_to_table(
-                "cases", schema_name="tracker", columns=(*names, "updated_at"), records=ROWS
-            )
-            await conn.copy_records_to_table(
-                "events",
-                schema_name="tracker",
-                columns=("partition", "subject", "sequence", "name", "body"),
-                records=[
-                    (n % 12, f"r{n // 20:05}", n % 20, "fact-rejected" if n % 4 == 0 else "clock-stopped", body(n))
-                    for n in range(CASES)
-                ],
-            )
-            await conn.copy_records_to_table(
-                "dead_letter",
-                schema_name="tracker",
-                columns=("topic", "partition", "offset", "value", "reason", "recorded_at", "subject", "source"),
-                records=[
-                    ("t.facts", n % 12, n, b"x" * 100, "$.data: no", NOW, f"r{n:05}", f"s{n % 50}")
-                    for n in range(LETTERS)
-                ],
-            )
-            await pretend_large(conn, "tracker", ("cases", "events", "dead_letter"))
-        yield made
+async def pool(pool: Any) -> Any:
+    """With many rows in its tables."""
+    async with pool.acquire() as conn:
+        names = ("subject", "partition", "body", "sequence", "state", "organ", "due_on", "waiting_for", "calendar")
+        await conn.copy_records_to_table("cases", schema_name="tracker", columns=(*names, "updated_at"), records=ROWS)
+        await conn.copy_records_to_table(
+            "events",
+            schema_name="tracker",
+            columns=("partition", "subject", "sequence", "name", "body"),
+            records=[
+                (n % 12, f"r{n // 20:05}", n % 20, "fact-rejected" if n % 4 == 0 else "clock-stopped", body(n))
+                for n in range(CASES)
+            ],
+        )
+        await conn.copy_records_to_table(
+            "dead_letter",
+            schema_name="tracker",
+            columns=("topic", "partition", "offset", "value", "reason", "recorded_at", "subject", "source"),
+            records=[
+                ("t.facts", n % 12, n, b"x" * 100, "$.data: no", NOW, f"r{n:05}", f"s{n % 50}") for n in range(LETTERS)
+            ],
+        )
+        await pretend_large(conn, "tracker", ("cases", "events", "dead_letter"))
+    return pool
 
 
 def expected(query: Query) -> list[str]:
@@ -248,10 +242,17 @@ async def test_the_loop_goes_on_while_the_heaviest_is_answered(pool: Any) -> Non
 
 async def test_what_could_not_be_applied_stands_with_its_subject(pool: Any) -> None:
     known, offload = world(), Offload()
-    letter = DeadLetter("t.facts", 3, 1041, b'{"subject": "only", "source": "s", "id": "9"}', "$.type: no", b"only")
+    letter = DeadLetter(
+        "t.facts",
+        3,
+        1041,
+        b'{"subject": "only", "source": "s", "id": "9"}',
+        Reason("type-unknown", "$.type: no", {"field": "$.type"}),
+        b"only",
+    )
     async with pool.acquire() as conn:
         await dead_letters.record(conn, "tracker", [letter])
-        assert (await metrics_tables.dead_letters(conn, "tracker")).counts["t.facts", "type"] == 1
+        assert (await metrics_tables.dead_letters(conn, "tracker")).counts["t.facts", "type-unknown"] == 1
         await conn.execute("VACUUM tracker.dead_letter")
         async with conn.transaction():
             await conn.execute("SET LOCAL enable_seqscan = off")  # cheaper here, as all rows are on a few pages
@@ -261,6 +262,7 @@ async def test_what_could_not_be_applied_stands_with_its_subject(pool: Any) -> N
     assert found is not None and (found.status, found.waiting_for) == ("waiting", "request-received")
     (told,) = found.dead_letters
     assert (told.source, told.id, told.reason, told.state) == ("s", "9", "$.type: no", "open")
+    assert (told.code, told.zh) == ("type-unknown", "$.type：未知的事件类型")
     assert await queries.request(pool, offload, "nothing", known, NOW) is None
     with_case = await queries.request(pool, offload, "r00007", known, NOW)
     assert with_case is not None and with_case.dead_letters[0].source == "s7" and with_case.organ

@@ -2,7 +2,7 @@
 
 import shutil
 import time
-from collections.abc import AsyncIterator, Sequence
+from collections.abc import Sequence
 from importlib.resources import files
 from pathlib import Path
 from typing import Any
@@ -27,21 +27,14 @@ from services.tracker.core.refold import Refold
 from services.tracker.core.rows import Change
 from services.tracker.core.strands import Shelf
 from services.tracker.queries import request
-from tests.integration.test_recovery_batches import NOW, Log, batch, letters, tracker_of
+from tests.integration.test_recovery_batches import NOW, batch, letters, tracker_of
+from tests.memory_log import Log
 from tests.support import ORGAN, fact, raw, received
 
 MIGRATIONS = files("services.tracker") / "migrations"
 CODE = "gz-psb"
 WORLD = ReferenceData([fact("organ-registered", CODE, ORGAN)])
 OLD = ("0001_cases.sql", "0002_waiting.sql")
-
-
-@pytest.fixture
-async def pool(postgres: str) -> AsyncIterator[Any]:
-    pool = database.pool(postgres)
-    await database.ready(pool, "tracker", MIGRATIONS, Part("database"))
-    yield pool
-    await pool.close()
 
 
 def filed(number: int, subject: str = CODE, **more: Any) -> dict[str, Any]:

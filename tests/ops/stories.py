@@ -19,7 +19,7 @@ CALLS = {s: f'shixian_http_requests_total{{service="intake",route="/v1/events",s
 PROVISIONAL = {'shixian_requests_provisional{organ="gz"}': "3x364"}
 PUBLISHED = {'shixian_calendar_published_until_timestamp_seconds{calendar="CN"}': f"{100 * DAY}x3000"}
 SWEPT = 'shixian_tracker_last_sweep_timestamp_seconds{service="tracker",instance="a"}'
-LETTERS = 'shixian_dead_letters_total{service="tracker",topic="t",reason="field"}'
+LETTERS = 'shixian_dead_letters_total{service="tracker",topic="t",reason="field-invalid"}'
 UP = {f'up{{job="shixian",service="{name}",instance="a"}}': "1x60" for name in ("intake", "tracker", "stats", "desk")}
 TRACKER_UP = 'up{job="shixian",service="tracker",instance="a"}'
 SAME_RULES = {f'shixian_rules_info{{service="{name}",digest="aa"}}': "1x60" for name in ("intake", "tracker", "stats")}
@@ -98,6 +98,21 @@ STORIES: Mapping[str, Sequence[Story]] = {
             {'shixian_cases_waiting{waiting_for="organ-registered"}': "0x9 1x200"},
             ["30m", "65m"],
             ["72m"],
+        ),
+        Story(
+            "AttentionWaiting",
+            "warning",
+            {'shixian_attention_oldest_timestamp_seconds{kind="contradicting"}': "0x120"},
+            ["71h"],
+            ["75h"],
+            every="1h",
+        ),
+        Story(
+            "AttentionWaiting",
+            "warning",
+            {'shixian_attention_oldest_timestamp_seconds{kind="without-effect"}': "0x120"},
+            ["100h"],
+            every="1h",
         ),
     ],
     "calendars": [

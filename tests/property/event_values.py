@@ -94,6 +94,8 @@ def _made_valid(fact: Event, zone: str, count: Decimal) -> Event:
         case f.TallyRecorded():
             kept = fact.data.count if fact.data.measure in DECIMAL_MEASURES else count
             return put(fact, subject=fact.data.organ, data=put(fact.data, count=kept))
+        case f.RequestReceived() if fact.data.mail is not None:
+            return put(fact, data=put(fact.data, channel="post"))
         case f.FactCorrected() | f.FactRetracted() if fact.data.amends == fact.ref:
             return put(fact, id=f"not-{fact.id}"[:200])
         case _:

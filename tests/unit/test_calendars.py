@@ -141,11 +141,11 @@ def test_an_unknown_calendar_is_refused() -> None:
 
 def test_a_date_beyond_the_published_year_is_provisional() -> None:
     calendar = shipped("CN")
-    assert not calendar.is_provisional(on("2026-12-31"))
+    assert not calendar.is_provisional(on("2026-12-28"))
     assert calendar.is_provisional(on("2027-01-04"))
     notice = Notice(2027, frozenset({on("2027-01-01")}), frozenset(), "for 2027", on("2026-11-05"))
     published = calendar.with_notices([notice], "x")
-    assert not published.is_provisional(on("2027-12-31"))
+    assert not published.is_provisional(on("2027-12-28"))
     assert published.is_working(on("2027-02-08")), "a notice replaces its year whole"
 
 
@@ -252,7 +252,7 @@ def test_september_2015_before_and_after_its_notice() -> None:
 def test_before_a_year_was_published_its_days_are_provisional_and_unshifted() -> None:
     calendar = calendar_as_of("CN", on("2019-11-20"))
     assert calendar.is_provisional(on("2020-01-02"))
-    assert not calendar.is_provisional(on("2019-12-31"))
+    assert not calendar.is_provisional(on("2019-12-28"))
     assert not calendar.is_working(on("2020-01-19")), "the Sunday is not worked yet"
     assert not calendar.is_working(on("2020-01-27")), "the fixed holiday is known"
     assert not calendar_as_of("CN", on("2018-12-03")).is_working(on("2018-12-29"))

@@ -57,7 +57,7 @@ def test_a_fact_beyond_the_limit_is_refused_with_the_setting_named() -> None:
     outcome = run([RECEIPT, *map(consulted, range(15))])
     assert len(outcome.cases["r"].facts) == 10
     assert [place for place, _ in outcome.refused] == [10, 11, 12, 13, 14, 15]
-    assert all("the case has 10 facts" in why and "SHIXIAN_CASE_FACTS" in why for _, why in outcome.refused)
+    assert all("the case has 10 facts" in why.text and why.code == "case-full" for _, why in outcome.refused)
 
 
 def test_other_cases_of_the_batch_and_tallies_are_taken_all_the_same() -> None:
@@ -84,7 +84,7 @@ def test_a_full_case_still_takes_what_ends_or_amends_it_up_to_twice_the_limit() 
     outcome = run([*ending, *map(retracted, range(9)), consulted(99)], full())
     assert len(outcome.cases["r"].facts) == 20
     assert [place for place, _ in outcome.refused] == [10, 11, 12, 13]
-    assert all("20 facts" in why and "nothing more is taken" in why for _, why in outcome.refused)
+    assert all("20 facts" in why.text and "nothing more is taken" in why.text for _, why in outcome.refused)
 
 
 def test_a_case_is_limited_in_bytes_too() -> None:
@@ -92,7 +92,7 @@ def test_a_case_is_limited_in_bytes_too() -> None:
     outcome = run(facts)
     assert sum(len(encode(fact)) for fact in outcome.cases["r"].facts) <= 2 * limit.LEAST_BYTES
     assert [place for place, _ in outcome.refused] == [9, 10, 11, 12, 13]
-    assert "bytes with this one" in outcome.refused[0][1]
+    assert "bytes with this one" in outcome.refused[0][1].text
     again = run(facts, outcome.cases["r"])
     assert ([place for place, _ in again.refused], again.events) == ([9, 10, 11, 12, 13], [])
 

@@ -1,12 +1,15 @@
 """Cases answered from JSON: the contract's form, inline calendars, refusals that name the field."""
 
+import inspect
 import json
 from datetime import date
 from typing import Any
 
 import pytest
 
+from services.events.facts import ReceivedData
 from services.events.refusals import Refused
+from services.tracker.core import preview
 from services.tracker.core.case import account
 from services.tracker.core.preview import answer, answers
 from services.tracker.core.reference_data import ReferenceData
@@ -36,8 +39,10 @@ def test_a_bare_case_has_the_contracts_fields_and_no_others() -> None:
         "closing",
         "outcome",
         "due_on_other",
+        "latest_due_on",
         "remarks",
         "clocks",
+        "readings",
         "explanation",
     ]
     assert list(found["clocks"][0]) == ["limit", "start", "due_on", "provisional", "about"]
@@ -155,3 +160,22 @@ def test_the_cases_own_account_is_the_previews() -> None:
     told = account(case, WORLD, NOW.date())
     assert [x for x in told if x["kind"] != "flag"] == ask(as_of=NOW.date().isoformat())["explanation"]
     assert account(case, ReferenceData(), NOW.date()) == []
+
+
+def test_a_remembered_case_differs_in_all_that_bears_on_a_date() -> None:
+    """A field of the request that moves its dates must be part of what a bare case is remembered by."""
+    bearing = set(inspect.signature(preview._bare.__wrapped__).parameters) - {"as_of"}
+    assert set(ReceivedData.__struct_fields__) - bearing == {"organ", "applicant", "follows"}
+
+
+def test_an_ordinary_letter_is_not_answered_from_the_memory_of_a_signed_one() -> None:
+    letter = {**RECEIVED, "channel": "post", "received_on": "2025-03-05", "confirmed_on": "2025-03-10"}
+    due = [
+        json.loads(answer(question_of({**letter, "mail": mail})))["due_on"] for mail in ("signed", "ordinary", "signed")
+    ]
+    assert due == ["2025-04-02", "2025-04-08", "2025-04-02"]
+
+
+def question_of(data: dict[str, Any]) -> bytes:
+    given = [{"type": "request-received", "data": data}]
+    return json.dumps({"statute": "CN", "facts": given, "as_of": "2025-03-10"}).encode()

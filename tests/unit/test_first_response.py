@@ -89,6 +89,7 @@ def world() -> ReferenceData:
 def calendar(id: str, year: int, days_off: list[str]) -> Any:
     data = {"calendar": "CN", "year": year, "days_off": days_off, "working_days": [], "notice": id}
     envelope = {"specversion": "1.0", "source": "urn:t", "id": id, "type": "org.shixian.calendar-published.v1"}
+    envelope["recordedtime"] = "2024-11-12T00:00:00Z"  # by intake
     published = {**data, "published_on": "2024-11-12"}
     return decode_fact(msgspec.json.encode({**envelope, "subject": "CN", "data": published}))
 
@@ -113,7 +114,7 @@ def test_case_events_carry_it_and_the_stats_count_it() -> None:
     fold = Fold()
     for event in events:
         fold.apply(event)
-    assert fold.cells[Cell("a", 2025, "first", "3")] == 1
+    assert fold.cells[Cell("a", 2025, "first", "3", statute="CN-2019")] == 1
 
 
 def test_a_calendar_that_moves_no_date_but_the_days_until_the_first_response_is_told_of() -> None:
@@ -153,6 +154,8 @@ def test_it_counts_in_the_year_in_which_it_was_given_and_not_for_what_counts_now
     fold = Fold()
     told = {"first_response_on": date(2014, 1, 2), "first_working_days": 9}
     fold.apply(recorded("r", 1, summary(received_on=date(2013, 12, 20), **told)))
-    assert {c: n for c, n in fold.cells.items() if c.kind == "first"} == {Cell("a", 2014, "first", "9"): 1}
+    assert {c: n for c, n in fold.cells.items() if c.kind == "first"} == {
+        Cell("a", 2014, "first", "9", statute="CN-2008"): 1
+    }
     fold.apply(recorded("r", 2, summary(state="retracted", **told)))
     assert fold.cells == {}

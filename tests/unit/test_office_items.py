@@ -16,6 +16,8 @@ from services.events.codec import decode_fact
 from services.events.facts import RequestFact
 from services.events.office_facts import ItemData, ItemRegistered, TimeLimit, UnitData, UnitRegistered
 from services.events.vocabulary import Label
+from services.intake.notices import KnownNotices
+from services.intake.office import Office
 from services.intake.reading import Reading
 from services.intake.references import References
 from services.tracker.core.case import Case
@@ -127,8 +129,8 @@ def test_a_code_is_its_first_organs_and_another_organs_item_does_not_hold() -> N
     ("fact", "problem"),
     [
         (item(organ="nobody"), "is 'nobody', which is not registered"),
-        (item(organ="p"), "is 'p', but the item is 'o''s"),
-        (unit(organ="p"), "is 'p', but the unit is 'o''s"),
+        (item(organ="p"), "is 'p', but the code is 'o''s"),
+        (unit(organ="p"), "is 'p', but the code is 'o''s"),
         (unit(code="v", parent="w"), "is 'w', which is not registered"),
         (unit(code="v", organ="p", parent="u"), "is 'u', a unit of 'o'"),
         (item(), ""),
@@ -140,9 +142,8 @@ async def test_intake_refuses_what_names_another_organs_or_nobodys(fact: Any, pr
         return None
 
     organs: dict[str, str | None] = {"o": None, "p": None}
-    references = References(
-        lambda _: None, lambda: organs, lambda: {"u": unit().data}, lambda: {"i": item().data}, caught_up, 1
-    )
+    office = Office(lambda: {"u": unit().data}, lambda: {"i": item().data})
+    references = References(lambda _: None, lambda: organs, caught_up, 1, KnownNotices(lambda _: None), office=office)
     reading = Reading()
     reading.facts.append(fact)
     reading.places.append(0)

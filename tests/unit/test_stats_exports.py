@@ -53,6 +53,9 @@ def test_csv_has_a_line_for_each_number_and_the_mark_that_spreadsheets_want() ->
         (table, row, column): str(number)
         for (table, row), cells in report().numbers().items()
         for column, number in cells.items()
+    } | {
+        ("timeliness", row, "count"): number
+        for row, number in {"in-time": "39", "late": "2", "overdue": "0", "base": "41", "share": "95.1"}.items()
     }
     (fees,) = [r for r in lines if r["row"] == "fees"]
     assert (fees["value"], fees["row_label"], fees["column_label"]) == (
@@ -73,8 +76,8 @@ def test_no_text_becomes_a_formula() -> None:
 def test_the_workbook_is_the_printed_table(form_id: str) -> None:
     form, found = load(form_id), report(form_id)
     book = load_workbook(io.BytesIO(to_xlsx(found, form, NAME, lang="zh")))
-    assert len(book.worksheets) == len(form.tables)
-    for sheet, table in zip(book.worksheets, form.tables, strict=True):
+    assert [sheet.title for sheet in book.worksheets[len(form.tables) :]] == [f"{len(form.tables) + 1} timeliness"]
+    for sheet, table in zip(book.worksheets, form.tables, strict=False):
         printed = grid(table, {r.id: found.numbers()[table.id, r.id] for r in table.rows})
         merged = {str(area) for area in sheet.merged_cells.ranges}
         for spot in printed.spots:
@@ -95,8 +98,8 @@ def test_the_workbook_is_the_printed_table(form_id: str) -> None:
 def test_the_document_has_every_table_with_its_numbers(form_id: str) -> None:
     form, found = load(form_id), report(form_id)
     document: Any = Document(io.BytesIO(to_docx(found, form, NAME, lang="en")))
-    assert len(document.tables) == len(form.tables)
-    for shown, table in zip(document.tables, form.tables, strict=True):
+    assert len(document.tables) == len(form.tables) + 1  # and what was in time
+    for shown, table in zip(document.tables, form.tables, strict=False):
         printed = grid(table, {r.id: found.numbers()[table.id, r.id] for r in table.rows})
         for spot in printed.spots:
             text = shown.rows[spot.row].cells[spot.column].text
@@ -129,7 +132,7 @@ def given(found: Indicators) -> dict[str, Any]:
 
 def test_indicators_say_shares_days_and_months() -> None:
     found = indicators(folded().cells, ["a"], 2013)
-    assert (found.in_time, found.late, found.share_in_time) == (2, 1, 2 / 3)
+    assert (found.in_time, found.late, found.overdue, found.base, found.share_in_time) == (2, 1, 0, 3, 2 / 3)
     assert (found.days, found.median_days) == ({3: 1, 5: 1, 9: 1}, 5)
     assert found.channels == {"post": 1, "online": 4}
     assert found.outcomes == {"granted": 2, "unclear": 1, "other": 1}
@@ -137,6 +140,19 @@ def test_indicators_say_shares_days_and_months() -> None:
     assert list(found.ended_by_month) == [0, 0, 3, 1, *[0] * 8]
     nothing = indicators({}, ["a"], 2013)
     assert nothing.share_in_time is None and nothing.median_days is None and charts(given(nothing), "zh") == []
+
+
+def test_a_share_in_time_counts_what_is_open_and_overdue_and_says_its_base() -> None:
+    fold = folded()
+    fold.apply(recorded("missed", 1, summary(overdue_from=date(2013, 3, 23))))
+    assert (found := indicators(fold.cells, ["a"], 2013)).share_in_time == 0.5
+    assert (given(found)["overdue"], given(found)["base"]) == (1, 4)
+    report = make_report(CN, "a", 2013, "2014-01-31", fold.cells)
+    assert b'"in_time":{"in_time":2,"late":1,"overdue":1,"base":4,"share":0.5}' in to_json(report)
+    lines = csv.DictReader(io.StringIO(to_csv(report, CN).removeprefix(BOM)))
+    said = [(r["row"], r["value"]) for r in lines if r["table"] == "timeliness"]
+    assert said == [("in-time", "2"), ("late", "1"), ("overdue", "1"), ("base", "4"), ("share", "50")]
+    assert "合计（比率的基数）" in to_html(report, CN, NAME, lang="zh")
 
 
 def test_charts_are_sound_svg_that_says_its_numbers_and_has_no_script() -> None:

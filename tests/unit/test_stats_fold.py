@@ -21,10 +21,15 @@ def folded(*events: CaseEvent) -> Fold:
     return fold
 
 
-RECEIVED = Cell("a", 2013, "received", "online", "natural-person", "03")
-CARRIED = Cell("a", 2013, "carried", "natural-person")
-GRANTED = Cell("a", 2013, "closed", "granted", "natural-person", "in-time")
-PACE = Cell("a", 2013, "pace", "13", "in-time", "03")
+def under(year: int, kind: str, *places: str, law: str = "CN-2008") -> Cell:
+    """A cell of the organ ``a`` under a law."""
+    return Cell("a", year, kind, *places)._replace(statute=law)
+
+
+RECEIVED = under(2013, "received", "online", "natural-person", "03")
+CARRIED = under(2013, "carried", "natural-person")
+GRANTED = under(2013, "closed", "granted", "natural-person", "in-time")
+PACE = under(2013, "pace", "13", "in-time", "03")
 
 
 def test_a_request_counts_in_the_year_of_its_receipt_and_in_that_of_its_end() -> None:
@@ -35,9 +40,9 @@ def test_a_request_counts_in_the_year_of_its_receipt_and_in_that_of_its_end() ->
     assert fold.cells == {
         RECEIVED._replace(c="12"): 1,
         CARRIED: 1,
-        Cell("a", 2014, "closed", "granted", "natural-person", "late"): 1,
-        Cell("a", 2014, "pace", "13", "late", "01"): 1,
-        Cell("a", 2014, "carried-ended", "natural-person"): 1,
+        under(2014, "closed", "granted", "natural-person", "late"): 1,
+        under(2014, "pace", "13", "late", "01"): 1,
+        under(2014, "carried-ended", "natural-person"): 1,
     }
 
 
@@ -65,7 +70,7 @@ def test_a_corrected_outcome_moves_from_one_cell_to_the_other() -> None:
 
 def test_an_end_without_outcome_and_timeliness_is_another_end() -> None:
     fold = folded(recorded("r", 1, answered(state="closed", outcome=None, timeliness=None, answered_on=None)))
-    other = Cell("a", 2013, "closed", "other", "natural-person")
+    other = under(2013, "closed", "other", "natural-person")
     assert fold.cells == {RECEIVED: 1, other: 1, PACE._replace(b="unlimited"): 1}
 
 
@@ -137,7 +142,8 @@ def test_a_review_is_pending_until_it_is_decided() -> None:
 
 
 def test_a_review_decided_in_a_later_year_stays_pending_in_the_year_of_its_filing() -> None:
-    assert folded(filed("r", 1), decided("r", 2, date(2014, 1, 1))).cells == {REVIEW: 1}
+    later = Cell("a", 2014, "review-later", "reconsideration", "upheld")
+    assert folded(filed("r", 1), decided("r", 2, date(2014, 1, 1))).cells == {REVIEW: 1, later: 1}
 
 
 def test_a_review_taken_back_counts_nowhere() -> None:
@@ -156,7 +162,30 @@ def test_a_complaint_against_the_first_handling_is_told_apart() -> None:
 
 def test_a_review_on_a_request_counts_beside_the_request() -> None:
     fold = folded(recorded("r", 1, answered()), filed("r", 2, request=answered()))
-    assert fold.cells == {RECEIVED: 1, GRANTED: 1, PACE: 1, REVIEW: 1}
+    assert fold.cells == {RECEIVED: 1, GRANTED: 1, PACE: 1, REVIEW._replace(statute="CN-2008"): 1}
+
+
+def test_a_review_goes_with_its_request_to_another_law_and_one_of_an_organ_says_its_own() -> None:
+    english = answered(statute="UK")
+    fold = folded(filed("r", 1), recorded("r", 2, answered()), recorded("r", 3, english))
+    assert {cell.statute for cell in fold.cells} == {"UK"}
+    assert fold.cells[REVIEW._replace(statute="UK")] == 1
+    fold = folded(filed("a", 1, statute="CN-LICENSING"), decided("a", 2, None), filed("a", 3, "v2", statute="UK"))
+    assert fold.cells == {REVIEW._replace(statute="UK"): 1}
+
+
+def test_what_is_past_its_limit_and_open_is_overdue_at_each_year_s_end_until_it_ends() -> None:
+    missed: dict[str, Any] = {"received_on": date(2013, 11, 20), "overdue_from": date(2013, 12, 12)}
+    ends = {"late-in-2015": answered(on=date(2015, 2, 1), timeliness="late", **missed), "open": summary(**missed)}
+    ends["same-year"] = answered(on=date(2013, 12, 20), timeliness="late", **missed)
+    ends["stopped"] = summary(state="stopped", **missed)
+    ends["in-time"] = answered(on=date(2015, 2, 1))
+    fold = folded(*(recorded(name, 1, request) for name, request in ends.items()))
+    overdue = {}
+    for year in (2012, 2013, 2014, 2015):
+        cells = of_year(fold.cells, {"a"}, year, "a")
+        overdue[year] = sum(n for c, n in cells.items() if c.kind == "overdue")
+    assert overdue == {2012: 0, 2013: 3, 2014: 3, 2015: 2}
 
 
 def test_tallies_add_up_and_a_corrected_one_replaces_itself() -> None:

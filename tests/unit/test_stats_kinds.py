@@ -10,7 +10,7 @@ from scripts import cells_table
 from services.events.facts import ReviewDecidedData, ReviewFiledData, TallyData
 from services.events.vocabulary import OUTCOMES
 from services.stats import cells, drilldown
-from services.stats.cells import MAKE, Cell, RequestRow, ReviewRow, Row, TallyRow, contributions, value, values
+from services.stats.cells import MAKE, Cell, Law, RequestRow, ReviewRow, Row, TallyRow, contributions, value, values
 from services.stats.forms import shape
 from services.stats.forms.check import check
 from services.stats.forms.form import BadData, Counts, Filter, load
@@ -25,8 +25,13 @@ STORED = {
     "first": ("days",),
     "carried": ("applicant",),
     "carried-ended": ("applicant",),
+    "breached": ("applicant",),
+    "breached-ended": ("applicant",),
     "review": ("review", "result", "disputed"),
+    "review-later": ("review", "result", "disputed"),
     "tally": ("measure",),
+    "committed": ("applicant",),
+    "contradicting": ("request",),
     "level": ("measure", "day", "tally"),
     "level-known": ("measure", "day", "tally"),
 }
@@ -46,7 +51,9 @@ def _rows() -> list[Row]:
         for timeliness in ("in-time", "late", None)
         for extended in (True, False)
     ]
-    found: list[Row] = [RequestRow(f"r{n}", 1, request) for n, request in enumerate([summary(), *ends])]
+    missed = [summary(overdue_from=date(2013, 3, 23)), answered("granted", LATE, overdue_from=date(2013, 3, 23))]
+    some = [summary(), summary(contradicting=True), *missed, *ends]
+    found: list[Row] = [RequestRow(f"r{n}", 1, request) for n, request in enumerate(some)]
     found += [ReviewRow("a", FILED)]
     for on in (date(2013, 7, 1), LATE):
         found += [ReviewRow("a", FILED, ReviewDecidedData(review="v", decided_on=on, result="upheld"))]
@@ -60,15 +67,16 @@ ALL_CELLS = sorted({cell for row in _rows() for cell in contributions(row)})
 
 def test_the_places_of_what_is_stored_stay() -> None:
     assert {kind.name: kind.names[: len(STORED[kind.name])] for kind in KINDS.values() if not kind.of} == STORED
-    assert cells.Cell._fields == ("organ", "year", "kind", *PLACES)
+    assert cells.Cell._fields == ("organ", "year", "kind", *PLACES, "statute")
 
 
 @pytest.mark.parametrize("kind", KINDS)
 def test_a_cell_is_made_and_read_by_the_names_of_its_kind(kind: str) -> None:
     given = {name: f"<{name}>" for name in KINDS[kind].names}
-    made = MAKE[kind]("a", 2013, **given)
+    made = MAKE[kind]("a", 2013, **given, statute="UK")
     assert type(made) is Cell
-    assert made == Cell("a", 2013, kind, *given.values())
+    assert made == Cell("a", 2013, kind, *given.values())._replace(statute="UK")
+    assert MAKE[kind]("a", 2013, **given).statute == ""
     assert {name: value(made, name) for name in given} == given == dict(values(made))
     assert [getattr(made, column(kind, name)) for name in given] == list(given.values())
 
@@ -85,7 +93,8 @@ def test_a_name_too_many_or_too_few_or_none_of_the_kind_is_refused() -> None:
 
 
 def test_rows_make_cells_of_every_kind_with_values_that_a_form_can_ask_for() -> None:
-    assert {cell.kind for cell in ALL_CELLS} == STORED.keys()
+    # What is committed to is said of items, of which there are none yet.
+    assert {cell.kind for cell in ALL_CELLS} == STORED.keys() - {"committed"}
     for cell in ALL_CELLS:
         for dimension in KINDS[cell.kind].asked:
             assert value(cell, dimension.name) in dimension.values, (cell, dimension.name)
@@ -102,18 +111,22 @@ def test_what_a_kind_is_worked_out_from_has_its_dimensions_in_the_same_places() 
         for part in (*kind.signs, *kind.latest_of):
             for dimension in kind.asked:
                 assert column(part, dimension.name) == column(kind.name, dimension.name), (kind.name, part)
-    assert CARRY_KINDS == ("carried", "carried-ended") and LEVEL_KINDS == ("level", "level-known")
+    assert CARRY_KINDS == ("carried", "carried-ended", "breached", "breached-ended")
+    assert LEVEL_KINDS == ("level", "level-known")
 
 
 @pytest.mark.parametrize("name", ASKED_KINDS)
 def test_every_dimension_that_a_form_asks_for_narrows_both_queries_behind_a_number(name: str) -> None:
+    law, places = Law(frozenset({"CN"})), ("$6", "$9") if KINDS[name].has_law else ("$4", "$7")
     for dimension in KINDS[name].asked:
         counts = Counts(kind=name, except_=Filter(**{dimension.name: dimension.values[:1]}))  # type: ignore[arg-type]
-        listed = drilldown.listed(counts, Filter(), ["a"], 2013, (), 10)
-        assert dimension.sql and f"NOT ({dimension.sql} = ANY($4::text[]))" in listed.sql
-        sql, given = drilldown.counted(counts, Filter(), ["a"], 2013, NOW, (), ("a", "r"))
-        assert f"NOT ({column(name, dimension.name)} = ANY($7::text[]))" in sql
+        asked = drilldown.Opened(counts, Filter(), ["a"], 2013, law)
+        listed = drilldown.listed(asked, (), 10)
+        assert dimension.sql and f"NOT ({dimension.sql} = ANY({places[0]}::text[]))" in listed.sql
+        sql, given = drilldown.counted(asked, NOW, (), ("a", "r"))
+        assert f"NOT ({column(name, dimension.name)} = ANY({places[1]}::text[]))" in sql
         assert given[2] == list(KINDS[name].signs)
+        assert (["", "CN"] in given) == (["", "CN"] in listed.values) == KINDS[name].has_law
 
 
 @pytest.mark.parametrize(
@@ -128,7 +141,11 @@ def test_every_dimension_that_a_form_asks_for_narrows_both_queries_behind_a_numb
         ("carried-out", 2013, {"carried"}),
         ("carried-out", 2014, {"carried", "carried-ended"}),
         ("tally", 2014, {"tally", "level", "level-known"}),
-        ("tally", 2015, set()),
+        ("tally", 2015, {"level", "level-known"}),
+        ("overdue", 2013, {"breached"}),
+        ("overdue", 2014, {"breached", "breached-ended"}),
+        ("review", 2014, set()),
+        ("review-each-year", 2014, {"review-later"}),
     ],
 )
 def test_a_number_feels_the_counters_that_it_is_worked_out_from(asked: str, year: int, felt_by: set[str]) -> None:

@@ -24,7 +24,7 @@ class Topic:
 
     async def add(self, code: str, **data: Any) -> None:
         value = encode(fact("organ-registered", code, ORGAN | {"code": code} | data))
-        await self.reference._take([SimpleNamespace(value=value, offset=self.reference.next_offset)])
+        await self.reference._take([SimpleNamespace(value=value, offset=self.reference.next_offset, timestamp=0)])
 
 
 async def test_name_day_and_tree_are_those_of_the_latest_registration_that_can_hold() -> None:

@@ -73,7 +73,7 @@ ROW_OF = {
 }
 
 
-@pytest.mark.parametrize("outcome", OUTCOMES)
+@pytest.mark.parametrize("outcome", [outcome for outcome in OUTCOMES if outcome != "refused"])
 def test_each_outcome_stands_in_one_row_or_in_none(outcome: str) -> None:
     row = ROW_OF.get(outcome, "refused")
     rows = numbers(report({Cell("a", 2013, "closed", outcome, "business", "late"): 3}))["requests"]

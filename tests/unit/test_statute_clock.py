@@ -43,11 +43,13 @@ def test_months_end_on_the_same_number_or_on_the_last_day(start: str, months: in
         ("2025-03-01", 1, "2025-03-31"),
         ("2025-02-01", 1, "2025-02-28"),
         ("2024-02-01", 1, "2024-02-29"),
-        ("2025-01-31", 1, "2025-02-27"),
+        ("2025-01-31", 1, "2025-02-28"),
         ("2025-01-01", 12, "2025-12-31"),
     ],
 )
-def test_a_month_that_starts_with_a_day_ends_the_day_before_its_number(first: str, months: int, end: str) -> None:
+def test_a_month_that_starts_with_a_day_ends_the_day_before_its_number_or_with_the_month(
+    first: str, months: int, end: str
+) -> None:
     zero = clocks.day_zero(day(first), "same-day", CN)
     assert clocks.due_on(Clock(zero, months, "month", whole_days=True), CN) == day(end)
 

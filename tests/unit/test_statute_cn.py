@@ -157,7 +157,9 @@ def test_another_organs_silence_is_consent_and_ends_the_stop_by_the_clock() -> N
     assert (after.state, str(after.due_on)) == ("open", "2025-04-22")
     assert timer(after, "consultation").silence == "deemed-consent"
     third = [received(R), *consulted("2025-03-10", None)]
-    assert view(third, "2025-06-01").state == "stopped"
+    decides = view(third, "2025-06-01")
+    assert (decides.state, str(decides.due_on)) == ("open", "2025-04-22")
+    assert timer(decides, "consultation").silence == ""
 
 
 @pytest.mark.parametrize(("cap", "last"), [("closing", "2025-05-12"), ("limit", "2025-04-22")])
@@ -233,7 +235,9 @@ def test_the_remedies_follow_the_answer_the_silence_and_the_reconsideration() ->
     assert str(timer(answered, "reconsideration").due_on) == "2025-05-30"
     assert str(timer(answered, "litigation").due_on) == "2025-09-30"
     silent = view([received("2025-03-03")], "2025-04-01")
-    assert (timer(silent, "litigation").about, str(timer(silent, "litigation").start)) == ("silence", "2025-03-31")
+    window = timer(silent, "reconsideration")
+    assert (window.about, str(window.start)) == ("silence", "2025-03-31")
+    assert "litigation" not in {t.limit for t in silent.clocks}
     filed = fact("review-filed", review="r", organ="o", kind="reconsideration", filed_on="2025-04-08")
     filed.data.first_handling_disputed = False
     decided = fact("review-decided", review="r", decided_on="2025-06-03", result="upheld")

@@ -18,7 +18,7 @@ from services.runtime.offload import Offload, is_offloaded
 from services.runtime.problems import ProblemError
 from services.runtime.web import create_app, new_registry
 from services.tracker import api, ics, listing, queries
-from services.tracker.api import PREVIEW_BYTES
+from services.tracker.api_preview import PREVIEW_BYTES
 from services.tracker.core import preview
 from services.tracker.core.reference_data import ReferenceData
 from services.tracker.listing import BadCursor, Query, Today
@@ -61,7 +61,8 @@ async def test_a_preview_is_json_of_a_bounded_case(client: httpx.AsyncClient) ->
     assert (await post(opened(preview.FACTS - 1), **json_type)).status_code == 200
     refused = await post(opened(preview.FACTS), **json_type)
     assert refused.status_code == 422
-    assert refused.json()["errors"] == [{"field": "$.facts", "problem": "are 251", "expected": "at most 250"}]
+    wrong = {"field": "$.facts", "problem": "are 251", "expected": "at most 250", "code": "too-many-facts"}
+    assert refused.json()["errors"] == [wrong]
     assert (await post(b" " * (PREVIEW_BYTES + 1), **json_type)).status_code == 413
 
 
@@ -69,7 +70,7 @@ async def test_a_preview_runs_beside_the_loop(client: httpx.AsyncClient, monkeyp
     held, begun, loop = threading.Event(), asyncio.Event(), asyncio.get_running_loop()
     seen = []
 
-    def slow(_: bytes) -> bytes:
+    def slow(_: bytes, **more: object) -> bytes:
         seen.append(is_offloaded())
         loop.call_soon_threadsafe(begun.set)
         assert held.wait(30)
@@ -155,7 +156,7 @@ def test_what_a_dead_letter_is_about_is_read_as_far_as_it_can_be() -> None:
 
 
 def test_at_any_instant_all_organs_share_at_most_three_days() -> None:
-    assert Today(ReferenceData(), NOW).span(None) == (NOW.date(), NOW.date())
+    assert Today(ReferenceData(), NOW).span(()) == (NOW.date(), NOW.date())
     assert Today(ReferenceData(), NOW + timedelta(days=1)).of("not registered") == date(2025, 3, 11)
 
 

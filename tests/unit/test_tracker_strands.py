@@ -10,9 +10,10 @@ from typing import Any
 import pytest
 from msgspec.structs import replace
 
-from services.events.cases import CaseEvent, FactRecorded, ReviewClosed, TallyCounted
+from services.events.cases import CaseEvent, FactRecorded, FactRejected, ReviewClosed, TallyCounted
 from services.events.codec import encode
 from services.events.facts import ReferenceFact, RequestFact, TallyRecorded
+from services.events.refusals import Reason
 from services.runtime.table_diff import TableDiff
 from services.tracker.core import apply, strands
 from services.tracker.core.case import Case, tally_value
@@ -153,7 +154,7 @@ class Tables:
         self.strands: dict[tuple[str, int], Strand] = {}
         self.names: dict[tuple[str, Name], int] = {}
         self.loaded = 0
-        self.refused: list[tuple[int, str]] = []
+        self.refused: list[tuple[int, Reason]] = []
 
     def batch(self, facts: Sequence[RequestFact], world: ReferenceData = WORLD) -> list[CaseEvent]:
         wanted, whole = apply.strand_names(facts, self.cases), apply.gathering(facts, self.cases)
@@ -262,7 +263,9 @@ def test_within_a_subject_the_first_fact_of_a_name_holds_it(tally_first: bool) -
     pair = [tally(id="same"), filed("r1", id="same")]
     both = pair if tally_first else pair[::-1]
     shelf, events = in_strands(both)
-    assert [e.data.fact for e in events] == [both[0]]
+    assert events[0].data.fact == both[0]
+    (told,) = events[1:]
+    assert isinstance(told, FactRejected) and told.data.remark is not None and told.data.remark.code == "id-conflict"
     assert [kept.fact for s in shelf.strands[CODE].values() for kept in s.kept] == [both[0]]
     refs = Refs(refolded(events, [(0, REGISTERED)]))
     assert all(refs.holds(each.subject, each.source, each.id) for each in both)
@@ -315,7 +318,7 @@ def test_a_request_under_an_organ_s_code_is_refused(before: list[Any], world: Re
     """It would make a request of the organ, whose reviews then were the request's, and one row again."""
     shelf, _ = in_strands(before, world)
     found = apply.run([fact_of(answered(CODE, "2023-03-10"))], shelf, world, NOW)
-    assert [place for place, reason in found.refused if "is an organ's code" in reason] == [0]
+    assert [place for place, reason in found.refused if "is an organ's code" in reason.text] == [0]
     assert not found.events
     assert shelf.case(CODE).facts == ()
 
@@ -325,7 +328,7 @@ def test_a_request_after_more_facts_than_any_request_has_is_refused_and_they_are
     tables.batch([decided(f"r{n}", "R") for n in range(MOST_BEFORE + 1)])
     tables.batch([fact_of(received("R", "2023-03-01"))])
     assert len(tables.refused) == 1
-    assert f"has {MOST_BEFORE + 1} facts and no request" in tables.refused[0][1]
+    assert f"has {MOST_BEFORE + 1} facts and no request" in tables.refused[0][1].text
     assert tables.loaded == 0
 
 

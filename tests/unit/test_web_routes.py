@@ -27,7 +27,7 @@ NOWHERE = Settings(
     stats_api="http://127.0.0.1:1",
 )
 SERVICES: dict[str, Build] = {"intake": intake, "tracker": tracker, "stats": stats, "desk": desk}
-VALUES = {"year": "2013", "subject": "r%2F1"}
+VALUES = {"year": "2013", "subject": "r%2F1", "number": "1"}
 
 each_service = pytest.mark.parametrize("name", SERVICES)
 
@@ -184,3 +184,25 @@ async def test_nothing_that_was_sent_comes_back_as_markup(name: str) -> None:
                 assert not (html and "<script>" in answer.text), target
                 if answer.headers.get("content-type") == "application/problem+json":
                     assert json.loads(answer.text)["status"] == answer.status_code
+
+
+@each_service
+async def test_a_query_parameter_that_a_route_does_not_know_is_refused_by_its_name(name: str) -> None:
+    async with application(name) as (app, client):
+        asked = [t for t in routes(app, "GET") if not t.startswith("/schema")]
+        redirects = {"tracker": {"/", "/requests", "/requests/{subject}"}, "stats": {"/"}}.get(name, set())
+        assert asked
+        for template in asked:
+            answer = await client.get(f"{path(template)}?surplus=1", headers={"accept": "application/json"})
+            if template.replace(":path", "") in redirects:
+                assert answer.status_code != 400, template
+                continue
+            assert [e["field"] for e in problem(answer, 400)["errors"]] == ["query.surplus"], template
+            assert problem(await client.get(f"{path(template)}?surplus=%00"), 400)["errors"], template
+
+
+async def test_a_filter_by_an_organ_that_is_not_registered_is_refused() -> None:
+    async with application("tracker") as (_, client):
+        for where in ("/v1/requests", "/v1/rejections", "/v1/attention", "/v1/deadlines.ics"):
+            found = problem(await client.get(f"{where}?organ=nowhere"), 400)
+            assert [e["field"] for e in found["errors"]] == ["query.organ"], where

@@ -143,5 +143,18 @@ def rules(config: Config) -> list[Rule]:
             for_=config.waiting_for,
             link=f"{config.desk_url}/?status=waiting",
         ),
+        alert(
+            config,
+            "AttentionWaiting",
+            'time() - min by (kind) (shixian_attention_oldest_timestamp_seconds{kind!="without-effect"}) '
+            f"> {config.attention_days * 86400}",
+            severity="warning",
+            audience=OPERATORS,
+            symptom="attention",
+            summary="Something needs a person, and nobody has put it right for days.",
+            description="{{ $labels.kind }}: the oldest has waited {{ $value | humanizeDuration }}.",
+            for_=config.waiting_for,
+            link=f"{config.desk_url}/attention",
+        ),
     ]
     return found

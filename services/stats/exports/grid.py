@@ -7,6 +7,7 @@ from collections.abc import Mapping, Sequence
 from typing import Literal, NamedTuple
 
 from services.events.vocabulary import Label
+from services.stats.beside import as_tables
 from services.stats.cells import Number
 from services.stats.forms.form import Column, Form, FormRow, FormTable
 from services.stats.report import Report
@@ -56,13 +57,14 @@ Numbers = Mapping[str, Mapping[str, Number]]
 
 
 def printed(report: Report, form: Form) -> list[tuple[FormTable, Numbers]]:
-    """The form's tables with a report's numbers, and the distribution of days behind them if there is any."""
+    """The form's tables with a report's numbers, and behind them what there is beside the form."""
     numbers = report.numbers()
     found: list[tuple[FormTable, Numbers]] = [
         (table, {row.id: numbers[table.id, row.id] for row in table.rows}) for table in form.tables
     ]
-    beside = as_table(report.days_taken)
-    return [*found, beside] if beside else found
+    found += as_tables(form, report.in_time, report.carried_levels, report.other_laws)
+    days = as_table(report.days_taken)
+    return [*found, days] if days else found
 
 
 def grid(table: FormTable, numbers: Numbers) -> Grid:

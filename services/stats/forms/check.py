@@ -2,15 +2,21 @@
 
 from collections.abc import Mapping
 
+from services.events.vocabulary import LEVELS
 from services.stats.forms.shape import Column, Filter, Form, FormRow, FormTable, Rule, Term, Values
-from services.stats.kinds import KINDS, LEVEL_SUFFIX
-from services.statute.errors import BadData
+from services.stats.kinds import KINDS
+from services.statute.errors import BadData, UnknownStatute
+from services.statute.profile import versions
 
 
 def check(file: str, form: Form) -> None:
     """Raises :class:`BadData` with the file, the key and the reason."""
     if f"{form.id}.toml" != file:
         raise BadData(file, "id", f"is {form.id!r}; the file's name says {file.removesuffix('.toml')!r}")
+    try:
+        versions(form.statute)
+    except UnknownStatute as error:
+        raise BadData(file, "statute", str(error)) from None
     _unique(file, "tables", [t.id for t in form.tables])
     for table in form.tables:
         _table(file, table)
@@ -35,6 +41,8 @@ def _table(file: str, table: FormTable) -> None:
             key = f"{here}.cells.{column}" if column else f"{here}.counts"
             if counts.kind == "tally" and not counts.measure:
                 raise BadData(file, f"{key}.measure", "a tally needs its measures")
+            if len({m in LEVELS for m in counts.measure or ()}) > 1:
+                raise BadData(file, f"{key}.measure", f"levels ({', '.join(sorted(LEVELS))}) and sums in one number")
             _filter(file, key, counts.kind, counts)
             _filter(file, f"{key}.except", counts.kind, counts.except_)
         for each in table.columns_of(row):
@@ -48,8 +56,8 @@ def _rule(file: str, form: Form, rule: Rule) -> None:
     if table is None:
         raise BadData(file, f"checks.{rule.rule}.table", f"there is no table {rule.table!r}")
     rows, columns = {row.id for row in table.rows}, {column.id for column in table.columns}
-    if (rule.relation == "whole") == bool(rule.right):
-        wanted = "nothing: whole is about the left side" if rule.right else "at least one term"
+    if (rule.relation in ("whole", "told")) == bool(rule.right):
+        wanted = f"nothing: {rule.relation} is about the left side" if rule.right else "at least one term"
         raise BadData(file, f"checks.{rule.rule}.right", f"expected {wanted}")
     terms, others = (rows, columns) if rule.over == "rows" else (columns, rows)
     for text in (*rule.left, *rule.right):
@@ -72,9 +80,11 @@ def _has_number(file: str, table: FormTable, rule: Rule, row: FormRow, column: C
     counts = row.counting(column)
     if counts is None:
         raise BadData(file, f"checks.{rule.rule}", f"there is no number at {row.id}/{column.id}")
-    level = counts.kind == "tally" and all(m.endswith(LEVEL_SUFFIX) for m in counts.measure or ())
+    level = counts.kind == "tally" and all(m in LEVELS for m in counts.measure or ())
     if rule.relation == "given-with" and own in sides[0] and not level:
-        raise BadData(file, f"checks.{rule.rule}.left", f"{row.id}/{column.id} counts no level (...{LEVEL_SUFFIX})")
+        raise BadData(
+            file, f"checks.{rule.rule}.left", f"{row.id}/{column.id} counts no level ({', '.join(sorted(LEVELS))})"
+        )
 
 
 def _unique(file: str, key: str, ids: list[str]) -> None:

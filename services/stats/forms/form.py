@@ -1,8 +1,10 @@
 """The forms of annual report in force, each a TOML file under ``services/stats/forms``."""
 
+from collections.abc import Mapping
 from functools import cache
 from importlib.resources import files
 
+from services.stats.cells import Law
 from services.stats.forms import check
 from services.stats.forms.shape import DEFAULT_STATUTE, Column, Counts, Filter, Form, FormRow, FormTable, Rule, Term
 from services.statute import rules
@@ -25,6 +27,7 @@ __all__ = [
     "UnknownForm",
     "form_for",
     "form_ids",
+    "law_of",
     "load",
     "parse",
 ]
@@ -62,9 +65,16 @@ def form_for(year: int, statute: str = DEFAULT_STATUTE) -> Form:
         if form.years.from_ <= year and (form.years.through is None or year <= form.years.through)
     ]
     return next(
-        (form for form in fitting if statute == form.statute or statute.startswith(f"{form.statute}-")),
+        (form for form in fitting if statute in form.statutes),
         next((form for form in fitting if form.statute == DEFAULT_STATUTE), load(DEFAULT_FORM)),
     )
+
+
+def law_of(form: Form, statutes: Mapping[str, str]) -> Law:
+    """What a form counts; ``statutes`` says of each registered organ under which law it is. One that nobody registered
+    is taken to be under the form's."""
+    covered = form.statutes
+    return Law(covered, frozenset(organ for organ, statute in statutes.items() if statute not in covered))
 
 
 def parse(file: str, text: str) -> Form:

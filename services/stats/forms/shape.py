@@ -8,12 +8,25 @@ whose columns count different things says so column by column, under ``cells``.
 from typing import Annotated, Literal
 
 from msgspec import Meta, Struct
+from msgspec.structs import force_setattr, replace
 
 from services.events.vocabulary import Label
+from services.statute.profile import versions
 
 DEFAULT_STATUTE = "CN"
 
-CountedKind = Literal["received", "closed", "pace", "carried-in", "carried-out", "review", "tally"]
+CountedKind = Literal[
+    "received",
+    "closed",
+    "pace",
+    "carried-in",
+    "carried-out",
+    "overdue",
+    "committed",
+    "review",
+    "review-each-year",
+    "tally",
+]
 """The kinds of cells that a row may count: those of :data:`services.stats.kinds.ASKED_KINDS`."""
 Values = tuple[str, ...]
 
@@ -80,6 +93,8 @@ class FormTable(Struct, frozen=True, forbid_unknown_fields=True):
     each with the columns that its rows have."""
     note: Label | None = None
     """What is printed in the corner."""
+    columns_from: Literal["items"] | None = None
+    """Before those in the file a column for each of these that the organ has."""
 
     def columns_of(self, row: FormRow) -> tuple[Column, ...]:
         """The columns in which ``row`` has a number."""
@@ -93,14 +108,16 @@ class Rule(Struct, frozen=True, forbid_unknown_fields=True):
     a year earlier; a rule with such a term is left out where nothing is known of that year.
 
     ``whole``: the numbers on the left are whole; there is no right side. ``given-with``: the levels on the left were
-    given (0 is given, too) where the sum on the right is more than 0.
+    given (0 is given, too) where the sum on the right is more than 0. ``told``: no review that the numbers on the left
+    count was decided in the report's year and filed in an earlier one, which leaves its result in no year's table
+    (:attr:`Form.reviews`); there is no right side.
     """
 
     rule: str
     label: Label
     table: str
     left: Annotated[tuple[str, ...], Meta(min_length=1)]
-    relation: Literal["=", "<=", "whole", "given-with"]
+    relation: Literal["=", "<=", "whole", "given-with", "told"]
     right: tuple[str, ...] = ()
     over: Literal["rows", "columns"] = "rows"
     only: tuple[str, ...] = ()
@@ -139,8 +156,37 @@ class Form(Struct, frozen=True, forbid_unknown_fields=True):
     """The report years that the form was made for."""
     tables: Annotated[tuple[FormTable, ...], Meta(min_length=1)]
     statute: str = DEFAULT_STATUTE
-    """The law under which the form is filed."""
+    """The law under which the form is filed: it counts requests and reviews under its versions, and no others."""
+    reviews: Literal["filing", "filing-and-decision"] = "filing"
+    """Where a review counts that is decided in a year after that of its filing: in the year of the filing alone, as
+    pending; or once more in the year of the decision, under its result. No official text says which."""
     checks: tuple[Rule, ...] = ()
+
+    def __post_init__(self) -> None:
+        if self.reviews == "filing-and-decision":
+            force_setattr(self, "tables", tuple(_each_year(table) for table in self.tables))
+
+    @property
+    def statutes(self) -> frozenset[str]:
+        """Its statute, with the versions. Raises :class:`~services.statute.errors.UnknownStatute`."""
+        return frozenset({self.statute, *(version.id for version in versions(self.statute))})
 
     def table(self, table_id: str) -> FormTable | None:
         return next((t for t in self.tables if t.id == table_id), None)
+
+
+def _each_year(table: FormTable) -> FormTable:
+    """The table with its reviews counted in the year of a later decision as well."""
+
+    def once_more(counts: Counts) -> Counts:
+        return replace(counts, kind="review-each-year") if counts.kind == "review" else counts
+
+    rows = (
+        replace(
+            row,
+            counts=row.counts and once_more(row.counts),
+            cells={column: once_more(counts) for column, counts in row.cells.items()},
+        )
+        for row in table.rows
+    )
+    return replace(table, rows=tuple(rows))

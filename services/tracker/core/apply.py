@@ -12,10 +12,10 @@ from services.events import facts as f
 from services.events.cases import CaseEvent
 from services.events.codec import decode_fact
 from services.events.facts import RequestFact
-from services.events.refusals import FieldError, Refused
+from services.events.refusals import FieldError, Reason, Refused, too_large
 from services.tracker.core.amend import Amendments
-from services.tracker.core.case import Case, is_amendment
-from services.tracker.core.decide import decide, tick
+from services.tracker.core.case import Case, Tallies, is_amendment
+from services.tracker.core.decide import again, decide, tick
 from services.tracker.core.limit import Limit, Room
 from services.tracker.core.reference_data import ReferenceData
 from services.tracker.core.strands import MOST_BEFORE, Name, Shelf, apart, is_request, names
@@ -34,8 +34,8 @@ class Outcome:
     shelf: Shelf = field(default_factory=Shelf)
     """The strands, and which of them changed."""
     events: list[CaseEvent] = field(default_factory=list)
-    refused: list[tuple[int, str]] = field(default_factory=list)
-    """Facts that their case can't take, by their place in the batch, each with what went wrong."""
+    refused: list[tuple[int, Reason]] = field(default_factory=list)
+    """Facts that their case can't take, by their place in the batch, each with the reason."""
     failed: dict[str, Exception] = field(default_factory=dict)
     """Subjects that the clock could not look at, each with what went wrong."""
 
@@ -43,14 +43,16 @@ class Outcome:
 def read(key: bytes | None, value: bytes) -> RequestFact:
     """A record of the fact topic (step 1). Raises :class:`Refused`."""
     if len(value) > MAX_FACT:
-        raise Refused(FieldError("$", f"is {len(value)} bytes long", f"a fact of at most {MAX_FACT} bytes"))
+        raise Refused(too_large(len(value), MAX_FACT, "a fact"))
     fact = decode_fact(value)
     if isinstance(fact, f.ReferenceFact):
-        raise Refused(FieldError("$.type", "is a reference fact's", "a reference fact in the reference topic"))
+        wanted = "a reference fact in the reference topic"
+        raise Refused(FieldError("$.type", "is a reference fact's", wanted, "type-misplaced"))
     if key != fact.subject.encode():
         # By another key a request's facts can be in two partitions, and then two workers decide about it at once.
-        found = "missing" if key is None else repr(key[:200].decode(errors="backslashreplace"))
-        raise Refused(FieldError("the record's key", f"is {found}", f"the subject, {fact.subject!r}"))
+        given = "missing" if key is None else repr(key[:200].decode(errors="backslashreplace"))
+        wanted, subject = f"the subject, {fact.subject!r}", {"subject": fact.subject}
+        raise Refused(FieldError("the record's key", f"is {given}", wanted, "key-differs", {**subject}))
     return fact
 
 
@@ -103,9 +105,16 @@ def run(
         try:
             case, tallies = shelf.open(fact, reference_data)
         except Refused as error:
-            outcome.refused.append((place, str(error)))
+            outcome.refused.append((place, error.reason))
             continue
-        if fact.ref in tallies:
+        if (known := held(fact, case, tallies)) is not None:
+            head = shelf.case(fact.subject)
+            after, events = again(head, known, fact, reference_data, now)
+            if events:
+                shelf.cases[fact.subject] = after
+                outcome.events += events
+                outcome.cases[fact.subject] = after
+                outcome.looks[fact.subject] = after.view.wake_on
             continue  # within a subject the first fact of a name holds it
         alone = not is_request(shelf.case(fact.subject))
         # The limit of a case is that of a strand, too; what is measured of one says nothing of the subject's others.
@@ -124,13 +133,20 @@ def run(
     return outcome
 
 
+def held(fact: RequestFact, case: Case, tallies: Tallies) -> RequestFact | None:
+    """What the subject has already under the fact's name, if anything."""
+    if (tally := tallies.get(fact.ref)) is not None:
+        return tally
+    return next((known for known in case.facts if known.id == fact.id and known.source == fact.source), None)
+
+
 def sweep(cases: Iterable[Case], reference_data: ReferenceData, now: datetime) -> Outcome:
     """Let the clock look at the cases."""
     outcome = Outcome()
     for case in cases:
         try:
             after, events, look_again = tick(case, reference_data, now)
-        except Exception as error:  # noqa: BLE001 - told by the caller; one case must not keep the others from their dates
+        except Exception as error:  # noqa: BLE001 - logged by the caller; one case must not keep the others from their dates
             outcome.failed[case.subject] = error
             continue
         outcome.cases[case.subject] = after

@@ -4,16 +4,17 @@
 case after an event. The facts are what counts; the view is derived from them, so their order of arrival can't matter.
 """
 
-from collections.abc import Mapping
-from datetime import date
+from collections.abc import Mapping, Sequence
+from datetime import date, datetime
 from typing import Any, NamedTuple, TypeGuard, get_args
 
 from msgspec import Struct
 from msgspec.structs import replace
 
-from services.events.cases import CaseEvent
+from services.events.cases import CaseEvent, FactRejected
 from services.events.envelope import PREFIX, VERSION
 from services.events.facts import FactCorrected, FactRetracted, RequestFact, RequestReceived, TallyRecorded
+from services.events.office_facts import ItemData
 from services.events.vocabulary import Ref
 from services.statute import assessment
 from services.statute.assessment import Assessment
@@ -23,9 +24,27 @@ from services.statute.office.items import item_of
 from services.statute.profile import Profile
 from services.statute.state import Fact, RequestState
 from services.statute.timeline import Timeline
+from services.tracker.core import contradictions
 from services.tracker.core.amend import Amended, amend
+from services.tracker.core.contradictions import Settled, settle
 from services.tracker.core.reference_data import ReferenceData
 from services.words.remark import Remark, key, remark
+
+
+class Conflict(Struct, frozen=True, array_like=True):
+    """A fact that came under the source and id of another of its subject, with other content; it is not kept."""
+
+    ref: Ref
+    content: str
+    """A digest of what it says."""
+    at: datetime | None = None
+    """When that was found."""
+    settled: bool = False
+    """What stands under the name has been amended since."""
+
+
+MOST_CONFLICTS = 50
+"""Conflicts of a case that are told and kept; one that has so many is in no order that another would add to."""
 
 
 class Case(Struct, frozen=True, kw_only=True):
@@ -45,6 +64,7 @@ class Case(Struct, frozen=True, kw_only=True):
     """How many facts are kept apart, in strands."""
     own: int = 0
     """How many of them say by themselves that the subject is an organ."""
+    conflicts: tuple[Conflict, ...] = ()
 
 
 _NAMES: dict[type, str] = {
@@ -73,13 +93,24 @@ def evolve(case: Case, event: CaseEvent) -> Case:
     facts = case.facts
     if data.fact is not None and not isinstance(data.fact, TallyRecorded):
         facts = (*facts, data.fact)
+    conflicts = case.conflicts if data.fact is None else settling(case.conflicts, data.fact)
+    if isinstance(event, FactRejected) and event.data.content is not None and event.data.cause is not None:
+        conflicts = (*conflicts, Conflict(event.data.cause, event.data.content, event.recordedtime))
     return replace(
         case,
+        conflicts=conflicts,
         facts=facts,
         sequence=event.sequence or case.sequence,
         as_of=max(case.as_of, data.as_of or case.as_of),
         reference=data.reference or case.reference,
     )
+
+
+def settling(conflicts: tuple[Conflict, ...], fact: RequestFact) -> tuple[Conflict, ...]:
+    """The conflicts after a fact: an amendment of what stands under a name puts it right."""
+    if not conflicts or not is_amendment(fact):
+        return conflicts
+    return tuple([replace(c, settled=True) if c.ref == fact.data.amends else c for c in conflicts])
 
 
 class Looked(NamedTuple):
@@ -101,22 +132,32 @@ def look(case: Case, reference_data: ReferenceData, today: date, amended: Amende
     ``amended`` is what :func:`~services.tracker.core.amend.amend` gives for the case's facts, if already known.
     """
     amended = amended or amend(case.facts)
-    timeline = assessment.read([lawful(f) for f in amended.facts])
+    settled = _settled(amended, reference_data, today)
+    timeline = assessment.read(settled.facts)
+    found = _looked(case, timeline, amended, reference_data, today)
+    without = settled.without + _conflicting(case)
+    if not without:
+        return found
+    view = replace(found.view, refused=(*found.view.refused, *without))
+    return Looked(view, replace(found.assessment, state=view) if found.assessment else None)
+
+
+def _looked(case: Case, timeline: Timeline, amended: Amended, reference_data: ReferenceData, today: date) -> Looked:
+    """The same without what contradicts other facts."""
     if timeline.received is None:
         return Looked(_without_request(case, _bare(timeline, amended), amended, reference_data))
     data = timeline.received.data
     organ = reference_data.organs.get(data.organ)
     if organ is None:
         return Looked(_awaiting(_bare(timeline, amended), remark("organ-registered", organ=data.organ)))
-    statute = data.statute or organ.statute
-    if data.item is not None:
-        item = reference_data.items.get(data.item)
-        if item is None:
+    item, statute = law_of(data, organ.statute, reference_data)
+    if item is not None:
+        timeline.item = item_of(item)
+    elif data.item is not None:
+        other = reference_data.items.get(data.item)
+        if other is None:
             return Looked(_awaiting(_bare(timeline, amended), remark("item-registered", item=data.item)))
-        if item.organ == data.organ:
-            timeline.item, statute = item_of(item), data.statute or item.statute
-        else:
-            timeline.note(timeline.received, "item-of-another", item=data.item, organ=item.organ)
+        timeline.note(timeline.received, "item-of-another", item=data.item, organ=other.organ)
     try:
         found = assessment.assess(timeline, statute, reference_data.calendar(organ.calendar), today)
     except StatuteError as error:
@@ -149,12 +190,46 @@ def worded(case: Case, reference_data: ReferenceData) -> RequestState:
 def organ_of(case: Case) -> str:
     """The organ whose registration the case depends on; empty while no request is known.
 
-    A case whose dates can't be told yet has it in its facts alone.
+    A case whose dates aren't known yet has it in its facts alone.
     """
     if case.view.organ or case.view.state != "waiting" or case.view.waiting_for in ("", "request-received"):
         return case.view.organ
-    received = assessment.read([lawful(f) for f in amend(case.facts).facts]).received
+    # The first receipt in the log says which; without the law, since the law is what such a case may lack.
+    facts = settle([lawful(f) for f in amend(case.facts).facts], lambda _: None).facts
+    received = assessment.read(facts).received
     return received.data.organ if received else ""
+
+
+def law_of(data: Any, organs: str, reference_data: ReferenceData) -> tuple[ItemData | None, str]:
+    """The service item of a request by its receipt's data, where it is its organ's own, and its law: its own, else its
+    item's, else its organ's."""
+    item = reference_data.items.get(data.item) if data.item is not None else None
+    if item is None or item.organ != data.organ:
+        return None, data.statute or organs
+    return item, data.statute or item.statute
+
+
+def _settled(amended: Amended, reference_data: ReferenceData, today: date) -> Settled:
+    def received_on(facts: Sequence[Fact]) -> date | None:
+        timeline = assessment.read(facts)
+        organ = reference_data.organs.get(timeline.received.data.organ) if timeline.received else None
+        if timeline.received is None or organ is None:
+            return None
+        _, statute = law_of(timeline.received.data, organ.statute, reference_data)
+        try:
+            return assessment.assess(
+                timeline, statute, reference_data.calendar(organ.calendar), today
+            ).state.received_on
+        except StatuteError:
+            return None  # the case waits for what its law lacks, and is judged then
+
+    return settle([lawful(f) for f in amended.facts], received_on)
+
+
+def _conflicting(case: Case) -> tuple[Remark, ...]:
+    """Names with two contents, until an amendment of what stands under the name has put that right."""
+    refs = dict.fromkeys(conflict.ref for conflict in case.conflicts if not conflict.settled)
+    return tuple([remark(contradictions.ID_CONFLICT, ref) for ref in refs])
 
 
 def _bare(timeline: Timeline, amended: Amended) -> RequestState:

@@ -18,10 +18,23 @@ from services.events.vocabulary import Ref
 from services.statute import decisions, rules
 from services.statute.assessment import legal_date
 from services.statute.state import Decision, RequestState
+from services.tracker.core import contradictions
 from services.tracker.core.amend import Amendments
-from services.tracker.core.case import Case, Tallies, amended_root, evolve, lawful, look, tally_value
+from services.tracker.core.case import (
+    MOST_CONFLICTS,
+    Case,
+    Conflict,
+    Tallies,
+    amended_root,
+    evolve,
+    lawful,
+    look,
+    settling,
+    tally_value,
+)
 from services.tracker.core.reference_data import ReferenceData
 from services.words.catalogue import flag, said, text
+from services.words.remark import remark
 
 SOURCE = "urn:shixian:tracker"
 _IDS = UUID("6e4d4f2e-3f0b-5e0c-9a53-1f3d6c2b7a10")
@@ -43,10 +56,10 @@ def decide(
     """
     for known in case.facts:
         if known.id == fact.id and known.source == fact.source:
-            return case, []
+            return again(case, known, fact, reference_data, now)
     if isinstance(fact, TallyRecorded):
         return _count(case, fact, reference_data, now, tallies)
-    grown = replace(case, facts=(*case.facts, fact))
+    grown = replace(case, facts=(*case.facts, fact), conflicts=settling(case.conflicts, fact))
     as_of = max(
         case.as_of, min(_dated(fact, reference_data, case, now), _today(reference_data, fact_organ(case, fact), now))
     )
@@ -62,6 +75,33 @@ def decide(
     if not found:
         found = [Decision("fact-recorded", as_of, _recorded(case.view, view))]
     return _conclude(case, view, found, fact, reference_data, as_of, now)
+
+
+def again(
+    case: Case, known: RequestFact, fact: RequestFact, reference_data: ReferenceData, now: datetime
+) -> tuple[Case, list[CaseEvent]]:
+    """The case after a fact under a name that it knows: the same once more changes nothing, and so does one with other
+    content, but for a rejection that says so."""
+    content = content_of(fact)
+    told = len(case.conflicts) >= MOST_CONFLICTS or any(
+        c.ref == fact.ref and c.content == content for c in case.conflicts
+    )
+    if told or content == content_of(known):
+        return case, []
+    grown = replace(case, conflicts=(*case.conflicts, Conflict(fact.ref, content, now)))
+    view = look(grown, reference_data, case.as_of).view
+    wrong = remark(contradictions.ID_CONFLICT, fact)
+    values = {"reason": text(wrong), "remark": said(wrong), "cause": fact.ref, "content": content}
+    return _conclude(case, view, [Decision("fact-rejected", date.min, values)], None, reference_data, case.as_of, now)
+
+
+def content_of(fact: RequestFact) -> str:
+    """A digest of what a fact says; what a sender may write anew when it sends it again has no part in it."""
+    said_by_it = _contents.encode((fact.__class__.__name__, fact.data))
+    return sha1(said_by_it, usedforsecurity=False).hexdigest()
+
+
+_contents = msgspec.json.Encoder(decimal_format="number", order="sorted")
 
 
 def tick(case: Case, reference_data: ReferenceData, now: datetime) -> tuple[Case, list[CaseEvent], date | None]:
@@ -99,8 +139,13 @@ def _waits(view: RequestState) -> dict[str, Any]:
 
 def _unsaid(view: RequestState) -> tuple[object, ...]:
     """What no decision of the law tells of when it changes."""
-    calendar = view.calendar.partition(" ")[0]
-    return view.waiting_for, view.first_response_on, view.first_working_days, view.statute, calendar, view.item
+    unsaid = (view.waiting_for, view.first_response_on, view.first_working_days, view.statute, view.calendar_id)
+    return (*unsaid, view.item, contradicting(view))
+
+
+def contradicting(view: RequestState) -> bool:
+    """Whether facts of the case contradict one another, and nobody has put that right."""
+    return any(found.code in contradictions.CODES for found in view.refused)
 
 
 def fact_organ(case: Case, fact: RequestFact) -> str:
@@ -152,8 +197,8 @@ def _tally_changes(case: Case, grown: Case, fact: RequestFact, tallies: Tallies,
 def _count(
     case: Case, fact: TallyRecorded, reference_data: ReferenceData, now: datetime, tallies: Tallies
 ) -> tuple[Case, list[CaseEvent]]:
-    if fact.ref in tallies:
-        return case, []
+    if (known := tallies.get(fact.ref)) is not None:
+        return again(case, known, fact, reference_data, now)
     value = tally_value(fact, case)
     found = [Decision("tally-recorded", fact.data.on, {"tally": fact.ref, "counted": value.data if value else None})]
     return _conclude(case, case.view, found, fact, reference_data, case.as_of, now)
@@ -258,6 +303,7 @@ def summary(view: RequestState) -> RequestSummary | None:
         overdue_from=view.overdue_from,
         first_response_on=view.first_response_on,
         first_working_days=view.first_working_days,
+        contradicting=contradicting(view),
         item=view.item or None,
         committed_due_on=view.committed_due_on,
         committed_timeliness=view.committed_timeliness or None,

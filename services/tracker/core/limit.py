@@ -17,6 +17,7 @@ from services.events.facts import (
     RequestWithdrawn,
     TallyRecorded,
 )
+from services.events.refusals import Reason
 from services.tracker.core.case import Case
 
 CASE_FACTS = 250
@@ -53,13 +54,13 @@ class Room:
         self._names: dict[str, tuple[int, set[tuple[str, str]]]] = {}
         """Of each full case: how many facts, and what names them."""
 
-    def refusal(self, case: Case, fact: RequestFact) -> str:
-        """Why the case can't take the fact; empty where it can, or has it already.
+    def refusal(self, case: Case, fact: RequestFact) -> Reason | None:
+        """Why the case can't take the fact; None where it can, or has it already.
 
         Tallies are kept apart from the case and have no part in its limit.
         """
         if isinstance(fact, TallyRecorded):
-            return ""
+            return None
         times = 2 if isinstance(fact, _ENDING) else 1
         count = len(case.facts)
         if count >= times * self._limit.facts:
@@ -67,8 +68,8 @@ class Room:
         elif count > 1 and (size := self._size(case) + len(encode(fact))) > times * self._limit.bytes:
             said = _full(f"facts of {size} bytes with this one", self._limit.bytes, times == 2)
         else:
-            return ""
-        return "" if self._holds(case, fact) else said
+            return None
+        return None if self._holds(case, fact) else Reason("case-full", said, {"most": self._limit.facts})
 
     def _holds(self, case: Case, fact: RequestFact) -> bool:
         """Whether the case has the fact already."""

@@ -1,22 +1,25 @@
 """What the tracker knows besides the facts of a request: organs and calendars, as of a point in the reference topic."""
 
-from collections import defaultdict, deque
+from collections import deque
 from collections.abc import Iterable
+from datetime import date
 from functools import cache
 from hashlib import blake2b
 from typing import NamedTuple
 from zoneinfo import ZoneInfo
 
 from services.events import registrations
-from services.events.facts import CalendarPublished, Fact, OrganData, OrganRegistered, ReferenceFact
+from services.events.facts import CalendarData, CalendarPublished, Fact, OrganData, OrganRegistered, ReferenceFact
 from services.events.office_facts import ItemData, ItemRegistered, UnitData, UnitRegistered
 from services.events.refusals import FieldError
 from services.events.registrations import Check
 from services.statute import rules
 from services.statute.calendar import Calendar, Notice
-from services.statute.calendars import calendar_ids, shipped
+from services.statute.calendars import calendar_as_of, calendar_ids, shipped
 from services.statute.errors import UnknownCalendar
 from services.statute.explain import Earlier, shipped_changes
+from services.statute.notice_check import CONFIRMED, Findings
+from services.statute.notices import Notices
 from services.statute.profile import statute_ids
 
 REJECTED = 1000
@@ -52,7 +55,7 @@ class ReferenceData:
         """By organ, a digest of its items as they were registered."""
         self._registered: dict[str, tuple[int, OrganRegistered]] = {}
         self._rejected: deque[Rejected] = deque(maxlen=REJECTED)
-        self._notices: dict[str, list[Notice]] = defaultdict(list)
+        self._notices = Notices()
         self._calendars: dict[tuple[str, int], Calendar] = {}
         """By id and number of notices, so that copies can share them."""
         self._terms: dict[str, str] | None = None
@@ -75,46 +78,53 @@ class ReferenceData:
                 self.organs[organ.code] = organ
                 self._registered[organ.code] = order, fact
             case UnitRegistered(data=unit):
-                known = self.units.get(unit.code)
-                if known is not None and known.organ != unit.organ:
-                    problem = f"is {unit.organ!r}, but the unit is {known.organ!r}'s"
-                    self._rejected.append(
-                        _rejected(order, fact, "$.data.organ", problem, "the organ that has the code")
-                    )
+                if self._taken(order, fact, unit.organ, self.units.get(unit.code), "unit"):
                     return
                 self.units[unit.code] = unit
             case ItemRegistered(data=item):
-                other = self.items.get(item.code)
-                if other is not None and other.organ != item.organ:
-                    problem = f"is {item.organ!r}, but the item is {other.organ!r}'s"
-                    self._rejected.append(
-                        _rejected(order, fact, "$.data.organ", problem, "the organ that has the code")
-                    )
+                if self._taken(order, fact, item.organ, self.items.get(item.code), "item"):
                     return
                 self.items[item.code] = item
                 self._offered[item.organ] = _digest(self._offered.get(item.organ, ""), repr(item))
-            case CalendarPublished(data=data):
-                self._notices[data.calendar].append(
-                    Notice(
-                        data.year,
-                        frozenset(data.days_off),
-                        frozenset(data.working_days),
-                        data.notice,
-                        data.published_on,
-                        order,
-                    )
-                )
+            case CalendarPublished():
+                if offset is None:  # of a file, not of a log: taken as it is
+                    self._notices.take(fact, order)
+                elif (why := self._notices.read(fact, order)) is not None:
+                    self._rejected.append(_rejected(order, fact, "$.data.confirms", why, CONFIRMED))
+
+    def _taken(self, order: int, fact: ReferenceFact, organ: str, known: UnitData | ItemData | None, what: str) -> bool:
+        """Whether a code is another organ's already; it is its first organ's."""
+        if known is None or known.organ == organ:
+            return False
+        problem = f"is {organ!r}, but the {what} is {known.organ!r}'s"
+        self._rejected.append(_rejected(order, fact, "$.data.organ", problem, "the organ that has the code"))
+        return True
+
+    def examined(self, data: CalendarData) -> Findings:
+        """What there is to say about a notice, beside those that count. Raises ``UnknownCalendar``."""
+        return self._notices.examined(data)
+
+    def supposing(self, fact: CalendarPublished) -> "ReferenceData":
+        """A copy to decide by, in which the notice counts as if it came next, whether it is confirmed or not."""
+        copy = self._copied()
+        copy._calendars = dict(self._calendars)  # what is only supposed must not be found by others
+        copy._notices.take(fact, self.known)
+        copy.known += 1
+        return copy
 
     def as_known(self) -> "ReferenceData":
         """A copy that stays as it is: a thread may decide by it while this one goes on learning."""
         if self._copy is None or self._copy.known != self.known:
-            copy = ReferenceData()
-            copy.known, copy.organs, copy.units = self.known, dict(self.organs), dict(self.units)
-            copy.items, copy._offered = dict(self.items), dict(self._offered)
-            copy._notices = defaultdict(list, {name: list(found) for name, found in self._notices.items()})
-            copy._calendars = self._calendars
-            self._copy = copy
+            self._copy = self._copied()
         return self._copy
+
+    def _copied(self) -> "ReferenceData":
+        copy = ReferenceData()
+        copy.known, copy.organs, copy.units = self.known, dict(self.organs), dict(self.units)
+        copy.items, copy._offered = dict(self.items), dict(self._offered)
+        copy._notices = self._notices.copied()
+        copy._calendars = self._calendars
+        return copy
 
     def terms(self) -> dict[str, str]:
         """What the dates of each organ's requests depend on, as a text that is another whenever that is.
@@ -168,7 +178,7 @@ class ReferenceData:
 
     def calendar(self, calendar_id: str) -> Calendar:
         """The calendar with everything published so far laid over it. Raises ``UnknownCalendar``."""
-        notices = self._notices[calendar_id]
+        notices = self._notices.of(calendar_id)
         found = self._calendars.get((calendar_id, len(notices)))
         if found is None:
             base = shipped(calendar_id)
@@ -176,9 +186,18 @@ class ReferenceData:
             self._calendars[calendar_id, len(notices)] = found
         return found
 
+    def calendar_as_of(self, calendar_id: str, known_on: date | None) -> Calendar:
+        """The calendar as it was known on a day (None: now): what ships and was dated by then, and what was published
+        by then. Raises ``UnknownCalendar``."""
+        if known_on is None:
+            return self.calendar(calendar_id)
+        base = calendar_as_of(calendar_id, known_on)
+        notices = [n for n in self._notices.of(calendar_id) if n.published_on <= known_on]
+        return base.with_notices(notices, _version(base.version, notices)) if notices else base
+
     def changes(self, calendar_id: str) -> tuple[Earlier, ...]:
         """What the calendar was before each notice that changed it. Raises ``UnknownCalendar``."""
-        notices = sorted(self._notices[calendar_id], key=lambda n: (n.published_on, n.order))
+        notices = sorted(self._notices.of(calendar_id), key=lambda n: (n.published_on, n.order))
         base, years = shipped(calendar_id), {n.year for n in notices}
         found = [e for e in shipped_changes(calendar_id) if e.on.year not in years]
         for place, notice in enumerate(notices):

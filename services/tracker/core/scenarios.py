@@ -76,6 +76,8 @@ class Expected(_Table, frozen=True, kw_only=True):
     clocks: tuple[Clock, ...] = ()
     no_clocks: tuple[Text, ...] = ()
     """Limits that there must not be."""
+    remarks: tuple[Text, ...] = ()
+    """Codes of remarks that there have to be."""
     steps: tuple[StepOf, ...] | None = None
     """All steps, in the order in which they were opened."""
     cards: tuple[CardFor, ...] | None = None
@@ -163,6 +165,10 @@ def _compared(expected: Expected, found: Due) -> Iterator[Difference]:
         if not alike or any(clock.due_on not in (None, c.due_on or False) for c in alike):
             told = ", ".join(_text(c.due_on) for c in alike) or f"no {clock.limit}"
             yield Difference(f"clocks[{place}]", f"{clock.limit} {_text(clock.due_on)}", told)
+    codes = {each.code for each in found.remarks}
+    for code in expected.remarks:
+        if code not in codes:
+            yield Difference("remarks", code, ", ".join(sorted(codes)) or "none")
     for limit in expected.no_clocks:
         if any(c.limit == limit for c in found.clocks):
             yield Difference("no_clocks", f"no {limit}", limit)

@@ -14,8 +14,16 @@ from msgspec import Struct
 from msgspec.structs import replace
 
 from services.events.cases import CaseEvent
-from services.events.facts import FactCorrected, FactRetracted, RequestFact, ReviewDecided, ReviewFiled, TallyRecorded
-from services.events.refusals import FieldError, Refused
+from services.events.facts import (
+    FactCorrected,
+    FactRetracted,
+    RequestFact,
+    ReviewDecided,
+    ReviewDecisionDelivered,
+    ReviewFiled,
+    TallyRecorded,
+)
+from services.events.refusals import FieldError, Refused, Values
 from services.events.vocabulary import Ref
 from services.statute.state import RequestState
 from services.tracker.core.case import Case, Tallies, amended_root, evolve, look
@@ -53,7 +61,9 @@ class Strand(Struct, frozen=True, kw_only=True):
 
 def apart(fact: RequestFact) -> bool:
     """Whether an organ can post it under its own code: it can be a fact without a request."""
-    return isinstance(fact, ReviewFiled | ReviewDecided | TallyRecorded | FactCorrected | FactRetracted)
+    return isinstance(
+        fact, ReviewFiled | ReviewDecided | ReviewDecisionDelivered | TallyRecorded | FactCorrected | FactRetracted
+    )
 
 
 def own(fact: RequestFact) -> bool:
@@ -69,7 +79,7 @@ def is_request(case: Case) -> bool:
 def names(fact: RequestFact) -> list[Name]:
     """What links a fact to others: itself, what it amends, its review, and the review that a correction puts there."""
     found: list[Name] = [(fact.source, fact.id)]
-    if isinstance(fact, ReviewFiled | ReviewDecided):
+    if isinstance(fact, ReviewFiled | ReviewDecided | ReviewDecisionDelivered):
         found.append(("", fact.data.review))
     elif isinstance(fact, FactCorrected | FactRetracted):
         found.append((fact.data.amends.source, fact.data.amends.id))
@@ -152,6 +162,16 @@ class Shelf:
         self.cases[fact.subject] = head
         return head
 
+    def pieces(self) -> Iterator[tuple[str, int, Case | None]]:
+        """Each strand that changed, as a case with what was decided about it last; None where it is gone."""
+        for (subject, number), strand in self.changed.items():
+            if strand is None:
+                yield subject, number, None
+                continue
+            view = self._view(strand)
+            if view is not None:
+                yield subject, number, strand_case(self.case(subject), strand, view)
+
     def replay(self, event: CaseEvent) -> None:
         """Take what an event of the case topic says; the views are still to be derived."""
         head, fact = self.case(event.subject), event.data.fact
@@ -218,10 +238,19 @@ class Shelf:
 
     def _require_request(self, head: Case, fact: RequestFact, reference_data: ReferenceData) -> None:
         if head.own or head.subject in reference_data.organs:
-            raise Refused(FieldError("$.subject", f"is an organ's code: {fact.subject!r}", "a request's id"))
+            problem = f"is an organ's code: {fact.subject!r}"
+            raise Refused(FieldError("$.subject", problem, "a request's id", "subject-is-organ"))
         if head.apart > MOST_BEFORE:
-            found = f"is {fact.subject!r}, which has {head.apart} facts and no request"
-            raise Refused(FieldError("$.subject", found, f"a request's id, with at most {MOST_BEFORE} facts before it"))
+            problem = f"is {fact.subject!r}, which has {head.apart} facts and no request"
+            expected = f"a request's id, with at most {MOST_BEFORE} facts before it"
+            values: Values = {"count": head.apart, "most": MOST_BEFORE}
+            raise Refused(FieldError("$.subject", problem, expected, "facts-before-request", values))
+
+
+def strand_case(head: Case, strand: Strand, view: RequestState) -> Case:
+    """A strand as a case of its own."""
+    facts = tuple([kept.fact for kept in strand.kept if not isinstance(kept.fact, TallyRecorded)])
+    return replace(head, facts=facts, view=view, conflicts=())
 
 
 def _merged(strands: Iterable[Strand]) -> list[Kept]:

@@ -60,7 +60,7 @@ async def ordinary(site: Site, held: Logs, load: Ordinary, now: datetime, findin
     tables = _narrowed(await reading.tables(site.dsn, site.topic("facts")))
     log = oracle.read_facts(held.facts)
     log.facts = {subject: facts for subject, facts in log.facts.items() if _ours(subject)}
-    log.spoilt = {}
+    log.unreadable = {}
     logged = oracle.read_cases((r for r in held.cases if _ours((r.key or b"").decode())), findings)
     remains = verify.Remains(log, logged, len(held.cases), oracle.Worlds(held.reference), [], tables)
     await verify.check(remains, load.accepted, [], now, findings)

@@ -1,0 +1,45 @@
+"""What needs a person, as a page: the API's list, the longest waiting first."""
+
+from typing import Any
+
+from litestar import Controller, Request, Response, get
+from litestar.di import NamedDependency
+from litestar.params import FromQuery
+
+from services.desk.pages import Desk
+from services.runtime.languages import Lang
+
+PER_PAGE = 100
+KINDS = ("contradicting", "rejected", "waiting", "unconfirmed", "open-stop", "without-effect")
+
+
+class Needing(Controller):
+    """The page of what needs a person."""
+
+    include_in_schema = False
+
+    @get("/attention")
+    async def attention(
+        self,
+        request: Request[Any, Any, Any],
+        desk: NamedDependency[Desk],
+        lang: NamedDependency[Lang],
+        kind: FromQuery[str | None] = None,
+        organ: FromQuery[str | None] = None,
+        source: FromQuery[str | None] = None,
+        cursor: FromQuery[str | None] = None,
+    ) -> Response[bytes]:
+        """What the tracker lists, narrowed by kind, organ and source; an empty field narrows nothing."""
+        query = {"kind": kind, "organ": organ, "source": source, "cursor": cursor}
+        asked = {name: value for name, value in query.items() if value} | {"limit": PER_PAGE}
+        found = await desk.apis.ask("tracker", "/v1/attention", asked)
+        return await desk.page(
+            "attention.html",
+            request,
+            lang,
+            page=found,
+            kind=kind or "",
+            organ=organ or "",
+            source=source or "",
+            kinds=KINDS,
+        )

@@ -1,0 +1,64 @@
+"""Whether what a fact says happened can have happened by now, and under the law that it is about."""
+
+from collections.abc import Callable, Mapping
+from datetime import date, timedelta
+from functools import cache
+from zoneinfo import ZoneInfo
+
+from services.events.days import ahead, before
+from services.events.facts import Fact, OrganData, OrganRegistered
+from services.events.refusals import FieldError
+from services.runtime.clock import Clock
+from services.statute import rules
+from services.statute.profile import profiles, versions
+
+
+class Days:
+    """Judges the dates of facts when they are posted, in the zone and by the law of the organ that they name.
+
+    A fact that names none is judged by the latest date that any registered organ has, and by the oldest of the laws
+    that count by a calendar of theirs: its request may have named another than its organ's.
+    """
+
+    def __init__(self, clock: Clock, organs: Callable[[], Mapping[str, OrganData]]) -> None:
+        self._clock = clock
+        self._organs = organs
+
+    def wrong(self, facts: list[Fact]) -> Callable[[Fact], FieldError | None]:
+        """What is wrong with the dates of a fact of a call that has these."""
+        now = self._clock.now()
+        organs = dict(self._organs())
+        organs |= {fact.data.code: fact.data for fact in facts if isinstance(fact, OrganRegistered)}
+        latest = max(
+            (now.astimezone(_zone(zone)).date() for zone in {o.timezone for o in organs.values()}),
+            default=now.date() + timedelta(days=1),
+        )
+        calendars = {organ.calendar for organ in organs.values()}
+        laws = {profile.statute for profile in profiles().values() if profile.calendar in calendars}
+
+        def wrong(fact: Fact) -> FieldError | None:
+            organ = organs.get(getattr(fact.data, "organ", ""))
+            today = now.astimezone(_zone(organ.timezone)).date() if organ else latest
+            named = getattr(fact.data, "statute", None) or (organ.statute if organ else None)
+            asked = {named} if named in _first_days() else laws
+            if found := ahead(fact, today):
+                return found
+            if not asked or isinstance(fact, OrganRegistered):
+                return None
+            oldest = min(asked, key=lambda law: _first_days()[law])
+            return before(fact, _first_days()[oldest], oldest)
+
+        return wrong
+
+
+_zone = cache(ZoneInfo)
+
+
+@cache
+def _first_days() -> dict[str, date]:
+    """By each name that a law has: the first day on which it or a predecessor was in force."""
+    names = {name for profile in profiles().values() for name in (profile.id, profile.statute)}
+    return {name: versions(versions(name)[0].statute)[0].in_force.from_ for name in names}
+
+
+rules.remembered(_first_days.cache_clear)

@@ -1,0 +1,86 @@
+"""What needs a person, and what became of one fact, over HTTP."""
+
+from datetime import datetime
+from typing import Annotated
+
+import msgspec
+from litestar import Controller, Response, get
+from litestar.openapi import ResponseSpec
+from litestar.params import FromQuery, QueryParameter
+
+from services.runtime.problems import FieldProblem, ProblemError, described
+from services.tracker import attending, fact_standing
+from services.tracker.attending import Asked, Attention
+from services.tracker.core.attention import Kind
+from services.tracker.deps import BUSY, JSON, MOST, WRONG, Injected, bad_cursor, require_organ
+from services.tracker.fact_standing import FactStanding
+from services.tracker.listing import BadCursor
+
+Limit = Annotated[int, QueryParameter(ge=1, le=MOST)]
+
+
+class Attending(Controller):
+    """The list of what needs a person, and one fact by its name."""
+
+    @get(
+        "/v1/attention",
+        responses={
+            200: ResponseSpec(Attention, generate_examples=False, description="A page of what needs a person."),
+            400: WRONG,
+            503: BUSY,
+        },
+    )
+    async def attention(
+        self,
+        deps: Injected,
+        source: FromQuery[str | None] = None,
+        organ: FromQuery[str | None] = None,
+        kind: FromQuery[Kind | None] = None,
+        since: FromQuery[datetime | None] = None,
+        limit: Limit = 100,
+        cursor: FromQuery[str | None] = None,
+    ) -> Response[bytes]:
+        """Everything that needs a person, the longest waiting first.
+
+        ``rejected``: a fact, or a record, that can't be applied; ``contradicting``: a fact without effect since it
+        contradicts another, or one source and id with two contents; ``without-effect``: a fact that moved nothing;
+        ``waiting``: a case that lacks something (its organ, its request, the fact that a correction is about);
+        ``unconfirmed``: a receipt not confirmed for a week; ``open-stop``: a clock that stands still with no limit to
+        end that. ``since``: what has needed a person since that instant or later. What is put right goes.
+        """
+        require_organ(deps, organ)
+        if since is not None and since.tzinfo is None:
+            wrong = FieldProblem(field="query.since", problem=f"is {since}", expected="an instant with a time zone")
+            raise ProblemError(400, "since: expected an instant with a time zone", errors=[wrong])
+        asked = Asked(deps.facts_topic, deps.clock.now(), source, organ, kind, since, limit, cursor)
+        wanted = [
+            one._asdict()
+            for one in (deps.reference_data.rejected(limit) if kind in (None, "rejected") and since is None else ())
+            if source in (None, one.source) and organ in (None, one.subject)
+        ]
+        try:
+            page = await attending.page(deps.pool, deps.offload, asked, wanted)
+        except BadCursor:
+            raise bad_cursor(cursor or "") from None
+        return Response(msgspec.json.encode(page), media_type=JSON)
+
+    @get(
+        "/v1/facts",
+        responses={
+            200: ResponseSpec(FactStanding, generate_examples=False, description="The fact as it stands."),
+            400: WRONG,
+            404: described("The tracker knows no such fact; it may not have read it yet."),
+            503: BUSY,
+        },
+    )
+    async def fact(
+        self, deps: Injected, source: FromQuery[str], id_: Annotated[str, QueryParameter(name="id")]
+    ) -> Response[bytes]:
+        """What became of a fact, by its ``source`` and ``id``: ``decided``, ``waiting`` (for what), ``rejected`` or
+        ``without-effect`` (why, in Chinese and English), or ``in-the-log``: put aside once, and to be read again."""
+        found = await fact_standing.of(deps.pool, deps.offload, source, id_, deps.reference_data)
+        if found is None:
+            raise ProblemError(
+                404, "no fact of this source and id is known; one that was just posted may not be read yet"
+            )
+        return Response(msgspec.json.encode(found), media_type=JSON)

@@ -1,0 +1,120 @@
+"""Requests over HTTP: the list with its due dates, one request whole, and its history."""
+
+from datetime import date
+from typing import Annotated
+
+import msgspec
+from litestar import Controller, Response, get
+from litestar.openapi import ResponseSpec
+from litestar.params import FromPath, FromQuery, QueryParameter
+
+from services.runtime.problems import ProblemError, described
+from services.tracker import queries
+from services.tracker.days import days
+from services.tracker.deps import BUSY, JSON, MOST, WRONG, Deps, Injected, bad_cursor, require_organ
+from services.tracker.queries import Detail, Page, Query, Wanted
+
+Limit = Annotated[int, QueryParameter(ge=1, le=MOST)]
+
+
+class Requests(Controller):
+    """The list of requests, one request, and its history."""
+
+    path = "/v1/requests"
+
+    @get(
+        responses={
+            200: ResponseSpec(Page, generate_examples=False, description="A page of requests."),
+            400: WRONG,
+            503: BUSY,
+        },
+    )
+    async def requests(
+        self,
+        deps: Injected,
+        status: FromQuery[Wanted | None] = None,
+        organ: FromQuery[str | None] = None,
+        due_from: FromQuery[date | None] = None,
+        due_through: FromQuery[date | None] = None,
+        limit: Limit = 100,
+        cursor: FromQuery[str | None] = None,
+    ) -> Response[bytes]:
+        """Requests, the soonest due first; the status is as of now, in the organ's time zone. ``organ``: those of an
+        organ and of all that are under it.
+
+        ``unfinished`` is every status before a request's end. A page may hold fewer than ``limit`` where the cases are
+        large; there are more as long as ``next`` is there.
+        """
+        require_organ(deps, organ)
+        query = Query(status, organ, due_from, due_through, limit, cursor)
+        try:
+            page = await queries.requests(deps.pool, deps.offload, query, deps.reference_data, deps.clock.now())
+        except queries.BadCursor:
+            raise bad_cursor(cursor or "") from None
+        return Response(msgspec.json.encode(page), media_type=JSON)
+
+    # Request ids are the authorities' own and may hold slashes, so the id is a path.
+    @get(
+        "/{subject:path}",
+        responses={
+            200: ResponseSpec(Detail, generate_examples=False, description="The request."),
+            400: WRONG,
+            404: described("No fact of such a request has come."),
+            503: BUSY,
+        },
+    )
+    async def request(
+        self,
+        deps: Injected,
+        subject: FromPath[str],
+        each_day: FromQuery[bool] = False,
+        limit: Limit = MOST,
+        cursor: FromQuery[str | None] = None,
+        latest: FromQuery[bool] = False,
+    ) -> Response[bytes]:
+        """One request with its facts, its dates and why they are what they are (``each_day``: day by day).
+
+        With ``/history`` behind the id: its case events in order, at most ``limit``; where there are more, the header
+        ``Link`` names the next page (``rel="next"``). ``latest``: the last ``limit`` of them. What could not be applied
+        is listed under ``dead_letters``. With ``/days`` behind the id: who had it on each working day.
+        """
+        subject = subject.removeprefix("/")
+        if subject.endswith("/days"):
+            name = subject.removesuffix("/days")
+            ledger = await days(deps.pool, deps.offload, name, deps.reference_data, deps.clock.now())
+            if ledger is not None:
+                return Response(msgspec.json.encode(ledger), media_type=JSON)
+        if subject.endswith("/history"):
+            history = await self._history(deps, subject.removesuffix("/history"), limit, cursor, latest)
+            if history is not None:
+                return history
+        now = deps.clock.now()
+        one = await queries.request(deps.pool, deps.offload, subject, deps.reference_data, now, each_day)
+        if one is None and subject.endswith("/history"):  # of a request of which nothing was decided yet
+            name = subject.removesuffix("/history")
+            if await queries.request(deps.pool, deps.offload, name, deps.reference_data, now) is not None:
+                return Response(b"[]", media_type=JSON)
+        if one is None:
+            raise ProblemError(404, f"no fact about {subject!r} has come")
+        return Response(await deps.offload.thread(msgspec.json.encode, one), media_type=JSON)
+
+    @staticmethod
+    async def _history(
+        deps: Deps, subject: str, limit: int, cursor: str | None, latest: bool
+    ) -> Response[bytes] | None:
+        """A page of the request's case events; None where there is none and no page was asked for by its cursor."""
+        after = sequence_of(cursor)
+        lot = await queries.history(deps.pool, deps.offload, subject, after, limit, latest=latest)
+        if not lot.events and not after:
+            return None
+        link = {"link": f'<?limit={limit}&cursor={lot.next}>; rel="next"'} if lot.next else {}
+        return Response(b"[" + b",".join(lot.events) + b"]", media_type=JSON, headers=link)
+
+
+def sequence_of(cursor: str | None) -> int:
+    """The number of the event behind which a history continues. Raises :class:`ProblemError`."""
+    if cursor is None:
+        return 0
+    if not (cursor.isascii() and cursor.isdigit() and len(cursor) <= 18):
+        raise bad_cursor(cursor)
+    return int(cursor)

@@ -1,0 +1,241 @@
+"""The list of what needs a person, the longest waiting first, each page a range of one index. Read-only.
+
+It has two streams: what follows from the cases, and the records that were put aside and that nobody has replayed or
+discarded. A page looks at a bounded number of rows, so it may be short where few of many fit; there is more as long as
+``next`` is there.
+"""
+
+from base64 import urlsafe_b64decode, urlsafe_b64encode
+from binascii import Error as NoBase64
+from dataclasses import dataclass
+from datetime import UTC, datetime
+from typing import Any
+
+import msgspec
+from msgspec import Struct
+
+from services.runtime.database import Pool
+from services.runtime.offload import Offload
+from services.tracker.core.attention import Kind
+from services.tracker.listing import CURSOR_LENGTH, BadCursor
+from services.tracker.store import SCHEMA
+from services.words.catalogue import said
+from services.words.remark import Remark, remark
+
+LOOKED = 20_000
+"""Rows looked at for a page."""
+READ_SECONDS = 10.0
+_CASES, _LETTERS = 0, 1
+
+
+@dataclass(frozen=True, slots=True)
+class Asked:
+    """Which items are wanted; all that is given must fit. Instants are aware."""
+
+    topic: str
+    """The fact topic, whose records may have been put aside."""
+    now: datetime
+    source: str | None = None
+    organ: str | None = None
+    kind: Kind | None = None
+    since: datetime | None = None
+    """Only what has needed a person since then or later."""
+    limit: int = 100
+    cursor: str | None = None
+
+
+class Needing(Struct, frozen=True, kw_only=True, omit_defaults=True):
+    """One thing that needs a person."""
+
+    kind: Kind
+    code: str
+    since: datetime
+    request: str = ""
+    """The request, or the organ's code for what it posted under that."""
+    organ: str = ""
+    source: str = ""
+    """With ``id``: the fact that it is about, or that is waited for."""
+    id: str = ""
+    zh: str
+    en: str
+
+
+class Attention(Struct, frozen=True, kw_only=True):
+    """A page; ``next`` is the cursor of the page after it, if there is one."""
+
+    as_of: datetime
+    attention: list[Needing]
+    reference: list[dict[str, Any]] = []
+    """On the first page: organs and calendars that have no effect, each with its place in the topic and the reason."""
+    next: str | None = None
+
+
+class Cursor(Struct, frozen=True, array_like=True):
+    """Where a page ended: the instant, the stream, and the place in it."""
+
+    since: datetime
+    stream: int
+    first: str
+    second: int
+    third: str
+
+
+def read_cursor(text: str) -> Cursor:
+    """Raises :class:`BadCursor`."""
+    try:
+        if len(text) > CURSOR_LENGTH:
+            raise ValueError("too long")
+        found = msgspec.json.decode(urlsafe_b64decode(text.encode("ascii")), type=Cursor)
+        (found.first + found.third).encode()
+        letter = found.stream == _LETTERS and found.first.isascii() and found.first.isdigit()
+        if found.stream != _CASES and not letter:
+            raise ValueError("no such stream")
+        if found.since.tzinfo is None or "\x00" in found.first + found.third or not -2 < found.second < 2**63:
+            raise ValueError("out of range")
+    except (ValueError, NoBase64, msgspec.MsgspecError, RecursionError):
+        raise BadCursor("expected a cursor that an earlier page gave as next") from None
+    return found
+
+
+class _Values:
+    def __init__(self) -> None:
+        self.all: list[Any] = []
+
+    def put(self, value: Any, kind: str) -> str:
+        self.all.append(value)
+        return f"${len(self.all)}::{kind}"
+
+
+def of_cases(asked: Asked, behind: Cursor | None) -> tuple[str, list[Any]]:
+    """The query for items of cases, one more than the limit."""
+    values = _Values()
+    names = [name for name in ("source", "organ", "kind") if getattr(asked, name) is not None]
+    # One of them leads into its index, in the order of the list; what else is asked is looked for in what that gives.
+    leading, others = names[:1], names[1:]
+    conditions = [f"{name} = {values.put(getattr(asked, name), 'text')}" for name in leading]
+    conditions.append(f"since <= {values.put(asked.now, 'timestamptz')}")
+    if behind is not None and behind.stream == _CASES:
+        place = [
+            values.put(behind.since, "timestamptz"),
+            values.put(behind.first, "text"),
+            values.put(behind.second, "bigint"),
+            values.put(behind.third, "text"),
+        ]
+        conditions.append(f"(since, subject, piece, place) > ({', '.join(place)})")
+    elif behind is not None:
+        conditions.append(f"since > {values.put(behind.since, 'timestamptz')}")
+    if asked.since is not None:
+        conditions.append(f"since >= {values.put(asked.since, 'timestamptz')}")
+    fits = " AND ".join(f"{name} = {values.put(getattr(asked, name), 'text')}" for name in others) or "true"
+    order = "ORDER BY since, subject, piece, place"
+    return (
+        f"SELECT since, subject, piece, place, kind, organ, source, fact, body, ({fits}) AS fits, count(*) OVER () AS "
+        f"looked FROM (SELECT * FROM {SCHEMA}.attention WHERE {' AND '.join(conditions)} {order} "
+        f"LIMIT {_most(asked, 1)}) AS a {order}",
+        values.all,
+    )
+
+
+def of_letters(asked: Asked, behind: Cursor | None) -> tuple[str, list[Any]] | None:
+    """The query for records that were put aside; None where none is wanted."""
+    if asked.kind not in (None, "rejected"):
+        return None
+    values = _Values()
+    conditions = [f"topic = {values.put(asked.topic, 'text')}", "state = 'open'"]
+    if behind is not None and behind.stream == _LETTERS:
+        place = [
+            values.put(behind.since, "timestamptz"),
+            values.put(int(behind.first), "int"),
+            values.put(behind.second, "bigint"),
+        ]
+        conditions.append(f'(recorded_at, partition, "offset") > ({", ".join(place)})')
+    elif behind is not None:
+        conditions.append(f"recorded_at >= {values.put(behind.since, 'timestamptz')}")
+    if asked.since is not None:
+        conditions.append(f"recorded_at >= {values.put(asked.since, 'timestamptz')}")
+    others = [name for name in ("source", "organ") if getattr(asked, name) is not None]
+    fits = " AND ".join(f"{name} = {values.put(getattr(asked, name), 'text')}" for name in others) or "true"
+    order = 'ORDER BY recorded_at, partition, "offset"'
+    return (
+        f'SELECT recorded_at, partition, "offset", reason, subject, source, event_id, organ, coalesce({fits}, false) '
+        f"AS fits, count(*) OVER () AS looked FROM (SELECT * FROM {SCHEMA}.dead_letter WHERE {' AND '.join(conditions)}"
+        f" {order} LIMIT {_most(asked, 0)}) AS l {order}",
+        values.all,
+    )
+
+
+async def page(pool: Pool, offload: Offload, asked: Asked, reference: list[dict[str, Any]]) -> Attention:
+    """A page. Raises :class:`BadCursor`, and what :meth:`Offload.turn` does."""
+    behind = read_cursor(asked.cursor) if asked.cursor is not None else None
+    letters = of_letters(asked, behind)
+    async with offload.turn():
+        sql, values = of_cases(asked, behind)
+        cases = await pool.fetch(sql, *values, timeout=READ_SECONDS)
+        aside = await pool.fetch(letters[0], *letters[1], timeout=READ_SECONDS) if letters else []
+        return await offload.thread(_page, asked, cases, aside, [] if behind else reference)
+
+
+def _page(asked: Asked, cases: list[Any], aside: list[Any], reference: list[dict[str, Any]]) -> Attention:
+    placed = [(Cursor(r["since"], _CASES, r["subject"], r["piece"], r["place"]), r) for r in cases]
+    others = [(Cursor(r["recorded_at"], _LETTERS, str(r["partition"]), r["offset"], ""), r) for r in aside]
+    # Each stream comes in the order of its index. What lies behind the end of one that was cut is told on a later page.
+    cut = [
+        stream[-1][0] for stream, most in ((placed, _most(asked, 1)), (others, _most(asked, 0))) if len(stream) >= most
+    ]
+    until = min([(end.since, end.stream) for end in cut], default=None)
+    found: list[tuple[Cursor, Any]] = []
+    last = None
+    for cursor, row in sorted(placed + others, key=lambda each: (each[0].since, each[0].stream)):
+        if until is not None and (cursor.since, cursor.stream) > until:
+            break
+        if len(found) == asked.limit:
+            return Attention(as_of=asked.now, attention=_told(found), reference=reference, next=_text(last))
+        last = cursor
+        if row["fits"]:
+            found.append((cursor, row))
+    return Attention(as_of=asked.now, attention=_told(found), reference=reference, next=_text(last) if cut else None)
+
+
+def _most(asked: Asked, led: int) -> int:
+    """How many rows a stream gives at most, of whose filters ``led`` lead into an index."""
+    names = ("source", "organ", "kind") if led else ("source", "organ")
+    given = sum(getattr(asked, name) is not None for name in names)
+    return LOOKED if given > led else asked.limit + 1
+
+
+def _text(cursor: Cursor | None) -> str | None:
+    return None if cursor is None else urlsafe_b64encode(msgspec.json.encode(cursor)).decode()
+
+
+def _told(found: list[tuple[Cursor, Any]]) -> list[Needing]:
+    return [_letter(row) if cursor.stream == _LETTERS else _item(row) for cursor, row in found]
+
+
+def _item(row: Any) -> Needing:
+    words = said(msgspec.json.decode(row["body"], type=Remark))
+    return Needing(
+        kind=row["kind"],
+        code=words.code,
+        since=row["since"].astimezone(UTC),
+        request=row["subject"],
+        organ=row["organ"],
+        source=row["source"],
+        id=row["fact"],
+        zh=words.zh,
+        en=words.en,
+    )
+
+
+def _letter(row: Any) -> Needing:
+    words = said(remark("put-aside", reason=row["reason"][:500], partition=row["partition"], offset=row["offset"]))
+    return Needing(
+        kind="rejected",
+        code=words.code,
+        since=row["recorded_at"].astimezone(UTC),
+        request=row["subject"] or "",
+        organ=row["organ"] or "",
+        source=row["source"] or "",
+        id=row["event_id"] or "",
+        zh=words.zh,
+        en=words.en,
+    )

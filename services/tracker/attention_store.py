@@ -1,0 +1,194 @@
+"""The rows of what needs a person, and of which subject a fact's name stands for: written with the cases."""
+
+from collections.abc import Iterable, Sequence
+from datetime import datetime
+from typing import Any
+
+import msgspec
+import structlog
+
+from services.events.cases import CaseEvent
+from services.runtime.database import Conn, Pool
+from services.runtime.health import Part
+from services.runtime.retry import report_to, retry_in_place
+from services.tracker.core.attention import ID_REUSED, items
+from services.tracker.core.case import Case, is_amendment
+from services.tracker.core.rows import Row
+from services.tracker.core.strands import Shelf, is_request
+from services.tracker.store import SCHEMA, decode_case
+from services.words.remark import Remark, remark
+
+COLUMNS = ("subject", "piece", "place", "partition", "kind", "code", "since", "organ", "source", "fact", "body")
+NAMES = ("source", "id", "subject", "partition")
+BETWEEN = -1
+"""The piece of what no case can see by itself."""
+LOT = 500
+
+log = structlog.get_logger(__name__)
+_encode = msgspec.json.Encoder().encode
+
+Piece = tuple[str, int]
+
+
+def pieces(cases: Iterable[Case], shelf: Shelf) -> dict[Piece, Case | None]:
+    """What changed, by subject and piece; None where it is gone."""
+    found: dict[Piece, Case | None] = {(case.subject, 0): case for case in cases}
+    found |= {(subject, number): case for subject, number, case in shelf.pieces()}
+    return found
+
+
+def rows(partition: int, changed: dict[Piece, Case | None]) -> list[Row]:
+    """The items of cases, as rows of :data:`COLUMNS`."""
+    found: list[Row] = []
+    for (subject, piece), case in changed.items():
+        for place, item in enumerate(items(case) if case is not None else ()):
+            found.append(
+                (
+                    *(subject, piece, f"{place:05}", partition, item.kind, item.remark.code, item.since, item.organ),
+                    *_named(item.remark),
+                    _encode(item.remark),
+                )
+            )
+    return found
+
+
+def _named(found: Remark) -> tuple[str, str]:
+    if found.fact is not None:
+        return found.fact.source, found.fact.id
+    return str(found.values.get("source", "")), str(found.values.get("id", ""))
+
+
+async def save(conn: Conn, changed: dict[Piece, Case | None], fresh: Sequence[Row]) -> None:
+    """Write the items of what changed in the place of those that it had."""
+    if not changed:
+        return
+    await conn.execute(
+        f"DELETE FROM {SCHEMA}.attention a USING unnest($1::text[], $2::bigint[]) AS w(subject, piece) "
+        "WHERE (a.subject, a.piece) = (w.subject, w.piece)",
+        [subject for subject, _ in changed],
+        [piece for _, piece in changed],
+    )
+    if fresh:
+        await conn.copy_records_to_table("attention", schema_name=SCHEMA, columns=COLUMNS, records=fresh)
+
+
+def name_rows(partition: int, events: Iterable[CaseEvent]) -> list[Row]:
+    """The names of the facts that events carry, as rows of :data:`NAMES`."""
+    facts = [event.data.fact for event in events if event.data.fact is not None]
+    return [(fact.source, fact.id, fact.subject, partition) for fact in facts]
+
+
+async def save_names(conn: Conn, partition: int, events: Sequence[CaseEvent], now: datetime) -> None:
+    """Note which subject each name stands for; a name that stands for another one already is told.
+
+    The names are written in one order, so that two partitions with the same ones can't wait for each other.
+    """
+    amended = [e.data.fact.data.amends for e in events if e.data.fact is not None and is_amendment(e.data.fact)]
+    if amended:  # somebody has put it right, on whichever side
+        await conn.execute(
+            f"DELETE FROM {SCHEMA}.attention a USING unnest($1::text[], $2::text[]) AS w(source, fact) "
+            f"WHERE (a.source, a.fact) = (w.source, w.fact) AND a.piece = {BETWEEN}",
+            [ref.source for ref in amended],
+            [ref.id for ref in amended],
+        )
+    await write_names(conn, name_rows(partition, events), {e.subject: _organ(e) for e in events}, now)
+
+
+def _organ(event: CaseEvent) -> str:
+    return event.data.request.organ if event.data.request is not None else event.subject
+
+
+async def write_names(conn: Conn, names: Sequence[Row], organs: dict[str, str], now: datetime) -> None:
+    """The same for names without their events."""
+    if not names:
+        return
+    columns = [list(column) for column in zip(*sorted(names), strict=True)]
+    given = "unnest($1::text[], $2::text[], $3::text[], $4::int[]) AS w(source, id, subject, partition)"
+    await conn.execute(
+        f"INSERT INTO {SCHEMA}.fact_names SELECT * FROM {given} ORDER BY source, id ON CONFLICT DO NOTHING", *columns
+    )
+    others = await conn.fetch(
+        f"SELECT w.source, w.id, w.subject, w.partition, n.subject AS other FROM {given} "
+        f"JOIN {SCHEMA}.fact_names n USING (source, id) WHERE n.subject <> w.subject",
+        *columns,
+    )
+    if others:
+        await conn.executemany(
+            f"INSERT INTO {SCHEMA}.attention ({', '.join(COLUMNS)}) "
+            "VALUES ($1, $2, $3, $4, $5, $6, $7, $8, $9, $10, $11) ON CONFLICT DO NOTHING",
+            [_reused(row, organs.get(row["subject"], row["subject"]), now) for row in others],
+        )
+
+
+def _reused(row: Any, organ: str, now: datetime) -> Row:
+    what = remark(ID_REUSED, _Ref(row["source"], row["id"]), other=row["other"])
+    place = f"{row['source']} {row['id']}"
+    return (
+        *(row["subject"], BETWEEN, place, row["partition"], "contradicting", ID_REUSED, now, organ),
+        *(row["source"], row["id"], _encode(what)),
+    )
+
+
+class _Ref(msgspec.Struct, frozen=True):
+    source: str
+    id: str
+
+
+async def finish(pool: Pool, part: Part, now: datetime) -> None:
+    """Bring what an earlier release decided into these tables; waits for a database that is away."""
+
+    async def lot() -> int:
+        async with pool.acquire() as conn:
+            return await list_lot(conn, now)
+
+    total = 0
+    patiently = retry_in_place(lot, on_retry=report_to(part))
+    while done := await patiently():
+        total += done
+        part.waiting(f"what needs a person is looked for in the cases, {total} done")
+    part.ok()
+
+
+class _Carried(msgspec.Struct):
+    source: str
+    id: str
+
+
+class _CarriedData(msgspec.Struct):
+    fact: _Carried | None = None
+
+
+class _Carrying(msgspec.Struct):
+    data: _CarriedData
+
+
+_carrying = msgspec.json.Decoder(_Carrying)
+
+
+async def list_lot(conn: Conn, now: datetime) -> int:
+    """One lot of subjects; how many it had, 0 when there is nothing left."""
+    async with conn.transaction():
+        rows_ = await conn.fetch(f"SELECT subject FROM {SCHEMA}.unlisted ORDER BY subject LIMIT {LOT} FOR UPDATE")
+        subjects = [row["subject"] for row in rows_]
+        if not subjects:
+            return 0
+        cases = await conn.fetch(
+            f"SELECT subject, partition, organ, body FROM {SCHEMA}.cases WHERE subject = ANY($1::text[]) "
+            "ORDER BY subject FOR UPDATE",
+            subjects,
+        )
+        for row in cases:
+            case = decode_case(row["body"])
+            changed: dict[Piece, Case | None] = {(case.subject, 0): case} if is_request(case) else {}
+            await save(conn, changed, rows(row["partition"], changed))
+        events = await conn.fetch(
+            f"SELECT subject, partition, body FROM {SCHEMA}.events WHERE subject = ANY($1::text[])", subjects
+        )
+        names = [
+            (fact.source, fact.id, event["subject"], event["partition"])
+            for event in events
+            if (fact := _carrying.decode(event["body"]).data.fact) is not None
+        ]
+        await write_names(conn, names, {row["subject"]: row["organ"] for row in cases}, now)
+        await conn.execute(f"DELETE FROM {SCHEMA}.unlisted WHERE subject = ANY($1::text[])", subjects)
+    return len(subjects)

@@ -1,0 +1,116 @@
+"""What of a case needs a person: what was rejected, has no effect, contradicts, waits, or stands still. Pure.
+
+Each item follows from the case as it stands, and goes when the case is put right; so it can be made again at any time.
+"""
+
+from collections.abc import Iterator, Mapping
+from datetime import UTC, date, datetime, time, timedelta
+from typing import Literal, get_args
+
+from msgspec import Struct
+
+from services.events.vocabulary import Ref
+from services.statute.state import RequestState
+from services.tracker.core.case import Case, is_amendment, organ_of
+from services.tracker.core.contradictions import CODES as CONTRADICTING
+from services.words.remark import FactRef, Remark, remark
+
+Kind = Literal["rejected", "without-effect", "contradicting", "waiting", "unconfirmed", "open-stop"]
+KINDS: tuple[Kind, ...] = get_args(Kind)
+
+UNCONFIRMED_DAYS = 7
+"""How long a receipt may be unconfirmed before somebody has to look."""
+ID_REUSED = "id-reused"
+"""The remark on a source and id under two subjects, which no case can see by itself."""
+
+WITHOUT_EFFECT = frozenset(
+    {
+        "second-receipt",
+        "ended-before-receipt",
+        "ended-already",
+        "fact-after-end",
+        "reply-after-end",
+        "fact-before-receipt",
+        "after-limit",
+        "consultation-after-limit",
+        "clarification-too-often",
+        "correction-not-asked",
+        "consultation-opened-again",
+        "consultation-closed-again",
+        "consultation-not-opened",
+        "fee-asked-again",
+        "payment-not-asked",
+        "extension-too-often",
+        "deferral-unknown",
+        "review-filed-again",
+        "review-decided-again",
+        "review-not-filed",
+    }
+)
+"""The law's remarks on facts that moved nothing."""
+_LONG_AGO = datetime(1970, 1, 1, tzinfo=UTC)
+
+
+class Item(Struct, frozen=True):
+    """One thing that needs a person."""
+
+    kind: Kind
+    since: datetime
+    """From when on; it may lie ahead, and is no matter for anybody until then."""
+    remark: Remark
+    organ: str
+
+
+def items(case: Case) -> list[Item]:
+    """What of a case (or a strand, given as one) needs a person, in a fixed order."""
+    organ = organ_of(case) or case.subject
+    return [Item(kind, since, what, organ) for kind, since, what in _found(case)]
+
+
+def told_of(view: RequestState) -> Iterator[tuple[Kind, Remark]]:
+    """The facts of a view that were rejected or have no effect."""
+    for found in view.refused:
+        yield ("contradicting" if found.code in CONTRADICTING else "rejected"), found
+    for found in view.remarks:
+        if found.code in WITHOUT_EFFECT:
+            yield "without-effect", found
+
+
+def _found(case: Case) -> Iterator[tuple[Kind, datetime, Remark]]:
+    view, times = case.view, _times(case)
+    first = min(times.values(), default=_midnight(case.as_of))
+    conflicts = {FactRef(c.ref.source, c.ref.id): c.at for c in reversed(case.conflicts)}
+    for kind, found in told_of(view):
+        since = times.get(found.fact) if found.fact is not None else None
+        if found.code == "id-conflict" and found.fact is not None:
+            since = conflicts.get(found.fact)
+        yield kind, since or first, found
+    if view.awaits is not None and (case.facts or view.state != "waiting"):
+        yield "waiting", _waiting_since(case, view.awaits, times) or first, view.awaits
+    if view.state == "unconfirmed" and view.submitted_on is not None:
+        days = UNCONFIRMED_DAYS
+        waits = remark("unconfirmed-for-long", submitted_on=view.submitted_on, days=days)
+        yield "unconfirmed", _midnight(view.submitted_on + timedelta(days=days)), waits
+    if view.state == "stopped" and view.stopped_since is not None and not _ends(view):
+        yield "open-stop", _midnight(view.stopped_since), remark("stop-without-end", since=view.stopped_since)
+
+
+def _ends(view: RequestState) -> bool:
+    """Whether a limit of somebody else's ends the stop."""
+    return any(clock.limit != "answer" and clock.due_on is not None and clock.done_on is None for clock in view.clocks)
+
+
+def _times(case: Case) -> Mapping[FactRef, datetime]:
+    return {FactRef(f.source, f.id): f.recordedtime for f in case.facts if f.recordedtime is not None}
+
+
+def _waiting_since(case: Case, awaits: Remark, times: Mapping[FactRef, datetime]) -> datetime | None:
+    if awaits.code != "fact":
+        return None
+    target = Ref(str(awaits.values["source"]), str(awaits.values["id"]))
+    aimed = [f for f in case.facts if is_amendment(f) and f.data.amends == target]
+    return min((t for f in aimed if (t := times.get(FactRef(f.source, f.id))) is not None), default=None)
+
+
+def _midnight(day: date) -> datetime:
+    return datetime.combine(max(day, _LONG_AGO.date()), time.min, UTC)
