@@ -43,7 +43,7 @@ def special_step(run: AnswerClock, fact: Fact, on: date) -> None:
     if last is None:
         run.last_known = run.due() or run.last_known
     about = remark("stopped-special-step", step=code)
-    days = Interval(on + _DAY, last, about, SPECIAL_ARTICLE)
+    days = Interval(on + _DAY, last, about, SPECIAL_ARTICLE, due if last is None else None)
     run.ledger.stop(on, days)
     resumed = last if last is None or last == closed_on else last + _DAY
     run.steps.append(Step("exclude", fact, on, SPECIAL_ARTICLE, False, days, resumed, about=about))
