@@ -1,6 +1,6 @@
-"""Write the tables of docs/statutes.md from the Structs that read the files: ``make docs``.
+"""Write the tables of docs/statutes.md and docs/import.md from the Structs that read the files: ``make docs``.
 
-What a key means is the docstring under its field, so the page can't say anything else than the program does.
+What a key means is the docstring under its field, so the pages can't say anything else than the program does.
 """
 
 import ast
@@ -11,6 +11,7 @@ from typing import Any
 
 import msgspec
 
+from services.registers import map_file as m
 from services.stats.forms.shape import Form, FormRow, FormTable, Rule
 from services.statute import calendar_file as c
 from services.statute import profile as p
@@ -67,6 +68,23 @@ PARTS: tuple[tuple[str, tuple[tuple[str, Any], ...]], ...] = (
     ),
     ("Ladder", (("top", ladder.Ladder), ("`[[rungs]]`", ladder.Rung))),
 )
+
+
+IMPORT = PAGE.with_name("import.md")
+PAGES: dict[Path, tuple[tuple[str, tuple[tuple[str, Any], ...]], ...]] = {
+    PAGE: PARTS,
+    IMPORT: (
+        (
+            "Map",
+            (
+                ("top", m.RegisterMap),
+                ("`[[facts]]`", m.FactMap),
+                ("`[facts.data]`: for each field", m.Source),
+                ("`when`", m.When),
+            ),
+        ),
+    ),
+}
 
 
 def _docs(shape: Any) -> dict[str, str]:
@@ -127,11 +145,11 @@ def _settings() -> list[str]:
     return lines
 
 
-def text() -> str:
-    """The page, with its generated part anew."""
-    head, _, _ = PAGE.read_text("utf-8").partition(MARK)
+def text(page: Path = PAGE) -> str:
+    """A page, with its generated part anew."""
+    head, _, _ = page.read_text("utf-8").partition(MARK)
     parts: list[str] = []
-    for title, tables in PARTS:
+    for title, tables in PAGES[page]:
         parts += [f"## {title}: every key", ""]
         for name, shape in tables:
             parts += [f"### {name}", "", *_table(shape), ""]
@@ -141,4 +159,5 @@ def text() -> str:
 
 
 if __name__ == "__main__":
-    PAGE.write_text(text(), "utf-8")
+    for each in PAGES:
+        each.write_text(text(each), "utf-8")

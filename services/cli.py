@@ -6,7 +6,16 @@ from typing import Any
 
 import typer
 
-from services.commands import law_cli, letters_cli, recovery_cli, rehearse_cli, report_cli, run_cli
+from services.commands import (
+    access_cli,
+    facts_cli,
+    law_cli,
+    letters_cli,
+    recovery_cli,
+    rehearse_cli,
+    report_cli,
+    run_cli,
+)
 
 app = typer.Typer(
     name="shixian",
@@ -25,6 +34,8 @@ for command in (
     run_cli.stats,
     run_cli.desk,
     run_cli.post,
+    facts_cli.import_,
+    facts_cli.watch,
     run_cli.sample,
     report_cli.report,
     report_cli.what_if,
@@ -36,9 +47,13 @@ for command in (
     recovery_cli.export,
     recovery_cli.restore,
     law_cli.schema,
+    access_cli.audit_trail,
+    access_cli.desk_key,
 ):
-    app.command()(command)
+    app.command(command.__name__.rstrip("_").replace("_", "-"))(command)
 app.add_typer(letters_cli.letters, name="dead-letters")
+app.add_typer(access_cli.token, name="token")
+app.add_typer(access_cli.user, name="user")
 
 
 def main() -> None:

@@ -4,6 +4,7 @@ import os
 import signal
 import subprocess
 import sys
+import tempfile
 import time
 from collections.abc import Callable, Iterator, Mapping
 from contextlib import contextmanager
@@ -13,6 +14,7 @@ from typing import Any
 
 import httpx
 
+from services.access.routes import Need
 from services.desk.apis import Apis
 from services.desk.app import application
 from services.desk.pages import Desk
@@ -20,7 +22,10 @@ from services.events.codec import decode_fact
 from services.events.envelope import type_of
 from services.events.facts import Fact
 from services.local.process import free_port, tie_to_parent
+from services.runtime.door import Door
+from services.runtime.guard import Guard
 from services.runtime.health import Health
+from services.runtime.logs import without_secrets
 from services.runtime.offload import Offload
 from services.runtime.web import new_registry
 
@@ -104,10 +109,12 @@ class ServiceProcess:
 def service(name: str, env: Mapping[str, str]) -> Iterator[ServiceProcess]:
     """Run a service until the block ends, on a free port."""
     port = free_port()
+    told = tempfile.TemporaryFile()  # noqa: SIM115 - it outlives the process that writes it
     settings = {"SHIXIAN_LOG": "json", "SHIXIAN_SWEEP_SECONDS": "0.2", "SHIXIAN_SETTLE_SECONDS": "0.5", **env}
     process = subprocess.Popen(
         [sys.executable, "-m", f"services.{name}"],
         env={**os.environ, **settings, f"SHIXIAN_{name.upper()}_PORT": str(port)},
+        stderr=told,
         preexec_fn=tie_to_parent(signal.SIGKILL),
     )
     running = ServiceProcess(process, f"http://127.0.0.1:{port}")
@@ -121,6 +128,17 @@ def service(name: str, env: Mapping[str, str]) -> Iterator[ServiceProcess]:
                 process.wait(15)
             except subprocess.TimeoutExpired:
                 process.kill()
+        told.seek(0)
+        text = told.read().decode(errors="replace")
+        told.close()
+        sys.stderr.write(text)
+    require_no_secret(text)
+
+
+def require_no_secret(text: str) -> None:
+    """Of whatever a service of the tests wrote, no line holds a password, a token or a signed cookie."""
+    found = [line for line in text.splitlines() if without_secrets(line) != line]
+    assert not found, f"{len(found)} lines hold a secret, the first one of {len(found[0])} characters"
 
 
 @contextmanager
@@ -145,6 +163,21 @@ def eventually(look: Callable[[], Any], seconds: float = 30) -> Any:
             error = failed
         time.sleep(0.05)
     raise AssertionError(f"did not come in {seconds} s") from error
+
+
+class _Open(dict[tuple[str, str], Need]):
+    """A table in which every route is open."""
+
+    def __missing__(self, key: tuple[str, str]) -> Need:
+        return Need("open", takes=())
+
+    def __contains__(self, key: object) -> bool:
+        return True
+
+
+def open_guard() -> Guard:
+    """For applications of the tests' own, whose routes are in no table."""
+    return Guard(Door.indoors(), _Open(), dict, None)
 
 
 def desk_over(api: Any) -> httpx.AsyncClient:

@@ -14,8 +14,8 @@ from services.archive import exporting, restoring
 from services.archive.blocks import Damaged
 from services.archive.exporting import Counted
 from services.runtime.batch import PositionRefused
-from services.runtime.failed import Failed, Progress
-from services.runtime.retry import LogUnavailable, reason_of
+from services.runtime.failed import Failed, Progress, reason_of
+from services.runtime.retry import LogUnavailable
 from services.runtime.settings import Settings
 
 __all__ = ["Counted", "Failed", "export", "restore"]

@@ -30,11 +30,16 @@ def read_settings() -> Any:
 
 
 def use_rules(folder: str = "") -> None:
-    """Put the data files of an office in force, of ``folder`` or else of ``SHIXIAN_RULES``; a bad one is one line."""
+    """Put the data files of an office in force, of ``folder`` or else of ``SHIXIAN_RULES``; a bad one is one line.
+
+    Without a folder there is nothing to check: what ships was read by the tests, and each command reads what it needs.
+    """
+    chosen = folder or read_settings().rules
+    if not chosen:
+        return
     from services.stats import in_force
     from services.statute.errors import StatuteError
 
-    chosen = folder or read_settings().rules
     try:
         in_force.use(chosen)
     except StatuteError as error:

@@ -18,14 +18,13 @@ from aiokafka.errors import KafkaError
 from msgspec.structs import replace
 
 from services.events import brokers
-from services.events.codec import decode_fact, encode
+from services.events.codec import decode_with_extensions, encode
 from services.events.facts import Fact, ReferenceFact
 from services.events.refusals import Refused
 from services.runtime import shadow_schema
 from services.runtime.clock import SystemClock
 from services.runtime.dead_letters import CUT_TEXT
-from services.runtime.failed import Failed, postgres_failed
-from services.runtime.retry import reason_of
+from services.runtime.failed import Failed, postgres_failed, reason_of
 from services.runtime.settings import Settings
 from services.tracker.core.apply import MAX_FACT
 from services.words.catalogue import refusal
@@ -189,28 +188,30 @@ async def replay(settings: Settings, names: Sequence[Name], edited: bytes | None
     return said
 
 
-def _fact(name: Name, value: bytes, settings: Settings) -> Fact:
+def _fact(name: Name, value: bytes, settings: Settings) -> tuple[Fact, bytes]:
     try:
-        fact = decode_fact(value)
+        fact, extensions = decode_with_extensions(value)
     except Refused as error:
         raise Failed(f"{name} is still not a valid fact: {error}") from None
     if len(value) > MAX_FACT:
         raise Failed(f"{name} is {len(value)} bytes long; expected at most {MAX_FACT}")
     if fact.sequence is not None:
         raise Failed(f"{name}: $.sequence: is set; only case events have one")
-    return fact if fact.recordedtime else replace(fact, recordedtime=SystemClock(settings.now).now())
+    written = fact if fact.recordedtime else replace(fact, recordedtime=SystemClock(settings.now).now())
+    return written, extensions
 
 
-async def _write(settings: Settings, facts: Sequence[Fact]) -> list[str]:
+async def _write(settings: Settings, facts: Sequence[tuple[Fact, bytes]]) -> list[str]:
     """Where each fact now stands: reference facts in their own topic, all under their subject."""
     producer = AIOKafkaProducer(**brokers.client(settings.bootstrap), acks="all", enable_idempotence=True)
     places = []
     try:
         await producer.start()
-        for fact in facts:
+        for fact, extensions in facts:
             reference = isinstance(fact, ReferenceFact)
             topic = settings.reference_topic if reference else settings.facts_topic
-            at = await producer.send_and_wait(topic, encode(fact), key=fact.subject.encode(), headers=list(_HEADERS))
+            key = fact.subject.encode()
+            at = await producer.send_and_wait(topic, encode(fact, extensions), key=key, headers=list(_HEADERS))
             places.append(f"{topic.removeprefix(settings.topic_prefix)}/{at.partition}/{at.offset}")
     except KafkaError as error:
         raise Failed(f"Kafka: {reason_of(error)}") from error

@@ -10,7 +10,7 @@ from typing import NamedTuple
 
 from services.local.failures import LocalFailure
 from services.runtime.ends import Cause, cause_of
-from services.runtime.retry import reason_of
+from services.runtime.failed import reason_of
 
 _REASON = 400
 """Characters of a reason that are shown."""

@@ -1,7 +1,9 @@
-"""The formats of the data files that an office can write: statutes, calendars, forms, scenarios, and how it works."""
+"""The formats of the data files that an office can write: statutes, calendars, forms, scenarios, maps, and how it
+works."""
 
 from typing import Any
 
+from services.registers.map_file import RegisterMap
 from services.stats.forms.shape import Form
 from services.statute.calendar_file import CalendarFile
 from services.statute.data_file import json_schema
@@ -15,6 +17,7 @@ _SHAPES: dict[str, type] = {
     "calendar": CalendarFile,
     "form": Form,
     "scenario": ScenarioFile,
+    "map": RegisterMap,
     "procedure": Procedure,
     "ladder": Ladder,
 }
@@ -23,6 +26,7 @@ TITLES = {
     "calendar": "A calendar: a weekend, days off and working days, and how far they are published",
     "form": "A form of annual report: its tables, what each row counts, and what must add up",
     "scenario": "Scenarios of the law: what happened, and what has to come out of it",
+    "map": "A map: which column of a register becomes which field of which fact",
     "procedure": "A procedure: the steps that an office takes a request through, who does them, and by when",
     "ladder": "A ladder of supervision: warnings before a last day, cards after it",
 }

@@ -79,7 +79,9 @@ def check(
 
 
 def schema(
-    format: Annotated[str, typer.Option(help="json-schema, asyncapi, statute, calendar or form")] = "json-schema",
+    format: Annotated[
+        str, typer.Option(help="json-schema, asyncapi, statute, calendar, form, scenario or map")
+    ] = "json-schema",
     type: Annotated[str, typer.Option(help="One event type by its name, e.g. answer-issued.")] = "",
 ) -> None:
     """Print the JSON Schema of the events or of a data file's format, or the AsyncAPI document of the topics."""

@@ -41,6 +41,10 @@ class Result:
     swapped: bool = False
     notes: list[str] = field(default_factory=list)
     differences: TableDiff = field(default_factory=TableDiff)
+    older: TableDiff = field(default_factory=TableDiff)
+    """Cases that today's rules decide otherwise than those of their day did; no fault of the tables."""
+    reused: TableDiff = field(default_factory=TableDiff)
+    """Names that facts of more than one subject have; no fault of the tables, either."""
 
     @property
     def equal(self) -> bool:
@@ -90,7 +94,7 @@ async def rebuild(settings: Settings, service: str, progress: Progress, *, swap:
         result = Result(service)
         await work(settings, on, result, progress, audit=False)
         await on.live.execute("ROLLBACK")
-        if result.equal or swap:
+        if (result.equal and not result.older.total) or swap:
             await _put_in_place(settings, on, result, put, group, asked=swap)
         else:
             result.notes.append(
@@ -143,13 +147,18 @@ async def _tracker(settings: Settings, on: _Connections, result: Result, progres
 
     async def facts_of(refold: Refold, refs: Refs) -> None:
         tp = TopicPartition(settings.facts_topic, refold.partition)
+        await tracker_audit.note_names(on.side, refs)
         counted["facts"] += await tracker_audit.check_facts(on.reader, what, tp, refs, found, advance)
 
     facts = sum(what.facts.values()) if audit else 0
+    if audit:
+        await tracker_audit.begin_names(on.side)
     with progress(what.records + facts, "tracker: folding the case topic") as advance:
         events = await tracker.fold(
             on.reader, on.live, on.side, what, reference, done, found, advance, facts_of if audit else None
         )
+    if audit:
+        await tracker_audit.check_names(on.side, result.reused)
     result.notes.append(f"{events} case events folded" + (f", {counted['facts']} facts looked for" if audit else ""))
     if what.unpublished:
         result.complete = False
@@ -157,7 +166,7 @@ async def _tracker(settings: Settings, on: _Connections, result: Result, progres
     if what.live:
         rows: int = await on.side.fetchval(f"SELECT count(*) FROM {tracker.SIDE}.events")
         with progress(rows, "tracker: comparing") as advance:
-            await tracker.compare_tables(on.live, on.side, what, found, advance)
+            await tracker.compare_tables(on.live, on.side, what, found, result.older, advance)
         if audit:
             await tracker_audit.check_waking(on.live, reference, SystemClock(settings.now).now(), found)
 

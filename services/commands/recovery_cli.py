@@ -41,12 +41,23 @@ def _say(result: Any, verb: str) -> bool:
         typer.echo(f"{result.service}: {difference}")
     for kind, count in result.differences.counts.items():
         typer.echo(f"{result.service}: {count} differences in {kind}")
+    for case in result.older.shown:
+        typer.echo(f"{result.service}: {case}, by the rules in force (decided by older ones)")
+    for kind, count in result.older.counts.items():
+        changes = "" if verb == "audit" else "; changed" if result.swapped else "; --swap changes them"
+        typer.echo(f"{result.service}: {count} {kind} decided by older rules{changes}")
+    for name in result.reused.shown:
+        typer.echo(f"{result.service}: {name}", err=True)
+    for count in result.reused.counts.values():
+        typer.echo(f"{result.service}: {count} facts whose source and id stand under another request as well", err=True)
     for note in result.notes:
         typer.echo(f"{result.service}: {note}", err=True)
+    # An audit finds no fault in what older rules decided; to a rebuild it is a change like any other.
+    same = result.equal and (verb == "audit" or not result.older.total)
     nothing = "nothing applied yet" if verb == "audit" else "no tables to compare with"
-    equal = nothing if not result.compared else "equal" if result.equal else "DIFFERENT"
+    equal = nothing if not result.compared else "equal" if same else "DIFFERENT"
     typer.echo(f"{verb} {result.service}: {equal}{'; put in place' if result.swapped else ''}")
-    return bool(result.equal)
+    return bool(same)
 
 
 def rebuild(

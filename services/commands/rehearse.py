@@ -14,9 +14,8 @@ from services.commands.reporting import Facts
 from services.events.codec import encode
 from services.events.facts import CalendarPublished, ReferenceFact
 from services.events.refusals import Refused
-from services.runtime.failed import Failed, Progress
+from services.runtime.failed import Failed, Progress, reason_of
 from services.runtime.problems import ProblemError
-from services.runtime.retry import reason_of
 from services.statute import data, rules
 from services.statute.errors import StatuteError
 from services.statute.rules import KINDS, SUFFIX

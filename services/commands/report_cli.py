@@ -31,7 +31,7 @@ def report(
     rules: RulesFolder = "",
 ) -> None:
     """Print an organ's annual report."""
-    from services.commands import reporting
+    from services.commands import reporting, who
 
     if format not in reporting.FORMATS:
         fail(f"--format: expected one of {', '.join(reporting.FORMATS)}, got {format!r}")
@@ -48,12 +48,13 @@ def report(
             found = made.report
             content = b"" if format == "table" else reporting.written(made, format, said)
         else:
-            address = url_of(read_settings(), "stats", url)
-            found = reporting.fetch(address, form, organ, year, as_of=day)
+            settings = read_settings()
+            address, own = url_of(settings, "stats", url), who.headers(settings)
+            found = reporting.fetch(address, form, organ, year, as_of=day, headers=own)
             if format == "json":
                 content = reporting.as_json(found).encode() + b"\n"
             elif format != "table":
-                content = reporting.ask(address, form, organ, year, format, as_of=day, lang=said).content
+                content = reporting.ask(address, form, organ, year, format, as_of=day, lang=said, headers=own).content
     except Failed as error:
         fail(str(error))
     if format == "table":

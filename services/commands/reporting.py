@@ -1,6 +1,6 @@
 """An annual report for the command line: from the stats service, or folded offline from a file of facts."""
 
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterable, Iterator, Mapping
 from datetime import date, datetime, time
 from pathlib import Path
 from typing import Any, NamedTuple
@@ -22,8 +22,7 @@ from services.events.facts import (
 )
 from services.events.office_facts import ItemRegistered, UnitRegistered
 from services.events.vocabulary import Label
-from services.runtime.failed import Failed
-from services.runtime.retry import reason_of
+from services.runtime.failed import Failed, reason_of
 from services.stats import render, tree
 from services.stats.exports import csv
 from services.stats.fold import Fold
@@ -134,14 +133,30 @@ def make_from(path: Path, form_id: str, organ: str, year: int, now: datetime, *,
         raise Failed(f"--facts: {path}: {error.strerror}") from None
 
 
-def fetch(url: str, form_id: str, organ: str, year: int, *, as_of: date | None = None) -> Report:
-    """The report from a stats service at ``url``. Raises :class:`Failed`."""
-    answer = ask(url, form_id, organ, year, "json", as_of=as_of)
+def fetch(
+    url: str,
+    form_id: str,
+    organ: str,
+    year: int,
+    *,
+    as_of: date | None = None,
+    headers: Mapping[str, str] | None = None,
+) -> Report:
+    """The report from a stats service at ``url``; ``headers``: who asks. Raises :class:`Failed`."""
+    answer = ask(url, form_id, organ, year, "json", as_of=as_of, headers=headers)
     return render.from_json(answer.content)
 
 
 def ask(
-    url: str, form_id: str, organ: str, year: int, suffix: str, *, as_of: date | None = None, lang: Lang = "zh"
+    url: str,
+    form_id: str,
+    organ: str,
+    year: int,
+    suffix: str,
+    *,
+    as_of: date | None = None,
+    lang: Lang = "zh",
+    headers: Mapping[str, str] | None = None,
 ) -> httpx.Response:
     """A report from a stats service in one of its formats. Raises :class:`Failed`."""
     if form_id:
@@ -153,6 +168,7 @@ def ask(
             params={key: value for key, value in given.items() if value},
             timeout=60,
             trust_env=False,
+            headers=headers,
         )
     except httpx.HTTPError as error:
         raise Failed(

@@ -32,6 +32,7 @@ def _serve(name: str) -> None:
 
     settings = read_settings()
     try:
+        settings.require_safe()
         if name in ("tracker", "stats"):
             settings.require_postgres()
     except SettingError as error:
@@ -60,28 +61,51 @@ def desk() -> None:
 
 
 def post(
-    file: Annotated[Path, typer.Argument(help="JSON lines, a fact each; - for standard input.")], url: Url = ""
+    file: Annotated[Path, typer.Argument(help="JSON lines, a fact each; - for standard input.")],
+    url: Url = "",
+    partial: Annotated[
+        bool, typer.Option("--partial", help="Post the good lines and name the others; else all or none.")
+    ] = False,
 ) -> None:
-    """Post facts to intake, in their order; safe to repeat."""
+    """Post facts to intake, in their order; safe to repeat. Names every line that is no fact."""
+    from services.commands import who
     from services.intake import client
 
     try:
         lines = sys.stdin.buffer.readlines() if str(file) == "-" else file.read_bytes().splitlines()
     except OSError as error:
         fail(f"{file}: {error.strerror}")
-    address, named = url_of(read_settings(), "intake", url), where_from("intake", url)
+    settings = read_settings()
+    address, named = url_of(settings, "intake", url), where_from("intake", url)
 
     def waiting(reason: str) -> None:
         typer.echo(f"shixian: waiting for intake at {address} ({named}): {reason}", err=True)
 
+    bad = [] if partial else client.check(lines)
+    for each in bad:
+        typer.echo(f"shixian: {file}: {each}", err=True)
+    if bad:
+        fail(f"{file}: {len(bad)} of {len(lines)} lines are no facts, and none was posted; --partial posts the others")
     with progress(len(lines), "posting") as advance:
         try:
-            accepted = client.post(address, lines, advance, on_wait=waiting, trust_env=bool(url))
+            posted = client.post(
+                address,
+                lines,
+                advance,
+                partial=partial,
+                on_wait=waiting,
+                trust_env=bool(url),
+                headers=who.headers(settings),
+            )
         except client.Refused as error:
             fail(f"{file}: {error}")
         except client.Unavailable as error:
             fail(f"{file}: {error}; is `shixian up` running? The address comes from {named}")
-    typer.echo(f"{accepted} facts accepted")
+    for each in posted.bad:
+        typer.echo(f"shixian: {file}: {each}", err=True)
+    typer.echo(f"{posted.accepted} facts accepted")
+    if posted.bad:
+        fail(f"{file}: {len(posted.bad)} lines were refused, the others posted")
 
 
 def sample(

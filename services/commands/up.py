@@ -13,7 +13,7 @@ from rich.console import Console
 from rich.text import Text
 
 from services import samples
-from services.commands import ends, reporting
+from services.commands import access_file, ends, reporting, who
 from services.intake import client
 from services.local import ops
 from services.local.failures import LocalFailure
@@ -23,7 +23,7 @@ from services.ops import local
 from services.ops.config import BadConfig, Config, load
 from services.runtime import addresses, logs
 from services.runtime.failed import Failed
-from services.runtime.settings import Settings
+from services.runtime.settings import SettingError, Settings
 from services.stats.cells import Number
 from services.stats.report import Report
 
@@ -73,6 +73,12 @@ def run(settings: Settings, *, demo: bool, with_ops: bool = False) -> None:
 
     Unless the user asks for more, the services tell only what needs attention, so that the report is not lost in it.
     """
+    try:
+        settings.require_safe()
+    except SettingError as error:
+        raise Failed(str(error)) from error
+    if settings.has_accounts and not settings.desk_key and not settings.desk_key_file.exists():
+        access_file.new_key(settings.desk_key_file)
     if "SHIXIAN_LOG_LEVEL" not in os.environ:
         settings = replace(settings, log_level="warning")
     logs.configure(settings, "up")
@@ -102,11 +108,12 @@ def run(settings: Settings, *, demo: bool, with_ops: bool = False) -> None:
 def _demo(settings: Settings) -> None:
     """Post the sample (facts already there are not counted again), wait until it is counted, print the report."""
     lines = list(samples.sample())
-    client.post(settings.url("intake"), lines, trust_env=False)
+    own = who.headers(settings)
+    client.post(settings.url("intake"), lines, trust_env=False, headers=own)
     expected = reporting.fold(lines, FORM, ORGAN, YEAR, datetime.now(UTC))
     url = settings.url("stats")
     limit = time.monotonic() + COUNTED_SECONDS
-    while not _holds(report := reporting.fetch(url, FORM, ORGAN, YEAR), expected):
+    while not _holds(report := reporting.fetch(url, FORM, ORGAN, YEAR, headers=own), expected):
         if time.monotonic() > limit:
             raise Failed(f"the sample was posted, but not counted in {COUNTED_SECONDS:.0f} s; see the log above")
         time.sleep(0.1)

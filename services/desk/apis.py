@@ -2,14 +2,18 @@
 when they refuse."""
 
 import asyncio
-from collections.abc import Mapping, Sequence
+import ssl
+from collections.abc import Callable, Mapping, Sequence
 from decimal import Decimal
 from typing import Any
 
 import httpx
 import msgspec
 
+from services.access.audit import Entry
+from services.access.principal import Principal
 from services.runtime import tracing
+from services.runtime.guard import caller
 from services.runtime.health import Health
 from services.runtime.problems import RETRY_AFTER, Problem, ProblemError
 
@@ -23,6 +27,9 @@ CONNECTIONS = 32
 LOOK_SECONDS = 5.0
 """How often each API is asked whether it is there, for ``/readyz`` and the metrics."""
 
+DESK = Principal(account="desk", kind="service", scopes=frozenset({"audit:write"}))
+"""The desk itself, which may do nothing but add to the audit trail."""
+
 Query = Mapping[str, str | int | bool | Sequence[str] | None]
 
 _decoder = msgspec.json.Decoder(float_hook=Decimal)
@@ -32,8 +39,16 @@ class Apis:
     """A client of intake, tracker and stats at their ``addresses``; belongs to one event loop."""
 
     def __init__(
-        self, addresses: Mapping[str, str], health: Health, transport: httpx.AsyncBaseTransport | None = None
+        self,
+        addresses: Mapping[str, str],
+        health: Health,
+        transport: httpx.AsyncBaseTransport | None = None,
+        bearer: Callable[[Principal], str | None] = lambda _: None,
+        verify: ssl.SSLContext | bool = True,
     ) -> None:
+        """``bearer``: the token of a person for the APIs, where there are accounts; ``verify``: whose certificates are
+        believed."""
+        self._bearer = bearer
         self._addresses = addresses
         self._parts = {name: health.part(name, is_needed=False) for name in addresses}
         self._client = httpx.AsyncClient(
@@ -41,6 +56,7 @@ class Apis:
             limits=httpx.Limits(max_connections=CONNECTIONS, max_keepalive_connections=CONNECTIONS // 2),
             trust_env=False,
             transport=transport,
+            verify=verify,
         )
 
     async def ask(self, service: str, path: str, query: Query | None = None) -> Any:
@@ -70,7 +86,7 @@ class Apis:
         """The answer whole. Raises :class:`ProblemError` as :meth:`ask` does."""
         given = {name: value for name, value in (query or {}).items() if value not in (None, "")}
         url = f"{self._addresses[service]}{path}"
-        own = {"accept": "application/json", **(headers or {})}
+        own = {"accept": "application/json", **(headers or {}), **self._who(caller())}
         if (context := tracing.current()) is not None:
             own["traceparent"] = context
         try:
@@ -80,6 +96,23 @@ class Apis:
         if answer.status_code != 200:
             raise refused(service, answer)
         return answer
+
+    async def tell(self, entry: Entry) -> None:
+        """Add to the audit trail what happened at the desk. Raises :class:`ProblemError`."""
+        headers = {"content-type": "application/json", **self._who(DESK)}
+        body = msgspec.json.encode(entry)
+        try:
+            answer = await self._client.post(
+                f"{self._addresses['intake']}/v1/audit-records", content=body, headers=headers
+            )
+        except httpx.TransportError as error:
+            raise away("intake", f"the audit trail can't be written ({type(error).__name__})") from error
+        if answer.status_code != 202:
+            raise refused("intake", answer)
+
+    def _who(self, principal: Principal) -> dict[str, str]:
+        text = self._bearer(principal)
+        return {} if text is None else {"authorization": f"Bearer {text}"}
 
     async def watch(self) -> None:
         """See every few seconds which APIs answer, and say so: the desk serves all the same."""

@@ -10,7 +10,7 @@ from services.desk.pages import Desk
 from services.runtime.languages import Lang
 
 PER_PAGE = 100
-KINDS = ("contradicting", "rejected", "waiting", "unconfirmed", "open-stop", "without-effect")
+KINDS = ("contradicting", "rejected", "waiting", "unconfirmed", "expected", "open-stop", "without-effect")
 
 
 class Needing(Controller):

@@ -1,5 +1,6 @@
 """How the desk makes its pages: one environment for templates, one catalogue of words, one way out for errors."""
 
+import asyncio
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 from functools import cache
@@ -11,9 +12,11 @@ from jinja2 import Environment, PackageLoader, StrictUndefined
 from litestar import Request, Response
 from msgspec import to_builtins
 
+from services.access.audit import Entry
 from services.desk import office_words
 from services.desk.apis import Apis
-from services.desk.words import EVENT_WORDS, LIMIT_WORDS, STATUS_WORDS, WORDS
+from services.desk.sessions import Sessions, session_of
+from services.desk.words import AUDIT_WORDS, EVENT_WORDS, LIMIT_WORDS, STATUS_WORDS, WORDS
 from services.events.names import NAMES
 from services.events.vocabulary import Label
 from services.runtime import paths, problems
@@ -23,11 +26,12 @@ from services.runtime.offload import Offload
 from services.runtime.problems import ProblemError
 from services.words import catalogue
 
-HEADERS = {"cache-control": "no-cache", "vary": "accept, accept-language"}
+HEADERS = {"cache-control": "no-store", "vary": "accept, accept-language"}
 PASSED_ON = ("content-type", "content-disposition", "content-security-policy")
 """Headers of a file that go to the reader with it."""
-_TITLES = {404: "not_found", 400: "not_right", 503: "away"}
+_TITLES = {403: "forbidden", 404: "not_found", 400: "not_right", 503: "away"}
 _WORDS_BY_CODE = {
+    "audit_words": AUDIT_WORDS,
     "status_words": STATUS_WORDS,
     "limit_words": LIMIT_WORDS,
     "event_words": EVENT_WORDS,
@@ -43,12 +47,31 @@ class Desk:
 
     apis: Apis
     offload: Offload = field(default_factory=Offload)
+    sessions: Sessions | None = None
+    """None: of a desk that only callers within its own process reach."""
+    one_hash: asyncio.Lock = field(default_factory=asyncio.Lock)
+    """Held while a password is looked at."""
 
     async def page(self, template: str, request: Request[Any, Any, Any], lang: Lang, **values: Any) -> Response[bytes]:
         """A page, made beside the loop."""
         here = Here(request.scope["path"], tuple(request.query_params.items()))
-        text = await self.offload.thread(render, template, lang, here, **values)
-        return Response(text.encode(), media_type="text/html", headers=HEADERS)
+        text = await self.offload.thread(render, template, lang, here, self.reader(request), **values)
+        renewed = self.sessions.renewed(request) if self.sessions is not None else []
+        return Response(text.encode(), media_type="text/html", headers=HEADERS, cookies=renewed)
+
+    def reader(self, request: Request[Any, Any, Any]) -> Mapping[str, Any]:
+        """Who reads a page, as its bar tells it."""
+        session, mode = session_of(request), self.sessions.door.mode if self.sessions is not None else "local"
+        told = None
+        if session is not None:
+            told = {"account": session.principal.account.partition(":")[2], "form_token": session.form_token}
+        audits = session.principal.may("audit:read") if session is not None else mode == "insecure"
+        return {"access": mode, "reader": told, "may_audit": audits}
+
+    async def tell(self, entry: Entry) -> None:
+        """Tell the audit trail what happened here. Raises :class:`ProblemError` where it can't be told: what has to be
+        recorded is not done then."""
+        await self.apis.tell(entry)
 
 
 def wants_json(request: Request[Any, Any, Any]) -> bool:
@@ -106,7 +129,11 @@ def say_in(lang: Lang, what: str | Label | Mapping[str, str]) -> str:
     return label[lang]
 
 
-def render(template: str, lang: Lang, here: Here, **values: Any) -> str:
+NOBODY: Mapping[str, Any] = {"access": "", "reader": None, "may_audit": False}
+"""Of a page that is made before it is known who reads it."""
+
+
+def render(template: str, lang: Lang, here: Here, reader: Mapping[str, Any] = NOBODY, **values: Any) -> str:
     """A page in one language."""
 
     def say(what: str | Label | Mapping[str, str]) -> str:
@@ -121,6 +148,7 @@ def render(template: str, lang: Lang, here: Here, **values: Any) -> str:
         return catalogue.name("ending", code, lang)
 
     shared = {
+        **reader,
         "lang": lang,
         "html_lang": "zh-CN" if lang == "zh" else "en",
         "here": here,
@@ -136,6 +164,10 @@ def answer_error(request: Request[Any, Any, Any], error: Exception) -> Response[
     """An error as a page for whoever reads pages; for all others as a problem. What is away is named in both."""
     if not likes_pages(request):
         return problems.answer(request, error)
+    if isinstance(error, ProblemError) and error.status == 401 and request.method in ("GET", "HEAD"):
+        back = request.scope["path"] + (f"?{query}" if (query := request.url.query) else "")
+        where = {"location": f"/login?{urlencode({'next': back})}", "cache-control": "no-store"}
+        return Response(b"", status_code=303, media_type="text/plain", headers=where)
     found: ProblemError = problems.of(request.scope, error)
     given = request.query_params.get("lang")
     lang: Lang = "en" if given == "en" else "zh" if given == "zh" else preferred(_accepted(request))

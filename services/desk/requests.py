@@ -88,7 +88,7 @@ class Requests(Controller):
             desk.apis.ask_if_there("tracker", f"{path}/history", {"latest": "true", "limit": EVENTS_SHOWN}),
             desk.apis.ask_if_there("tracker", f"{path}/days"),
         )
-        organs = await named(desk.apis, [found["organ"]])
+        organs = await named(desk.apis, [found["organ"], found.get("transferred_to", "")])
         organ = organs.get(found["organ"])
         return await desk.page(
             "request.html",
@@ -96,6 +96,7 @@ class Requests(Controller):
             lang,
             r=found,
             organ=organ["name"] if organ else None,
+            names_of={code: one["name"] for code, one in organs.items()},
             each_day=each_day,
             as_of=local(found["as_of"], organ["timezone"] if organ else None),
             events=events or [],
@@ -115,7 +116,10 @@ async def named(apis: Apis, codes: Sequence[str]) -> dict[str, Any]:
             room = CODES_ASKED
         lots[-1].append(code)
         room -= size
-    answers = [await apis.ask("tracker", "/v1/organs", {"code": lot, "limit": 1000}) for lot in lots]
+    asked: list[dict[str, str | int | Sequence[str]]] = [
+        {"code": lot, "missing": "skip", "limit": 1000} for lot in lots
+    ]
+    answers = [await apis.ask("tracker", "/v1/organs", one) for one in asked]
     return {one["code"]: one for answer in answers for one in answer["organs"]}
 
 

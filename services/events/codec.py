@@ -8,6 +8,7 @@ from zoneinfo import available_timezones
 
 import msgspec
 
+from services.events import extensions
 from services.events import facts as f
 from services.events.cases import CaseEvent
 from services.events.envelope import Event
@@ -42,19 +43,35 @@ def type_name(event: type[Event] | Event) -> str:
     return str(event.__struct_config__.tag)
 
 
-def encode(event: Event) -> bytes:
-    """An event as CloudEvents structured JSON; decimals as exact JSON numbers."""
-    return _encoder.encode(event)
+def encode(event: Event, kept: bytes = b"") -> bytes:
+    """An event as CloudEvents structured JSON; decimals as exact JSON numbers.
+
+    ``kept``: the extension attributes that :func:`decode_with_extensions` found, put back byte for byte.
+    """
+    plain = _encoder.encode(event)
+    return plain[:-1] + kept + b"}" if kept else plain
 
 
 def decode_fact(raw: bytes | msgspec.Raw) -> Fact:
-    """A fact from structured JSON, whole and checked. Raises :class:`Refused`."""
+    """A fact from structured JSON, whole and checked, without its extension attributes. Raises :class:`Refused`."""
+    return decode_with_extensions(raw)[0]
+
+
+def decode_with_extensions(raw: bytes | msgspec.Raw) -> tuple[Fact, bytes]:
+    """A fact, whole and checked, and its extension attributes as they stand in the text. Raises :class:`Refused`."""
+    kept = b""
     try:
-        fact = _facts.decode(raw)
+        try:
+            fact = _facts.decode(raw)
+        except msgspec.ValidationError as error:
+            if not extensions.may_be(error):
+                raise
+            raw, kept = extensions.parted(raw)
+            fact = _facts.decode(raw)
     except (msgspec.MsgspecError, UnicodeDecodeError, RecursionError) as error:
         raise Refused(explain(error, raw, FACT_TYPES)) from None
     check(fact)
-    return fact
+    return fact, kept
 
 
 def decode_case_event(raw: bytes | msgspec.Raw) -> CaseEvent:
@@ -120,11 +137,23 @@ def _range(value: date) -> Values:
     return {"value": str(value), "first": str(FIRST_DAY), "last": str(LAST_DAY)}
 
 
+def refuse_set(fact: Fact, *names: str) -> None:
+    """Refuse attributes that the log alone sets. Raises :class:`Refused`."""
+    for name in names:
+        if getattr(fact, name) is not None:
+            wanted = "an event without it: the log sets it"
+            raise Refused(FieldError(f"$.{name}", "is set by the sender", wanted, "set-by-log"))
+
+
 def check(fact: Fact) -> None:
-    """What types can't say: dates within reason, real time zones, subjects that fit, exact amounts.
+    """What types can't say: subjects that fit and that an address can hold, dates within reason, real time zones, exact
+    amounts.
 
     Raises :class:`Refused`.
     """
+    if fact.subject in (".", ".."):
+        wanted = "an identifier that can stand in a web address"
+        raise Refused(FieldError("$.subject", f"is {fact.subject!r}", wanted, "subject-not-addressable"))
     subject = _subject(fact)
     if subject is not None and fact.subject != subject:
         wanted = f"{subject!r}, as in the data"

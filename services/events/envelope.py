@@ -29,6 +29,10 @@ class Event(Struct, frozen=True, kw_only=True, forbid_unknown_fields=True, omit_
     """The legal instant; where a sender leaves it out, the dates in ``data`` say it all."""
     recordedtime: Instant | None = None
     """When we wrote the event to the log; set by us alone."""
+    postedby: Code | None = None
+    """The account that posted a fact; set by intake alone. A fact without it was written to the log by its keepers."""
+    postedfor: Annotated[str, Meta(max_length=16_000)] | None = None
+    """The organs that the account may speak for, with blanks between; none: all. Set by intake alone."""
     sequence: Annotated[int, Meta(ge=1)] | None = None
     """The event's number within its request, from 1; case events only."""
     datacontenttype: Literal["application/json"] = "application/json"

@@ -1,7 +1,4 @@
-"""JSON Schema (draft 2020-12) of the events, from the types that decode them.
-
-``python -m services.events.schema`` writes the reference under ``docs/events``.
-"""
+"""JSON Schema (draft 2020-12) of the events, from the types that decode them."""
 
 import re
 from functools import cache
@@ -9,7 +6,7 @@ from typing import Any
 
 import msgspec
 
-from services.events import meanings
+from services.events import extensions, meanings
 from services.events.cases import CaseEvent
 from services.events.codec import CASE_TYPES, FACT_TYPES
 from services.events.envelope import PREFIX, VERSION, Event
@@ -31,6 +28,9 @@ _AMOUNT = {
 }
 _SET_BY_US = {
     "recordedtime": "when the event was written to the log; set by the service that writes it, never by a sender",
+    "postedby": "the account that posted the fact; set by intake, never by a sender",
+    "postedfor": "the organs that this account may speak for, with blanks between, where these are not all; set by "
+    "intake, never by a sender",
     "sequence": "the event's number within its request, from 1; on case events only",
 }
 
@@ -89,10 +89,26 @@ def components(shape: Any, ref_template: str) -> tuple[dict[str, Any], dict[str,
         (top,), found = msgspec.json.schema_components([family], ref_template=ref_template)
         tops.append(_tidy(top))
         parts |= {key: _tidy(value) for key, value in found.items()}
+        if family == Fact:
+            for name in (fact.__name__ for fact in FACT_TYPES.values()):
+                parts[name] |= _extensible(parts[name])
     for cls, meaning in _meanings().items():
         if cls in parts:
             parts[cls]["description"] = meaning
     return tops[0] if len(tops) == 1 else {"anyOf": [c for top in tops for c in top["anyOf"]]}, parts
+
+
+def _extensible(schema: dict[str, Any]) -> dict[str, Any]:
+    """What else a fact may have: extension attributes, which are kept as they stand."""
+    value = {
+        "type": ["string", "boolean", "integer"],
+        "description": "an extension attribute of CloudEvents, kept as it is",
+    }
+    return {
+        "additionalProperties": value,
+        "propertyNames": {"pattern": extensions.NAME},
+        "maxProperties": len(schema["properties"]) + extensions.MOST,
+    }
 
 
 @cache
@@ -122,9 +138,3 @@ def _tidy(node: Any) -> Any:
         for name, why in _SET_BY_US.items():
             properties[name] = {**properties[name], "description": why, "readOnly": True}
     return at
-
-
-if __name__ == "__main__":
-    from services.events.pages import write
-
-    write()

@@ -3,22 +3,29 @@
 import collections
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
-from typing import Any, Literal
+from typing import Annotated, Any, Literal
 
 import msgspec
 import structlog
 from litestar import Request, get, post
-from litestar.openapi.spec import OpenAPIMediaType, Operation, Reference, RequestBody, Schema
+from litestar.openapi.spec import Example, OpenAPIMediaType, Operation, Reference, RequestBody, Schema
+from litestar.openapi.spec import Parameter as OpenAPIParameter
+from litestar.params import Parameter
 from litestar.types import ControllerRouterHandler
 from prometheus_client import CollectorRegistry, Counter
 
 from services.events.codec import FACT_TYPES, type_name
+from services.events.examples import example
 from services.events.facts import Fact
 from services.events.schema import components, short_name
 from services.intake import reading
+from services.intake.entitled import require_own
 from services.intake.references import References
+from services.intake.repeats import Found, Repeats
+from services.intake.unpacking import Call, Room, unpacked
 from services.intake.writing import Writer
-from services.runtime.problems import ProblemError, described
+from services.runtime.guard import caller
+from services.runtime.problems import FieldProblem, ProblemError, described
 from services.runtime.retry import LogUnavailable
 from services.runtime.web import RETRY_AFTER
 from services.words.catalogue import Said
@@ -26,33 +33,43 @@ from services.words.catalogue import Said
 log = structlog.get_logger(__name__)
 
 
-class EventStatus(msgspec.Struct, frozen=True):
-    """One event of a call."""
+class EventStatus(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=True):
+    """What became of one event of a call."""
 
     source: str
+    """Empty where that can't be told."""
     id: str
-    status: Literal["accepted"] = "accepted"
+    status: Literal["accepted", "duplicate", "conflict", "refused"]
+    """``accepted``: the log has it; ``duplicate``: it had it before; ``conflict``: its source and id name another
+    event; ``refused``: it is not what the contract says."""
+    index: int | None = None
+    """The event's position in the call, from 0; where not all of a call was taken."""
+    error: FieldProblem | None = None
+    """What is wrong with it."""
     remarks: Sequence[Said] | msgspec.UnsetType = msgspec.UNSET
     """What looks wrong about a calendar's notice."""
 
 
 class Receipt(msgspec.Struct, frozen=True):
-    """The log has these events."""
+    """The log has the events that are accepted or duplicates."""
 
     accepted: int
+    """How many the log has, those that it had before among them."""
     events: list[EventStatus]
+    """An entry for each event, in the order of the call."""
 
 
 class Counts:
     """``shixian_intake_events_total``: what became of the events that were sent."""
 
-    RESULTS = ("accepted", "refused", "unwritten")
+    RESULTS = ("accepted", "duplicate", "conflict", "refused", "unwritten")
 
     def __init__(self, registry: CollectorRegistry) -> None:
         self._events = Counter(
             "shixian_intake_events",
-            "Events sent to intake: accepted (in the log), refused (not what the contract says), unwritten (good, but "
-            "sent with refused ones, or while the log was away).",
+            "Events sent to intake: accepted (in the log), duplicate (in the log, and sent before), conflict (their id "
+            "names another event), refused (not what the contract says), unwritten (good, but sent with refused ones, "
+            "or while the log was away).",
             ["type", "result"],
             registry=registry,
         )
@@ -78,11 +95,38 @@ class PostEvents(Operation):
             description="One CloudEvent in structured mode, or a batch of them. Binary mode is understood as well: "
             f"`{reading.PLAIN}` with the attributes in `ce-` headers and the data as the body.",
             content={
-                reading.STRUCTURED: OpenAPIMediaType(schema=one),
-                reading.BATCH: OpenAPIMediaType(schema=many),
-                reading.PLAIN: OpenAPIMediaType(schema=Schema(any_of=[one, many])),
+                reading.STRUCTURED: OpenAPIMediaType(schema=one, examples=_examples(many=False)),
+                reading.BATCH: OpenAPIMediaType(schema=many, examples=_examples(many=True)),
+                reading.PLAIN: OpenAPIMediaType(schema=Schema(any_of=[one, many]), examples=_examples(many=False)),
             },
         )
+        self.parameters = [*(self.parameters or ()), *_headers()]
+
+
+def _examples(*, many: bool) -> dict[str, Example | Reference]:
+    """An example of each type of fact, or all of them in one call."""
+    facts = {short_name(type_): example("facts", short_name(type_)) for type_ in FACT_TYPES}
+    if many:
+        return {"batch": Example(summary="A batch", value=list(facts.values()))}
+    return {name: Example(summary=name, value=fact) for name, fact in facts.items()}
+
+
+def _headers() -> list[OpenAPIParameter | Reference]:
+    """The attributes of a binary-mode event, and how a body may be packed."""
+    text = Schema(type="string")  # type: ignore[arg-type]  # any of OpenAPI's types
+    about = {
+        "ce-specversion": "Binary mode: `1.0`.",
+        "ce-id": "Binary mode: with `ce-source` it names the event for ever.",
+        "ce-source": "Binary mode: who says it.",
+        "ce-type": "Binary mode: the fact's type, e.g. `org.shixian.fee-paid.v1`.",
+        "ce-subject": "Binary mode: the request's id or the organ's code, percent-encoded UTF-8.",
+        "ce-time": "Binary mode: the legal instant, where there is one.",
+        "content-encoding": "`gzip`, or none.",
+    }
+    return [
+        OpenAPIParameter(name=name, param_in="header", schema=text, description=said, required=False)
+        for name, said in about.items()
+    ]
 
 
 def fact_schemas() -> dict[str, Any]:
@@ -94,7 +138,72 @@ def fact_schemas() -> dict[str, Any]:
     return {"Fact": top, **parts}
 
 
-def handlers(writer: Writer, references: References, counts: Counts) -> list[ControllerRouterHandler]:
+Partial = Annotated[
+    Literal["yes", "no"],
+    Parameter(
+        query="partial",
+        description="`yes`: the good events of a batch are taken and the others named; else a call is taken whole or "
+        "not at all.",
+    ),
+]
+
+
+@dataclass(frozen=True)
+class Door:
+    """What a call meets."""
+
+    writer: Writer
+    references: References
+    counts: Counts
+    repeats: Repeats
+    room: Room
+    max_body: int
+
+    async def take(self, request: Request[Any, Any, Any], *, partial: bool) -> Receipt:
+        """A call's events to the log. Raises :class:`ProblemError`."""
+        headers = request.scope["headers"]
+        with Call(self.room) as call:
+            body = await unpacked(headers, await request.body(), self.max_body, call)
+            found = await reading.read(headers, body, most=reading.MAX_EVENTS if partial else reading.MAX_ERRORS)
+            return await self.write(found, partial=partial)
+
+    async def write(self, found: reading.Reading, *, partial: bool) -> Receipt:
+        """The good events of a call to the log, if that is what was asked for. Raises :class:`ProblemError`."""
+        require_own(found, caller())
+        again = Found()
+        remarks: Mapping[int, Sequence[Said]] = {}
+        try:
+            if not found.malformed:
+                remarks = await self.references.refuse_unknown(found, partial=partial)
+                again = await self.repeats.sift(found)
+            if not found.errors or (partial and not found.malformed):
+                await self.writer.write(found.taken, caller())
+        except LogUnavailable as error:
+            self.counts.add(found.refused, "refused")
+            self.counts.add([type_name(fact) for fact in found.facts], "unwritten")
+            log.warning("facts_not_written", events=len(found.facts), reason=str(error))
+            raise ProblemError(
+                503,
+                f"the log can't be reached ({error}); send the same call again",
+                kind="log-away",
+                headers={"Retry-After": RETRY_AFTER},
+            ) from error
+        good = [*found.taken, *again.twice]
+        for kind, names in (
+            ("conflict", [n.type for n in found.names if n.index in again.conflicts]),
+            ("refused", [n.type for n in found.names if n.index not in again.conflicts]),
+        ):
+            self.counts.add(names, kind)
+        if found.errors and not (partial and good and not found.malformed):
+            self.counts.add([type_name(each.fact) for each in good], "unwritten")
+            raise _refusal(found, again)
+        self.repeats.remember(found.taken)
+        for kind, seen in (("duplicate", True), ("accepted", False)):
+            self.counts.add([type_name(t.fact) for t in good if (t.index in again.duplicates) is seen], kind)
+        return Receipt(len(good), _results(found, again, good, remarks))
+
+
+def handlers(door: Door) -> list[ControllerRouterHandler]:
     """The routes of the service."""
 
     @post(
@@ -104,50 +213,31 @@ def handlers(writer: Writer, references: References, counts: Counts) -> list[Con
         operation_id="postEvents",
         tags=["events"],
         responses={
-            400: described("The body is not JSON, or a `ce-` header is not UTF-8; nothing was written."),
+            400: described("The body is not JSON or no gzip, or a `ce-` header is not UTF-8; nothing was written."),
+            403: described("A fact names another organ than those that the caller may speak for; nothing was written."),
             408: described("The body came too slowly; nothing was written."),
+            409: described("The source and id of an event name another event already; nothing was written."),
             413: described("The body is too large, or has too many events; nothing was written."),
-            415: described("The content type is none that a fact can be in; nothing was written."),
+            415: described("The content type or encoding is none that a fact can be in; nothing was written."),
             422: described(
                 "At least one event is not what the contract says, or names a law, a calendar or a parent that does "
                 "not exist; nothing was written."
             ),
-            503: described("The log can't be reached, does not answer, or has no room. Send the same call again."),
+            503: described(
+                "The log can't be reached, does not answer, or has no room, or too much is being sent at once. Send "
+                "the same call again."
+            ),
         },
     )
-    async def post_events(request: Request[Any, Any, Any]) -> Receipt:
+    async def post_events(request: Request[Any, Any, Any], partial: Partial = "no") -> Receipt:
         """Send facts to the log, one or a batch, all or nothing.
 
         202 says that the log has every fact of the call, on all replicas in sync. One bad fact refuses the whole call
-        and nothing is written: `errors` names each by its `index` from 0. Any call may be repeated safely: a fact's
-        `source` and `id` name it for ever, and the same fact counts once.
+        and nothing is written: `errors` names each by its `index` from 0. With `partial=yes` the good ones are written
+        and `events` has a result for each. Any call may be repeated safely: a fact's `source` and `id` name it for
+        ever, and the same fact counts once.
         """
-        found = await reading.read(request.scope["headers"], await request.body())
-        types = [type_name(fact) for fact in found.facts]
-        remarks: Mapping[int, Sequence[Said]] = {}
-        try:
-            if not found.malformed:
-                remarks = await references.refuse_unknown(found)
-                types = [type_name(fact) for fact in found.facts]
-            if not found.errors:
-                await writer.write(found.facts)
-        except LogUnavailable as error:
-            counts.add(found.refused, "refused")
-            counts.add(types, "unwritten")
-            log.warning("facts_not_written", events=len(types), reason=str(error))
-            raise ProblemError(
-                503,
-                f"the log can't be reached ({error}); send the same call again",
-                kind="log-away",
-                headers={"Retry-After": RETRY_AFTER},
-            ) from error
-        if found.errors:
-            counts.add(found.refused, "refused")
-            counts.add(types, "unwritten")
-            raise _refusal(found)
-        counts.add(types, "accepted")
-        told = [EventStatus(f.source, f.id, remarks=remarks.get(id(f)) or msgspec.UNSET) for f in found.facts]
-        return Receipt(len(types), told)
+        return await door.take(request, partial=partial == "yes")
 
     @get("/", include_in_schema=False)
     async def root() -> dict[str, str]:
@@ -163,15 +253,38 @@ def handlers(writer: Writer, references: References, counts: Counts) -> list[Con
     return [post_events, root]
 
 
-def _refusal(found: reading.Reading) -> ProblemError:
-    refused, total = len(found.refused), len(found.refused) + len(found.facts)
-    named = f"; the first {len(found.errors)} are named" if refused > len(found.errors) else ""
+def _results(
+    found: reading.Reading, again: Found, good: list[reading.Taken], remarks: Mapping[int, Sequence[Said]]
+) -> list[EventStatus]:
+    """What became of each event, in the order of the call."""
+    whole = not found.names
+    results: list[tuple[int, EventStatus]] = []
+    for each in good:
+        status: Literal["accepted", "duplicate"] = "duplicate" if each.index in again.duplicates else "accepted"
+        index = each.index or 0
+        shown = None if whole else index
+        said = remarks.get(id(each.fact)) or msgspec.UNSET
+        told = EventStatus(source=each.fact.source, id=each.fact.id, status=status, index=shown, remarks=said)
+        results.append((index, told))
+    for named, error in zip(found.names, found.errors, strict=True):
+        wrong: Literal["conflict", "refused"] = "conflict" if named.index in again.conflicts else "refused"
+        index = named.index or 0
+        results.append((index, EventStatus(source=named.source, id=named.id, status=wrong, index=index, error=error)))
+    return [result for _, result in sorted(results, key=lambda each: each[0])]
+
+
+def _refusal(found: reading.Reading, again: Found) -> ProblemError:
+    refused, total = len(found.refused), len(found.refused) + len(found.taken) + len(again.twice)
+    errors = found.errors[: reading.MAX_ERRORS]
+    named = f"; the first {len(errors)} are named" if refused > len(errors) else ""
     if found.malformed:
-        return ProblemError(400, "the body is not JSON; nothing was written", kind="not-json", errors=found.errors)
+        return ProblemError(400, "the body is not JSON; nothing was written", kind="not-json", errors=errors)
+    # What is no fact must be mended before it can be said what its id stands for.
+    conflict = len(again.conflicts) == refused
     return ProblemError(
-        422,
+        409 if conflict else 422,
         f"{refused} of {total} events refused, nothing was written{named}",
-        title="Events refused",
-        kind="events-refused",
-        errors=found.errors,
+        title="Id taken" if conflict else "Events refused",
+        kind="id-conflict" if conflict else "events-refused",
+        errors=errors,
     )

@@ -3,22 +3,30 @@
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
 
+from services.access.audit import Entry
+from services.access.routes import needs_of
 from services.events.registrations import checking
 from services.events.topics import topics
-from services.intake import api
+from services.intake import api, audit, imports
 from services.intake.days import Days
 from services.intake.notices import KnownNotices
 from services.intake.office import Office
 from services.intake.references import References
+from services.intake.repeats import Repeats
+from services.intake.unpacking import Room
 from services.intake.writing import Writer
 from services.runtime.clock import SystemClock
+from services.runtime.door import Door
+from services.runtime.guard import Guard
 from services.runtime.health import Health
 from services.runtime.main import Parts
 from services.runtime.metrics import tell_rules
+from services.runtime.offload import Offload
 from services.runtime.producer import LogProducer
 from services.runtime.reference import Reference
 from services.runtime.settings import Settings
 from services.runtime.topics import ensure
+from services.runtime.trail import trail_of
 from services.runtime.web import create_app, new_registry
 from services.statute import data, rules
 from services.statute.calendars import calendar_ids
@@ -49,14 +57,20 @@ async def build(settings: Settings, health: Health) -> AsyncIterator[Parts]:
     days = Days(clock, lambda: {code: known.data for code, known in reference.organs.items()})
     office = Office(lambda: reference.units, lambda: reference.items)
     references = References(check, reference.parents, reference.catch_up, GIVE_UP_SECONDS, notices, days, office)
+    taking = api.Door(writer, references, api.Counts(registry), Repeats(), Room(), MAX_BODY)
+    trail = trail_of("intake", producer, settings, health)
+    door = Door(settings, health)
+    # All services read the file; one of them tells.
+    door.on_change(lambda action, about: trail.add(Entry(account="file", action=action, about=about)))
     app = create_app(
         "intake",
-        api.handlers(writer, references, api.Counts(registry)),
+        [*api.handlers(taking), *imports.handlers(taking, Offload()), *audit.handlers(settings, trail)],
         health,
         registry,
         description="Takes facts as CloudEvents and writes them to the log.",
-        schemas=api.fact_schemas(),
+        schemas={**api.fact_schemas(), **imports.schemas()},
         max_body=MAX_BODY,
+        guard=Guard(door, needs_of("intake"), reference.parents, trail),
     )
 
     async def prepare() -> None:
@@ -66,8 +80,9 @@ async def build(settings: Settings, health: Health) -> AsyncIterator[Parts]:
         yield Parts(
             asgi=app,
             port=settings.intake_port,
-            tasks={"connection": producer.keep, "reference": reference.run},
+            tasks={"connection": producer.keep, "reference": reference.run, "audit trail": trail.run},
             prepare=prepare,
         )
     finally:
+        await trail.flush()
         await producer.close()

@@ -1,29 +1,70 @@
 """Posts a file of facts to an intake service; safe to repeat, since an event's source and id name it for ever."""
 
 import time
-from collections.abc import Callable, Iterable, Iterator
-from typing import Any
+from collections.abc import Callable, Iterable, Iterator, Mapping
+from dataclasses import dataclass, field
+from typing import Any, cast
 
 import httpx
 
+from services.events.refusals import FieldError, RefusalCode
+from services.intake.reading import Reading
+
 BATCH = 500
 _TYPE = "application/cloudevents-batch+json"
+_LATER = (429, 503)
+"""The answers to send the same call again after."""
 
 
 class Refused(ValueError):
-    """Intake refused a fact; names the line, the field and what was expected."""
+    """Intake refused facts; names each line, the field and what was expected."""
 
 
 class Unavailable(RuntimeError):
     """Intake could not be reached, or could not reach the log, for as long as we tried."""
 
 
-def _batches(lines: Iterable[bytes]) -> Iterator[list[tuple[int, bytes]]]:
+@dataclass(frozen=True, slots=True)
+class BadLine:
+    """A line that intake does not take, and why."""
+
+    line: int
+    error: FieldError
+
+    def __str__(self) -> str:
+        return f"line {self.line}: {self.error.field}: {self.error.problem}; expected {self.error.expected}"
+
+
+@dataclass
+class Posted:
+    """What became of the facts of a file."""
+
+    accepted: int = 0
+    duplicates: int = 0
+    """Those of ``accepted`` that intake knows to have been sent before."""
+    bad: list[BadLine] = field(default_factory=list)
+    """The lines that were left out, where the good ones were asked for."""
+
+
+def check(lines: Iterable[bytes]) -> list[BadLine]:
+    """Every line that is no fact, without asking a service."""
+    found: list[BadLine] = []
+    for number, line in enumerate(lines, 1):
+        if line.strip():
+            reading = Reading()
+            reading.take(line.strip(), None)
+            found += [
+                BadLine(number, FieldError(e.field, e.problem, e.expected, _code(e.code))) for e in reading.errors
+            ]
+    return found
+
+
+def _batches(lines: Iterable[bytes], size: int) -> Iterator[list[tuple[int, bytes]]]:
     batch: list[tuple[int, bytes]] = []
     for number, line in enumerate(lines, 1):
         if line.strip():
             batch.append((number, line.strip()))
-        if len(batch) == BATCH:
+        if len(batch) == size:
             yield batch
             batch = []
     if batch:
@@ -35,45 +76,69 @@ def post(
     lines: Iterable[bytes],
     on_progress: Callable[[int], None] = lambda _: None,
     *,
+    partial: bool = False,
     patience: float = 60.0,
     on_wait: Callable[[str], None] = lambda _: None,
     trust_env: bool = True,
-) -> int:
-    """Post the facts of a JSON-lines file in their order, in batches; how many were accepted.
+    batch: int = BATCH,
+    headers: Mapping[str, str] | None = None,
+) -> Posted:
+    """Post the facts of a JSON-lines file in their order, in batches.
 
-    Waits up to ``patience`` seconds for an intake that is away; ``on_wait`` is then told the reason, once for each
-    batch. ``trust_env``: whether a proxy that the environment names is used. Raises :class:`Refused` and
-    :class:`Unavailable`.
+    ``partial``: the good facts are taken and the bad lines told. Waits up to ``patience`` seconds for an intake that is
+    away; ``on_wait`` is then told the reason, once for each batch. ``trust_env``: whether a proxy that the environment
+    names is used; ``headers``: who posts. Raises :class:`Refused` and :class:`Unavailable`.
     """
-    accepted = 0
-    with httpx.Client(base_url=url, timeout=30.0, trust_env=trust_env) as client:
-        for batch in _batches(lines):
-            body = b"[" + b",".join(line for _, line in batch) + b"]"
-            answer = _send(client, body, patience, on_wait)
-            if answer.status_code != 202:
-                raise Refused(_complaint(answer, batch))
-            accepted += len(batch)
-            on_progress(len(batch))
-    return accepted
+    posted = Posted()
+    with httpx.Client(base_url=url, timeout=30.0, trust_env=trust_env, headers=headers) as client:
+        for each in _batches(lines, batch):
+            body = b"[" + b",".join(line for _, line in each) + b"]"
+            answer = _send(client, body, patience, on_wait, partial=partial)
+            if answer.status_code == 202:
+                told = answer.json()
+                posted.accepted += told["accepted"]
+                posted.duplicates += sum(event["status"] == "duplicate" for event in told["events"])
+                posted.bad += _bad(each, [(e["index"], e["error"]) for e in told["events"] if "error" in e])
+            elif partial and answer.status_code in (409, 422):
+                posted.bad += _bad(each, [(e.get("index", 0), e) for e in _json(answer).get("errors", ())])
+            else:
+                raise Refused(_complaint(answer, each))
+            on_progress(len(each))
+    return posted
 
 
-def _send(client: httpx.Client, body: bytes, patience: float, on_wait: Callable[[str], None]) -> httpx.Response:
+def _send(
+    client: httpx.Client, body: bytes, patience: float, on_wait: Callable[[str], None], *, partial: bool
+) -> httpx.Response:
     start, pause, reason, told = time.monotonic(), 0.2, "", False
+    query = {"partial": "yes"} if partial else {}
     while time.monotonic() - start < patience:
         try:
-            answer = client.post("/v1/events", content=body, headers={"content-type": _TYPE})
+            answer = client.post("/v1/events", params=query, content=body, headers={"content-type": _TYPE})
         except httpx.TransportError as error:
             reason = f"{client.base_url}: {error}"
         else:
-            if answer.status_code != 503:
+            if answer.status_code not in _LATER:
                 return answer
-            reason = str(_json(answer).get("detail", "503"))
+            reason = str(_json(answer).get("detail", answer.status_code))
         if not told:
             on_wait(reason)
             told = True
         time.sleep(pause)
         pause = min(pause * 2, 5.0)
     raise Unavailable(f"no answer from intake in {patience:.0f} s ({reason})")
+
+
+def _code(given: str) -> RefusalCode:
+    """An older service gives no code."""
+    return cast(RefusalCode, given or "field-invalid")
+
+
+def _bad(batch: list[tuple[int, bytes]], errors: list[tuple[int, dict[str, Any]]]) -> list[BadLine]:
+    return [
+        BadLine(batch[at][0], FieldError(e["field"], e["problem"], e["expected"], _code(e.get("code", ""))))
+        for at, e in errors
+    ]
 
 
 def _json(answer: httpx.Response) -> dict[str, Any]:
@@ -85,10 +150,9 @@ def _json(answer: httpx.Response) -> dict[str, Any]:
 
 
 def _complaint(answer: httpx.Response, batch: list[tuple[int, bytes]]) -> str:
-    """The first of intake's errors, with the number of the line that it is about."""
+    """Intake's errors, each with the number of the line that it is about."""
     problem = _json(answer)
-    for error in problem.get("errors", ()):
-        index = error.get("index")
-        line = batch[index][0] if isinstance(index, int) and index < len(batch) else batch[0][0]
-        return f"line {line}: {error.get('field')}: {error.get('problem')}; expected {error.get('expected')}"
+    errors = [(e.get("index") or 0, e) for e in problem.get("errors", ()) if (e.get("index") or 0) < len(batch)]
+    if errors:
+        return "; ".join(map(str, _bad(batch, errors)))
     return f"lines {batch[0][0]} to {batch[-1][0]}: {answer.status_code} {problem.get('detail', answer.text[:200])}"

@@ -11,7 +11,7 @@ from email.message import Message
 
 import msgspec
 
-from services.events.codec import decode_fact
+from services.events.codec import decode_with_extensions, refuse_set
 from services.events.facts import Fact
 from services.events.refusals import FieldError, Refused, too_large
 from services.intake.binary import attributes
@@ -46,59 +46,90 @@ class NotJson(Refused):
     """The text is not JSON, from here on."""
 
 
+@dataclass(frozen=True, slots=True)
+class Taken:
+    """An event that can be written."""
+
+    fact: Fact
+    index: int | None
+    """Where in the batch it stood; None outside a batch."""
+    extensions: bytes = b""
+    """Its extension attributes, as they stand in the text."""
+
+
+@dataclass(frozen=True, slots=True)
+class Named:
+    """What an event that is refused says of itself; empty where that can't be told."""
+
+    index: int | None
+    type: str = ""
+    source: str = ""
+    id: str = ""
+
+
 @dataclass
 class Reading:
     """What was found in a call: its facts, or what is wrong with it."""
 
-    facts: list[Fact] = field(default_factory=list)
-    places: list[int | None] = field(default_factory=list)
-    """Where in the batch each of them stood; None outside a batch."""
+    most: int = MAX_ERRORS
+    """How many of the errors are kept."""
+    taken: list[Taken] = field(default_factory=list)
     errors: list[FieldProblem] = field(default_factory=list)
-    """What is wrong, an entry for each event refused, the first :data:`MAX_ERRORS` of them."""
-    refused: list[str] = field(default_factory=list)
-    """The type that each refused event says it has; empty where that can't be told."""
+    """What is wrong, an entry for each event refused, the first :attr:`most` of them."""
+    names: list[Named] = field(default_factory=list)
+    """The events refused, in the order of :attr:`errors`."""
     malformed: bool = False
     """The text is not JSON, and was not read to its end."""
+
+    @property
+    def facts(self) -> list[Fact]:
+        """The facts that can be written."""
+        return [each.fact for each in self.taken]
+
+    @property
+    def refused(self) -> list[str]:
+        """The type that each refused event says it has; empty where that can't be told."""
+        return [each.type for each in self.names]
 
     def take(self, raw: bytes, index: int | None) -> None:
         """Decode one event."""
         try:
-            self.facts.append(_fact(raw))
-            self.places.append(index)
+            self.taken.append(Taken(*_fact(raw, index)))
         except Refused as refused:
             small = len(raw) <= MAX_EVENT  # else it was not looked into
-            self.refuse((small and not_json(raw, _ONE)) or refused, index, _type_of(raw) if small else "")
+            self.refuse((small and not_json(raw, _ONE)) or refused, _named(raw, index) if small else Named(index))
 
-    def refuse(self, refused: Refused, index: int | None, type_: str = "") -> None:
-        self.refused.append(type_)
+    def refuse(self, refused: Refused, named: Named) -> None:
+        self.names.append(named)
         self.malformed = self.malformed or isinstance(refused, NotJson)
-        if self.malformed and len(self.errors) == MAX_ERRORS:
+        if self.malformed and len(self.errors) == self.most:
             self.errors.pop()  # where the text goes wrong is what must be known first
-        if len(self.errors) < MAX_ERRORS:
+        if len(self.errors) < self.most:
             e = refused.error
             self.errors.append(
-                FieldProblem(field=e.field, problem=e.problem, expected=e.expected, index=index, code=e.code)
+                FieldProblem(field=e.field, problem=e.problem, expected=e.expected, index=named.index, code=e.code)
             )
 
 
-async def read(headers: Iterable[tuple[bytes, bytes]], body: bytes) -> Reading:
+async def read(headers: Iterable[tuple[bytes, bytes]], body: bytes, *, most: int = MAX_ERRORS) -> Reading:
     """The facts of a call, by its headers (names in lower case) as they came, and its body.
 
-    Raises :class:`ProblemError`: 415 for a content type that no fact can be in, 413 for too many events, 400 for a
-    header that is not what CloudEvents says.
+    ``most``: how many errors are kept. A binary-mode event may come without a content type: its data are JSON then, as
+    the CloudEvents SDK for Python sends them. Raises :class:`ProblemError`: 415 for a content type that no fact can be
+    in, 413 for too many events, 400 for a header that is not what CloudEvents says.
     """
     pairs = list(headers)
     content_type = next((value.decode("latin-1") for name, value in pairs if name == b"content-type"), "")
-    media = _media_type(content_type)
-    if media not in TYPES:
+    media = media_type(content_type)
+    given = attributes(pairs) if media == PLAIN or not content_type else {}
+    if media not in TYPES and not (given and not content_type):
         raise ProblemError(
             415,
             f"the content type is {content_type[:200] or 'missing'}; expected one of {', '.join(TYPES)}, in UTF-8",
             kind="content-type",
             headers={"Accept-Post": ", ".join(TYPES)},
         )
-    reading = Reading()
-    given = attributes(pairs) if media == PLAIN else {}
+    reading = Reading(most)
     try:
         if given:
             reading.take(_structured(given, body), None)
@@ -107,11 +138,11 @@ async def read(headers: Iterable[tuple[bytes, bytes]], body: bytes) -> Reading:
         else:
             reading.take(body, None)
     except NotJson as refused:
-        reading.refuse(refused, None)
+        reading.refuse(refused, Named(None))
     return reading
 
 
-def _media_type(content_type: str) -> str:
+def media_type(content_type: str) -> str:
     """The media type without its parameters; empty where the text is in another encoding than UTF-8."""
     message = Message()
     message["content-type"] = content_type
@@ -119,30 +150,27 @@ def _media_type(content_type: str) -> str:
     return message.get_content_type() if content_type and charset in ("utf-8", "utf8") else ""
 
 
-def _fact(raw: bytes) -> Fact:
-    """A fact that a sender may send. Raises :class:`Refused`."""
+def _fact(raw: bytes, index: int | None) -> tuple[Fact, int | None, bytes]:
+    """A fact that a sender may send, and its extension attributes. Raises :class:`Refused`."""
     if len(raw) > MAX_EVENT:
         raise Refused(too_large(len(raw), MAX_EVENT, "an event"))
-    fact = decode_fact(raw)
-    if fact.subject in (".", ".."):
-        wanted = "an identifier that can stand in a web address"
-        raise Refused(FieldError("$.subject", f"is {fact.subject!r}", wanted, "subject-not-addressable"))
-    for name in ("recordedtime", "sequence"):
-        if getattr(fact, name) is not None:
-            wanted = "an event without it: the log sets it"
-            raise Refused(FieldError(f"$.{name}", "is set by the sender", wanted, "set-by-log"))
-    return fact
+    fact, extensions = decode_with_extensions(raw)
+    refuse_set(fact, "recordedtime", "sequence", "postedby", "postedfor")
+    return fact, index, extensions
 
 
-class _OnlyType(msgspec.Struct):
+class _Names(msgspec.Struct):
     type: str = ""
+    source: str = ""
+    id: str = ""
 
 
-def _type_of(raw: bytes) -> str:
+def _named(raw: bytes, index: int | None) -> Named:
     try:
-        return msgspec.json.decode(raw, type=_OnlyType).type
+        found = msgspec.json.decode(raw, type=_Names)
     except (msgspec.MsgspecError, UnicodeDecodeError, RecursionError):
-        return ""
+        return Named(index)
+    return Named(index, found.type, found.source[:200], found.id[:200])
 
 
 def not_json(raw: bytes, expected: str) -> NotJson | None:
@@ -200,7 +228,7 @@ async def _take_all(reading: Reading, body: bytes) -> None:
         if index % _TURN == _TURN - 1:
             await asyncio.sleep(0)
     if broken is not None:
-        reading.refuse(broken, len(elements))
+        reading.refuse(broken, Named(len(elements)))
 
 
 def _before(body: bytes, end: int) -> list[msgspec.Raw]:

@@ -13,7 +13,7 @@ from services.events.registrations import Check, Parents, wrong_parent
 from services.intake.days import Days
 from services.intake.notices import KnownNotices
 from services.intake.office import Office
-from services.intake.reading import Reading
+from services.intake.reading import Named, Reading
 from services.runtime.retry import LogUnavailable
 from services.words.catalogue import Said
 
@@ -34,21 +34,21 @@ class References:
     office: Office = field(default_factory=lambda: Office(dict, dict))
     """The units and service items that the topic has registered."""
 
-    async def refuse_unknown(self, reading: Reading) -> Mapping[int, Sequence[Said]]:
-        """Move facts that name what does not exist from ``reading.facts`` to what is refused.
+    async def refuse_unknown(self, reading: Reading, *, partial: bool = False) -> Mapping[int, Sequence[Said]]:
+        """Move facts that name what does not exist from ``reading.taken`` to what is refused.
 
         A parent is looked for in the topic as it ends now, since another process may have registered it a moment ago;
         of two calls at the same instant that make a circle, the readers of the topic pass over the later parent. It is
-        not looked for beside events that are refused anyway: what is wrong with those is reported even without the log.
-        A calendar's notice is judged by those that the topic has by now. Returns what looks wrong about notices that
-        may be posted all the same, by the ``id()`` of the fact.
+        not looked for beside events that are refused anyway, unless the good ones are taken (``partial``): what is
+        wrong with those is reported even without the log. A calendar's notice is judged by those that the topic has by
+        now. Returns what looks wrong about notices that may be posted all the same, by the ``id()`` of the fact.
         Raises :class:`LogUnavailable` when the topic's end can't be reached in time.
         """
         _sift(reading, self.check)
         if self.days is not None:
             _sift(reading, self.days.wrong(reading.facts))
         told: dict[int, Sequence[Said]] = {}
-        if reading.errors or not any(_asks_the_log(fact) for fact in reading.facts):
+        if (reading.errors and not partial) or not any(_asks_the_log(fact) for fact in reading.facts):
             return told
         try:
             async with asyncio.timeout(self.give_up_seconds):
@@ -70,14 +70,14 @@ def _asks_the_log(fact: Fact) -> bool:
 
 
 def _sift(reading: Reading, check: Callable[[Fact], FieldError | None]) -> None:
-    facts, places, reading.facts, reading.places = reading.facts, reading.places, [], []
-    for fact, place in zip(facts, places, strict=True):
-        wrong = check(fact)
+    taken, reading.taken = reading.taken, []
+    for each in taken:
+        wrong = check(each.fact)
         if wrong is None:
-            reading.facts.append(fact)
-            reading.places.append(place)
+            reading.taken.append(each)
         else:
-            reading.refuse(Refused(wrong), place, type_name(fact))
+            fact = each.fact
+            reading.refuse(Refused(wrong), Named(each.index, type_name(fact), fact.source, fact.id))
 
 
 def _parent(fact: Fact, parents: dict[str, str | None]) -> FieldError | None:

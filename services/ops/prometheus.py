@@ -34,10 +34,16 @@ def operator_rules(config: Config) -> dict[str, Any]:
 
 
 def configuration(
-    config: Config, targets: Mapping[str, Sequence[str]], alertmanagers: Sequence[str], rules: str = "rules/*.yaml"
+    config: Config,
+    targets: Mapping[str, Sequence[str]],
+    alertmanagers: Sequence[str],
+    rules: str = "rules/*.yaml",
+    token_file: str = "",
 ) -> dict[str, Any]:
     """Prometheus's own file: ``targets`` are the addresses of each service's replicas. Every series gets the label
-    ``service``, which the rules and the inhibitions go by."""
+    ``service``, which the rules and the inhibitions go by. ``token_file`` holds the token to read metrics with,
+    where there are accounts."""
+    who = {"authorization": {"credentials_file": token_file}} if token_file else {}
     return {
         "global": {"scrape_interval": config.scrape, "evaluation_interval": config.evaluate},
         "rule_files": [rules],
@@ -45,6 +51,7 @@ def configuration(
         "scrape_configs": [
             {
                 "job_name": "shixian",
+                **who,
                 "static_configs": [
                     {"targets": list(addresses), "labels": {"service": name}} for name, addresses in targets.items()
                 ],

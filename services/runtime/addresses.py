@@ -28,9 +28,37 @@ def target(host: str, port: int) -> str:
     return host_port(client_host(host), port)
 
 
-def url(host: str, port: int) -> str:
+def url(host: str, port: int, *, secure: bool = False) -> str:
     """The same as a URL, without a slash at its end."""
-    return f"http://{target(host, port)}"
+    return f"{'https' if secure else 'http'}://{target(host, port)}"
+
+
+def is_loopback(host: str) -> bool:
+    """Whether a server on ``host`` is reached from this machine alone. A name that leads nowhere is none's to reach:
+    listening there fails by itself."""
+    try:
+        return ipaddress.ip_address(host.strip("[]")).is_loopback
+    except ValueError:
+        pass
+    try:
+        found = socket.getaddrinfo(host, None, type=socket.SOCK_STREAM)
+    except (OSError, UnicodeError):
+        return True
+    return all(ipaddress.ip_address(str(one[4][0]).partition("%")[0]).is_loopback for one in found)
+
+
+def networks(text: str) -> list[ipaddress.IPv4Network | ipaddress.IPv6Network]:
+    """Addresses and networks with commas between. Raises ``ValueError``."""
+    return [ipaddress.ip_network(one.strip(), strict=False) for one in text.split(",") if one.strip()]
+
+
+def is_address(text: str) -> bool:
+    """Whether it is an IP address and no name."""
+    try:
+        ipaddress.ip_address(text.strip("[]").partition("%")[0])
+    except ValueError:
+        return False
+    return True
 
 
 def listen(host: str, port: int, backlog: int = 512) -> socket.socket:

@@ -24,7 +24,7 @@ from services.runtime import bounded, dead_letters, progress, tracing
 from services.runtime.batch import Batch, LogHole
 from services.runtime.database import Conn, Pool
 from services.runtime.dead_letters import DeadLetter
-from services.runtime.retry import reason_of
+from services.runtime.failed import reason_of
 
 T = TypeVar("T")
 R = TypeVar("R")

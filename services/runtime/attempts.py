@@ -23,7 +23,8 @@ from services.events.refusals import Reason
 from services.runtime import applying, bounded, dead_letters, progress, tracing
 from services.runtime.batch import Batch
 from services.runtime.database import Pool
-from services.runtime.retry import is_transient, reason_of
+from services.runtime.failed import reason_of
+from services.runtime.retry import is_transient
 
 TOGETHER = 2
 """So often a batch is tried as a whole, each time ending the process; then record by record."""

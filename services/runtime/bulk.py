@@ -12,7 +12,8 @@ from aiokafka.errors import KafkaError
 from services.events import brokers
 from services.runtime.batch import check_position
 from services.runtime.damage import LogDamaged, is_damage, up_to_damage
-from services.runtime.retry import LogUnavailable, reason_of
+from services.runtime.failed import reason_of
+from services.runtime.retry import LogUnavailable
 
 RECORDS = 4000
 """Records handed on at once."""

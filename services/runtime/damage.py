@@ -21,7 +21,8 @@ from aiokafka.errors import (
 )
 from aiokafka.protocol.fetch import FetchRequest
 
-from services.runtime.retry import LogUnavailable, reason_of
+from services.runtime.failed import reason_of
+from services.runtime.retry import LogUnavailable
 
 ADVICE = "restore the segment from a replica or a backup and start the broker again (docs/reliability.md)"
 

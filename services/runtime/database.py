@@ -12,8 +12,9 @@ import asyncpg
 import structlog
 
 from services.runtime import migrations
+from services.runtime.failed import reason_of
 from services.runtime.health import Part
-from services.runtime.retry import reason_of, report_to, retry_in_place
+from services.runtime.retry import report_to, retry_in_place
 
 Conn: TypeAlias = "asyncpg.Connection[Any] | asyncpg.pool.PoolConnectionProxy[Any]"
 """A connection, of one's own or lent by a pool."""

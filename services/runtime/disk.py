@@ -13,8 +13,8 @@ from pathlib import Path
 
 import structlog
 
+from services.runtime.failed import reason_of
 from services.runtime.health import Health, Part
-from services.runtime.retry import reason_of
 from services.runtime.settings import Settings
 
 LOOK_SECONDS = 1.0

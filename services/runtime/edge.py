@@ -17,6 +17,7 @@ from litestar.types import ASGIApp, HTTPScope, Message, Receive, Send
 from litestar.utils import normalize_path
 
 from services.runtime import paths, problems
+from services.runtime.door import Door
 from services.runtime.health import Health
 from services.runtime.problems import ClientGone, ProblemError
 
@@ -27,6 +28,8 @@ BODY_RATE = 32 * 1024
 MAX_BODIES = 256 * 1024 * 1024
 """Bytes of bodies that a process holds at once. With more, calls are answered with 503 instead of taking all memory."""
 
+PROBES = ("/healthz", "/readyz")
+"""Asked by whatever runs the process, which calls it as it likes."""
 METHODS = frozenset({"GET", "HEAD", "POST", "PUT", "PATCH", "DELETE", "OPTIONS"})
 
 log = structlog.get_logger(__name__)
@@ -35,8 +38,8 @@ log = structlog.get_logger(__name__)
 class Edge:
     """The layer around one application."""
 
-    def __init__(self, app: Litestar, inner: ASGIApp, health: Health, max_body: int) -> None:
-        self._app, self._inner, self._health, self._max_body = app, inner, health, max_body
+    def __init__(self, app: Litestar, inner: ASGIApp, health: Health, max_body: int, door: Door) -> None:
+        self._app, self._inner, self._health, self._max_body, self._door = app, inner, health, max_body, door
         self._held = 0
         """Bytes of bodies that came and whose requests are not answered yet."""
 
@@ -75,7 +78,10 @@ class Edge:
             raise ProblemError(503, detail, headers={"Retry-After": problems.RETRY_AFTER})
 
     def _check(self, scope: Any) -> None:
-        """Raises :class:`ProblemError`: 400 for a path or query that is no text, 413 for too large a body."""
+        """Raises :class:`ProblemError`: 421 for a host that is not ours, 400 for a path or query that is no text, 413
+        for too large a body."""
+        if scope["path"] not in PROBES:
+            self._door.check_host(dict(scope["headers"]))
         raw = scope.get("raw_path", b"").partition(b"?")[0]
         if wrong := paths.trouble(raw):
             raise paths.no_text(self._path_field(scope), wrong)

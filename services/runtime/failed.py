@@ -1,16 +1,29 @@
-"""What a command says when it can't go on, and how it shows how far it is."""
+"""What is said when something fails, and how a command shows how far it is. Imports no client, so that every command
+may import it."""
 
 from collections.abc import Callable
 from contextlib import AbstractContextManager
-
-from services.runtime.retry import reason_of
 
 Progress = Callable[[int, str], AbstractContextManager[Callable[[int], None]]]
 """Shows that so much of a thing is to be done, and gives what counts it."""
 
 
+_DISK_FULL = "53100"
+
+
 class Failed(RuntimeError):
     """The command can't be carried out; says why in one line."""
+
+
+def reason_of(error: BaseException) -> str:
+    """One line that says what is wrong, for the health page and the log."""
+    text = " ".join(str(error).split())
+    name = type(error).__name__
+    if getattr(error, "sqlstate", None) == _DISK_FULL:
+        return f"PostgreSQL: disk full: {text}"
+    if not text:
+        return name
+    return text if text.startswith(name) else f"{name}: {text}"
 
 
 def postgres_failed(error: BaseException) -> Failed:

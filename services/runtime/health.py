@@ -54,6 +54,8 @@ class Health:
         self.stopping = False
         self.rules = ""
         """The digest of the data files (statutes, calendars, forms) that the service judges by."""
+        self.access = "local"
+        """How callers are told: ``accounts``, ``local`` (everyone on this machine), ``insecure`` (everyone)."""
         self.disk_free: Callable[[], int] | None = None
         """Free bytes of the folder that the service watches, if it watches one."""
 

@@ -34,9 +34,14 @@ _NAMED_PASSWORD = re.compile(
 )
 
 
+_TOKEN = re.compile(r"\bshx_([a-z2-7]{10})_[A-Za-z0-9_-]+|\beyJ[A-Za-z0-9_-]+\.[A-Za-z0-9_-]+\.[A-Za-z0-9_-]*")
+
+
 def without_secrets(text: str) -> str:
-    """``text`` with the passwords of connection strings replaced by ``***``."""
-    return _NAMED_PASSWORD.sub(r"\1***", _URL_PASSWORD.sub(r"\1:***@", text))
+    """``text`` with the passwords of connection strings, tokens and signed cookies replaced by ``***``; a token's id
+    stays, to find it by."""
+    text = _NAMED_PASSWORD.sub(r"\1***", _URL_PASSWORD.sub(r"\1:***@", text))
+    return _TOKEN.sub(lambda found: f"shx_{found[1]}_***" if found[1] else "***", text)
 
 
 @dataclass(slots=True)

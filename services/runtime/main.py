@@ -96,6 +96,7 @@ def run_service(name: str, build: Build, settings: Settings | None = None) -> No
     """Run the service ``name`` until a signal or a failure; ends the process with 0 or 70, or 2 for a wrong setting."""
     try:
         settings = settings or load_settings()
+        settings.require_safe()
     except SettingError as error:
         sys.stderr.write(f"shixian {name}: {error}\n")
         sys.exit(2)
@@ -150,7 +151,7 @@ async def _live(
     """Start, watch, and take down the parts; raises what ended one of them."""
     sock = _listen(settings.host, parts.port)
     grace = max(1, int(settings.shutdown_seconds / 3))
-    server = _server(parts.asgi, grace)
+    server = _server(parts.asgi, grace, settings)
     running = {asyncio.create_task(_http(server, sock), name="http"): True}
     running[asyncio.create_task(_work(parts, stop), name="work")] = False
     log.info("started", service=name, pid=os.getpid(), address=f"http://{addresses.host_port(*sock.getsockname()[:2])}")
@@ -171,8 +172,9 @@ async def _live(
         sock.close()
 
 
-def _server(asgi: Any, grace: int) -> _Server:
+def _server(asgi: Any, grace: int, settings: Settings | None = None) -> _Server:
     """The HTTP server; in the end requests have ``grace`` seconds to finish."""
+    settings = settings or Settings()
     return _Server(
         uvicorn.Config(
             asgi,
@@ -182,6 +184,11 @@ def _server(asgi: Any, grace: int) -> _Server:
             access_log=False,
             timeout_graceful_shutdown=grace,
             server_header=False,
+            # uvicorn would believe any program on this machine: only a proxy that is named says who calls, and how.
+            proxy_headers=bool(settings.trusted_proxies),
+            forwarded_allow_ips=settings.trusted_proxies or None,
+            ssl_certfile=settings.tls_cert or None,
+            ssl_keyfile=settings.tls_key or None,
         )
     )
 

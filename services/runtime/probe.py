@@ -13,8 +13,8 @@ from aiokafka import AIOKafkaConsumer, TopicPartition
 from aiokafka.errors import KafkaError
 
 from services.events import brokers
+from services.runtime.failed import reason_of
 from services.runtime.health import Part
-from services.runtime.retry import reason_of
 
 Bounds = tuple[Mapping[TopicPartition, int], Mapping[TopicPartition, int]]
 """Of each partition the first offset that the log holds, and the offset after its last."""

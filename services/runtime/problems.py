@@ -13,7 +13,8 @@ from litestar.exceptions import HTTPException, MethodNotAllowedException, NotFou
 from litestar.openapi import ResponseSpec
 
 from services.runtime.database import DatabaseAway
-from services.runtime.retry import is_transient, reason_of
+from services.runtime.failed import reason_of
+from services.runtime.retry import is_transient
 
 MEDIA_TYPE = "application/problem+json"
 RETRY_AFTER = "5"

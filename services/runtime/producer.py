@@ -27,9 +27,10 @@ from aiokafka.structs import RecordMetadata
 
 from services.events import brokers
 from services.runtime import packing
+from services.runtime.failed import reason_of
 from services.runtime.health import Part
 from services.runtime.packing import Record
-from services.runtime.retry import LogUnavailable, reason_of
+from services.runtime.retry import LogUnavailable
 
 CHUNK = 1000
 ATTEMPT_SECONDS = 10.0

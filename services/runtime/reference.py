@@ -23,8 +23,8 @@ from services.events.office_facts import ItemData, ItemRegistered, UnitData, Uni
 from services.events.refusals import Refused
 from services.events.registrations import Check, as_recorded, tree
 from services.runtime.damage import LogDamaged, is_damage, up_to_damage
+from services.runtime.failed import reason_of
 from services.runtime.health import Part
-from services.runtime.retry import reason_of
 
 POLL_SECONDS = 0.5
 POLL_WAIT_MILLISECONDS = 100

@@ -13,6 +13,7 @@ import asyncpg
 import structlog
 from aiokafka.errors import KafkaConnectionError, KafkaTimeoutError
 
+from services.runtime.failed import reason_of
 from services.runtime.health import Part
 from services.runtime.silence import Silence
 
@@ -31,7 +32,6 @@ _silence = Silence()
 # can look like; and all of class 53, too few resources: disk full, out of memory, too many connections.
 _TRANSIENT_SQLSTATES = ("40001", "40P01", "57P01", "57P02", "57P03", "25006", "58030")
 _TRANSIENT_CLASSES = ("08", "53")
-_DISK_FULL = "53100"
 
 
 class LogUnavailable(Exception):
@@ -54,17 +54,6 @@ def is_transient(error: BaseException) -> bool:
         # The server said goodbye on a connection that was idle, and asyncpg has read it, but not yet the end behind it.
         return "another operation" in str(error)
     return isinstance(error, OSError | LogUnavailable | KafkaConnectionError | KafkaTimeoutError)
-
-
-def reason_of(error: BaseException) -> str:
-    """One line that says what is wrong, for the health page and the log."""
-    text = " ".join(str(error).split())
-    name = type(error).__name__
-    if getattr(error, "sqlstate", None) == _DISK_FULL:
-        return f"PostgreSQL: disk full: {text}"
-    if not text:
-        return name
-    return text if text.startswith(name) else f"{name}: {text}"
 
 
 def report_to(part: Part) -> Callable[[Exception | None], None]:

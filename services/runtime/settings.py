@@ -14,8 +14,10 @@ from typing import Literal
 
 import platformdirs
 
-from services.events import brokers
 from services.runtime import addresses, uris
+
+LEAST_AUDIT_MONTHS = 6
+"""Network logs are kept at least so long (Cybersecurity Law, article 21(3))."""
 
 
 class SettingError(ValueError):
@@ -66,6 +68,46 @@ class Settings:
     """A TOML file with thresholds for ``up --ops`` that differ from the defaults."""
     rules: str = ""
     """A folder of the office's own statutes, calendars, forms and scenarios, over those that ship; empty: none."""
+    access: str = ""
+    """The access file with tokens and accounts (docs/access.md); empty: none, and the only principal is ``local``."""
+    insecure: bool = False
+    """Listen beyond this machine though nobody has to say who they are."""
+    token: str = ""
+    """What the commands of this machine say who they are with."""
+    hosts: str = ""
+    """Names by which the services are called, besides addresses and this machine's, with commas; ``*.`` for any under
+    one."""
+    origins: str = ""
+    """Origins of other web pages that may call the APIs, with commas; empty: none."""
+    desk_key: str = ""
+    """The file of the key that the desk signs with and the others check by; empty: ``desk-key.json`` beside the access
+    file, else in ``access`` at home."""
+    oidc: str = ""
+    """The issuer of an OpenID provider, a URL; empty: none."""
+    oidc_client: str = ""
+    """The desk's client id there."""
+    oidc_secret: str = ""
+    """The desk's secret there; empty for a public client."""
+    oidc_audience: str = "shixian"
+    """The audience of the provider's access tokens that the APIs take."""
+    oidc_roles: str = "roles"
+    oidc_organs: str = "organs"
+    """The claims with a person's roles and organs."""
+    session_hours: float = 8.0
+    """After this long a person logs in anew."""
+    idle_minutes: float = 30.0
+    """After this long without a page, too."""
+    tls_cert: str = ""
+    tls_key: str = ""
+    """Files of a certificate and its key (PEM): the services speak HTTPS."""
+    trusted_proxies: str = ""
+    """Addresses or networks of proxies whose ``X-Forwarded-`` headers are believed, with commas."""
+    rate: float = 200.0
+    """Calls a second that one principal may make, over ten seconds; 0: as many as it likes. Not for ``local``."""
+    concurrent: int = 32
+    """Calls of one principal at work at once; 0: as many as it likes. Not for ``local``."""
+    audit_months: int = 12
+    """How long the audit trail is kept, at least six months."""
     topic_prefix: str = "shixian."
     partitions: int = 12
     replication: int = 1
@@ -87,8 +129,15 @@ class Settings:
 
     @property
     def bootstrap(self) -> str:
-        """Kafka's bootstrap servers: those set, or the embedded broker's."""
-        return self.kafka or f"127.0.0.1:{self.kafka_port}"
+        """Kafka's bootstrap servers: those set, or the embedded broker's, which lets in who may read its password."""
+        if self.kafka:
+            return self.kafka
+        try:
+            password = (self.home.expanduser() / "kafka" / "password").read_text("ascii").strip()
+        except OSError:  # none yet, or another user's: the broker says so
+            password = ""
+        login = f"sasl_plaintext://shixian:{password}@" if password else ""
+        return f"{login}127.0.0.1:{self.kafka_port}{'?mechanism=PLAIN' if login else ''}"
 
     def require_postgres(self) -> str:
         """The PostgreSQL URI for a service that runs by itself. Raises :class:`SettingError`."""
@@ -98,7 +147,31 @@ class Settings:
 
     def url(self, service: str) -> str:
         """Where a program on this machine asks ``service`` (any of the four), without a slash at its end."""
-        return addresses.url(self.host, getattr(self, f"{service}_port"))
+        return addresses.url(self.host, getattr(self, f"{service}_port"), secure=bool(self.tls_cert))
+
+    @property
+    def has_accounts(self) -> bool:
+        """Whether callers have to say who they are."""
+        return bool(self.access or self.oidc)
+
+    @property
+    def desk_key_file(self) -> Path:
+        """The file of the desk's key, there or not."""
+        if self.desk_key:
+            return Path(self.desk_key).expanduser()
+        beside = Path(self.access).expanduser().parent if self.access else self.home.expanduser() / "access"
+        return beside / "desk-key.json"
+
+    def require_safe(self) -> None:
+        """Refuse what would let in everyone who reaches a port. Raises :class:`SettingError`."""
+        if bool(self.tls_cert) != bool(self.tls_key):
+            raise SettingError("SHIXIAN_TLS_CERT, SHIXIAN_TLS_KEY: expected both or none")
+        if self.has_accounts or self.insecure or addresses.is_loopback(self.host):
+            return
+        raise SettingError(
+            f"SHIXIAN_HOST: {self.host} can be reached from other machines, and nobody would have to say who they are; "
+            "expected accounts (SHIXIAN_ACCESS or SHIXIAN_OIDC), or SHIXIAN_INSECURE=yes"
+        )
 
     @property
     def tracker_address(self) -> str:
@@ -128,6 +201,10 @@ class Settings:
         return f"{self.topic_prefix}reference"
 
     @property
+    def audit_topic(self) -> str:
+        return f"{self.topic_prefix}audit"
+
+    @property
     def dead_letters_topic(self) -> str:
         return f"{self.topic_prefix}dead-letters"
 
@@ -141,6 +218,7 @@ _ADDRESSES = {
     "intake_api": uris.http,
     "tracker_api": uris.http,
     "stats_api": uris.http,
+    "oidc": uris.http,
 }
 _CHOICES = {"log": ("auto", "json", "console"), "log_level": ("debug", "info", "warning", "error")}
 
@@ -156,6 +234,8 @@ def _parse(name: str, text: str, default: object) -> object:
             raise SettingError(f"{variable}: expected an instant with a time zone, got {text!r}")
         return instant
     if name == "kafka":
+        from services.events import brokers  # with TLS, which a command that asks nobody need not load
+
         try:
             brokers.client(text)
         except brokers.BadAddress as error:
@@ -166,6 +246,15 @@ def _parse(name: str, text: str, default: object) -> object:
         raise SettingError(f"{variable}: expected one of {', '.join(_CHOICES[name])}, got {text!r}")
     if isinstance(default, Path):
         return Path(text).expanduser()
+    if isinstance(default, bool):
+        if text not in ("yes", "no"):
+            raise SettingError(f"{variable}: expected yes or no, got {text[:40]!r}")
+        return text == "yes"
+    if name == "trusted_proxies":
+        try:
+            addresses.networks(text)
+        except ValueError as error:
+            raise SettingError(f"{variable}: expected addresses or networks with commas between: {error}") from None
     if isinstance(default, int | float):
         try:
             number = type(default)(text)
@@ -178,6 +267,8 @@ def _parse(name: str, text: str, default: object) -> object:
                 raise SettingError(f"{variable}: expected a port from 0 to {highest}, got {text!r}")
         if not 0 <= number < 1e9:
             raise SettingError(f"{variable}: expected a number from 0 up, got {text!r}")
+        if name == "audit_months" and number < LEAST_AUDIT_MONTHS:
+            raise SettingError(f"{variable}: expected a number from {LEAST_AUDIT_MONTHS} up, got {text!r}")
         if name == "case_facts" and not number:
             raise SettingError(f"{variable}: expected a number from 1 up, got {text!r}")
         return number

@@ -1,7 +1,7 @@
 """Two schemas compared, row by row, without holding either in memory."""
 
 from collections import Counter
-from collections.abc import AsyncIterator, Callable, Mapping, Sequence
+from collections.abc import AsyncIterator, Awaitable, Callable, Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Any
 
@@ -45,6 +45,10 @@ class TableDiff:
         return self.counts.total()
 
 
+Where = Callable[[Any, Any], Awaitable[TableDiff]]
+"""Among what a row that differs is counted, by its values as found and as expected, by the columns' names."""
+
+
 @dataclass(frozen=True)
 class Table:
     """A table to be compared."""
@@ -83,10 +87,12 @@ async def compare(
     leave_out: Callable[[tuple[Any, ...]], bool] = lambda key: False,
     explain: Explain = lambda name, is_, should: f"{name} is {is_!r}, expected {should!r}",
     advance: Callable[[int], None] = lambda count: None,
+    where: Where | None = None,
 ) -> int:
     """Note how ``table`` in ``found`` (connection and schema) differs from ``expected``; how many rows it should have.
 
-    Call it with both connections in transactions of their own. ``condition`` narrows the rows found.
+    Call it with both connections in transactions of their own. ``condition`` narrows the rows found; ``where`` says
+    among what a row that is on both sides is counted, if not among ``differences``.
     """
     size = len(table.key)
     ours = _rows(found[0], table.query(found[1], condition), size)
@@ -107,7 +113,7 @@ async def compare(
                 differences.add(table.name, _named(should[0]), "is missing")
         else:
             if is_[1] != should[1] and not leave_out(is_[0]):
-                await _tell(table, is_[0], found, expected, differences, explain)
+                await _tell(table, is_[0], found, expected, differences, explain, where)
             is_ = await anext(ours, None)
         should = await anext(theirs, None)
     return rows
@@ -126,6 +132,7 @@ async def _tell(
     expected: tuple[Conn, str],
     differences: TableDiff,
     explain: Explain,
+    where: Where | None,
 ) -> None:
     is_ = await found[0].fetchrow(table.row(found[1]), *key)
     should = await expected[0].fetchrow(table.row(expected[1]), *key)
@@ -134,7 +141,8 @@ async def _tell(
         text for name in table.columns if is_[name] != should[name] and (text := explain(name, is_[name], should[name]))
     ]
     if said:
-        differences.add(table.name, _named(key), "; ".join(said))
+        among = await where(is_, should) if where is not None else differences
+        among.add(table.name, _named(key), "; ".join(said))
 
 
 def _named(key: tuple[Any, ...]) -> str:

@@ -25,8 +25,11 @@ from prometheus_client import (
 )
 from prometheus_client.exposition import choose_encoder
 
+from services.access.routes import needs_of
 from services.runtime import edge, paths, problems, tracing
 from services.runtime.connections import SECURITY
+from services.runtime.door import Door
+from services.runtime.guard import Guard
 from services.runtime.health import Health
 from services.runtime.metrics_health import HealthCollector
 from services.runtime.problems import RETRY_AFTER as RETRY_AFTER
@@ -58,15 +61,19 @@ def create_app(
     schemas: Mapping[str, Any] | None = None,
     max_body: int = MAX_BODY,
     answer: Callable[[Request[Any, Any, Any], Exception], Response[bytes]] = problems.answer,
+    guard: Guard | None = None,
     also_asked: Collection[str] = (),
     **more: Any,
 ) -> Litestar:
     """The application of the service ``name``: its handlers and what every service has.
 
     ``schemas`` (JSON Schema by name) are added to OpenAPI's components; ``max_body`` is in bytes, more is answered with
-    413; ``answer`` makes an answer of an error; ``also_asked`` are query parameters that every route takes; ``more``
-    goes to Litestar (dependencies, template engine...).
+    413; ``answer`` makes an answer of an error; ``guard`` stands before the handlers, and without one only callers
+    within this process are expected; ``also_asked`` are query parameters that every route takes; ``more`` goes to
+    Litestar (dependencies, template engine...). Raises :class:`~services.access.routes.Undeclared` for a route that the
+    table of scopes does not have.
     """
+    guard = guard or Guard(Door.indoors(), needs_of(name), dict, None)
     strict = StrictQuery(also_asked)
     app = Litestar(
         [*handlers, *_common(health, registry)],
@@ -80,16 +87,19 @@ def create_app(
             use_handler_docstrings=True,
         ),
         request_max_body_size=max_body,
-        middleware=[paths.whole, strict.middleware],
+        middleware=[paths.whole, guard, strict.middleware],
         logging_config=None,
         debug=False,
         **more,
     )
+    guard.require_declared(name, app)
     strict.learn(app)
     registry.register(HealthCollector(health))
     served = (r for r in app.routes if r.path_format.startswith("/v1/"))
     routes = [(r.path_format, m) for r in served for m in getattr(r, "methods", ()) if m != "OPTIONS"]
-    app.asgi_handler = _observed(edge.Edge(app, app.asgi_handler, health, max_body), app.asgi_handler, registry, routes)
+    app.asgi_handler = _observed(
+        edge.Edge(app, app.asgi_handler, health, max_body, guard.door), app.asgi_handler, registry, routes
+    )
     return app
 
 
@@ -108,7 +118,7 @@ def _common(health: Health, registry: CollectorRegistry) -> list[ControllerRoute
             reasons = [f"{part} is {told['state']}: {told['reason']}" for part, told in away.items()]
             detail = "; ".join(reasons) or "the service is stopping"
             raise problems.ProblemError(503, detail, kind="not-ready", parts=away, headers={"Retry-After": RETRY_AFTER})
-        return {"status": "ok", "parts": parts, "rules": health.rules}
+        return {"status": "ok", "parts": parts, "rules": health.rules, "access": health.access}
 
     @get("/metrics", include_in_schema=False)
     async def metrics(request: Request[Any, Any, Any]) -> Response[bytes]:

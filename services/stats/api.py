@@ -9,6 +9,7 @@ from litestar.openapi import ResponseSpec
 from litestar.params import FromPath, FromQuery
 from litestar.types import ControllerRouterHandler
 
+from services.runtime.guard import caller
 from services.runtime.moved import likes_pages, moved
 from services.runtime.problems import ProblemError, described
 from services.stats import listing
@@ -60,8 +61,9 @@ class Front(Controller):
         """The organs and their latest years that have numbers, in pages; ``q``: those with these words in their code
         or name."""
         latest, codes = deps.snapshots.latest, deps.organs.codes()
+        own = caller().readable(deps.organs.parents())
         async with deps.offload.turn():
-            return json_of(await deps.offload.thread(listing.listed, deps.organs, latest, q, page, codes))
+            return json_of(await deps.offload.thread(listing.listed, deps.organs, latest, q, page, codes, own))
 
 
 class Forms(Controller):

@@ -6,11 +6,14 @@ from importlib.resources import files
 
 from aiokafka import TopicPartition
 
+from services.access.routes import needs_of
 from services.events.registrations import checking
 from services.events.topics import topics
 from services.runtime import database, progress
 from services.runtime.clock import SystemClock
 from services.runtime.dead_letters import Relay
+from services.runtime.door import Door
+from services.runtime.guard import Guard
 from services.runtime.health import Health
 from services.runtime.main import Parts
 from services.runtime.metrics import tell_rules, watch
@@ -19,6 +22,7 @@ from services.runtime.producer import LogProducer
 from services.runtime.reference import Reference
 from services.runtime.settings import Settings
 from services.runtime.topics import ensure
+from services.runtime.trail import trail_of
 from services.runtime.web import create_app, new_registry
 from services.runtime.worker import batch_app
 from services.stats import api, in_force, publications
@@ -73,6 +77,7 @@ async def build(settings: Settings, health: Health) -> AsyncIterator[Parts]:
         )
         health.part("producer").ok()
 
+    trail = trail_of("stats", producer, settings, health)
     app = create_app(
         "stats",
         api.handlers(
@@ -81,6 +86,7 @@ async def build(settings: Settings, health: Health) -> AsyncIterator[Parts]:
         health,
         registry,
         description="Counts what the tracker decided, and prints annual reports.",
+        guard=Guard(Door(settings, health), needs_of("stats"), reference.parents, trail),
     )
     try:
         yield Parts(
@@ -93,10 +99,12 @@ async def build(settings: Settings, health: Health) -> AsyncIterator[Parts]:
                 "snapshots": snapshots.run,
                 "dead letters": letters.run,
                 "audit": snapshots.auditing,
+                "audit trail": trail.run,
             },
             prepare,
         )
     finally:
+        await trail.flush()
         await producer.close()
         await database.close(asking)
         await database.close(pool)

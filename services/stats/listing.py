@@ -45,14 +45,22 @@ class AnnualPage(Struct, frozen=True):
     pages: int
 
 
-def listed(organs: Organs, latest: Snapshot | None, wanted: str, page: int, codes: Sequence[str]) -> AnnualPage:
-    """The organs of a page; ``codes`` are those registered."""
+def listed(
+    organs: Organs,
+    latest: Snapshot | None,
+    wanted: str,
+    page: int,
+    codes: Sequence[str],
+    readable: frozenset[str] | None = None,
+) -> AnnualPage:
+    """The organs of a page; ``codes`` are those registered, ``readable`` those that the caller may read, where
+    these are not all."""
     years: defaultdict[str, defaultdict[int, int]] = defaultdict(lambda: defaultdict(int))
     for organ, year in latest.years if latest else ():
         years[organ][year] = 0
     for organ, year, _, count in latest.received if latest else ():
         years[organ][year] += count
-    known = sorted({*codes, *years})
+    known = sorted(code for code in {*codes, *years} if readable is None or code in readable)
     fitting = [code for code in known if not wanted or pages.matches(wanted, code, organs.name(code))]
     some, count = pages.paged(fitting, page, SIZE)
     told = [

@@ -8,12 +8,13 @@ same case.
 from collections.abc import Mapping
 from datetime import date, timedelta
 from types import MappingProxyType
+from typing import Any
 
 from msgspec import Struct
 from msgspec.structs import replace
 
 from services.statute import clock as clocks
-from services.statute.answer_clock import AnswerClock, limit_due
+from services.statute.answer_clock import AnswerClock, Step, limit_due
 from services.statute.calendar import Calendar
 from services.statute.clock import Interval
 from services.statute.deadlines import deadlines
@@ -24,7 +25,7 @@ from services.statute.office.supervision import supervised, warned_before
 from services.statute.orders import Order, ordered
 from services.statute.profile import Profile, profile_for, successor
 from services.statute.state import RequestState
-from services.statute.timeline import MEANINGS, Timeline, in_legal_order, legal_date, read, reviews
+from services.statute.timeline import MEANINGS, End, Timeline, in_legal_order, legal_date, read, reviews
 from services.words.remark import remark
 
 __all__ = [
@@ -130,38 +131,57 @@ def _unconfirmed(timeline: Timeline, profile: Profile, calendar: Calendar) -> Re
     )
 
 
-def _state(run: AnswerClock, today: date) -> RequestState:
-    """How the request stands at ``today``, its clock gone through."""
-    timeline, end, clock, due = run.timeline, run.end, run.clock, run.due()
-    assert timeline.received is not None
-    data = timeline.received.data
-    filed = reviews(timeline) if timeline.filed else ()
-    answered = end is not None and end.how == "answered"
+class _Standing(Struct, frozen=True):
+    """How the limit stands that has to be kept: the answer's own or, where a new answer was ordered, that one's."""
+
+    due: date | None
+    is_pending: bool
+    halts: list[Step] = []
+    """The stops that hold the clock."""
+    overdue_from: date | None = None
+    late: bool = False
+
+
+def _standing(run: AnswerClock, order: Order | None, today: date) -> _Standing:
+    end = run.end
     late_by = end.on if end else today
-    order = ordered(run, filed) if filed else None
     if order is not None and end is None:
         # The breach of the law's own limit stays; a limit that had not passed when the order came is no breach.
         late_by = min(late_by, order.start)
     own = run.due(late_by)
-    # One rule: the clock stands still exactly while no last day is known. A stop that begins after the last day stops
-    # nothing, so a request is never stopped and overdue at once.
-    halts = [] if end or order or own is not None else run.stands_still(today)
-    halted = min([s.days.first for s in halts if s.days], default=None)
     overdue_from = own + _DAY if own is not None and late_by > own else None
     late = overdue_from is not None
-    due, pending = own, end is None
     if order is not None:
-        due, pending = order.due, order.done is None
         if order.late(today):
-            overdue_from, late = due + _DAY, late or end is None or not timeline.reanswers
-    rungs = [] if not pending or due is None else _rungs(run, due, order)
-    used = max(0, clocks.used(clock, run.calendar, end.on)) if end else None
-    provisional = (
-        due is not None
-        and pending
-        and clocks.depends_on_calendar(order.clock if order else clock)
-        and run.calendar.is_provisional(due, order.start if order else run.event)
-    )
+            overdue_from, late = order.due + _DAY, late or end is None or not run.timeline.reanswers
+        return _Standing(order.due, order.done is None, [], overdue_from, late)
+    # One rule: the clock stands still exactly while no last day is known. A stop that begins after the last day stops
+    # nothing, so a request is never stopped and overdue at once.
+    halts = [] if end or own is not None else run.stands_still(today)
+    return _Standing(own, end is None, halts, overdue_from, late)
+
+
+def _is_provisional(run: AnswerClock, order: Order | None, stands: _Standing) -> bool:
+    """Whether a notice of the calendar that is still to come can move the last day."""
+    if stands.due is None or not stands.is_pending:
+        return False
+    clock, since = (order.clock, order.start) if order else (run.clock, run.event)
+    return clocks.depends_on_calendar(clock) and run.calendar.is_provisional(stands.due, since)
+
+
+def _state(run: AnswerClock, today: date) -> RequestState:
+    """How the request stands at ``today``, its clock gone through."""
+    timeline, end = run.timeline, run.end
+    assert timeline.received is not None
+    data = timeline.received.data
+    filed = reviews(timeline) if timeline.filed else ()
+    order = ordered(run, filed) if filed else None
+    stands = _standing(run, order, today)
+    due, halts, is_pending = stands.due, stands.halts, stands.is_pending
+    halted = min([s.days.first for s in halts if s.days], default=None)
+    rungs = _rungs(run, due, order) if is_pending and due is not None else []
+    used = max(0, clocks.used(run.clock, run.calendar, end.on)) if end else None
+    provisional = _is_provisional(run, order, stands)
     first_on, first_days = first_response(run, used)
     statute_other, due_on_other = _other(run, due)
     return RequestState(
@@ -174,7 +194,6 @@ def _state(run: AnswerClock, today: date) -> RequestState:
         item=data.item or "",
         reviews=filed,
         received_on=run.received_on,
-        state=("stopped" if halts else "open") if pending else ("answered" if answered else "closed"),
         remarks=(*timeline.remarks, *run.remarks),
         refused=tuple(run.refused),
         due_on=due,
@@ -188,22 +207,35 @@ def _state(run: AnswerClock, today: date) -> RequestState:
         stopped_since=halted,
         stop=halts[0].about if halts else None,
         warned=tuple([r for r in rungs if r[0] <= today]),
-        overdue_from=overdue_from,
-        answered_on=end.on if end and answered else None,
-        closed_on=end.on if end else None,
-        closing=end.how if end else "",
-        outcome=end.outcome if end else "",
-        timeliness=("late" if late else "in-time") if answered else "",
+        overdue_from=stands.overdue_from,
         working_days=used,
         first_response_on=first_on,
         first_working_days=first_days,
-        ordered_by=order.review if order else "",
-        reanswered_on=order.done if order and timeline.reanswers else None,
-        reanswer_outcome=order.outcome if order and timeline.reanswers else "",
         committed_due_on=committed_due(run, timeline.item, run.calendar),
-        wake_on=_wake(run, due, rungs, today) if pending else None,
-        clocks=deadlines(run, due, provisional, halted, overdue_from, filed, order),
+        wake_on=_wake(run, due, rungs, today) if is_pending else None,
+        clocks=deadlines(run, due, provisional, halted, stands.overdue_from, filed, order),
+        **_ending(end, stands),
+        **_reanswer(order, timeline),
     )
+
+
+def _ending(end: End | None, stands: _Standing) -> dict[str, Any]:
+    """What a state says of how far the request is: the fields that a request without an end leaves as they are."""
+    answered = end is not None and end.how == "answered"
+    state = ("stopped" if stands.halts else "open") if stands.is_pending else "answered" if answered else "closed"
+    if end is None:
+        return {"state": state}
+    found = {"state": state, "closed_on": end.on, "closing": end.how, "outcome": end.outcome}
+    return found | {"answered_on": end.on, "timeliness": "late" if stands.late else "in-time"} if answered else found
+
+
+def _reanswer(order: Order | None, timeline: Timeline) -> dict[str, Any]:
+    """What a state says of a new answer that was ordered; nothing where none was."""
+    if order is None:
+        return {}
+    if not timeline.reanswers:
+        return {"ordered_by": order.review}
+    return {"ordered_by": order.review, "reanswered_on": order.done, "reanswer_outcome": order.outcome}
 
 
 def _check(run: AnswerClock) -> None:

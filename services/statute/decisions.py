@@ -27,34 +27,60 @@ def changes(old: RequestState, new: RequestState, profile: Profile | None, today
 
 def _dates(old: RequestState, new: RequestState, profile: Profile, today: date) -> list[Decision]:
     found: list[Decision] = []
-    received_on = new.received_on
-    assert received_on is not None
     if old.received_on is None or old.state == "retracted":
-        values: dict[str, Any] = {"received_on": received_on, "article": profile.receipt.article}
-        found.append(Decision("request-opened", received_on, values))
+        assert new.received_on is not None
+        values: dict[str, Any] = {"received_on": new.received_on, "article": profile.receipt.article}
+        found.append(Decision("request-opened", new.received_on, values))
         old = RequestState()
     if old.closing and not new.closing:
         back = remark("end-taken-back", how=old.closing, on=old.closed_on)
         found.append(Decision("request-reopened", today, {"reason": text(back), "remark": said(back)}))
+    found += _clock(old, new, profile, today)
+    found += _promise(old, new, today)
+    found += _others(old, new, today)
+    found += _alarms(old, new)
+    return found + _end(old, new, profile.answer.article)
+
+
+def _clock(old: RequestState, new: RequestState, profile: Profile, today: date) -> list[Decision]:
+    """What became of the answer's clock: stopped, running again, a date set."""
+    found: list[Decision] = []
     known = old.due_on or old.last_due_on
     moved_by = _moved_by(old, new, profile)
     if new.stopped_since and not old.stopped_since:
-        values = {"since": new.stopped_since, "reason": new.stopped_for, "remark": said(new.stop) if new.stop else None}
+        why = said(new.stop) if new.stop else None
+        values: dict[str, Any] = {"since": new.stopped_since, "reason": new.stopped_for, "remark": why}
         found.append(Decision("clock-stopped", min(new.stopped_since, today), _answer(values, moved_by)))
-    if new.due_on and old.stopped_since and not new.stopped_since and not new.closing:
+    if not new.due_on:
+        return found
+    if old.stopped_since and not new.stopped_since and not new.closing:
         values = {"on": today, "due_on": new.due_on}
         found.append(Decision("clock-resumed", today, _answer(values, moved_by)))
-    if new.due_on and (new.due_on, new.provisional) != (known, old.provisional) and not _only_ended(known, old, new):
+    if (new.due_on, new.provisional) != (known, old.provisional) and not _only_ended(known, old, new):
         values = {"due_on": new.due_on, "provisional": new.provisional, "calendar": new.calendar}
         if known:
             values["old_due_on"] = known
-        found.append(Decision("due-date-set", today if known else received_on, _answer(values, moved_by)))
-    if new.committed_due_on and new.committed_due_on != old.committed_due_on:
-        values = {"limit": "committed", "due_on": new.committed_due_on, "article": new.item, "calendar": new.calendar}
-        if old.committed_due_on:
-            values["old_due_on"] = old.committed_due_on
-        found.append(Decision("due-date-set", today if old.committed_due_on else received_on, values))
-    found += _others(old, new, today)
+        day = today if known else new.received_on
+        assert day is not None
+        found.append(Decision("due-date-set", day, _answer(values, moved_by)))
+    return found
+
+
+def _promise(old: RequestState, new: RequestState, today: date) -> list[Decision]:
+    """The last day that was promised for the request's service item, where it is another one now."""
+    if new.committed_due_on is None or new.committed_due_on == old.committed_due_on:
+        return []
+    values = {"limit": "committed", "due_on": new.committed_due_on, "article": new.item, "calendar": new.calendar}
+    if old.committed_due_on:
+        values["old_due_on"] = old.committed_due_on
+    day = today if old.committed_due_on else new.received_on
+    assert day is not None
+    return [Decision("due-date-set", day, values)]
+
+
+def _alarms(old: RequestState, new: RequestState) -> list[Decision]:
+    """The warnings whose day has come since, and the breach."""
+    found = []
     for day, left in new.warned:
         if (day, left) not in old.warned:
             values = {"due_on": new.due_on, "days_left": left, "limit": "answer"}
@@ -62,7 +88,7 @@ def _dates(old: RequestState, new: RequestState, profile: Profile, today: date) 
     if new.overdue_from and new.overdue_from != old.overdue_from:
         values = {"due_on": new.due_on, "overdue_from": new.overdue_from, "limit": "answer"}
         found.append(Decision("request-overdue", new.overdue_from, values))
-    return found + _end(old, new, profile.answer.article)
+    return found
 
 
 def _only_ended(known: date | None, old: RequestState, new: RequestState) -> bool:

@@ -125,7 +125,7 @@ def due(
         latest_due_on=view.latest_due_on,
         remarks=view.remarks,
         clocks=view.clocks,
-        readings=_readings(found, statute, calendar, as_of, read_as),
+        readings=readings_of(found, statute, calendar, as_of, read_as),
         explanation=tuple(lines),
         steps=view.steps,
         rungs=view.rungs,
@@ -139,9 +139,18 @@ def cards(rungs: Sequence[Reached]) -> list[dict[str, Any]]:
     return [card_now(rung) for rung in rungs if rung.level != "warning"]
 
 
-def _readings(
-    found: Assessment, statute: str, calendar: Calendar, as_of: date, read_as: Mapping[str, str]
+def readings_of(
+    found: Assessment,
+    statute: str,
+    calendar: Calendar,
+    as_of: date,
+    read_as: Mapping[str, str] = MappingProxyType({}),
 ) -> tuple[Reading, ...]:
+    """The other readings of what the law leaves open, for a case that was assessed so.
+
+    Raises :class:`~services.statute.errors.StatuteError` where one of them leads out of the calendar.
+    """
+
     def again(setting: str, value: str) -> date | None:
         return assess(found.timeline, statute, calendar, as_of, {**read_as, setting: value}).state.due_on
 

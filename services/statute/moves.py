@@ -172,8 +172,9 @@ def _clarify(run: AnswerClock, fact: Fact, on: date) -> None:
     if not run.in_time(fact, on, what="clarification-notice"):
         return
     if late:
-        lawful = run.unlawful(fact, "clarification-notice-late", on=on, due_on=limit)
-        if not lawful or profile.says("late-clarification-notice") == "loses-effect":
+        void = profile.says("late-clarification-notice") == "loses-effect" or None
+        lawful = run.unlawful(fact, "clarification-notice-late", on=on, due_on=limit, void=void)
+        if not lawful or void:
             return
     run.rounds += 1
     reply = _reply(run, run.corrections, on)
@@ -181,8 +182,9 @@ def _clarify(run: AnswerClock, fact: Fact, on: date) -> None:
     stays_closed = pause.lapse and profile.says("late-correction") == "stays-closed"
     if reply is not None and replied is not None and replied > by:
         excused = reply.data.excused
-        run.note(reply, "correction-excused" if excused else "correction-late", on=replied, respond_by=by)
-        if stays_closed and not excused:
+        void = (stays_closed and not excused) or None
+        run.note(reply, "correction-excused" if excused else "correction-late", on=replied, respond_by=by, void=void)
+        if void:
             replied = None
     _pause(run, pause, fact, on, replied, remark("stopped-clarification"), None)
     run.deadlines.append(Deadline("clarification-reply", on, by, pause.article, done_on=replied, about=fact.id))
@@ -255,7 +257,8 @@ def _extend(run: AnswerClock, fact: Fact, on: date) -> None:
         return
     room = rule.cap if run.profile.says("extension-cap") == "each" else rule.cap - run.extended
     if amount > room:
-        if not run.unlawful(fact, "extension-beyond-cap", amount=amount, cap=rule.cap, counted=max(room, 0)):
+        told = {"amount": amount, "cap": rule.cap, "counted": max(room, 0), "void": room <= 0 or None}
+        if not run.unlawful(fact, "extension-beyond-cap", **told):
             return
         amount = max(room, 0)
     run.granted, run.extended = run.granted + 1, run.extended + amount

@@ -28,6 +28,13 @@ class Reading(Struct, frozen=True):
         """The contract's form of it."""
         return {"setting": self.setting, "value": self.value, "due_on": self.due_on, "source": in_both(self.source).en}
 
+    def told(self) -> dict[str, Any]:
+        """The same with what is read how, and the basis, in Chinese and English."""
+        known, basis = KNOWN[self.setting], in_both(self.source)
+        value = known.allowed[self.value]
+        words = {"zh": f"{known.zh}：{value.zh}", "en": f"{known.en}: {value.en}"}
+        return self.plain() | words | {"basis": {"zh": basis.zh, "en": basis.en}}
+
 
 def bearing(timeline: Timeline, profile: Profile) -> list[str]:
     """The settings that bear on a request with these facts."""

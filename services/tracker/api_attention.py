@@ -12,9 +12,11 @@ from services.runtime.problems import FieldProblem, ProblemError, described
 from services.tracker import attending, fact_standing
 from services.tracker.attending import Asked, Attention
 from services.tracker.core.attention import Kind
-from services.tracker.deps import BUSY, JSON, MOST, WRONG, Injected, bad_cursor, require_organ
+from services.tracker.deps import BUSY, JSON, MOST, WRONG, Deps, Injected, bad_cursor, require_organ
+from services.tracker.entitled import one_of_own, require_request
 from services.tracker.fact_standing import FactStanding
 from services.tracker.listing import BadCursor
+from services.tracker.unread import Ahead
 
 Limit = Annotated[int, QueryParameter(ge=1, le=MOST)]
 
@@ -46,8 +48,10 @@ class Attending(Controller):
         contradicts another, or one source and id with two contents; ``without-effect``: a fact that moved nothing;
         ``waiting``: a case that lacks something (its organ, its request, the fact that a correction is about);
         ``unconfirmed``: a receipt not confirmed for a week; ``open-stop``: a clock that stands still with no limit to
-        end that. ``since``: what has needed a person since that instant or later. What is put right goes.
+        end that; ``expected``: a request that another organ transferred to this one, until a receipt of this one's
+        ``follows`` it. ``since``: what has needed a person since that instant or later. What is put right goes.
         """
+        organ = one_of_own(deps.reference_data, organ)
         require_organ(deps, organ)
         if since is not None and since.tzinfo is None:
             wrong = FieldProblem(field="query.since", problem=f"is {since}", expected="an instant with a time zone")
@@ -69,7 +73,7 @@ class Attending(Controller):
         responses={
             200: ResponseSpec(FactStanding, generate_examples=False, description="The fact as it stands."),
             400: WRONG,
-            404: described("The tracker knows no such fact; it may not have read it yet."),
+            404: described("The tracker knows no such fact; the detail says whether it may not have read it yet."),
             503: BUSY,
         },
     )
@@ -77,10 +81,30 @@ class Attending(Controller):
         self, deps: Injected, source: FromQuery[str], id_: Annotated[str, QueryParameter(name="id")]
     ) -> Response[bytes]:
         """What became of a fact, by its ``source`` and ``id``: ``decided``, ``waiting`` (for what), ``rejected`` or
-        ``without-effect`` (why, in Chinese and English), or ``in-the-log``: put aside once, and to be read again."""
+        ``without-effect`` (why, in Chinese and English), or ``in-the-log``: the log has it, and the tracker has still
+        to read it (or to read it again, where it was put aside once).
+
+        Where the name came with more than one content, ``contents`` has each: the first with its data, and that it
+        stands; of the others when they came, and why they have no effect.
+        """
         found = await fact_standing.of(deps.pool, deps.offload, source, id_, deps.reference_data)
         if found is None:
-            raise ProblemError(
-                404, "no fact of this source and id is known; one that was just posted may not be read yet"
-            )
+            found = await _unread(deps, source, id_)
+        await require_request(deps.pool, found.request, deps.reference_data)
         return Response(msgspec.json.encode(found), media_type=JSON)
+
+
+async def _unread(deps: Deps, source: str, id_: str) -> FactStanding:
+    """The fact as one that the log has and nobody has read. Raises :class:`ProblemError` where it is not found so."""
+    ahead = Ahead()
+    if deps.unread is not None:
+        async with deps.offload.turn():
+            ahead = await deps.unread.look(source, id_)
+    if ahead.found is not None:
+        waiting = ahead.found
+        return FactStanding(source=source, id=id_, status="in-the-log", request=waiting.subject, type=waiting.type)
+    if ahead.all_looked_at:
+        raise ProblemError(404, "no fact of this source and id is known, nor does the log have one that is unread")
+    raise ProblemError(
+        404, "no fact of this source and id is known; what the log has unread could not all be looked at, ask again"
+    )

@@ -1,7 +1,7 @@
 """The tracker's other lists over HTTP: organs, what was rejected, and the feed of due dates."""
 
 from collections.abc import AsyncIterator
-from typing import Annotated
+from typing import Annotated, Literal
 
 import msgspec
 from litestar import Controller, Response, get
@@ -11,6 +11,7 @@ from litestar.response import Stream
 
 from services.tracker import feed, organs, rejections
 from services.tracker.deps import BUSY, JSON, MOST, WRONG, Injected, require_organ
+from services.tracker.entitled import readable
 from services.tracker.organs import OrganPage
 from services.tracker.rejections import About, Rejections
 
@@ -32,13 +33,18 @@ class Organs(Controller):
         self,
         deps: Injected,
         code: FromQuery[list[str] | None] = None,
+        missing: FromQuery[Literal["refuse", "skip"]] = "refuse",
         limit: Limit = 100,
         cursor: FromQuery[str] = "",
     ) -> Response[bytes]:
         """The registered organs by code, with names, parents and time zones. ``code`` (it may be given several times):
-        of these only; ``cursor``: those behind it, as an earlier page gave it as ``next``."""
+        of these only, and one that is not registered is refused, or with ``missing=skip`` left out. ``cursor``: those
+        behind it, as an earlier page gave it as ``next``."""
+        for one in code or () if missing == "refuse" else ():
+            require_organ(deps, one, "query.code")
+        own = readable(deps.reference_data)
         async with deps.offload.turn():
-            page = await deps.offload.thread(organs.page, deps.reference_data.as_known(), code, cursor, limit)
+            page = await deps.offload.thread(organs.page, deps.reference_data.as_known(), code, cursor, limit, own)
         return Response(msgspec.json.encode(page), media_type=JSON)
 
 
@@ -67,7 +73,7 @@ class Rejected(Controller):
         wrong = deps.reference_data.rejected(limit)
         if all(one.subject != organ for one in wrong):  # an organ may be here because it could not be registered
             require_organ(deps, organ)
-        about = About(source, organ, subject)
+        about = About(source, organ, subject, readable(deps.reference_data))
         latest = await rejections.latest(deps.pool, deps.offload, about, limit, wrong)
         return Response(msgspec.json.encode(latest), media_type=JSON)
 
@@ -88,7 +94,8 @@ class Feed(Controller):
         It is cut after 100,000 entries, and then ends with one that says so: subscribe to single organs instead.
         """
         require_organ(deps, organ)
-        lots = feed.lots(deps.pool, deps.offload, organ, deps.reference_data, deps.clock.now())
+        own = readable(deps.reference_data)
+        lots = feed.lots(deps.pool, deps.offload, organ, deps.reference_data, deps.clock.now(), organs=own)
         first = await anext(lots)  # what can be refused is refused before the answer begins
 
         async def whole() -> AsyncIterator[bytes]:

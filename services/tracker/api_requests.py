@@ -12,6 +12,7 @@ from services.runtime.problems import ProblemError, described
 from services.tracker import queries
 from services.tracker.days import days
 from services.tracker.deps import BUSY, JSON, MOST, WRONG, Deps, Injected, bad_cursor, require_organ
+from services.tracker.entitled import readable, require_request
 from services.tracker.queries import Detail, Page, Query, Wanted
 
 Limit = Annotated[int, QueryParameter(ge=1, le=MOST)]
@@ -46,7 +47,7 @@ class Requests(Controller):
         large; there are more as long as ``next`` is there.
         """
         require_organ(deps, organ)
-        query = Query(status, organ, due_from, due_through, limit, cursor)
+        query = Query(status, organ, due_from, due_through, limit, cursor, organs=readable(deps.reference_data))
         try:
             page = await queries.requests(deps.pool, deps.offload, query, deps.reference_data, deps.clock.now())
         except queries.BadCursor:
@@ -79,21 +80,24 @@ class Requests(Controller):
         is listed under ``dead_letters``. With ``/days`` behind the id: who had it on each working day.
         """
         subject = subject.removeprefix("/")
+        name = subject.removesuffix("/days" if subject.endswith("/days") else "/history")
+        await require_request(deps.pool, name, deps.reference_data)
         if subject.endswith("/days"):
-            name = subject.removesuffix("/days")
             ledger = await days(deps.pool, deps.offload, name, deps.reference_data, deps.clock.now())
             if ledger is not None:
                 return Response(msgspec.json.encode(ledger), media_type=JSON)
         if subject.endswith("/history"):
-            history = await self._history(deps, subject.removesuffix("/history"), limit, cursor, latest)
+            history = await self._history(deps, name, limit, cursor, latest)
             if history is not None:
                 return history
         now = deps.clock.now()
         one = await queries.request(deps.pool, deps.offload, subject, deps.reference_data, now, each_day)
-        if one is None and subject.endswith("/history"):  # of a request of which nothing was decided yet
-            name = subject.removesuffix("/history")
-            if await queries.request(deps.pool, deps.offload, name, deps.reference_data, now) is not None:
+        if one is None and subject.endswith("/history"):
+            undecided = await queries.request(deps.pool, deps.offload, name, deps.reference_data, now)
+            if undecided is not None:
                 return Response(b"[]", media_type=JSON)
+        if name != subject:  # the id itself ends like a part of a request
+            await require_request(deps.pool, subject, deps.reference_data)
         if one is None:
             raise ProblemError(404, f"no fact about {subject!r} has come")
         return Response(await deps.offload.thread(msgspec.json.encode, one), media_type=JSON)

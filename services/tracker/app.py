@@ -6,10 +6,13 @@ from importlib.resources import files
 
 from aiokafka import TopicPartition
 
+from services.access.routes import needs_of
 from services.events.topics import topics
 from services.runtime import database, progress
 from services.runtime.clock import SystemClock
 from services.runtime.dead_letters import Relay
+from services.runtime.door import Door
+from services.runtime.guard import Guard
 from services.runtime.health import Health
 from services.runtime.main import Parts
 from services.runtime.metrics import tell_rules, watch
@@ -18,6 +21,7 @@ from services.runtime.producer import LogProducer
 from services.runtime.reference import Reference
 from services.runtime.settings import Settings
 from services.runtime.topics import ensure
+from services.runtime.trail import trail_of
 from services.runtime.web import create_app, new_registry
 from services.runtime.worker import batch_app
 from services.statute import data, rules
@@ -28,6 +32,7 @@ from services.tracker.rehearsing import Rehearsing
 from services.tracker.snapshot import Snapshots
 from services.tracker.store import SCHEMA
 from services.tracker.sweeping import Sweeping
+from services.tracker.unread import Unread
 from services.tracker.worker import Tracker
 
 
@@ -85,9 +90,19 @@ async def build(settings: Settings, health: Health) -> AsyncIterator[Parts]:
         settings.sweep_seconds,
         unfinished=lambda: tracker.unfinished & {tp.partition for tp in worker.owned},
     )
-    deps = api.Deps(asking, reference_data, clock, desk=settings.desk_address, facts_topic=settings.facts_topic)
+    deps = api.Deps(
+        asking,
+        reference_data,
+        clock,
+        desk=settings.desk_address,
+        facts_topic=settings.facts_topic,
+        unread=Unread(settings.bootstrap, settings.facts_topic, asking),
+    )
     rehearsing = Rehearsing(asking, deps.offload, clock, reference_data, reference.facts)
-    app = create_app("tracker", [*api.handlers(deps), api_rehearsal.router(rehearsing)], health, registry)
+    trail = trail_of("tracker", producer, settings, health)
+    guard = Guard(Door(settings, health), needs_of("tracker"), reference.parents, trail)
+    served = [*api.handlers(deps), api_rehearsal.router(rehearsing)]
+    app = create_app("tracker", served, health, registry, guard=guard)
     try:
         yield Parts(
             app,
@@ -100,10 +115,12 @@ async def build(settings: Settings, health: Health) -> AsyncIterator[Parts]:
                 "sweep watch": sweeping.watch,
                 "dead letters": letters.run,
                 "snapshot": snapshots.run,
+                "audit trail": trail.run,
             },
             prepare,
         )
     finally:
+        await trail.flush()
         await producer.close()
         await database.close(asking)
         await database.close(pool)

@@ -90,7 +90,7 @@ def read_cursor(text: str) -> Cursor:
         letter = found.stream == _LETTERS and found.first.isascii() and found.first.isdigit()
         if found.stream != _CASES and not letter:
             raise ValueError("no such stream")
-        if found.since.tzinfo is None or "\x00" in found.first + found.third or not -2 < found.second < 2**63:
+        if found.since.tzinfo is None or "\x00" in found.first + found.third or not -3 < found.second < 2**63:
             raise ValueError("out of range")
     except (ValueError, NoBase64, msgspec.MsgspecError, RecursionError):
         raise BadCursor("expected a cursor that an earlier page gave as next") from None

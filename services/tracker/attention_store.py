@@ -11,14 +11,14 @@ from services.events.cases import CaseEvent
 from services.runtime.database import Conn, Pool
 from services.runtime.health import Part
 from services.runtime.retry import report_to, retry_in_place
+from services.tracker import trail_store
 from services.tracker.core.attention import ID_REUSED, items
 from services.tracker.core.case import Case, is_amendment
 from services.tracker.core.rows import Row
 from services.tracker.core.strands import Shelf, is_request
-from services.tracker.store import SCHEMA, decode_case
+from services.tracker.store import ATTENTION_COLUMNS, SCHEMA, decode_case
 from services.words.remark import Remark, remark
 
-COLUMNS = ("subject", "piece", "place", "partition", "kind", "code", "since", "organ", "source", "fact", "body")
 NAMES = ("source", "id", "subject", "partition")
 BETWEEN = -1
 """The piece of what no case can see by itself."""
@@ -38,7 +38,7 @@ def pieces(cases: Iterable[Case], shelf: Shelf) -> dict[Piece, Case | None]:
 
 
 def rows(partition: int, changed: dict[Piece, Case | None]) -> list[Row]:
-    """The items of cases, as rows of :data:`COLUMNS`."""
+    """The items of cases, as rows of :data:`ATTENTION_COLUMNS`."""
     found: list[Row] = []
     for (subject, piece), case in changed.items():
         for place, item in enumerate(items(case) if case is not None else ()):
@@ -69,7 +69,7 @@ async def save(conn: Conn, changed: dict[Piece, Case | None], fresh: Sequence[Ro
         [piece for _, piece in changed],
     )
     if fresh:
-        await conn.copy_records_to_table("attention", schema_name=SCHEMA, columns=COLUMNS, records=fresh)
+        await conn.copy_records_to_table("attention", schema_name=SCHEMA, columns=ATTENTION_COLUMNS, records=fresh)
 
 
 def name_rows(partition: int, events: Iterable[CaseEvent]) -> list[Row]:
@@ -114,7 +114,7 @@ async def write_names(conn: Conn, names: Sequence[Row], organs: dict[str, str], 
     )
     if others:
         await conn.executemany(
-            f"INSERT INTO {SCHEMA}.attention ({', '.join(COLUMNS)}) "
+            f"INSERT INTO {SCHEMA}.attention ({', '.join(ATTENTION_COLUMNS)}) "
             "VALUES ($1, $2, $3, $4, $5, $6, $7, $8, $9, $10, $11) ON CONFLICT DO NOTHING",
             [_reused(row, organs.get(row["subject"], row["subject"]), now) for row in others],
         )
@@ -177,10 +177,13 @@ async def list_lot(conn: Conn, now: datetime) -> int:
             "ORDER BY subject FOR UPDATE",
             subjects,
         )
+        listed: list[tuple[int, Case]] = []
         for row in cases:
             case = decode_case(row["body"])
             changed: dict[Piece, Case | None] = {(case.subject, 0): case} if is_request(case) else {}
             await save(conn, changed, rows(row["partition"], changed))
+            listed.append((row["partition"], case))
+        await trail_store.save(conn, listed)
         events = await conn.fetch(
             f"SELECT subject, partition, body FROM {SCHEMA}.events WHERE subject = ANY($1::text[])", subjects
         )

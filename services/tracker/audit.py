@@ -70,6 +70,26 @@ def _held_before(value: bytes, refs: Refs) -> bool:
     return refs.holds(named.subject, named.source, named.id)
 
 
+async def begin_names(conn: Conn) -> None:
+    """Make room for the names of all facts, for as long as the connection lasts."""
+    await conn.execute("CREATE TEMPORARY TABLE audited_names (source text, id text, subject text)")
+
+
+async def note_names(conn: Conn, refs: Refs) -> None:
+    """Note the names of a partition's facts."""
+    await conn.copy_records_to_table("audited_names", columns=("source", "id", "subject"), records=refs.names())
+
+
+async def check_names(conn: Conn, reused: TableDiff) -> None:
+    """Note each name that facts of more than one subject have; all of them count, and one is likely a mistake."""
+    async with conn.transaction():
+        async for row in conn.cursor(
+            "SELECT source, id, (array_agg(subject ORDER BY subject))[:10] AS subjects FROM audited_names "
+            "GROUP BY source, id HAVING count(*) > 1 ORDER BY source, id"
+        ):
+            reused.add("fact", f"{row['source']} {row['id']}", f"stands under {', '.join(row['subjects'])}")
+
+
 async def check_waking(
     live: Conn, reference: list[tuple[int, ReferenceFact]], now: datetime, problems: TableDiff
 ) -> int:

@@ -11,6 +11,7 @@ from services.runtime.database import Pool
 from services.runtime.offload import Offload
 from services.runtime.problems import FieldProblem, ProblemError, described
 from services.tracker.core.reference_data import ReferenceData
+from services.tracker.unread import Unread
 
 MOST = 1000
 """Rows of one page at most."""
@@ -32,6 +33,8 @@ class Deps:
     desk: str = ""
     """The desk's public address, where the pages for people stand."""
     facts_topic: str = "shixian.facts"
+    unread: Unread | None = None
+    """Looks for facts that the log has and the tracker has still to read."""
 
 
 Injected: TypeAlias = NamedDependency[SkipValidation[Deps]]

@@ -1,14 +1,19 @@
 """What became of one fact, by the source and id that name it. Read-only."""
 
+from datetime import datetime
 from typing import Any, Literal
 
+import msgspec
 from msgspec import Struct
 
+from services.events.facts import RequestFact
 from services.runtime.database import Pool
 from services.runtime.offload import Offload
 from services.statute.state import RequestState
 from services.tracker.core.attention import told_of
 from services.tracker.core.case import Case, name_of
+from services.tracker.core.contradictions import ID_CONFLICT
+from services.tracker.core.decide import content_of
 from services.tracker.core.reference_data import ReferenceData
 from services.tracker.core.strands import is_request, shown
 from services.tracker.store import SCHEMA, decode_case, decode_strand
@@ -17,8 +22,21 @@ from services.words.remark import FactRef, Remark, remark
 
 READ_SECONDS = 10.0
 Standing = Literal["in-the-log", "decided", "waiting", "rejected", "without-effect"]
-"""``in-the-log``: put aside and written to the log again, and not decided since; ``decided``: it has its effect;
+"""``in-the-log``: not read yet, or put aside and written again, and not decided since; ``decided``: it has its effect;
 ``waiting``: for what ``why`` says; ``rejected``: it can't be applied; ``without-effect``: kept, and moves nothing."""
+
+
+class Content(Struct, frozen=True, kw_only=True, omit_defaults=True):
+    """One of the contents that came under one source and id."""
+
+    status: Standing
+    content: str
+    """A digest of what it says."""
+    recorded_at: datetime | None = None
+    """When the log had it; of one that does not stand, when that was found."""
+    data: Any = None
+    """What it says; of one that does not stand only the digest is kept."""
+    why: list[Said] = []
 
 
 class FactStanding(Struct, frozen=True, kw_only=True, omit_defaults=True):
@@ -33,6 +51,8 @@ class FactStanding(Struct, frozen=True, kw_only=True, omit_defaults=True):
     why: list[Said] = []
     also: list[str] = []
     """Other subjects that have a fact of the same source and id."""
+    contents: list[Content] = []
+    """Where the name came with more than one content: each of them, the one that stands first."""
 
 
 async def of(pool: Pool, offload: Offload, source: str, id_: str, reference_data: ReferenceData) -> FactStanding | None:
@@ -91,16 +111,32 @@ def _standing(
     if strand is not None and not is_request(case):
         case = shown(case, [decode_strand(strand)], reference_data)
     status, why = standing(case, FactRef(source, id_))
-    type_ = next((name_of(fact) for fact in case.facts if (fact.source, fact.id) == (source, id_)), "")
+    fact = next((fact for fact in case.facts if (fact.source, fact.id) == (source, id_)), None)
     return FactStanding(
         source=source,
         id=id_,
         status=status,
         request=case.subject,
-        type=type_,
+        type=name_of(fact) if fact is not None else "",
         why=[said(each) for each in why],
         also=[other for other in others if other != case.subject],
+        contents=contents(case, fact, status) if fact is not None else [],
     )
+
+
+def contents(case: Case, fact: RequestFact, status: Standing) -> list[Content]:
+    """What came under a fact's name, where that is more than one thing."""
+    others = [conflict for conflict in case.conflicts if conflict.ref == fact.ref]
+    if not others:
+        return []
+    stands = Content(
+        status=status, content=content_of(fact), recorded_at=fact.recordedtime, data=msgspec.to_builtins(fact.data)
+    )
+    why = [said(remark(ID_CONFLICT, fact))]
+    return [
+        stands,
+        *(Content(status="without-effect", content=c.content, recorded_at=c.at, why=why) for c in others),
+    ]
 
 
 def standing(case: Case, ref: FactRef) -> tuple[Standing, list[Remark]]:

@@ -16,7 +16,13 @@ _LAST = date(9999, 12, 30)
 
 
 async def lots(
-    pool: Pool, offload: Offload, organ: str | None, reference_data: ReferenceData, now: datetime, most: int = ics.MOST
+    pool: Pool,
+    offload: Offload,
+    organ: str | None,
+    reference_data: ReferenceData,
+    now: datetime,
+    most: int = ics.MOST,
+    organs: frozenset[str] | None = None,
 ) -> AsyncIterator[bytes]:
     """The feed in pieces. Between two of them nothing is held: no turn, no connection.
 
@@ -25,7 +31,7 @@ async def lots(
     head, told, cursor = ics.begin(), 0, None
     last: Item | None = None
     while True:
-        query = Query(None, organ, None, _LAST, min(LOT, most - told), cursor, is_running=True)
+        query = Query(None, organ, None, _LAST, min(LOT, most - told), cursor, is_running=True, organs=organs)
         page = await queries.requests(pool, offload, query, reference_data, now)
         lot = await offload.thread(ics.entries, page.requests, now)
         told, cursor = told + len(page.requests), page.next

@@ -78,6 +78,8 @@ class Query:
     cursor: str | None = None
     is_running: bool = False
     """Overdue, due today or open, for whom it is all the same; ``status`` is left out then."""
+    organs: frozenset[str] | None = None
+    """The organs that the caller may read, where these are not all."""
 
 
 class BadCursor(ValueError):
@@ -113,35 +115,20 @@ def page(query: Query, today: Today) -> tuple[str, list[Any]]:
         return f"${len(values)}::{kind}"
 
     organs = today.under(query.organ)
+    if query.organs is not None:
+        organs = sorted(query.organs if query.organ is None else query.organs.intersection(organs))
     # Of several organs each is read in the order of its index; only so is no more read than is shown.
     each = f"unnest({put(organs, 'text[]')}) AS each(code)" if len(organs) > 1 else ""
-    conditions = ["organ = each.code" if each else f"organ = {put(query.organ, 'text')}"] if organs else []
-    first, last = query.due_from, query.due_through
-    if first is not None or last is not None:  # what has no due date is in no range of them
-        last = min(last or _NEVER, _NEVER - timedelta(days=1))
-    if query.status in ("overdue", "due-today", "open"):
-        early, late = today.span(organs)
-        match query.status:
-            case "overdue":
-                last, against = min(last or _NEVER, late - timedelta(days=1)), "<"
-            case "due-today":
-                first, last, against = max(first or early, early), min(last or late, late), "="
-            case _:
-                first, against = max(first or early, early + timedelta(days=1)), ">"
-        if early != late:
-            conditions.append(f"{KEY} {against} {_today_of_row(today, put)}")
-    # One lower bound, so that the index is entered there: the cursor's, if it is within the range.
-    behind = read_cursor(query.cursor) if query.cursor is not None else None
-    if behind is not None and behind[0] >= (first or date.min):
-        conditions.append(f"({KEY}, subject) > ({put(behind[0], 'date')}, {put(behind[1], 'text')})")
-    elif first is not None:
-        conditions.append(f"{KEY} >= {put(first, 'date')}")
-    if last is not None:
-        conditions.append(f"{KEY} <= {put(last, 'date')}")
+    conditions = ["organ = each.code" if each else f"organ = {put(organs[0], 'text')}"] if organs else []
+    if query.organs is not None and not organs:
+        conditions = ["false"]
+    first, last, against = _range(query, *today.span(organs))
+    if against:
+        conditions.append(f"{KEY} {against} {_today_of_row(today, put)}")
+    conditions += _bounds(query, first, last, put)
     limit = put(query.limit + 1, "bigint")
-    parts = [
-        _part(state, conditions, limit, each) for state in (("open",) if query.is_running else _states(query.status))
-    ]
+    states = ("open",) if query.is_running else _states(query.status)
+    parts = [_part(state, conditions, limit, each) for state in states]
     return (
         f"SELECT subject, due_on, body, found FROM (SELECT subject, due_on, body, key, count(*) OVER () AS found, "
         "sum(octet_length(body)) OVER (ORDER BY key, subject) - octet_length(body) AS before "
@@ -149,6 +136,38 @@ def page(query: Query, today: Today) -> tuple[str, list[Any]]:
         f"WHERE before < {PAGE_BYTES} ORDER BY key, subject",
         values,
     )
+
+
+def _range(query: Query, early: date, late: date) -> tuple[date | None, date | None, str]:
+    """The first and the last due date that can be on a page, and how a row's date compares with the day that it is in
+    its organ's zone (nothing where that is one day for all, and the range says it). ``early`` and ``late`` are the
+    earliest and the latest of those days."""
+    first, last = query.due_from, query.due_through
+    if first is not None or last is not None:  # what has no due date is in no range of them
+        last = min(last or _NEVER, _NEVER - timedelta(days=1))
+    match query.status:
+        case "overdue":
+            last, against = min(last or _NEVER, late - timedelta(days=1)), "<"
+        case "due-today":
+            first, last, against = max(first or early, early), min(last or late, late), "="
+        case "open":
+            first, against = max(first or early, early + timedelta(days=1)), ">"
+        case _:
+            against = ""
+    return first, last, against if early != late else ""
+
+
+def _bounds(query: Query, first: date | None, last: date | None, put: Callable[[Any, str], str]) -> list[str]:
+    """The conditions of a range; one lower bound, so that the index is entered there: the cursor's, if it is within."""
+    found = []
+    behind = read_cursor(query.cursor) if query.cursor is not None else None
+    if behind is not None and behind[0] >= (first or date.min):
+        found.append(f"({KEY}, subject) > ({put(behind[0], 'date')}, {put(behind[1], 'text')})")
+    elif first is not None:
+        found.append(f"{KEY} >= {put(first, 'date')}")
+    if last is not None:
+        found.append(f"{KEY} <= {put(last, 'date')}")
+    return found
 
 
 def _today_of_row(today: Today, put: Callable[[Any, str], str]) -> str:

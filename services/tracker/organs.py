@@ -29,9 +29,18 @@ class OrganPage(Struct, frozen=True, kw_only=True):
     next: str | None = None
 
 
-def page(reference_data: ReferenceData, codes: Collection[str] | None, after: str, limit: int) -> OrganPage:
-    """Organs behind the code ``after``, of ``codes`` only where these are given."""
+def page(
+    reference_data: ReferenceData,
+    codes: Collection[str] | None,
+    after: str,
+    limit: int,
+    readable: frozenset[str] | None = None,
+) -> OrganPage:
+    """Organs behind the code ``after``, of ``codes`` only where these are given; ``readable``: the organs that the
+    caller may read, where these are not all."""
     known = reference_data.organs
+    if readable is not None:
+        known = {code: organ for code, organ in known.items() if code in readable}
     fitting = sorted(code for code in (known if codes is None else set(codes)) if code in known and code > after)
     zones = {organ.timezone for organ in known.values()}
     parents = reference_data.parents()

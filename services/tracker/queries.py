@@ -12,7 +12,6 @@ from typing import Any
 import msgspec
 from msgspec import Struct
 
-from services.events.facts import RequestTransferred
 from services.runtime.database import Pool
 from services.runtime.dead_letters import CUT_TEXT
 from services.runtime.offload import Offload
@@ -23,12 +22,13 @@ from services.statute.status import STATUSES as STATUSES
 from services.statute.status import Status as Status
 from services.statute.status import status
 from services.tracker import listing
-from services.tracker.core.amend import amend
-from services.tracker.core.case import Case, account, worded
+from services.tracker.core.case import Case, account, other_readings, worded
 from services.tracker.core.reference_data import ReferenceData
 from services.tracker.core.strands import Strand, is_request, shown
+from services.tracker.core.trail import Following, follows, handed_on
 from services.tracker.listing import PAGE_BYTES, BadCursor, Query, Today, Wanted
 from services.tracker.store import SCHEMA, decode_case, last_strands
+from services.tracker.trail_store import followers
 from services.words import catalogue
 from services.words.catalogue import Said, said
 from services.words.remark import Remark, remark
@@ -126,11 +126,20 @@ class Detail(Item, frozen=True, kw_only=True):
 
     as_of: datetime
     calendar: str = ""
+    latest_due_on: date | None = None
+    """While the clock stands still: the due date if the reply comes on the last day that it can."""
+    readings: list[dict[str, Any]] = []
+    """The due date by each other reading of what the law leaves open that gives another one: ``setting``, ``value``,
+    ``due_on``, ``source``, and the same in words as ``zh``, ``en`` and ``basis``."""
     due_on_other: date | None = None
     """The due date by the statute's other version, where the request was pending when it changed."""
     statute_other: str = ""
     transferred_to: str = ""
     """The organ that a request which was transferred went to."""
+    follows: list[Following] = []
+    """The requests that it follows, each with why: what was transferred here, filed again, split or joined."""
+    followed_by: list[str] = []
+    """The requests whose receipts say that they follow it."""
     sequence: int = 0
     clocks: list[dict[str, Any]] = []
     """Every time limit that runs or ran, the answer's first."""
@@ -187,9 +196,12 @@ def detail(case: Case, reference_data: ReferenceData, now: datetime, each_day: b
         **_fields(case, today),
         as_of=now,
         calendar=case.view.calendar,
+        latest_due_on=case.view.latest_due_on,
+        readings=[each.told() for each in other_readings(case, reference_data, today)],
         due_on_other=case.view.due_on_other,
         statute_other=case.view.statute_other,
         transferred_to=transferred_to(case),
+        follows=follows(case),
         sequence=case.sequence,
         clocks=[msgspec.to_builtins(c) for c in case.view.clocks],
         explanation=_bounded(account(case, reference_data, today, each_day)),
@@ -202,11 +214,9 @@ def detail(case: Case, reference_data: ReferenceData, now: datetime, each_day: b
 
 
 def transferred_to(case: Case) -> str:
-    """The organ that the case's transfer names, where a transfer ended it; of several the one of that day."""
-    if case.view.closing != "transferred":
-        return ""
-    moves = [f.data for f in amend(case.facts).facts if isinstance(f, RequestTransferred)]
-    return next((m.to_organ for m in moves if m.transferred_on == case.view.closed_on), "")
+    """The organ that the case's transfer names, where a transfer ended it."""
+    gone = handed_on(case)
+    return gone.to_organ if gone else ""
 
 
 def _refused(found: Remark) -> dict[str, Any]:
@@ -262,7 +272,9 @@ async def request(
         if body is not None:
             case = await offload.thread(decode_case, body)
         strands = await last_strands(pool, subject, STRANDS) if case.apart and not is_request(case) else []
-        return await offload.thread(_detail, case, strands, letters, reference_data, now, each_day)
+        after = await followers(pool, subject, READ_SECONDS)
+        found = await offload.thread(_detail, case, strands, letters, reference_data, now, each_day)
+        return msgspec.structs.replace(found, followed_by=after)
 
 
 def _detail(

@@ -24,6 +24,8 @@ class About:
     organ: str | None = None
     subject: str | None = None
     """A request's id, or an organ's code for what it posted under that."""
+    organs: frozenset[str] | None = None
+    """The organs that the caller may read, where these are not all: what names none is not told then."""
 
 
 class Rejections(Struct, frozen=True):
@@ -51,7 +53,11 @@ def _narrowed(about: About, columns: dict[str, str], length: int | None = None) 
     conditions = [
         f"({columns[name]}{'' if name == 'subject' else beside}) = ${place}" for place, name in enumerate(given, 1)
     ]
-    return conditions, [getattr(about, name)[:length] for name in given]
+    values: list[Any] = [getattr(about, name)[:length] for name in given]
+    if about.organs is not None and about.organ is None:
+        values.append([organ[:length] for organ in sorted(about.organs)])
+        conditions.append(f"({columns['organ']}{beside}) = ANY(${len(values)}::text[])")
+    return conditions, values
 
 
 def rejected(about: About, limit: int) -> tuple[str, list[Any]]:
@@ -97,4 +103,5 @@ def _fits(about: About, one: Rejected) -> bool:
         about.source in (None, one.source)
         and about.subject in (None, one.subject)
         and about.organ in (None, one.subject)
+        and (about.organs is None or one.subject in about.organs)
     )

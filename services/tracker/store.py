@@ -1,6 +1,6 @@
 """The tracker's rows: cases, strands and events in the schema ``tracker``, read and written in bulk."""
 
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import datetime
 from typing import Any
@@ -110,6 +110,9 @@ CASE_COLUMNS = {
     "wake_at": "timestamptz",
     "updated_at": "timestamptz",
 }
+ATTENTION_COLUMNS = (
+    *("subject", "piece", "place", "partition", "kind", "code", "since", "organ", "source", "fact", "body"),
+)
 EVENT_COLUMNS = ("partition", "subject", "sequence", "name", "body")
 
 
@@ -179,11 +182,14 @@ def strand_rows(shelf: Shelf, partition: int) -> tuple[list[Row], list[Row]]:
 
 
 async def save_strands(conn: Conn, partition: int, shelf: Shelf) -> None:
-    """Write what changed of a shelf's strands."""
-    gone = [key for key, strand in shelf.changed.items() if strand is None]
-    kept = [strand for strand in shelf.changed.values() if strand is not None]
-    lost = [key for key, number in shelf.named.items() if number is None]
-    named = [(key, number) for key, number in shelf.named.items() if number is not None]
+    """Write what changed of a shelf's strands, and the names that lead to them."""
+    await _drop_strands(conn, [key for key, strand in shelf.changed.items() if strand is None])
+    await _put_strands(conn, partition, [strand for strand in shelf.changed.values() if strand is not None])
+    await _drop_names(conn, [key for key, number in shelf.named.items() if number is None])
+    await _put_names(conn, partition, {key: number for key, number in shelf.named.items() if number is not None})
+
+
+async def _drop_strands(conn: Conn, gone: Sequence[tuple[str, int]]) -> None:
     if gone:
         await conn.execute(
             f"DELETE FROM {SCHEMA}.strands s USING unnest($1::text[], $2::bigint[]) AS w(subject, number) "
@@ -191,6 +197,9 @@ async def save_strands(conn: Conn, partition: int, shelf: Shelf) -> None:
             [subject for subject, _ in gone],
             [number for _, number in gone],
         )
+
+
+async def _put_strands(conn: Conn, partition: int, kept: Sequence[Strand]) -> None:
     if kept:
         await conn.execute(
             f"INSERT INTO {SCHEMA}.strands (subject, partition, number, body) "
@@ -202,6 +211,9 @@ async def save_strands(conn: Conn, partition: int, shelf: Shelf) -> None:
             [strand.number for strand in kept],
             [encode_strand(strand) for strand in kept],
         )
+
+
+async def _drop_names(conn: Conn, lost: Sequence[tuple[str, Name]]) -> None:
     if lost:
         await conn.execute(
             f"DELETE FROM {SCHEMA}.strand_names n USING unnest($1::text[], $2::text[], $3::text[]) "
@@ -210,6 +222,9 @@ async def save_strands(conn: Conn, partition: int, shelf: Shelf) -> None:
             [name[0] for _, name in lost],
             [name[1] for _, name in lost],
         )
+
+
+async def _put_names(conn: Conn, partition: int, named: Mapping[tuple[str, Name], int]) -> None:
     if named:
         await conn.execute(
             f"INSERT INTO {SCHEMA}.strand_names (subject, partition, source, id, number) "
@@ -217,10 +232,10 @@ async def save_strands(conn: Conn, partition: int, shelf: Shelf) -> None:
             "FROM unnest($2::text[], $3::text[], $4::text[], $5::bigint[]) AS w(subject, source, id, number) "
             "ON CONFLICT (subject, source, id) DO UPDATE SET number = excluded.number",
             partition,
-            [subject for (subject, _), _ in named],
-            [name[0] for (_, name), _ in named],
-            [name[1] for (_, name), _ in named],
-            [number for _, number in named],
+            [subject for subject, _ in named],
+            [name[0] for _, name in named],
+            [name[1] for _, name in named],
+            list(named.values()),
         )
 
 

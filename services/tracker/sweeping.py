@@ -12,8 +12,9 @@ from collections.abc import Awaitable, Callable, Collection
 import structlog
 from aiokafka import TopicPartition
 
+from services.runtime.failed import reason_of
 from services.runtime.health import Health
-from services.runtime.retry import reason_of, retry_in_place
+from services.runtime.retry import retry_in_place
 from services.runtime.watchdog import STALL_SECONDS, end_process, stacks
 from services.tracker.metrics import Metrics
 from services.tracker.worker import SWEEP_CASES

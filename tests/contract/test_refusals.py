@@ -176,7 +176,9 @@ def test_each_problem_has_a_name_and_each_name_a_problem() -> None:
         if isinstance(node, ast.Call) and ast.unparse(node.func).endswith("ProblemError")
         for keyword in node.keywords
         if keyword.arg == "kind"
-        for part in ([keyword.value.orelse] if isinstance(keyword.value, ast.IfExp) else [keyword.value])
+        for part in (
+            [keyword.value.body, keyword.value.orelse] if isinstance(keyword.value, ast.IfExp) else [keyword.value]
+        )
         if isinstance(part, ast.Constant)
     } | set(get_args(ObjectionCode))
     assert kinds == set(names()["problem"])

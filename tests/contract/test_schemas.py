@@ -134,4 +134,4 @@ def test_the_asyncapi_document_holds_together() -> None:
 
 def test_the_committed_reference_is_what_the_types_say() -> None:
     for name, text in written().items():
-        assert (DOCS / name).read_text("utf-8") == text, f"run `python -m services.events.schema`: {name} is old"
+        assert (DOCS / name).read_text("utf-8") == text, f"run `python -m services.events.pages`: {name} is old"

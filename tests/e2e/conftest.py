@@ -14,6 +14,7 @@ from pathlib import Path
 import pytest
 
 from services.local.process import free_port, tie_to_parent
+from tests.support import require_no_secret
 
 SHIXIAN = str(Path(sys.executable).parent / "shixian")
 
@@ -65,7 +66,10 @@ class System:
         began = time.monotonic()
         self.process.send_signal(number)
         self.process.wait(30)
-        return time.monotonic() - began
+        took = time.monotonic() - began
+        for file in (self.errors, *(self.home / "logs").glob("*")):
+            require_no_secret(file.read_text("utf-8", errors="replace"))
+        return took
 
     def shixian(self, *arguments: str) -> str:
         """Run a command against it; its output."""

@@ -1,10 +1,16 @@
 """Facts without effect are all in one list, each with its reason, and go from it when they have been put right."""
 
+import asyncio
+from collections.abc import Iterator
+from contextlib import contextmanager
 from datetime import UTC, datetime
 from typing import Any
 from urllib.parse import quote
 
+import asyncpg
+
 from services.tracker.attending import Asked, of_cases, of_letters
+from tests.integration.recovery import shixian
 from tests.integration.test_tracker import env as env
 from tests.integration.test_tracker import tracker as tracker
 from tests.integration.test_tracker import write
@@ -64,6 +70,23 @@ def listed(tracker: ServiceProcess, query: str = "") -> list[tuple[str, str, str
         after = f"&cursor={quote(page['next'])}"
 
 
+@contextmanager
+def held_back(env: dict[str, str]) -> Iterator[None]:
+    """The tracker waits with all its partitions, as it does behind another that still has them."""
+    with asyncio.Runner() as runner:
+
+        async def begin() -> asyncpg.Connection:
+            conn = await asyncpg.connect(env["SHIXIAN_POSTGRES"])
+            await conn.execute("BEGIN; LOCK TABLE tracker.progress IN EXCLUSIVE MODE")
+            return conn
+
+        conn = runner.run(begin())
+        try:
+            yield
+        finally:
+            runner.run(conn.close())
+
+
 def test_eight_facts_without_effect_are_told_until_they_are_put_right(
     env: dict[str, str], tracker: ServiceProcess
 ) -> None:
@@ -84,13 +107,52 @@ def test_eight_facts_without_effect_are_told_until_they_are_put_right(
     assert fact("second") == ("without-effect", ["second-answer"])
     assert fact("bad") == ("rejected", ["correction-refused"])
     assert fact("c-receipt") == ("waiting", ["fact"])
-    assert tracker.http.get("/v1/facts?source=x&id=y").status_code == 404
+    unknown = tracker.http.get("/v1/facts?source=x&id=y")
+    assert unknown.status_code == 404 and "nor does the log have one that is unread" in unknown.json()["detail"]
+    twice = named(received("g", "2023-03-01", "in-person"), "g-receipt")
+    write(env, [twice, twice | {"data": twice["data"] | {"channel": "fax"}}])
+    asked = f"/v1/facts?source={quote(SOURCE)}&id=g-receipt"
+    both = eventually(lambda: tracker.get(asked)["contents"])
+    assert [(each["status"], [w["code"] for w in each.get("why", [])]) for each in both] == [
+        ("decided", []),
+        ("without-effect", ["id-conflict"]),
+    ]
+    assert both[0]["data"]["channel"] == "in-person" and both[0]["content"] != both[1]["content"]
+    with held_back(env):
+        write(env, [raw("fee-paid", "d", {"paid_on": "2023-03-02"}, id="unread")])
+        eventually(lambda: fact("unread") == ("in-the-log", []) or None)
+    eventually(lambda: fact("unread") == ("waiting", ["request-received"]) or None)
+    write(env, [amends("fact-retracted", "d", "unread", reason="a test")])
+
+    audit = shixian(env, "audit", "--service", "tracker")
+    assert audit.returncode == 0 and "urn:shixian:test a-answer: stands under a, b" in audit.stderr, audit.stderr
+
+    goes = raw("request-transferred", "e", {"transferred_on": "2023-03-06", "to_organ": "gz-edu"})
+    write(env, [named(received("e", "2023-03-01", "in-person"), "e-receipt"), goes])
+    waits = [("expected", "expected", "e")]
+    eventually(lambda: listed(tracker, "&kind=expected&organ=gz-edu") == waits or None)
+    assert listed(tracker, "&kind=expected&organ=gz-psb") == []
+    there = received("f", "2023-03-08", "in-person", "gz-edu")
+    there["data"]["follows"] = [{"request": "e", "why": "transferred"}]
+    write(env, [named(there, "f-receipt")])
+    eventually(lambda: listed(tracker, "&kind=expected") == [] or None)
+    assert tracker.get("/v1/requests/e")["transferred_to"] == "gz-edu"
+    assert tracker.get("/v1/requests/e")["followed_by"] == ["f"]
+    assert tracker.get("/v1/requests/f")["follows"] == [{"request": "e", "why": "transferred"}]
+    assert tracker.get("/v1/requests/f")["readings"]
+    write(env, [amends("fact-retracted", "f", "f-receipt", reason="another one")])
+    eventually(lambda: listed(tracker, "&kind=expected&organ=gz-edu") == waits or None)
+    write(env, [there | {"id": "f-again"}])
+    assert tracker.http.get("/v1/organs?code=gz-psb&code=nowhere").status_code == 400
+    kept = tracker.get("/v1/organs?code=gz-psb&code=nowhere&missing=skip")["organs"]
+    assert [one["code"] for one in kept] == ["gz-psb"]
 
     right = [
         amends("fact-retracted", "a", "elsewhere", reason="sent to the wrong organ"),
         amends("fact-retracted", "a", "second", reason="a draft"),
         amends("fact-retracted", "a", "early", reason="a draft"),
         amends("fact-corrected", "a", "a-answer", data=A["data"] | {"answered_on": "2023-03-21"}),
+        amends("fact-corrected", "g", "g-receipt", data=twice["data"]),
         amends("fact-retracted", "b", "bad", reason="incomplete"),
         amends("fact-retracted", "b", "paid", reason="another request's"),
         raw("fee-paid", "c", {"paid_on": "2023-03-02"}, id="unheard-of"),

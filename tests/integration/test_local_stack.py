@@ -12,7 +12,10 @@ from pathlib import Path
 
 import asyncpg
 import pytest
+from aiokafka.errors import KafkaError
 
+from services.events.brokers import hosts, security
+from services.events.topics import create_topics, topics
 from services.local.kafka_files import brokers
 from services.local.stack import HomeHeld, LocalStack
 from services.runtime.settings import Settings
@@ -45,10 +48,43 @@ def held(home: Path) -> Iterator[subprocess.Popen[str]]:
             holder.kill()
 
 
+def port_of(stack: LocalStack) -> int:
+    return int(hosts(stack.kafka)[0].split(":")[1])
+
+
+def answering(stack: LocalStack) -> set[int]:
+    """The brokers that the stack's names, to who has its password."""
+    return brokers(port_of(stack), password=security(stack.kafka)["sasl_plain_password"])
+
+
+async def test_nobody_without_the_password_reads_or_writes_the_log(folder: Path) -> None:
+    with LocalStack(settings(folder)) as stack:
+        password = folder / "kafka" / "password"
+        assert password.read_text().strip() == security(stack.kafka)["sasl_plain_password"]
+        for private in (password, folder / "kafka" / "server.properties", folder / "run.json"):
+            assert private.stat().st_mode & 0o077 == 0, private
+        assert answering(stack) == {1}
+        for port in (port_of(stack), stack_controller(stack)):
+            with pytest.raises((OSError, ValueError)):
+                brokers(port)
+            with pytest.raises((OSError, ValueError)):
+                brokers(port, password="guess")
+        with pytest.raises((KafkaError, OSError)):
+            await create_topics(f"127.0.0.1:{port_of(stack)}", topics("t.", 1, 1))
+        assert len(await create_topics(stack.kafka, topics("t.", 1, 1))) == 4
+        assert Settings(home=folder, kafka_port=port_of(stack)).bootstrap == stack.kafka
+        assert (folder / "postgres").stat().st_mode & 0o077 == 0, "the socket's folder is its owner's alone"
+
+
+def stack_controller(stack: LocalStack) -> int:
+    assert stack._kafka is not None
+    return stack._kafka.controller_port
+
+
 async def test_both_start_and_a_stop_and_a_start_find_the_same_data(folder: Path) -> None:
     stack = LocalStack(settings(folder))
     with stack:
-        assert brokers(int(stack.kafka.split(":")[1])) == {1}
+        assert answering(stack) == {1}
         connection = await asyncpg.connect(stack.postgres)
         await connection.execute("CREATE TABLE kept (value int); INSERT INTO kept VALUES (7)")
         await connection.close()
@@ -76,7 +112,7 @@ def test_a_home_left_by_a_killed_holder_starts_again(folder: Path) -> None:
         holder.send_signal(signal.SIGKILL)
         holder.wait()
         with LocalStack(settings(folder)) as stack:
-            assert brokers(int(stack.kafka.split(":")[1])) == {1}
+            assert answering(stack) == {1}
             assert json.loads((folder / "up.lock").read_text())["pid"] == os.getpid()
 
 
@@ -100,7 +136,7 @@ def test_with_kafka_named_only_postgres_is_started(folder: Path) -> None:
 def test_a_start_that_fails_leaves_nothing_running_and_gives_the_home_back(folder: Path) -> None:
     first = LocalStack(settings(folder))
     with first:
-        port = int(first.kafka.split(":")[1])
+        port = port_of(first)
         other = LocalStack(Settings(home=folder / "other", kafka_port=port))
         with pytest.raises(RuntimeError, match="SHIXIAN_KAFKA_PORT"):
             other.start()

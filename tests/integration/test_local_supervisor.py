@@ -12,6 +12,7 @@ from pathlib import Path
 import psutil  # type: ignore[import-untyped]
 import pytest
 
+from services.events.brokers import hosts
 from services.local.process import free_port
 
 # A service: it answers its ready URL, and writes into a journal what happens to it.
@@ -144,7 +145,7 @@ def test_a_signal_stops_the_services_in_the_order_given(up: Up, journal: Path, s
 def test_everything_started_is_stopped_within_ten_seconds(up: Up, journal: Path, folder: Path) -> None:
     process = up(embedded=True, tracker="stubborn")
     wait_for(process, "ready")
-    assert noted(journal, "kafka")[0].startswith("127.0.0.1:")
+    assert hosts(noted(journal, "kafka")[0])[0].startswith("127.0.0.1:")
     below = psutil.Process(process.pid).children(recursive=True)
     assert {"java", "postgres"} <= {each.name() for each in below}
     began = time.monotonic()

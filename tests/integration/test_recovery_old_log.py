@@ -1,10 +1,13 @@
 """The log of an earlier version: restored, it is audited and rebuilt without a difference, and the work goes on."""
 
+from datetime import timedelta
 from pathlib import Path
 
 import msgspec
 import pytest
+from msgspec.structs import replace
 
+from services.tracker.store import decode_case, encode_case
 from tests.integration.recovery import PARTITIONS, environment, everything, keyed, put, quiet, services, shixian, sql
 from tests.support import eventually, received
 
@@ -48,5 +51,30 @@ def test_a_log_of_version_0_1_0_is_whole_and_the_numbers_are_those_told_then(env
     assert (audit.returncode, audit.stdout) == (0, EQUAL), audit.stdout + audit.stderr
     rebuilt = shixian(env, "rebuild")
     assert rebuilt.stdout == "rebuild tracker: equal; put in place\nrebuild stats: equal; put in place\n"
+    name_what_older_rules_decided(env)
     # It waited for a calendar that does not exist, and its organ has long had the right one.
     assert healed == "answered"
+
+
+def name_what_older_rules_decided(env: dict[str, str]) -> None:
+    """A closed case with a date that today's rules would not give it: named by an audit, changed by a rebuild alone."""
+    subject, body = sql(
+        env,
+        "SELECT subject, body FROM tracker.cases WHERE state = 'answered' AND due_on IS NOT NULL "
+        "AND subject <> 'tees/1' ORDER BY subject LIMIT 1",
+    )[0]
+    case = decode_case(body)
+    assert case.view.due_on is not None
+    before = case.view.due_on + timedelta(days=1)
+    older = encode_case(replace(case, view=replace(case.view, due_on=before)))
+    sql(env, "UPDATE tracker.cases SET body = $1, due_on = $2 WHERE subject = $3", older, before, subject)
+    audit = shixian(env, "audit", "--service", "tracker")
+    assert (audit.returncode, audit.stdout.splitlines()[-1]) == (0, "audit tracker: equal"), audit.stdout
+    assert f"cases {subject}: " in audit.stdout and f"due_on is {before!r}" in audit.stdout
+    assert "1 cases decided by older rules" in audit.stdout
+    listed = shixian(env, "rebuild", "--service", "tracker")
+    assert listed.returncode == 1 and f"cases {subject}: " in listed.stdout
+    assert "1 cases decided by older rules; --swap changes them" in listed.stdout
+    changed = shixian(env, "rebuild", "--service", "tracker", "--swap")
+    assert "rebuild tracker: DIFFERENT; put in place" in changed.stdout, changed.stdout + changed.stderr
+    assert shixian(env, "audit", "--service", "tracker").stdout == "audit tracker: equal\n"

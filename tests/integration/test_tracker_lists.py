@@ -177,6 +177,9 @@ async def test_histories_rejections_and_dead_letters_are_read_from_indexes(pool:
         found = await rejections.latest(pool, Offload(), About("s4", "gz"), 1000)
         wanted = [body(n) for n in range(CASES) if n % 4 == 0 and n % 50 == 4 and sorted(ZONES)[n % 4] == "gz"]
         assert [bytes(raw) for raw in found.rejected] == wanted[::-1]
+        own = await rejections.latest(pool, Offload(), About("s4", organs=frozenset({"gz", "none"})), 1000)
+        assert [bytes(raw) for raw in own.rejected] == wanted[::-1], "what the caller may read is not what is asked for"
+        assert (await rejections.latest(pool, Offload(), About("s4", organs=frozenset()), 1000)).rejected == []
         assert [
             letter.source for letter in (await rejections.latest(pool, Offload(), About("s1"), 3)).dead_letters
         ] == ["s1"] * 3

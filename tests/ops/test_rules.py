@@ -29,7 +29,8 @@ def test_the_files_in_deploy_are_those_that_the_code_writes() -> None:
 
 def test_promtool_and_amtool_accept_the_files() -> None:
     run("promtool", "check", "rules", *sorted((DEPLOY / "prometheus/rules").glob("*.yaml")))
-    run("promtool", "check", "config", DEPLOY / "prometheus/prometheus.yml")
+    # The token is on the machine that runs it, so its file is not looked for.
+    run("promtool", "check", "config", "--syntax-only", DEPLOY / "prometheus/prometheus.yml")
     run("amtool", "check-config", DEPLOY / "alertmanager/alertmanager.yml")
 
 

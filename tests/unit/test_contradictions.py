@@ -41,12 +41,12 @@ def amends(kind: str, id_: str, **more: Any) -> dict[str, Any]:
     return raw(kind, "r1", data)
 
 
-def case_of(facts: Sequence[dict[str, Any]], subject: str = "r1") -> tuple[Case, list[CaseEvent]]:
+def case_of(facts: Sequence[dict[str, Any]], subject: str = "r1", now: datetime = NOW) -> tuple[Case, list[CaseEvent]]:
     """A case after facts, one after the other, and its events."""
     shelf, events, reference_data = Shelf(), [], known()
     for each in facts:
         fact: Any = decode_fact(msgspec.json.encode(each))
-        outcome = apply.run([fact], shelf, reference_data, NOW)
+        outcome = apply.run([fact], shelf, reference_data, now)
         assert not outcome.refused
         events += outcome.events
     return shelf.case(subject), events

@@ -10,6 +10,7 @@ import pytest
 
 from services.desk.apis import Apis
 from services.desk.app import application
+from services.desk.attention import KINDS as SHOWN
 from services.desk.pages import Desk
 from services.desk.words import WORDS
 from services.runtime.health import Health
@@ -22,6 +23,7 @@ from services.stats.render import Standing, encode
 from services.stats.report import make_report
 from services.stats.revisions import Because, Revision
 from services.stats.sheet import sheet
+from services.tracker.core.attention import KINDS
 from tests.unit.test_stats_render import GZ, NAME, Page
 
 Answering = Callable[[httpx.Request], httpx.Response]
@@ -231,3 +233,90 @@ async def test_what_is_behind_a_number_is_shown_whichever_it_is(kind: str | None
         leads = "/requests/r%2F1?lang=en" in page.text
         assert leads == (kind in ("requests", "reviews", "known"))
         assert (await desk.get("/annual/a/2013/cells/t/r/c?format=json")).json() == body
+
+
+NOTHING = dict.fromkeys(
+    (
+        "due_on",
+        "overdue_from",
+        "submitted_on",
+        "received_on",
+        "answered_on",
+        "closed_on",
+        "working_days",
+        "due_on_other",
+    )
+)
+LISTED: dict[str, list[Any]] = {name: [] for name in ("explanation", "clocks", "dead_letters")}
+REQUEST: dict[str, Any] = {"id": "r/1", "status": "closed", "organ": "a", "statute": "CN-2019", "channel": "post"}
+REQUEST |= NOTHING | LISTED | {"outcome": "other", "as_of": "2024-01-01T00:00:00Z", "latest_due_on": "2023-04-03"}
+REQUEST |= {"transferred_to": "b", "follows": [{"request": "r/0", "why": "re-filed"}], "followed_by": ["r/2"]}
+REQUEST["readings"] = [
+    {
+        "setting": "start-day",
+        "value": "same-day",
+        "due_on": "2023-03-28",
+        "source": "s",
+        "zh": "当日",
+        "en": "that <day>",
+    }
+    | {"basis": {"zh": "条", "en": "art"}}
+]
+
+
+async def test_a_request_s_page_has_its_trail_its_latest_date_and_the_other_readings() -> None:
+    asked: list[httpx.URL] = []
+
+    def answering(request: httpx.Request) -> httpx.Response:
+        asked.append(request.url)
+        if request.url.path == "/v1/organs":
+            one = {"code": "b", "name": {"zh": "乙局", "en": "Bureau B"}, "timezone": "Asia/Shanghai"}
+            return httpx.Response(200, json=ORGANS | {"organs": [one]})
+        return httpx.Response(200, json=[] if request.url.path.endswith("/history") else REQUEST)
+
+    async with client(answering) as desk:
+        page = (await desk.get("/requests/r%2F1?lang=en")).text
+    assert "Bureau B" in page and "2023-04-03" in page
+    assert "that &lt;day&gt;" in page and "2023-03-28" in page and "art" in page
+    assert all(f"/requests/r%2F{n}?lang=en" in page for n in (0, 2)) and "(filed again)" in page
+    assert [url.params["missing"] for url in asked if url.path == "/v1/organs"] == ["skip"]
+
+
+async def test_what_needs_a_person_is_a_page_that_asks_what_was_chosen() -> None:
+    asked: list[dict[str, str]] = []
+    one = {"kind": "expected", "code": "expected", "since": "2023-03-05T10:00:00Z", "request": "r/1", "organ": "a"}
+    said = {"zh": "移送待收", "en": "no receipt of <it> yet"}
+
+    def answering(request: httpx.Request) -> httpx.Response:
+        asked.append(dict(request.url.params))
+        body = {"as_of": "2024-01-01T00:00:00Z", "attention": [one | said | {"source": "", "id": ""}], "next": "c/+"}
+        return httpx.Response(200, json=body)
+
+    async with client(answering) as desk:
+        page = await desk.get("/attention?lang=en&kind=expected&organ=a&source=")
+        assert page.status_code == 200
+        assert asked == [{"kind": "expected", "organ": "a", "limit": "100"}]
+        assert "no receipt of &lt;it&gt; yet" in page.text and "/requests/r%2F1?lang=en" in page.text
+        assert '<option value="expected" selected>' in page.text
+        assert "cursor=c%2F%2B" in page.text and "kind=expected" in page.text
+        assert "移送待收" in (await desk.get("/attention?lang=zh")).text
+
+
+async def test_nothing_that_needs_a_person_is_said_so_and_a_refusal_is_passed_on() -> None:
+    def answering(request: httpx.Request) -> httpx.Response:
+        if request.url.params.get("organ") == "nowhere":
+            problem = Problem(
+                type="about:blank", title="", status=400, detail="organ: no organ 'nowhere' is registered"
+            )
+            return httpx.Response(400, content=msgspec.json.encode(problem))
+        return httpx.Response(200, json={"as_of": "2024-01-01T00:00:00Z", "attention": []})
+
+    async with client(answering) as desk:
+        assert WORDS["nothing_needs_a_person"].en in (await desk.get("/attention?lang=en")).text
+        refused = await desk.get("/attention?lang=en&organ=nowhere")
+        assert refused.status_code == 400 and "no organ" in refused.text
+
+
+def test_every_kind_that_the_tracker_lists_has_its_word_on_the_page() -> None:
+    assert set(SHOWN) == set(KINDS)
+    assert all(f"attention_{kind}" in WORDS for kind in KINDS)

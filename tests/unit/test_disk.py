@@ -4,7 +4,7 @@ from pathlib import Path
 
 import pytest
 
-from services.events.facts import Fact
+from services.intake.reading import Taken
 from services.intake.writing import Writer
 from services.local.revival import Revival
 from services.runtime.disk import Room, free_bytes, room_of
@@ -73,10 +73,10 @@ class Now:
 async def test_intake_writes_nothing_while_there_is_no_room() -> None:
     log, part = Log(), Part("disk")
     part.waiting("disk full: 3 MB free")
-    facts: list[Fact] = []
+    taken: list[Taken] = []
     writer = Writer(log, Now(), "facts", "reference", part)  # type: ignore[arg-type]
     with pytest.raises(LogUnavailable, match="disk full"):
-        await writer.write(facts)
+        await writer.write(taken)
     assert log.calls == 0
 
 

@@ -16,7 +16,8 @@ from services.local.kafka import BrokerFailed
 from services.local.supervisor import ServiceDied
 from services.runtime.batch import LogTooShort
 from services.runtime.ends import Cause, cause_of
-from services.runtime.retry import is_transient, reason_of
+from services.runtime.failed import reason_of
+from services.runtime.retry import is_transient
 from services.runtime.settings import SettingError
 from services.tracker.startup_check import BehindItsTopic
 

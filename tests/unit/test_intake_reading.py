@@ -88,7 +88,7 @@ async def test_what_the_log_sets_a_sender_may_not(media: str, field: str, value:
 
 async def test_each_bad_event_of_a_batch_is_named() -> None:
     late = {**PAID, "data": {"paid_on": "2013-02-30"}}
-    odd = {**PAID, "colour": "red"}
+    odd = {**PAID, "colour": ["red"]}
     found = await taken(BATCH, raw([PAID, late, PAID, odd, 7, None, []]))
     assert [(e.index, e.field) for e in found.errors] == [
         (1, "$.data.paid_on"), (3, "$.colour"), (4, "$"), (5, "$"), (6, "$")

@@ -2,10 +2,13 @@
 
 import json
 import logging
+from datetime import UTC, datetime, timedelta
 
 import pytest
 import structlog
 
+from services.access import tokens
+from services.access.signed import Keys
 from services.runtime import logs
 from services.runtime.settings import Settings
 
@@ -151,3 +154,18 @@ def test_the_count_is_in_the_line(capsys: pytest.CaptureFixture[str]) -> None:
     first, second = lines(capsys)
     assert "suppressed" not in first
     assert second["suppressed"] == 4
+
+
+def test_no_token_and_no_signed_cookie_comes_into_a_line(capsys: pytest.CaptureFixture[str]) -> None:
+    _, token, _ = tokens.new()
+    signed = Keys.new().sign({"sub": "x"}, "a", datetime.now(UTC), timedelta(minutes=1))
+    logs.configure(Settings(log="json"))
+    structlog.get_logger("services.x").warning("refused", header=f"Bearer {token}", cookie=f"shixian-session={signed}")
+    logging.getLogger("httpx").error("asked with %s and %s", token, signed)
+    try:
+        raise RuntimeError(f"could not send {token} with {signed}")
+    except RuntimeError:
+        structlog.get_logger("services.x").exception("failed")
+    printed = capsys.readouterr().err
+    assert token[15:] not in printed and signed.split(".")[1] not in printed and signed.split(".")[2] not in printed
+    assert printed.count(f"{token[:14]}_***") == 3, "the id stays, to find it by"

@@ -10,8 +10,9 @@ from aiokafka import TopicPartition
 
 from services.runtime.batch import LogHole, LogTooShort, check_position
 from services.runtime.clock import ManualClock, SystemClock
+from services.runtime.failed import reason_of
 from services.runtime.health import Health
-from services.runtime.retry import Interrupted, LogUnavailable, is_transient, reason_of, report_to, retry_in_place
+from services.runtime.retry import Interrupted, LogUnavailable, is_transient, report_to, retry_in_place
 from services.runtime.watchdog import Stall, stacks
 
 TP = TopicPartition("facts", 3)

@@ -16,6 +16,7 @@ from services.runtime.health import Health
 from services.runtime.paths import part
 from services.runtime.problems import FieldProblem, ProblemError, described
 from services.runtime.web import create_app, new_registry
+from tests.support import open_guard
 
 
 @get("/v1/things/{thing:str}", responses={404: described("no such thing")})
@@ -47,7 +48,9 @@ def registry() -> CollectorRegistry:
 
 @pytest.fixture
 async def client(health: Health, registry: CollectorRegistry) -> AsyncIterator[httpx.AsyncClient]:
-    app = create_app("things", [read, write], health, registry, max_body=1000, schemas={"Extra": {"const": 1}})
+    app = create_app(
+        "things", [read, write], health, registry, max_body=1000, schemas={"Extra": {"const": 1}}, guard=open_guard()
+    )
     transport = httpx.ASGITransport(app=app)  # type: ignore[arg-type]  # httpx spells the ASGI types in its own way
     async with httpx.AsyncClient(transport=transport, base_url="http://things.test") as one:
         yield one
@@ -220,7 +223,7 @@ async def test_an_identifier_in_a_link_comes_back_as_it_was(identifier: str) -> 
     async def whole(name: FromPath[str]) -> str:
         return name.removeprefix("/")
 
-    app = create_app("things", [one, whole], Health(), new_registry())
+    app = create_app("things", [one, whole], Health(), new_registry(), guard=open_guard())
     async with httpx.AsyncClient(transport=httpx.ASGITransport(app=app), base_url="http://things.test") as client:  # type: ignore[arg-type]
         assert (await client.get(f"/one/{part(identifier)}/2013")).json() == [identifier, "2013"]
         assert (await client.get(f"/whole/{part(identifier)}")).text == identifier

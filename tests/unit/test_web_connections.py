@@ -21,6 +21,7 @@ from services.local.process import free_port
 from services.runtime import connections, edge, main
 from services.runtime.health import Health
 from services.runtime.web import create_app, new_registry
+from tests.support import open_guard
 
 Streams = tuple[asyncio.StreamReader, asyncio.StreamWriter]
 GET = b"GET /healthz HTTP/1.1\r\nHost: x\r\n\r\n"
@@ -112,7 +113,7 @@ async def until(condition: Any) -> None:
 @asynccontextmanager
 async def serving(grace: int = 1) -> AsyncIterator[Served]:
     health, registry = Health(), new_registry()
-    app = create_app("things", [large, write, slow, torn], health, registry, max_body=1_000_000)
+    app = create_app("things", [large, write, slow, torn], health, registry, max_body=1_000_000, guard=open_guard())
     sock = main._listen("127.0.0.1", 0)
     server = main._server(app, grace)
     task = asyncio.create_task(server.serve(sockets=[sock]))
@@ -385,6 +386,7 @@ from litestar import get
 from services.runtime.main import Parts, run_service
 from services.runtime.settings import Settings
 from services.runtime.web import create_app, new_registry
+from tests.support import open_guard
 
 @get("/v1/slow")
 async def slow() -> dict[str, str]:
@@ -395,7 +397,7 @@ async def slow() -> dict[str, str]:
 @contextlib.asynccontextmanager
 async def build(settings, health):
     registry = new_registry()
-    yield Parts(create_app("slow", [slow], health, registry), int(sys.argv[1]))
+    yield Parts(create_app("slow", [slow], health, registry, guard=open_guard()), int(sys.argv[1]))
 
 run_service("slow", build, Settings(shutdown_seconds=4.0))
 """

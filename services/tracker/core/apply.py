@@ -10,7 +10,7 @@ from zoneinfo import ZoneInfo
 
 from services.events import facts as f
 from services.events.cases import CaseEvent
-from services.events.codec import decode_fact
+from services.events.codec import decode_fact, refuse_set
 from services.events.facts import RequestFact
 from services.events.refusals import FieldError, Reason, Refused, too_large
 from services.tracker.core.amend import Amendments
@@ -45,6 +45,7 @@ def read(key: bytes | None, value: bytes) -> RequestFact:
     if len(value) > MAX_FACT:
         raise Refused(too_large(len(value), MAX_FACT, "a fact"))
     fact = decode_fact(value)
+    refuse_set(fact, "sequence")  # the time of recording is set by whoever writes to the log, be it not intake
     if isinstance(fact, f.ReferenceFact):
         wanted = "a reference fact in the reference topic"
         raise Refused(FieldError("$.type", "is a reference fact's", wanted, "type-misplaced"))

@@ -11,11 +11,12 @@ from msgspec import Struct
 
 from services.events.vocabulary import Ref
 from services.statute.state import RequestState
+from services.tracker.core.amend import amend
 from services.tracker.core.case import Case, is_amendment, organ_of
 from services.tracker.core.contradictions import CODES as CONTRADICTING
 from services.words.remark import FactRef, Remark, remark
 
-Kind = Literal["rejected", "without-effect", "contradicting", "waiting", "unconfirmed", "open-stop"]
+Kind = Literal["rejected", "without-effect", "contradicting", "waiting", "unconfirmed", "open-stop", "expected"]
 KINDS: tuple[Kind, ...] = get_args(Kind)
 
 UNCONFIRMED_DAYS = 7
@@ -33,21 +34,46 @@ WITHOUT_EFFECT = frozenset(
         "fact-before-receipt",
         "after-limit",
         "consultation-after-limit",
+        "buys-no-time",
         "clarification-too-often",
         "correction-not-asked",
         "consultation-opened-again",
         "consultation-closed-again",
         "consultation-not-opened",
         "fee-asked-again",
+        "fee-paid-late",
         "payment-not-asked",
         "extension-too-often",
         "deferral-unknown",
+        "deferral-not-later",
+        "agreement-unknown",
+        "agreed-not-later",
         "review-filed-again",
         "review-decided-again",
         "review-not-filed",
     }
 )
 """The law's remarks on facts that moved nothing."""
+WITH_EFFECT = frozenset(
+    {
+        "correction-late",
+        "correction-excused",
+        "clarification-notice-late",
+        "respond-by-before-notice",
+        "respond-by-rolls",
+        "consultation-closed-early",
+        "extension-beyond-cap",
+        "stop-without-limit",
+        "stops-no-clock",
+    }
+)
+"""The law's remarks on facts that count, if perhaps for less than was meant: nothing about them has to be put right.
+
+One that, as the law is read here, does nothing is said to be ``void``. What by its law stops no clock for anybody was
+not meant to: its own limit is watched, and that is all it does.
+"""
+EASTERNMOST = timedelta(hours=14)
+"""How far the earliest zone on earth is ahead of UTC."""
 _LONG_AGO = datetime(1970, 1, 1, tzinfo=UTC)
 
 
@@ -72,27 +98,38 @@ def told_of(view: RequestState) -> Iterator[tuple[Kind, Remark]]:
     for found in view.refused:
         yield ("contradicting" if found.code in CONTRADICTING else "rejected"), found
     for found in view.remarks:
-        if found.code in WITHOUT_EFFECT:
+        if without_effect(found):
             yield "without-effect", found
+
+
+def without_effect(found: Remark) -> bool:
+    """Whether a remark of the law says that its fact moved nothing."""
+    return found.code in WITHOUT_EFFECT or bool(found.values.get("void"))
 
 
 def _found(case: Case) -> Iterator[tuple[Kind, datetime, Remark]]:
     view, times = case.view, _times(case)
-    first = min(times.values(), default=_midnight(case.as_of))
+    first = min(times.values(), default=begins(case.as_of))
     conflicts = {FactRef(c.ref.source, c.ref.id): c.at for c in reversed(case.conflicts)}
     for kind, found in told_of(view):
         since = times.get(found.fact) if found.fact is not None else None
         if found.code == "id-conflict" and found.fact is not None:
             since = conflicts.get(found.fact)
         yield kind, since or first, found
-    if view.awaits is not None and (case.facts or view.state != "waiting"):
+    if view.awaits is not None and (view.awaits.code != "request-received" or _holds_any(case)):
         yield "waiting", _waiting_since(case, view.awaits, times) or first, view.awaits
     if view.state == "unconfirmed" and view.submitted_on is not None:
         days = UNCONFIRMED_DAYS
         waits = remark("unconfirmed-for-long", submitted_on=view.submitted_on, days=days)
-        yield "unconfirmed", _midnight(view.submitted_on + timedelta(days=days)), waits
+        yield "unconfirmed", begins(view.submitted_on + timedelta(days=days)), waits
     if view.state == "stopped" and view.stopped_since is not None and not _ends(view):
-        yield "open-stop", _midnight(view.stopped_since), remark("stop-without-end", since=view.stopped_since)
+        yield "open-stop", begins(view.stopped_since), remark("stop-without-end", since=view.stopped_since)
+
+
+def _holds_any(case: Case) -> bool:
+    """Whether a case without its request has anything at all that waits for it: what was taken back does not."""
+    amended = amend(case.facts)
+    return bool(amended.facts or amended.waiting)
 
 
 def _ends(view: RequestState) -> bool:
@@ -112,5 +149,6 @@ def _waiting_since(case: Case, awaits: Remark, times: Mapping[FactRef, datetime]
     return min((t for f in aimed if (t := times.get(FactRef(f.source, f.id))) is not None), default=None)
 
 
-def _midnight(day: date) -> datetime:
-    return datetime.combine(max(day, _LONG_AGO.date()), time.min, UTC)
+def begins(day: date) -> datetime:
+    """When a day begins, somewhere: it is a local date, and where it has begun, this must not lie ahead."""
+    return max(datetime.combine(max(day, _LONG_AGO.date()), time.min, UTC) - EASTERNMOST, _LONG_AGO)

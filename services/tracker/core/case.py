@@ -18,15 +18,18 @@ from services.events.office_facts import ItemData
 from services.events.vocabulary import Ref
 from services.statute import assessment
 from services.statute.assessment import Assessment
+from services.statute.due import readings_of
 from services.statute.errors import StatuteError
 from services.statute.explain import explain, remarked
 from services.statute.office.items import item_of
 from services.statute.profile import Profile
+from services.statute.readings import Reading
 from services.statute.state import Fact, RequestState
 from services.statute.timeline import Timeline
 from services.tracker.core import contradictions
 from services.tracker.core.amend import Amended, amend
 from services.tracker.core.contradictions import Settled, settle
+from services.tracker.core.foreign import is_foreign, part
 from services.tracker.core.reference_data import ReferenceData
 from services.words.remark import Remark, key, remark
 
@@ -131,7 +134,11 @@ def look(case: Case, reference_data: ReferenceData, today: date, amended: Amende
 
     ``amended`` is what :func:`~services.tracker.core.amend.amend` gives for the case's facts, if already known.
     """
-    amended = amended or amend(case.facts)
+    kept, foreign = part(case.facts, case.subject, reference_data.organs)
+    if foreign:
+        case, amended = replace(case, facts=kept), amend(kept)
+        amended = replace(amended, refused=(*foreign, *amended.refused))
+    amended = amended or amend(kept)
     settled = _settled(amended, reference_data, today)
     timeline = assessment.read(settled.facts)
     found = _looked(case, timeline, amended, reference_data, today)
@@ -239,8 +246,7 @@ def _bare(timeline: Timeline, amended: Amended) -> RequestState:
 
 def account(case: Case, reference_data: ReferenceData, today: date, each_day: bool = False) -> list[dict[str, Any]]:
     """Why the case's dates are what they are, as plain values; empty while the request or its organ is unknown."""
-    kept = replace(case, facts=tuple([f for f in case.facts if not isinstance(f, TallyRecorded)]))
-    found = look(kept, reference_data, today)
+    found = look(_without_tallies(case), reference_data, today)
     if found.assessment is None:
         lacking = found.view.awaits
         return [remarked(lacking).plain()] if lacking is not None and lacking.code in LACKING else []
@@ -253,6 +259,23 @@ def account(case: Case, reference_data: ReferenceData, today: date, each_day: bo
             found.assessment, reference_data.calendar(organ.calendar), today, changes=changes, each_day=each_day
         )
     ]
+
+
+def _without_tallies(case: Case) -> Case:
+    return replace(case, facts=tuple([f for f in case.facts if not isinstance(f, TallyRecorded)]))
+
+
+def other_readings(case: Case, reference_data: ReferenceData, today: date) -> tuple[Reading, ...]:
+    """The due date by each other reading of what the law leaves open; none while the law can't be asked."""
+    found = look(_without_tallies(case), reference_data, today).assessment
+    if found is None or found.timeline.received is None:
+        return ()
+    organ = reference_data.organs[found.state.organ]
+    statute = found.timeline.received.data.statute or organ.statute
+    try:
+        return readings_of(found, statute, reference_data.calendar(organ.calendar), today)
+    except StatuteError:
+        return ()  # a reading that leads out of the calendar has no date to be shown
 
 
 LACKING = frozenset({"unknown-statute", "no-version", "unknown-calendar", "out-of-range", "count-out-of-range"})
@@ -291,7 +314,8 @@ def _without_request(case: Case, bare: RequestState, amended: Amended, reference
 
 def tally_value(fact: TallyRecorded, case: Case) -> TallyRecorded | None:
     """A tally with the case's amendments of it applied; None where it was taken back."""
-    kept = amend((fact, *(f for f in case.facts if is_amendment(f)))).facts
+    own = (f for f in case.facts if is_amendment(f) and not is_foreign(f, (fact.data.organ,)))
+    kept = amend((fact, *own)).facts
     return next((f for f in kept if isinstance(f, TallyRecorded)), None)
 
 

@@ -4,7 +4,7 @@ Each decision's first event carries its fact, and every event the day and the nu
 decided with. So the facts of a case follow from its events, and its view from the last decision.
 """
 
-from collections.abc import Callable, Iterable, Sequence
+from collections.abc import Callable, Iterable, Iterator, Sequence
 from dataclasses import dataclass, field
 from datetime import UTC, datetime, timedelta
 from hashlib import md5
@@ -17,7 +17,7 @@ from services.events.codec import decode_case_event
 from services.events.facts import ReferenceFact, TallyRecorded
 from services.events.refusals import Refused
 from services.tracker.core import apply
-from services.tracker.core.case import Case, look
+from services.tracker.core.case import Case, is_amendment, look
 from services.tracker.core.reference_data import ReferenceData
 from services.tracker.core.rows import Change, Row, event_name
 from services.tracker.core.strands import Shelf
@@ -115,6 +115,16 @@ class Refs:
         for subject, strands in shelf.strands.items():
             facts = (kept.fact for strand in strands.values() for kept in strand.kept)
             self._known.update((subject, fact.source, fact.id) for fact in facts)
+        amending = (fact for case in shelf.cases.values() for fact in case.facts if is_amendment(fact))
+        self._amended = {(a.subject, a.data.amends.source, a.data.amends.id) for a in amending}
+        for strands in shelf.strands.values():
+            for fact in (kept.fact for strand in strands.values() for kept in strand.kept):
+                if is_amendment(fact):
+                    self._amended.add((fact.subject, fact.data.amends.source, fact.data.amends.id))
 
     def holds(self, subject: str, source: str, id: str) -> bool:
         return (subject, source, id) in self._known
+
+    def names(self) -> Iterator[tuple[str, str, str]]:
+        """Source, id and subject of each fact that nobody has amended under that subject."""
+        return ((source, id, subject) for subject, source, id in sorted(self._known - self._amended))

@@ -1,0 +1,203 @@
+"""The subcommands ``token``, ``user``, ``desk-key`` and ``audit-trail``. Each imports what it needs when it runs."""
+
+import sys
+from datetime import UTC, datetime, timedelta
+from pathlib import Path
+from typing import Annotated, Any
+
+import typer
+
+from services.commands.console import at_home, fail, read_settings
+
+token = typer.Typer(help="Tokens of systems that call the APIs.", no_args_is_help=True)
+user = typer.Typer(help="Accounts of people at the desk, where there is no OpenID provider.", no_args_is_help=True)
+
+Organs = Annotated[list[str] | None, typer.Option("--organ", help="An organ's code; may be given several times.")]
+Every = Annotated[bool, typer.Option("--every-organ", help="Not limited to organs.")]
+
+
+def _path() -> Path:
+    given = read_settings().access
+    if not given:
+        fail("SHIXIAN_ACCESS: expected the file that the services read tokens and accounts from")
+    return Path(given).expanduser()
+
+
+def _changed(how: Any) -> Any:
+    from services.commands.access_file import change
+    from services.runtime.failed import Failed
+
+    try:
+        return change(_path(), how)
+    except Failed as error:
+        fail(str(error))
+
+
+def _organs(organs: list[str] | None, every: bool) -> tuple[str, ...] | None:
+    if bool(organs) == every:
+        fail("--organ: expected the organs by their codes, or --every-organ, not both")
+    return None if every else tuple(sorted(set(organs or ())))
+
+
+@token.command("create")
+def create_token(
+    name: Annotated[str, typer.Argument(help="What has it, e.g. the name of an intake system; no person's name.")],
+    scope: Annotated[list[str], typer.Option(help="What it may do; may be given several times.")],
+    organ: Organs = None,
+    every_organ: Every = False,
+    days: Annotated[int, typer.Option(min=1, max=3660, help="How long it is valid.")] = 365,
+) -> None:
+    """Make a token and print it, once: only its hash is kept."""
+    from services.access import tokens
+    from services.access.file import Token, with_token
+    from services.access.principal import SCOPES
+
+    scopes = tuple(one for one in SCOPES if one in scope)
+    if unknown := sorted(set(scope) - set(SCOPES)):
+        fail(f"--scope: expected one of {', '.join(SCOPES)}, got {unknown[0]!r}")
+    if "admin" in scopes and not every_organ:
+        fail("--scope: admin registers organs and calendars for all, and so goes with --every-organ only")
+    organs = _organs(organ, every_organ)
+    id_, text, kept = tokens.new()
+    now = datetime.now(UTC).replace(microsecond=0)
+    expires = now + timedelta(days=days)
+    made = Token(id=id_, name=name, hash=kept, scopes=scopes, organs=organs, created_at=now, expires_at=expires)
+    _changed(lambda access: with_token(access, made))
+    typer.echo(text)
+    typer.echo(
+        f"令牌只显示这一次，{expires:%Y-%m-%d} 到期。 Shown this once; it expires on {expires:%Y-%m-%d}.", err=True
+    )
+
+
+@token.command("list")
+def list_tokens() -> None:
+    """The tokens: id, state, scopes, organs, name."""
+    from services.access.tokens import is_over
+    from services.commands.access_file import read
+    from services.runtime.failed import Failed
+
+    now = datetime.now(UTC)
+    try:
+        found = read(_path()).tokens
+    except Failed as error:
+        fail(str(error))
+    for one in found:
+        state = "revoked" if one.revoked_at else "expired" if is_over(one.expires_at, now) else "valid"
+        until = f"{one.expires_at:%Y-%m-%d}" if one.expires_at else "-"
+        organs = "*" if one.organs is None else ",".join(one.organs)
+        typer.echo(f"{one.id}  {state:<7}  {until}  {','.join(one.scopes)}  {organs}  {one.name}")
+
+
+@token.command("revoke")
+def revoke_token(id_: Annotated[str, typer.Argument(metavar="ID", help="As `shixian token list` tells it.")]) -> None:
+    """Make a token invalid, a second or two from now in every service that reads the file."""
+    from services.access.file import revoked
+
+    now = datetime.now(UTC).replace(microsecond=0)
+    try:
+        _changed(lambda access: revoked(access, id_, now))
+    except KeyError:
+        fail(f"{id_!r}: expected the id of a token, as `shixian token list` tells it")
+    typer.echo(f"{id_} revoked")
+
+
+@user.command("add")
+def add_user(
+    account: Annotated[str, typer.Argument(help="A short name that stands in the audit trail, e.g. a staff number.")],
+    role: Annotated[
+        list[str], typer.Option(help="officer, supervisor, publisher, auditor or admin; several may be given")
+    ],
+    organ: Organs = None,
+    every_organ: Every = False,
+) -> None:
+    """Make an account, or change one that is there; the password is asked for, or read from standard input."""
+    import re
+
+    from services.access import passwords
+    from services.access.file import User, with_user
+    from services.access.principal import ROLES
+
+    roles = tuple(one for one in ROLES if one in role)
+    if unknown := sorted(set(role) - set(ROLES)):
+        fail(f"--role: expected one of {', '.join(ROLES)}, got {unknown[0]!r}")
+    if not re.fullmatch(r"[\w.@-]{1,100}", account):
+        fail(f"expected an account of letters, digits, '.', '-', '_' and '@', got {account[:60]!r}")
+    organs = _organs(organ, every_organ)
+    if sys.stdin.isatty():
+        password = typer.prompt("密码 Password", hide_input=True, confirmation_prompt=True)
+    else:
+        password = sys.stdin.readline().rstrip("\r\n")
+    try:
+        made = User(account=account, password=passwords.hashed(account, password), roles=roles, organs=organs)
+    except passwords.WeakPassword as error:
+        fail(f"password: {error}")
+    _changed(lambda access: with_user(access, made))
+    typer.echo(f"{account}: {', '.join(roles)}; {'*' if organs is None else ', '.join(organs)}")
+
+
+@user.command("list")
+def list_users() -> None:
+    """The accounts: name, roles, organs."""
+    from services.commands.access_file import read
+    from services.runtime.failed import Failed
+
+    try:
+        found = read(_path()).users
+    except Failed as error:
+        fail(str(error))
+    for one in found:
+        typer.echo(f"{one.account}  {','.join(one.roles)}  {'*' if one.organs is None else ','.join(one.organs)}")
+
+
+@user.command("remove")
+def remove_user(account: Annotated[str, typer.Argument(help="As `shixian user list` tells it.")]) -> None:
+    """Take an account away; who is logged in with it is out a second or two later."""
+    from services.access.file import without_user
+
+    try:
+        _changed(lambda access: without_user(access, account))
+    except KeyError:
+        fail(f"{account!r}: expected an account, as `shixian user list` tells it")
+    typer.echo(f"{account} removed")
+
+
+def desk_key(
+    public: Annotated[
+        bool, typer.Option("--public", help="Print the half that checks, for the other services.")
+    ] = False,
+) -> None:
+    """Make the key that the desk signs with, or put a fresh one first; the old one is believed until the next time."""
+    from services.access.file import BadFile
+    from services.access.signed import Keys
+    from services.commands.access_file import new_key
+    from services.runtime.failed import Failed
+
+    path = read_settings().desk_key_file
+    try:
+        if public:
+            typer.echo(Keys.read(path.read_bytes()).text(private=False).decode(), nl=False)
+            return
+        new_key(path)
+    except (OSError, BadFile) as error:
+        fail(f"{path}: {error}")
+    except Failed as error:
+        fail(str(error))
+    typer.echo(str(path))
+
+
+def audit_trail() -> None:
+    """Print the audit trail as JSON lines, and look whether its chain holds; exit code 1 where it does not."""
+
+    def run(settings: Any) -> bool:
+        import asyncio
+
+        from aiokafka.errors import KafkaError
+
+        from services.commands.audit_trail import printed
+
+        try:
+            return asyncio.run(printed(settings, typer.echo, lambda text: typer.echo(text, err=True)))
+        except (KafkaError, OSError) as error:
+            fail(f"the audit trail can't be read: {error or type(error).__name__}")
+
+    raise typer.Exit(0 if at_home(run) else 1)

@@ -1,0 +1,112 @@
+"""The subcommands that bring facts in from files: ``import`` and ``watch``. Each imports what it needs when it runs."""
+
+import sys
+from pathlib import Path
+from typing import Annotated
+
+import typer
+
+from services.commands.console import fail, progress, read_settings, url_of, where_from
+from services.commands.run_cli import Url
+
+MapOption = Annotated[str, typer.Option("--map", help="A map (TOML), or the id of one that ships.")]
+SetOption = Annotated[list[str] | None, typer.Option("--set", help="NAME=VALUE of the map's [given]; may be repeated.")]
+
+
+def import_(
+    file: Annotated[Path, typer.Argument(help="A register: CSV (UTF-8 or GB18030) or a workbook (.xlsx).")],
+    map: MapOption = "",
+    given: SetOption = None,
+    dry_run: Annotated[bool, typer.Option("--dry-run", help="Say every problem, post nothing.")] = False,
+    reject: Annotated[
+        Path | None,
+        typer.Option(help="Write the rows with problems to this CSV file, to be mended and imported; post the others."),
+    ] = None,
+    suggest: Annotated[bool, typer.Option("--suggest", help="Print a first map for the file's headers.")] = False,
+    as_facts: Annotated[bool, typer.Option("--facts", help="Print the facts as JSON lines, post nothing.")] = False,
+    url: Url = "",
+) -> None:
+    """Import a register from a spreadsheet; safe to repeat, since ids are made from the register's own numbers."""
+    from services.commands import importing
+    from services.commands.who import headers
+    from services.events.codec import encode
+    from services.intake import client
+    from services.registers import reading
+    from services.statute.errors import BadData
+
+    try:
+        content = importing.content_of(file)
+        if suggest:
+            typer.echo(importing.suggest(file.name, content), nl=False)
+            return
+        if not map:
+            fail("--map is needed: a file NAME.toml, or the id of a map that ships; --suggest writes a first one")
+        found = reading.read(file.name, content, importing.map_of(map), importing.given_of(given or ()))
+        if reject is not None and found.problems:
+            importing.write_rejects(reject, found)
+    except OSError as error:
+        fail(f"{error.filename or file}: {error.strerror or error}")
+    except (importing.NoMap, BadData) as error:
+        fail(f"--map: {error}")
+    except importing.BadFile as error:
+        fail(str(error))
+    for problem in found.problems:
+        typer.echo(importing.told(problem), err=not dry_run)
+    if as_facts:
+        for fact in found.facts:
+            sys.stdout.buffer.write(encode(fact) + b"\n")
+        raise typer.Exit(1 if found.problems else 0)
+    typer.echo(importing.summary(found), err=False)
+    if dry_run or (found.problems and reject is None):
+        if found.problems and not dry_run:
+            typer.echo("shixian: nothing was posted; --reject FILE posts the good rows and keeps the others", err=True)
+        raise typer.Exit(1 if found.problems else 0)
+    settings = read_settings()
+    address, named = url_of(settings, "intake", url), where_from("intake", url)
+
+    def waiting(reason: str) -> None:
+        typer.echo(f"shixian: waiting for intake at {address} ({named}): {reason}", err=True)
+
+    with progress(len(found.facts), "importing") as advance:
+        try:
+            posted = importing.post(
+                found, address, settings.home, advance, waiting, trust_env=bool(url), headers=headers(settings)
+            )
+        except client.Refused as error:
+            fail(f"{file}: {error}")
+        except client.Unavailable as error:
+            fail(f"{file}: {error}; run the same command again to go on. The address comes from {named}")
+    typer.echo(f"{posted.accepted} facts accepted 已接收 {posted.accepted} 条事实")
+    raise typer.Exit(1 if found.problems else 0)
+
+
+def watch(
+    folder: Annotated[Path, typer.Argument(help="Files are taken from here; done/ and failed/ stand in it.")],
+    map: MapOption = "",
+    given: SetOption = None,
+    once: Annotated[bool, typer.Option("--once", help="Take what is there and end.")] = False,
+    partial: Annotated[bool, typer.Option("--partial", help="Take the good facts of a file with bad ones.")] = False,
+    every: Annotated[float, typer.Option(help="Seconds between two looks at the folder.", min=0.1)] = 2.0,
+    url: Url = "",
+) -> None:
+    """Take facts (.jsonl) and registers (.csv, .xlsx) that other systems drop as files; each once."""
+    from services.commands import importing, watching
+    from services.commands.who import headers
+    from services.statute.errors import BadData
+
+    settings = read_settings()
+    try:
+        by = watching.By(importing.map_of(map) if map else None, importing.given_of(given or ()))
+        watching.run(
+            watching.Folder(folder),
+            watching.Intake(url_of(settings, "intake", url), settings.home, bool(url), lambda: headers(settings)),
+            by,
+            partial=partial,
+            once=once,
+            every=every,
+            tell=lambda line: typer.echo(line, err=True),
+        )
+    except (importing.NoMap, BadData) as error:
+        fail(f"--map: {error}")
+    except watching.NoFolder as error:
+        fail(str(error))

@@ -1,0 +1,188 @@
+"""Registers over HTTP: a first map suggested, every problem told, or the facts written."""
+
+from base64 import b64decode
+from binascii import Error as NotBase64
+from collections.abc import Iterable, Mapping, Sequence
+from dataclasses import dataclass
+from typing import Annotated, Any, Literal
+
+import msgspec
+from litestar import Request, post
+from litestar.openapi.spec import OpenAPIMediaType, Operation, Reference, RequestBody
+from litestar.types import ControllerRouterHandler
+from msgspec import Meta, Struct
+
+from services.events.facts import Fact
+from services.events.refusals import explain
+from services.events.schema import components
+from services.intake import reading
+from services.intake.api import Door
+from services.registers import reading as registers
+from services.registers import rejects
+from services.registers.map_file import RegisterMap, read, shipped
+from services.registers.suggest import suggest
+from services.registers.tables import BadFile
+from services.runtime.offload import Offload
+from services.runtime.problems import FieldProblem, ProblemError, described
+from services.statute.errors import BadData
+
+MAX_PROBLEMS = 1000
+"""Problems told in one answer; the file of rejected rows tells all."""
+
+
+class Import(Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
+    """A register and what to do with it."""
+
+    name: Annotated[str, Meta(min_length=1, max_length=200, examples=["register-2025.csv"])]
+    """The file's name, for what is said of it."""
+    content: Annotated[str, Meta(min_length=1, description="the file's bytes in base64", examples=["57yW5Y+3Cg=="])]
+    mode: Literal["suggest", "check", "import"]
+    """``suggest``: a first map for the file's headers; ``check``: every problem, and nothing is written; ``import``."""
+    map: Annotated[str, Meta(max_length=200_000, examples=["cn-applications"])] = ""
+    """The id of a map that ships, or a map as TOML; needed but to suggest one."""
+    given: dict[str, str] = {}
+    """Values of the map's ``[given]``."""
+    partial: bool = False
+    """Write the facts of the good rows though others have problems."""
+
+
+class Imported(Struct, frozen=True, kw_only=True):
+    """What was found in a register, and what was done."""
+
+    mode: Literal["suggest", "check", "import"]
+    rows: int = 0
+    """Rows that are entries."""
+    bad_rows: int = 0
+    facts: int = 0
+    """Facts that the good rows say."""
+    accepted: int = 0
+    """Facts that the log has now."""
+    problems: list[registers.Problem] = []
+    """The first 1,000 problems."""
+    problems_total: int = 0
+    rejects: str = ""
+    """The rows with problems as a CSV file, to be mended and imported with the same map."""
+    suggestion: str = ""
+    """A map as TOML."""
+
+
+@dataclass
+class PostImport(Operation):
+    """The operation with the body that the handler reads by itself: the framework would take ``0`` for false."""
+
+    def __post_init__(self) -> None:
+        one = Reference(ref="#/components/schemas/Import")
+        self.request_body = RequestBody(required=True, content={reading.PLAIN: OpenAPIMediaType(schema=one)})
+
+
+def schemas() -> dict[str, Any]:
+    """The schemas that the operation refers to."""
+    return components(Import, "#/components/schemas/{name}")[1]
+
+
+def _asked(headers: Iterable[tuple[bytes, bytes]], body: bytes) -> Import:
+    """Raises :class:`ProblemError`: 415 for another content type than JSON, 400 for what is no such request."""
+    content_type = next((value.decode("latin-1") for name, value in headers if name == b"content-type"), "")
+    if reading.media_type(content_type) != reading.PLAIN:
+        detail = f"the content type is {content_type[:200] or 'missing'}; expected {reading.PLAIN}, in UTF-8"
+        raise ProblemError(415, detail, kind="content-type", headers={"Accept-Post": reading.PLAIN})
+    try:
+        return msgspec.json.decode(body, type=Import)
+    except (msgspec.MsgspecError, UnicodeDecodeError, RecursionError) as error:
+        wrong = explain(error, b"", {}, Import)
+        named = FieldProblem(field=wrong.field, problem=wrong.problem, expected=wrong.expected)
+        raise ProblemError(400, f"{wrong.field}: {wrong.problem}; nothing was written", errors=[named]) from None
+
+
+def handlers(door: Door, offload: Offload) -> list[ControllerRouterHandler]:
+    """The route."""
+
+    @post(
+        "/v1/imports",
+        status_code=200,
+        operation_class=PostImport,
+        operation_id="importRegister",
+        tags=["imports"],
+        responses={
+            400: described("The body is not JSON of this shape."),
+            408: described("The body came too slowly."),
+            409: described("A row says something else than it did before; nothing was written."),
+            413: described("The body is too large."),
+            415: described("The content type is not JSON."),
+            422: described(
+                "The file is no register of this map, the map is none, or rows have problems; nothing was written."
+            ),
+            503: described("The log can't be reached, or too much is being asked at once. Send the same call again."),
+        },
+    )
+    async def import_register(request: Request[Any, Any, Any]) -> Imported:
+        """Read a register (CSV in UTF-8 or GB18030, or .xlsx) with a map, and write its facts if `mode` says so.
+
+        Safe to repeat: ids are made from the register's own numbers.
+        """
+        data = _asked(request.scope["headers"], await request.body())
+        async with offload.turn():
+            try:
+                content = b64decode(data.content, validate=True)
+            except (NotBase64, ValueError):
+                raise _wrong("content", "is no base64", "the file's bytes in base64") from None
+            try:
+                if data.mode == "suggest":
+                    made = await offload.thread(suggest, data.name, content)
+                    return Imported(mode=data.mode, suggestion=made)
+                found = await offload.thread(registers.read, data.name, content, _map(data.map), data.given)
+            except BadFile as error:
+                raise _wrong("content", str(error), "a register that the map is for") from None
+            except BadData as error:
+                field = "given" if error.key.startswith("given.") else "map"
+                raise _wrong(
+                    field, f"{error.key}: {error.reason}"[:500], "a map, and values that it asks for"
+                ) from None
+            if data.mode == "import" and found.problems and not data.partial:
+                raise _bad_rows(found.problems, len(found.bad))
+            accepted = await _written(door, found.facts, partial=data.partial) if data.mode == "import" else 0
+            return Imported(
+                mode=data.mode,
+                rows=found.rows,
+                bad_rows=len(found.bad),
+                facts=len(found.facts),
+                accepted=accepted,
+                problems=found.problems[:MAX_PROBLEMS],
+                problems_total=len(found.problems),
+                rejects=rejects.written(found).decode() if found.problems else "",
+            )
+
+    return [import_register]
+
+
+def _map(named: str) -> RegisterMap:
+    if "\n" in named or "=" in named:
+        return read("map.toml", named, named=False)
+    maps: Mapping[str, RegisterMap] = shipped()
+    if named not in maps:
+        raise _wrong("map", f"is {named[:60]!r}", f"one of {', '.join(maps)}, or a map as TOML")
+    return maps[named]
+
+
+async def _written(door: Door, facts: Sequence[Fact], *, partial: bool) -> int:
+    accepted = 0
+    for start in range(0, len(facts), reading.MAX_EVENTS):
+        found = reading.Reading(reading.MAX_EVENTS)
+        part = facts[start : start + reading.MAX_EVENTS]
+        found.taken = [reading.Taken(fact, index) for index, fact in enumerate(part)]
+        accepted += (await door.write(found, partial=partial)).accepted
+    return accepted
+
+
+def _wrong(field: str, problem: str, expected: str) -> ProblemError:
+    error = FieldProblem(field=field, problem=problem, expected=expected)
+    return ProblemError(422, f"{field}: {problem}; nothing was written", kind="import-refused", errors=[error])
+
+
+def _bad_rows(problems: Sequence[registers.Problem], rows: int) -> ProblemError:
+    errors = [
+        FieldProblem(field=f"row {p.row}: {p.column}", problem=p.problem.en, expected=p.expected.en)
+        for p in problems[: reading.MAX_ERRORS]
+    ]
+    detail = f"{rows} rows have problems, nothing was written; partial takes the others"
+    return ProblemError(422, detail, title="Rows refused", kind="rows-refused", errors=errors)

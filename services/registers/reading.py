@@ -1,0 +1,281 @@
+"""A register's rows to facts: every row read to its end, so that all that is wrong with it is told at once."""
+
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from datetime import date
+from typing import Any
+
+import msgspec
+
+from services.events.codec import decode_fact, encode
+from services.events.envelope import type_of
+from services.events.facts import Fact
+from services.events.refusals import Refused
+from services.registers import cells as c
+from services.registers import dates
+from services.registers.cells import Cell
+from services.registers.fields import Field
+from services.registers.headers import Headers, find
+from services.registers.map_file import (
+    NUMBER,
+    YEAR,
+    FactMap,
+    RegisterMap,
+    Source,
+    When,
+    fields_for,
+    settled,
+)
+from services.registers.tables import sheets
+from services.registers.words import EXPECTED, WHAT, said
+
+KNOWN = 12
+"""Words of a table of values that a problem repeats."""
+_ABSENT: Any = object()
+_encoder = msgspec.json.Encoder(decimal_format="number")
+
+
+class Text(msgspec.Struct, frozen=True):
+    """The same in Chinese and in English."""
+
+    zh: str
+    en: str
+
+
+class Problem(msgspec.Struct, frozen=True, kw_only=True):
+    """One thing wrong with a row of a register."""
+
+    row: int
+    """As the spreadsheet numbers it, from 1."""
+    column: str
+    value: str
+    code: str
+    problem: Text
+    expected: Text
+
+
+@dataclass
+class Found:
+    """What a register says."""
+
+    headers: Headers
+    facts: list[Fact] = field(default_factory=list)
+    """The facts of all rows that nothing is wrong with, in the rows' order."""
+    rows: int = 0
+    """Rows that are entries, good and bad."""
+    problems: list[Problem] = field(default_factory=list)
+    bad: list[tuple[int, list[Cell]]] = field(default_factory=list)
+    """The rows that something is wrong with."""
+
+
+def read(name: str, content: bytes, of: RegisterMap, given: Mapping[str, str]) -> Found:
+    """The facts of a register file, and every problem in it.
+
+    Raises ``BadFile`` for a file that is no such register, and ``BadData`` for a value of ``[given]`` that is wrong.
+    """
+    values = settled(of, given)
+    found = Found(find(name, sheets(name, content), of))
+    skip = {c.same(word) for word in of.skip}
+    seen: dict[str, int] = {}
+    meanings = {kind: {c.same(word): code for word, code in table.items()} for kind, table in of.values.items()}
+    for number, cells in found.headers.body:
+        first = next((c.same(c.text(cell)) for cell in cells if c.text(cell)), "")
+        if first in skip:
+            continue
+        found.rows += 1
+        row = _Row(of, values, found.headers, number, cells, meanings)
+        facts = row.facts(seen)
+        if row.problems:
+            found.problems += row.problems
+            found.bad.append((number, cells))
+        else:
+            found.facts += facts
+    return found
+
+
+class _Row:
+    """One row of the register."""
+
+    def __init__(
+        self,
+        of: RegisterMap,
+        given: Mapping[str, str],
+        headers: Headers,
+        number: int,
+        cells: list[Cell],
+        meanings: Mapping[str, Mapping[str, str]],
+    ) -> None:
+        self._meanings = meanings
+        self._of, self._given, self._headers, self._number, self._cells = of, given, headers, number, cells
+        self._year = int(given[YEAR]) if given.get(YEAR) else None
+        self.problems: list[Problem] = []
+        self._told: set[tuple[str, str]] = set()
+        self._seen: set[str] = set()
+        """The columns that a fact of the row has read."""
+
+    def facts(self, seen: dict[str, int]) -> list[Fact]:
+        """The facts of the row; what is wrong stands in :attr:`problems`."""
+        self._overflow()
+        number = c.text(self._cell(self._of.number)).replace(" ", "")
+        if c.empty(number):
+            self._tell(self._of.number, "missing")
+        elif number in seen:
+            self._tell(self._of.number, "twice", row=seen[number])
+        else:
+            seen[number] = self._number
+        names = {**self._given, NUMBER: number}
+        found: list[Fact] = []
+        for fact in self._of.facts:
+            if all(map(self._holds, fact.when)) and self._says(fact):
+                data = {name: value for name in fact.data if (value := self._value(fact, name, names)) is not _ABSENT}
+                if not self.problems:
+                    found += self._fact(fact, data, names)
+        self._unread()
+        return found
+
+    def _unread(self) -> None:
+        """A date that no fact of the row has read: what it says would be lost."""
+        for fact in self._of.facts:
+            for name, source in fact.data.items():
+                if fields_for(fact)[name].kind != "date" or source.column is None or source.column in self._seen:
+                    continue
+                self._seen.add(source.column)
+                if not c.empty(self._cell(source.column)):
+                    self._tell(source.column, "unread")
+
+    def _fact(self, fact: FactMap, data: dict[str, Any], names: Mapping[str, str]) -> list[Fact]:
+        event = {
+            "specversion": "1.0",
+            "id": "/".join([names[NUMBER], fact.type, *([fact.key] if fact.key else [])]),
+            "source": self._of.source.format(**names),
+            "type": type_of(fact.type),
+            "subject": (fact.subject or self._of.subject).format(**names),
+            "data": data,
+        }
+        try:
+            return [decode_fact(_encoder.encode(event))]
+        except Refused as refused:
+            error = refused.error
+            source = fact.data.get(error.field.removeprefix("$.data.").partition(".")[0].partition("[")[0])
+            column = self._of.number if source is None or source.column is None else source.column
+            self._tell(column, "refused", problem=error.problem, expected=error.expected)
+            return []
+
+    def _overflow(self) -> None:
+        for at, cell in enumerate(self._cells):
+            if self._headers.beyond(at) and c.text(cell):
+                self._add(f"#{at + 1}", cell, "too-many", {})
+
+    def _cell(self, column: str) -> Cell:
+        at = self._headers.at.get(column)
+        return self._cells[at] if at is not None and at < len(self._cells) else None
+
+    def _holds(self, condition: When) -> bool:
+        cell = self._cell(condition.column)
+        written = {c.same(c.text(cell)), *([""] if c.empty(cell) else [])}
+        if condition.is_ is not None:
+            return not written.isdisjoint(map(c.same, condition.is_))
+        if condition.is_not is not None:
+            return written.isdisjoint(map(c.same, condition.is_not))
+        return not c.empty(cell)
+
+    def _says(self, fact: FactMap) -> bool:
+        """Whether the row says anything of the fact, where nothing speaks against it.
+
+        What a condition asks for is certain, and the first fact is what the row is about.
+        """
+        if (fact is self._of.facts[0] and not fact.when) or any(w.is_not is None for w in fact.when):
+            return True
+        read = [source.column for source in fact.data.values() if source.column is not None]
+        return not read or any(not c.empty(self._cell(column)) for column in read)
+
+    def _value(self, fact: FactMap, name: str, names: Mapping[str, str]) -> Any:
+        """The value of a field; absent where the field is left out, or where something is wrong with it."""
+        source, about = fact.data[name], fields_for(fact)[name]
+        cell = self._cell(source.column) if source.column is not None else None
+        if source.column is not None:
+            self._seen.add(source.column)
+        if source.column is not None and not c.empty(cell):
+            return self._read(source, about, cell)
+        if source.text is not None:
+            return source.text.format(**names) if isinstance(source.text, str) else source.text
+        if source.given is not None:
+            return _as(about, self._given[source.given])
+        if self._of.must(fact, name, source) and source.column is not None:
+            self._tell(source.column, "missing")
+        return _ABSENT
+
+    def _read(self, source: Source, about: Field, cell: Cell) -> Any:
+        assert source.column is not None
+        written = c.text(cell)
+        if written.casefold() in c.ERRORS:
+            return self._tell(source.column, "error")
+        if about.kind == "date":
+            return self._date(source, cell)
+        if source.values is not None or about.kind == "code":
+            return self._code(source, about, written)
+        if about.kind in ("number", "whole"):
+            amount = c.number(cell)
+            if amount is None:
+                return self._tell(source.column, "no-number")
+            if about.kind == "number":
+                return amount
+            return int(amount) if amount == int(amount) else self._tell(source.column, "no-whole")
+        if about.kind == "yes-no":
+            answer = c.yes_no(cell)
+            return self._tell(source.column, "no-yes") if answer is None else answer
+        return written
+
+    def _date(self, source: Source, cell: Cell) -> Any:
+        assert source.column is not None
+        day = dates.read(cell, self._year, from_1904=self._headers.sheet.from_1904)
+        if not isinstance(day, date):
+            return self._tell(source.column, day)
+        if source.not_before is not None:
+            other = dates.read(self._cell(source.not_before), self._year, from_1904=self._headers.sheet.from_1904)
+            if isinstance(other, date) and day < other:
+                earlier = self._headers.named(source.not_before, self._of)
+                return self._tell(source.column, "before", earlier=earlier, other=other)
+        return day
+
+    def _code(self, source: Source, about: Field, written: str) -> Any:
+        assert source.column is not None
+        table = self._of.values.get(source.values or "", {})
+        meaning = self._meanings.get(source.values or "", {})
+        wanted = c.same(written)
+        if wanted in meaning:
+            return meaning[wanted]
+        if wanted in about.codes:
+            return wanted
+        words = [*table, *(code for code in about.codes if not table)]
+        return self._tell(
+            source.column, "no-code", known="、".join(words[:KNOWN]) + ("…" if len(words) > KNOWN else "")
+        )
+
+    def _tell(self, column: str, code: str, **values: object) -> Any:
+        named = self._headers.named(column, self._of)
+        if (named, code) not in self._told:  # a cell that two facts read is wrong once
+            self._told.add((named, code))
+            self._add(named, self._cell(column), code, values)
+        return _ABSENT
+
+    def _add(self, column: str, cell: Cell, code: str, values: Mapping[str, object]) -> None:
+        problem, expected = Text(*said(WHAT, code, values)), Text(*said(EXPECTED, code, values))
+        value = c.shown(cell)
+        shown = value if len(value) <= 80 else f"{value[:80]}…"
+        self.problems.append(
+            Problem(row=self._number, column=column, value=shown, code=code, problem=problem, expected=expected)
+        )
+
+
+def _as(about: Field, given: str) -> Any:
+    """A value that is given as text, as the field has it; what it can't be is left to the contract to refuse."""
+    if about.kind == "whole" and given.isascii() and given.isdigit():
+        return int(given)
+    answer = c.yes_no(given) if about.kind == "yes-no" else None
+    return given if answer is None else answer
+
+
+def lines(found: Found) -> list[bytes]:
+    """The facts as JSON lines, as ``shixian post`` takes them."""
+    return [encode(fact) for fact in found.facts]

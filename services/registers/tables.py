@@ -1,0 +1,138 @@
+"""The rows of a file: CSV in the encodings that offices use, or a workbook, as cells with their row numbers."""
+
+import csv
+import io
+import zipfile
+from collections.abc import Iterator
+from dataclasses import dataclass, field
+
+import openpyxl
+from openpyxl.utils.datetime import CALENDAR_MAC_1904
+from openpyxl.worksheet.worksheet import Worksheet
+
+from services.registers.cells import Cell, text
+
+MAX_ROWS = 200_000
+MAX_COLUMNS = 500
+MAX_UNPACKED = 64 * 1024 * 1024
+"""Bytes of a workbook once unpacked; more is no register."""
+_ENCODINGS = (("utf-8-sig", "UTF-8"), ("gb18030", "GB18030"))
+
+
+class BadFile(ValueError):
+    """A file that can't be read as a table at all; says why, and what was expected."""
+
+
+@dataclass(frozen=True)
+class Sheet:
+    """A table of cells."""
+
+    name: str
+    """The workbook's sheet; empty for a CSV file."""
+    rows: list[tuple[int, list[Cell]]]
+    """Each row that is not empty, with its number as a spreadsheet shows it, from 1."""
+    from_1904: bool = False
+    """Whether numbers of days count from 1904."""
+    encoding: str = ""
+    joined: frozenset[int] = field(default_factory=frozenset)
+    """The rows with cells that are merged with their neighbours."""
+
+
+def sheets(name: str, content: bytes) -> list[Sheet]:
+    """The tables of a file; ``name`` is only shown. Raises :class:`BadFile`."""
+    if content[:4] == b"PK\x03\x04":
+        return _workbook(name, content)
+    if content[:8] == b"\xd0\xcf\x11\xe0\xa1\xb1\x1a\xe1":
+        raise BadFile(f"{name}: is a workbook of the old kind (.xls) or locked by a password; expected .xlsx or .csv")
+    return [_csv(name, content)]
+
+
+def _csv(name: str, content: bytes) -> Sheet:
+    written, encoding = decoded(name, content)
+    delimiter = _delimiter(written)
+    rows: list[tuple[int, list[Cell]]] = []
+    reader = csv.reader(io.StringIO(written, newline=""), delimiter=delimiter, strict=True)
+    try:
+        for number, row in enumerate(reader, 1):
+            _room(name, number, len(row))
+            if any(text(cell) for cell in row):
+                rows.append((number, list(row)))
+    except csv.Error as error:
+        raise BadFile(f"{name}: line {reader.line_num}: {error}; expected comma-separated values") from None
+    return Sheet("", rows, encoding=encoding)
+
+
+def decoded(name: str, content: bytes) -> tuple[str, str]:
+    """The text of a file and its encoding. Raises :class:`BadFile`."""
+    if content[:2] in (b"\xff\xfe", b"\xfe\xff"):
+        try:
+            return content.decode("utf-16"), "UTF-16"
+        except UnicodeDecodeError as error:
+            raise BadFile(f"{name}: begins like UTF-16 and is not at byte {error.start}") from None
+    if b"\x00" in content:
+        raise BadFile(
+            f"{name}: holds a NUL byte at {content.index(0)}; expected a text file (.csv) or a workbook (.xlsx)"
+        )
+    for codec, encoding in _ENCODINGS:
+        try:
+            return content.decode(codec), encoding
+        except UnicodeDecodeError as error:
+            place = error.start
+    raise BadFile(f"{name}: is neither UTF-8 nor GB18030 (byte {place}); expected one of the two")
+
+
+def _delimiter(written: str) -> str:
+    """What parts the cells: the sign that the first lines have most of."""
+    head = "\n".join(written.splitlines()[:20])
+    return max((",", "\t", ";"), key=head.count)
+
+
+def _room(name: str, rows: int, columns: int) -> None:
+    if rows > MAX_ROWS or columns > MAX_COLUMNS:
+        raise BadFile(f"{name}: expected at most {MAX_ROWS} rows of {MAX_COLUMNS} columns")
+
+
+def _workbook(name: str, content: bytes) -> list[Sheet]:
+    try:
+        with zipfile.ZipFile(io.BytesIO(content)) as packed:
+            if sum(info.file_size for info in packed.infolist()) > MAX_UNPACKED:
+                raise BadFile(f"{name}: is larger than {MAX_UNPACKED} bytes once unpacked")
+        book = openpyxl.load_workbook(io.BytesIO(content), data_only=True)
+    except BadFile:
+        raise
+    except Exception as error:  # noqa: BLE001 - the library raises whatever a broken file leads it to
+        raise BadFile(f"{name}: can't be read as a workbook (.xlsx): {str(error)[:200]}") from None
+    epoch = book.epoch == CALENDAR_MAC_1904
+    return [_sheet(name, each, epoch) for each in book.worksheets if each.sheet_state == "visible"]
+
+
+def _sheet(name: str, sheet: Worksheet, from_1904: bool) -> Sheet:
+    _room(name, sheet.max_row, sheet.max_column)
+    merged: dict[tuple[int, int], Cell] = {}
+    joined: set[int] = set()
+    for area in sheet.merged_cells.ranges:
+        value = _value(sheet.cell(area.min_row, area.min_col).value)
+        if (area.max_row - area.min_row + 1) * (area.max_col - area.min_col + 1) > MAX_ROWS:
+            raise BadFile(f"{name}: {sheet.title}: a merged area of {area.coord} is no cell of a register")
+        for row in range(area.min_row, area.max_row + 1):
+            joined.add(row)
+            for column in range(area.min_col, area.max_col + 1):
+                merged[row, column] = value
+    rows: list[tuple[int, list[Cell]]] = []
+    for number, values in enumerate(_values(sheet), 1):
+        whole = [merged.get((number, at), cell) for at, cell in enumerate(values, 1)]
+        if any(text(cell) for cell in whole):
+            rows.append((number, whole))
+    return Sheet(sheet.title, rows, from_1904, "XLSX", frozenset(joined))
+
+
+def _values(sheet: Worksheet) -> Iterator[list[Cell]]:
+    for row in sheet.iter_rows(values_only=True):
+        yield [_value(cell) for cell in row]
+
+
+def _value(cell: object) -> Cell:
+    if cell is None or isinstance(cell, bool | int | float | str):
+        return cell
+    known: Cell = cell if hasattr(cell, "isoformat") else str(cell)  # type: ignore[assignment]
+    return known

@@ -1,0 +1,145 @@
+"""The guard of every application: behind the router, before any handler. Whoever it lets in, the handler knows."""
+
+from collections.abc import Callable, Mapping
+from contextvars import ContextVar
+from typing import Any
+from urllib.parse import parse_qsl
+
+from litestar import Litestar
+from litestar.enums import ScopeType
+from litestar.types import ASGIApp, Message, Receive, Scope, Send
+
+from services.access.principal import Principal
+from services.access.routes import Need, Needs, require_declared
+from services.runtime import problems
+from services.runtime.door import SAFE, Door
+from services.runtime.problems import ProblemError
+from services.runtime.trail import Entry, Trail
+
+Parents = Callable[[], Mapping[str, str | None]]
+"""Gives each registered organ's parent."""
+Who = Callable[[Scope, Mapping[bytes, bytes]], Any]
+
+_caller: ContextVar[Principal] = ContextVar("caller")
+_SUFFIXES = (".html", ".json")
+_OPTIONS = Need("anyone")
+
+
+def caller() -> Principal:
+    """The principal of the call that is being answered. Raises ``LookupError`` outside of one."""
+    return _caller.get()
+
+
+class Guard:
+    """What stands before the handlers of one application."""
+
+    def __init__(
+        self,
+        door: Door,
+        needs: Needs,
+        parents: Parents,
+        trail: Trail | None,
+        who: Who | None = None,
+        *,
+        own_pages: bool = False,
+    ) -> None:
+        """``who``: how the caller is told, where it is not by a bearer token: the desk's sessions; ``own_pages``:
+        whether the application has pages that send what changes something."""
+        self.door, self._needs, self._parents, self._trail = door, needs, parents, trail
+        self._who, self._own_pages = who, own_pages
+
+    def require_declared(self, name: str, app: Litestar) -> None:
+        """Raises :class:`~services.access.routes.Undeclared` where a route has no scope."""
+        routes = ((m, r.path_format) for r in app.routes for m in getattr(r, "methods", ()) if m != "OPTIONS")
+        require_declared(name, routes, self._needs)
+
+    def __call__(self, app: ASGIApp) -> ASGIApp:
+        """The guard as a middleware."""
+
+        async def called(scope: Scope, receive: Receive, send: Send) -> None:
+            if scope["type"] != ScopeType.HTTP:
+                raise ProblemError(404, "there is nothing but HTTP here")
+            method: str = scope["method"]
+            need = _OPTIONS if method == "OPTIONS" else self._needs[method, scope["path_template"]]
+            headers = dict(scope["headers"])
+            if method not in SAFE:
+                self.door.check_change(headers, scope["scheme"], need.takes, self._own_pages)
+            principal = await self._principal(need, scope, headers)
+            if principal is None:
+                await app(scope, receive, send)
+                return
+            entry = Entry(
+                account=principal.account,
+                action=need.audit,
+                method=method,
+                path=problems.instance(scope),
+                address=(scope.get("client") or ("",))[0],
+                organs=None if principal.organs is None else sorted(principal.organs),
+            )
+            status = 0
+
+            async def sending(message: Message) -> None:
+                nonlocal status
+                if message["type"] == "http.response.start":
+                    status = message["status"]
+                await send(message)
+
+            is_audited = bool(need.audit) and self._trail is not None
+            if is_audited and self._trail is not None:
+                self._trail.require_room()
+            token = _caller.set(principal)
+            try:
+                self._check(need, scope, principal)
+                with self.door.limits.turn(principal):
+                    await app(scope, receive, sending)
+            except ProblemError as error:
+                status = error.status
+                raise
+            finally:
+                _caller.reset(token)
+                if is_audited and self._trail is not None:
+                    self._trail.add(entry, status or 500)
+
+        return called
+
+    async def _principal(self, need: Need, scope: Scope, headers: Mapping[bytes, bytes]) -> Principal | None:
+        """Who calls; None where nobody needs to be anyone."""
+        if need.scope == "open":
+            return None
+        found: Principal = await (self._who(scope, headers) if self._who is not None else self.door.who(headers))
+        if self._trail is not None and found.kind in ("token", "provider"):
+            self._trail.used(found.account, (scope.get("client") or ("",))[0])
+        return found
+
+    def _check(self, need: Need, scope: Scope, principal: Principal) -> None:
+        """Raises :class:`ProblemError` (403) for what the principal may not."""
+        if need.scope not in ("open", "anyone") and not principal.may(need.scope):
+            detail = f"{principal.account} may not do this: it needs the scope {need.scope}"
+            challenge = f'Bearer realm="shixian", error="insufficient_scope", scope="{need.scope}"'
+            raise ProblemError(403, detail, kind="scope", headers={"WWW-Authenticate": challenge})
+        # The figures of a service are of all organs together.
+        if need.scope == "metrics:read" and principal.organs is not None:
+            raise ProblemError(403, f"{principal.account} is limited to organs; metrics are of all", kind="organ")
+        for organ in _organs(need, scope):
+            require_organ(organ, self._parents(), principal)
+
+
+def require_organ(organ: str, parents: Mapping[str, str | None], principal: Principal | None = None) -> None:
+    """Raises :class:`ProblemError` (403) where the caller may not read what is the organ's."""
+    principal = principal or caller()
+    if not principal.reads(organ, parents):
+        raise ProblemError(403, f"{principal.account} may not read what is organ {organ!r}'s", kind="organ")
+
+
+def _organs(need: Need, scope: Scope) -> list[str]:
+    """The organs that a call names where the table says that it does."""
+    where, _, name = need.organ.partition(".")
+    if where == "path":
+        organ = str(scope["path_params"][name])
+        if scope["path_template"].endswith(f"{{{name}}}"):  # the last part of a path may have a suffix
+            organ = next((organ.removesuffix(one) for one in _SUFFIXES if organ.endswith(one)), organ)
+        return [organ]
+    if where == "query":
+        pairs = parse_qsl(scope["query_string"].decode("latin-1"), keep_blank_values=True)
+        return [value for key, value in pairs if key == name]
+    return []

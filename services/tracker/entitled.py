@@ -1,0 +1,58 @@
+"""What the caller may see of the requests: those of the organs that it may read, and no word about others."""
+
+import msgspec
+
+from services.runtime.database import Pool
+from services.runtime.guard import caller
+from services.runtime.problems import ProblemError
+from services.tracker.core.reference_data import ReferenceData
+from services.tracker.store import SCHEMA
+
+READ_SECONDS = 10.0
+
+
+class _Posted(msgspec.Struct):
+    postedfor: str | None = None
+
+
+class _Facts(msgspec.Struct):
+    facts: list[_Posted] = []
+
+
+_facts = msgspec.json.Decoder(_Facts)
+
+
+def readable(reference_data: ReferenceData) -> frozenset[str] | None:
+    """The organs whose requests the caller may read; None: all."""
+    return caller().readable(reference_data.parents())
+
+
+def one_of_own(reference_data: ReferenceData, organ: str | None) -> str | None:
+    """The organ whose list is read: the one that is asked for, or the caller's only one; None: all. Raises
+    :class:`ProblemError` (403) where the caller has several and names none."""
+    own = readable(reference_data)
+    if organ is not None or own is None:
+        return organ
+    if len(own) == 1:
+        return next(iter(own))
+    detail = f"{caller().account} is limited to organs; name one of them by organ"
+    raise ProblemError(403, detail, kind="organ")
+
+
+async def require_request(pool: Pool, subject: str, reference_data: ReferenceData) -> None:
+    """Raises :class:`ProblemError` (404) for a request of another organ, as for one that is not there: a caller must
+    not learn which there are. One that waits for its receipt is read by those who posted what there is of it."""
+    principal = caller()
+    if principal.organs is None:
+        return
+    row = await pool.fetchrow(
+        f"SELECT organ, body FROM {SCHEMA}.cases WHERE subject = $1", subject, timeout=READ_SECONDS
+    )
+    if row is not None:
+        organ = row["organ"] or (subject if subject in reference_data.organs else "")
+        if organ and principal.reads(organ, reference_data.parents()):
+            return
+        posted = _facts.decode(row["body"]).facts if not organ else []
+        if any(one.postedfor and principal.organs & set(one.postedfor.split()) for one in posted):
+            return
+    raise ProblemError(404, f"there is no request {subject!r} of an organ that {principal.account} may read")

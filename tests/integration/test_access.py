@@ -1,0 +1,172 @@
+"""Two organs on one installation with accounts: what each may post and read, and what the audit trail tells of it."""
+
+import json
+import os
+import shutil
+import ssl
+import subprocess
+import sys
+from collections.abc import Iterator
+from datetime import UTC, datetime
+from pathlib import Path
+from typing import Any
+
+import httpx
+import pytest
+
+from services.access import file, tokens
+from services.access.file import Access, Token
+from tests.support import ORGAN, ServiceProcess, answered, eventually, raw, received, service
+
+SHIXIAN = str(Path(sys.executable).parent / "shixian")
+
+
+def issued(name: str, scopes: tuple[Any, ...], *organs: str) -> tuple[str, Token]:
+    id_, text, kept = tokens.new()
+    limits = organs or None
+    return text, Token(id=id_, name=name, hash=kept, scopes=scopes, organs=limits, created_at=datetime.now(UTC))
+
+
+ADMIN = issued("admin", ("admin",))
+A = issued("a", ("facts:write", "requests:read", "reports:read", "reports:publish"), "a")
+B = issued("b", ("facts:write", "requests:read", "reports:read"), "b")
+CITY = issued("city", ("requests:read", "reports:read"), "city")
+
+
+def who(one: tuple[str, Token]) -> dict[str, str]:
+    return {"authorization": f"Bearer {one[0]}"}
+
+
+@pytest.fixture
+def env(kafka: str, postgres: str, folder: Path) -> dict[str, str]:
+    (folder / "access.json").write_bytes(file.encode(Access(tokens=tuple(t for _, t in (ADMIN, A, B, CITY)))))
+    return {
+        "SHIXIAN_KAFKA": kafka,
+        "SHIXIAN_POSTGRES": postgres,
+        "SHIXIAN_TOPIC_PREFIX": f"access{os.getpid()}.",
+        "SHIXIAN_PARTITIONS": "2",
+        "SHIXIAN_ACCESS": str(folder / "access.json"),
+    }
+
+
+@pytest.fixture
+def running(env: dict[str, str]) -> Iterator[tuple[ServiceProcess, ServiceProcess, ServiceProcess]]:
+    with service("intake", env) as intake, service("tracker", env) as tracker, service("stats", env) as stats:
+        for one in (intake, tracker, stats):
+            one.wait_ready()
+        yield intake, tracker, stats
+
+
+def test_each_organ_posts_and_reads_its_own_and_the_trail_tells_of_it(
+    running: tuple[ServiceProcess, ServiceProcess, ServiceProcess], env: dict[str, str], folder: Path
+) -> None:
+    intake, tracker, stats = running
+
+    def post(one: tuple[str, Token], *facts: dict[str, Any]) -> httpx.Response:
+        headers = {"content-type": "application/cloudevents-batch+json", **who(one)}
+        return intake.http.post("/v1/events", json=list(facts), headers=headers)
+
+    def get(of: ServiceProcess, path: str, one: tuple[str, Token]) -> httpx.Response:
+        return of.http.get(path, headers=who(one))
+
+    def ids(one: tuple[str, Token], query: str = "") -> list[str]:
+        return [r["id"] for r in get(tracker, f"/v1/requests{query}", one).raise_for_status().json()["requests"]]
+
+    organs = [raw("organ-registered", code, {**ORGAN, "code": code, **more}) for code, more in (
+        ("city", {}), ("a", {"parent": "city"}), ("b", {"parent": "city"}))]  # fmt: skip
+    refused = post(A, organs[1])
+    assert refused.status_code == 403 and refused.json()["errors"][0]["field"] == "$.type"
+    assert post(ADMIN, *organs).status_code == 202
+    refused = post(A, received("X-1", "2024-03-04", "in-person", "b"))
+    assert refused.status_code == 403 and refused.json()["errors"][0]["field"] == "$.data.organ"
+    assert post(A, received("A-1", "2024-03-04", "in-person", "a")).status_code == 202
+    assert post(B, received("B-1", "2024-03-04", "in-person", "b")).status_code == 202
+    # It names no organ, so it gets into the log; and there it has no effect.
+    assert post(B, answered("A-1", "2024-03-06")).status_code == 202
+    eventually(lambda: get(tracker, "/v1/requests/A-1", A).json()["rejected"] or None)
+    case = get(tracker, "/v1/requests/A-1", A).json()
+    assert [one["code"] for one in case["rejected"]] == ["foreign-organ"] and case["answered_on"] is None
+    assert case["rejected"][0]["reason"].startswith(f"token:{B[1].id} may not speak for")
+    assert post(A, answered("A-1", "2024-03-06")).status_code == 202
+    eventually(lambda: get(tracker, "/v1/requests/A-1", A).json()["answered_on"])
+    eventually(lambda: ids(B) or None)
+
+    assert (ids(A), ids(B), sorted(ids(CITY)), sorted(ids(ADMIN))) == (["A-1"], ["B-1"], ["A-1", "B-1"], ["A-1", "B-1"])
+    assert sorted(ids(CITY, "?organ=a")) == ["A-1"]
+    assert get(tracker, "/v1/requests?organ=b", A).status_code == 403
+    for path in ("/v1/requests/B-1", "/v1/requests/B-1/history", "/v1/requests/nowhere"):
+        hidden = get(tracker, path, A)
+        assert hidden.status_code == 404, path
+        assert get(tracker, path, CITY).status_code == (404 if "nowhere" in path else 200)
+    assert get(tracker, "/v1/deadlines.ics", A).text.count("BEGIN:VEVENT") == 0  # answered
+    assert get(tracker, "/v1/deadlines.ics", B).text.count("B-1@shixian") == 1
+    assert "B-1@shixian" not in get(tracker, "/v1/deadlines.ics", A).text
+    assert [o["code"] for o in get(tracker, "/v1/organs", A).json()["organs"]] == ["a"]
+    assert len(get(tracker, "/v1/rejections", A).json()["rejected"]) == 1
+    assert get(tracker, "/v1/rejections", B).json()["rejected"] == []
+
+    eventually(lambda: get(stats, "/v1/annual/a/2024", A).status_code == 200 or None)
+    assert [o["code"] for o in get(stats, "/v1/annual", A).json()["organs"]] == ["a"]
+    for path, status in (("a/2024", 200), ("b/2024", 403), ("city/2024", 403), ("b/2024/sheet", 403)):
+        assert get(stats, f"/v1/annual/{path}", A).status_code == status, path
+    cell = "a/2024/cells/requests/1/total?form=cn-2021"
+    assert get(stats, f"/v1/annual/{cell}", B).status_code == 403
+    published = stats.http.post("/v1/annual/b/2024/publications", json={}, headers=who(B))
+    assert published.status_code == 403 and "reports:publish" in published.text
+
+    def trail() -> Any:
+        found = get(intake, "/v1/audit-trail?limit=1000", ADMIN).raise_for_status().json()
+        told = {(r["entry"]["account"], r["entry"]["action"], r["status"]) for r in found["records"]}
+        wanted = {
+            (f"token:{A[1].id}", "facts-posted", 202),
+            (f"token:{A[1].id}", "facts-posted", 403),
+            (f"token:{A[1].id}", "request-read", 404),
+            (f"token:{B[1].id}", "report-published", 403),
+            (f"token:{B[1].id}", "cell-read", 403),
+            (f"token:{B[1].id}", "token-used", 0),
+        }
+        return found if wanted <= told else None
+
+    found = eventually(trail)
+    assert found["wrong"] == [] and get(intake, "/v1/audit-trail", A).status_code == 403
+    kept = folder / "access.json"
+    kept.write_bytes(file.encode(file.revoked(file.decode(kept.read_bytes()), B[1].id, datetime.now(UTC))))
+    eventually(lambda: get(intake, "/schema", B).status_code == 401 or None)
+    eventually(lambda: any(r["entry"]["action"] == "token-revoked" for r in trail()["records"]) or None)
+
+    done = subprocess.run(
+        [SHIXIAN, "audit-trail"], env={**os.environ, **env}, capture_output=True, text=True, timeout=60, check=False
+    )
+    assert done.returncode == 0, done.stderr
+    lines = [json.loads(line) for line in done.stdout.splitlines()]
+    assert {line["service"] for line in lines} == {"intake", "tracker", "stats"} and "the chain holds" in done.stderr
+    for text, token in (ADMIN, A, B, CITY):
+        assert text not in done.stdout and token.hash not in done.stdout
+
+
+@pytest.mark.parametrize("command", [["intake"], ["desk"], ["up"]])
+def test_beyond_this_machine_nothing_starts_without_accounts(command: list[str], folder: Path) -> None:
+    env = {**os.environ, "SHIXIAN_HOST": "0.0.0.0", "SHIXIAN_HOME": str(folder / "home")}
+    done = subprocess.run([SHIXIAN, *command], env=env, capture_output=True, text=True, timeout=60, check=False)
+    assert done.returncode == 2 and len(done.stderr.splitlines()) == 1
+    assert "SHIXIAN_HOST: 0.0.0.0 can be reached from other machines" in done.stderr
+    assert not (folder / "home" / "kafka").exists()
+
+
+def test_a_service_speaks_https(folder: Path) -> None:
+    openssl = shutil.which("openssl")
+    assert openssl is not None
+    key, certificate = folder / "key.pem", folder / "cert.pem"
+    subprocess.run(
+        [openssl, "req", "-x509", "-newkey", "rsa:2048", "-nodes", "-days", "2", "-subj", "/CN=127.0.0.1",
+         "-addext", "subjectAltName=IP:127.0.0.1", "-keyout", key, "-out", certificate],
+        check=True, capture_output=True,
+    )  # fmt: skip
+    env = {"SHIXIAN_TLS_CERT": str(certificate), "SHIXIAN_TLS_KEY": str(key)}
+    with service("desk", env) as desk:
+        url = desk.url.replace("http://", "https://")
+        context = ssl.create_default_context(cafile=str(certificate))
+        with httpx.Client(base_url=url, verify=context, trust_env=False) as client:
+            assert eventually(lambda: client.get("/healthz")).json() == {"status": "ok"}
+        with pytest.raises(httpx.TransportError):
+            desk.http.get("/healthz")

@@ -1,0 +1,87 @@
+"""What needs a person: of every remark that the law makes on a fact it is settled whether the fact moved anything."""
+
+import ast
+import inspect
+from collections.abc import Iterator
+from datetime import UTC, datetime
+from typing import Any
+
+import msgspec
+import pytest
+
+from services.events.codec import decode_fact
+from services.statute import answer_clock, assessment, moves, timeline
+from services.tracker.core import apply
+from services.tracker.core.attention import WITH_EFFECT, WITHOUT_EFFECT, items, told_of
+from services.tracker.core.reference_data import ReferenceData
+from services.tracker.core.strands import Shelf
+from services.words.catalogue import sentences
+from tests.law import clarified, extended, fact, received, view
+from tests.support import ORGAN, raw
+from tests.support import received as raw_received
+
+
+def codes_on_facts() -> set[str]:
+    """The codes that the law's modules remark on facts, as their source has them."""
+    return {
+        code for module in (answer_clock, assessment, moves, timeline) for code in _codes(inspect.getsource(module))
+    }
+
+
+def _codes(source: str) -> Iterator[str]:
+    for function in ast.walk(ast.parse(source)):
+        if not isinstance(function, ast.FunctionDef):
+            continue
+        for call in ast.walk(function):
+            if not isinstance(call, ast.Call) or not isinstance(call.func, ast.Attribute):
+                continue
+            if call.func.attr not in ("note", "unlawful", "in_time"):
+                continue
+            about = call.args[0]
+            if isinstance(about, ast.Constant) and about.value is None:
+                continue  # of the case, not of a fact
+            code = call.args[1:2] if call.func.attr != "in_time" else call.args[2:3]
+            inside = function if any(isinstance(each, ast.Name) for each in code) else ast.Module(list(code), [])  # type: ignore[arg-type]
+            for each in ast.walk(inside):
+                if isinstance(each, ast.Constant) and each.value in sentences():
+                    yield str(each.value)
+
+
+def test_every_remark_on_a_fact_is_with_or_without_effect() -> None:
+    found = codes_on_facts()
+    assert {"after-limit", "payment-not-asked", "correction-late", "second-receipt"} <= found
+    assert found | {"ended-before-receipt"} == WITHOUT_EFFECT | WITH_EFFECT
+    assert not WITHOUT_EFFECT & WITH_EFFECT
+
+
+R = "2025-03-03"
+LATE_NOTICE = clarified("2025-03-17", "2025-03-28", "2025-03-24")
+LATE_CORRECTION = clarified("2025-03-06", "2025-03-20", "2025-03-24")
+MOVED_NOTHING: list[tuple[list[Any], dict[str, str], list[str]]] = [
+    (LATE_NOTICE, {"late_clarification_notice": "keeps-effect"}, []),
+    (LATE_NOTICE, {"late_clarification_notice": "loses-effect"}, ["clarification-notice-late", "correction-not-asked"]),
+    (LATE_CORRECTION, {"late_correction": "reopens"}, []),
+    (LATE_CORRECTION, {"late_correction": "stays-closed"}, ["correction-late"]),
+    ([extended("2025-03-20", 30)], {}, []),
+    ([fact("date-agreed", agreed_on="2025-03-10", until="2025-04-30")], {}, ["agreement-unknown"]),
+    ([fact("volume-deferred", notified_on="2025-03-10", until="2025-03-12")], {}, ["deferral-not-later"]),
+]
+
+
+@pytest.mark.parametrize(("facts", "settings", "codes"), MOVED_NOTHING)
+def test_a_fact_that_as_the_law_is_read_moved_nothing_needs_a_person(
+    facts: list[Any], settings: dict[str, str], codes: list[str]
+) -> None:
+    found = view([received(R), *facts], "2025-03-25", "CN-2019", **settings)
+    assert [(kind, each.code) for kind, each in told_of(found)] == [("without-effect", code) for code in codes]
+
+
+def test_what_came_today_needs_a_person_today_wherever_that_is() -> None:
+    """In the east a day begins before it does in UTC; a fact that has no instant of its own is as old as its case."""
+    retraction = raw("fact-retracted", "c", {"amends": {"source": "s", "id": "unheard-of"}, "reason": "by mistake"})
+    now = datetime(2026, 11, 25, 21, tzinfo=UTC)  # the 26th in China
+    reference_data = ReferenceData([decode_fact(msgspec.json.encode(raw("organ-registered", "gz-psb", ORGAN)))])  # type: ignore[list-item]
+    shelf = Shelf()
+    for each in (raw_received("c", "2023-03-01", "in-person"), retraction):
+        apply.run([decode_fact(msgspec.json.encode(each))], shelf, reference_data, now)  # type: ignore[list-item]
+    assert [(item.kind, item.since <= now) for item in items(shelf.case("c"))] == [("waiting", True)]

@@ -1,0 +1,255 @@
+"""The desk's door: logging in and out, sessions, forms, and the person's own token at the APIs."""
+
+import re
+from collections.abc import AsyncIterator
+from contextlib import asynccontextmanager
+from dataclasses import replace
+from datetime import UTC, datetime, timedelta
+from pathlib import Path
+from typing import Any
+
+import httpx
+import msgspec
+import pytest
+
+from services.access import file, passwords, signed
+from services.access.audit import Entry
+from services.access.file import Access, User
+from services.access.routes import needs_of
+from services.access.signed import API, Keys
+from services.desk.apis import Apis
+from services.desk.app import application
+from services.desk.login import local_path
+from services.desk.pages import Desk
+from services.desk.sessions import Sessions
+from services.runtime.door import Door
+from services.runtime.guard import Guard
+from services.runtime.health import Health
+from services.runtime.settings import Settings
+from services.runtime.web import new_registry
+
+PASSWORD = "correct horse battery"
+KEPT = passwords.hashed("li", PASSWORD)
+KEYS = Keys.new()
+EMPTY = {"organs": [], "total": 0, "timezone": None, "next": None, "requests": [], "as_of": "2024-01-01T00:00:00Z"}
+PAGE = {"accept": "text/html", "accept-language": "en"}
+
+
+class Played:
+    """The APIs, and the clock of the desk."""
+
+    def __init__(self) -> None:
+        self.asked: list[httpx.Request] = []
+        self.told: list[Entry] = []
+        self.now = datetime.now(UTC)
+
+    def __call__(self, request: httpx.Request) -> httpx.Response:
+        self.asked.append(request)
+        if request.url.path == "/v1/audit-records":
+            self.told.append(msgspec.json.decode(request.content, type=Entry))
+            return httpx.Response(202, json={})
+        return httpx.Response(200, json=EMPTY)
+
+    @property
+    def actions(self) -> list[str]:
+        return [entry.action for entry in self.told]
+
+
+@asynccontextmanager
+async def desk(folder: Path, **more: Any) -> AsyncIterator[tuple[httpx.AsyncClient, Played]]:
+    user = User(account="li", password=KEPT, roles=("officer",), organs=("a",))
+    (folder / "access.json").write_bytes(file.encode(Access(users=(user,))))
+    (folder / "desk-key.json").write_bytes(KEYS.text())
+    settings = replace(Settings(access=str(folder / "access.json")), **more)
+    played, health = Played(), Health()
+    door = Door(settings, health, now=lambda: played.now)
+    door.access._now = lambda: played.now.timestamp()  # type: ignore[attr-defined]
+    sessions = Sessions(door, settings)
+    apis = Apis(
+        {name: f"http://{name}.test" for name in ("intake", "tracker", "stats")},
+        health,
+        httpx.MockTransport(played),
+        bearer=sessions.bearer,
+    )
+    guard = Guard(door, needs_of("desk"), dict, None, who=sessions.who, own_pages=True)
+    app: Any = application(Desk(apis, sessions=sessions), health, new_registry(), guard)
+    async with httpx.AsyncClient(
+        transport=httpx.ASGITransport(app=app), base_url="http://127.0.0.1:8700", headers=PAGE
+    ) as client:
+        yield client, played
+
+
+def form_token(page: str) -> str:
+    found = re.search(r'name="form_token" value="([^"]+)"', page)
+    assert found is not None, page
+    return found[1]
+
+
+async def log_in(
+    client: httpx.AsyncClient, password: str = PASSWORD, account: str = "li", **more: str
+) -> httpx.Response:
+    token = form_token((await client.get("/login?next=/annual")).text)
+    data = {"account": account, "password": password, "next": "/annual", "form_token": token, **more}
+    return await client.post("/login", data=data, headers={"origin": "http://127.0.0.1:8700"})
+
+
+async def test_nobody_sees_a_page_before_logging_in_and_comes_back_to_it_then(tmp_path: Path) -> None:
+    async with desk(tmp_path) as (client, played):
+        led = await client.get("/requests/r%2F1?lang=en")
+        assert (led.status_code, led.headers["location"]) == (303, "/login?next=%2Frequests%2Fr%2F1%3Flang%3Den")
+        told = await client.get("/", headers={"accept": "application/json"})
+        assert told.status_code == 401 and told.headers["content-type"] == "application/problem+json"
+        assert (await client.get("/static/desk.css")).status_code == 200 and not played.asked
+        answer = await log_in(client)
+        assert (answer.status_code, answer.headers["location"]) == (303, "/annual")
+        (cookie,) = (c for c in answer.headers.get_list("set-cookie") if c.startswith("shixian-session="))
+        assert "httponly" in cookie.lower() and "samesite=lax" in cookie.lower() and PASSWORD not in cookie
+        page = await client.get("/")
+        assert page.status_code == 200 and "li" in page.text and "Log out" in page.text
+        assert page.headers["cache-control"] == "no-store"
+        assert played.actions == ["login"] and played.told[0].account == "user:li"
+
+
+async def test_the_apis_are_asked_with_the_person_s_own_token(tmp_path: Path) -> None:
+    async with desk(tmp_path) as (client, played):
+        await log_in(client)
+        await client.get("/")
+        text = played.asked[-1].headers["authorization"].removeprefix("Bearer ")
+        found = signed.principal_of(KEYS.claims(text, API, played.now))
+        assert (found.account, found.roles, found.organs) == ("user:li", ("officer",), frozenset({"a"}))
+        with pytest.raises(signed.BadToken, match="expired"):
+            KEYS.claims(text, API, played.now + timedelta(minutes=3))
+        audit = next(one for one in played.asked if one.url.path == "/v1/audit-records")
+        service = KEYS.claims(audit.headers["authorization"].removeprefix("Bearer "), API, played.now)
+        assert signed.principal_of(service).scopes == {"audit:write"}
+
+
+async def test_a_wrong_password_is_told_as_a_wrong_account_is_and_locks_in_the_end(tmp_path: Path) -> None:
+    async with desk(tmp_path) as (client, played):
+        wrong = await log_in(client, "wrong horse battery")
+        nobody = await log_in(client, account="wang")
+        assert wrong.status_code == nobody.status_code == 401
+        assert re.sub(r'value="[^"]*"', "", wrong.text) == re.sub(r'value="[^"]*"', "", nobody.text)
+        for _ in range(3):
+            assert (await log_in(client, "wrong horse battery")).status_code == 401
+        locked = await log_in(client, "wrong horse battery")
+        assert locked.status_code == 429 and 0 < int(locked.headers["retry-after"]) <= 61
+        assert (await log_in(client)).status_code == 429, "the right one is not looked at meanwhile"
+        played.now += timedelta(minutes=2)
+        assert (await log_in(client)).status_code == 303
+        assert played.actions == ["login-refused"] * 5 + ["locked-out", "login"]
+        assert {entry.account for entry in played.told} == {"user:li", "unknown"}, "a typed name may be a password"
+
+
+@pytest.mark.parametrize("change", ["token", "cookie", "origin", "cross-site", "type"])
+async def test_a_form_of_another_page_logs_nobody_in_and_out(tmp_path: Path, change: str) -> None:
+    async with desk(tmp_path) as (client, played):
+        token = form_token((await client.get("/login")).text)
+        data = {"account": "li", "password": PASSWORD, "next": "/", "form_token": token}
+        headers = {"origin": "http://127.0.0.1:8700"}
+        refused = 403
+        match change:
+            case "token":
+                data["form_token"] = token[:-1] + "x"
+            case "cookie":
+                client.cookies.clear()
+            case "origin":
+                headers["origin"] = "http://evil.test"
+            case "cross-site":
+                headers = {"sec-fetch-site": "cross-site"}
+            case _:
+                headers["content-type"], refused = "text/plain", 415
+        assert (await client.post("/login", data=data, headers=headers)).status_code == refused
+        assert played.actions == []
+
+
+async def test_logging_out_needs_the_page_s_own_form_and_ends_the_session(tmp_path: Path) -> None:
+    async with desk(tmp_path) as (client, played):
+        await log_in(client)
+        kept = dict(client.cookies)
+        page = await client.get("/")
+        assert (await client.post("/logout", data={"form_token": "x"})).status_code == 403
+        left = await client.post("/logout", data={"form_token": form_token(page.text)})
+        assert (left.status_code, left.headers["location"]) == (303, "/login")
+        client.cookies.clear()
+        client.cookies.update(kept)
+        assert (await client.get("/")).status_code == 303, "its cookie is worth nothing any more"
+        assert played.actions == ["login", "logout"]
+
+
+async def test_a_session_ends_by_time_by_idleness_and_with_its_account(tmp_path: Path) -> None:
+    async with desk(tmp_path, session_hours=1.0, idle_minutes=10.0) as (client, played):
+
+        async def is_in() -> bool:
+            return (await client.get("/")).status_code == 200
+
+        await log_in(client)
+        for _ in range(6):  # with a page now and then it goes on...
+            played.now += timedelta(minutes=9)
+            assert await is_in()
+        played.now += timedelta(minutes=7)
+        assert not await is_in(), "...but not longer than it may"
+        await log_in(client)
+        played.now += timedelta(minutes=11)
+        assert not await is_in(), "nobody was there"
+        await log_in(client)
+        assert await is_in()
+        other = User(account="li", password=passwords.hashed("li", "another horse battery"), roles=("officer",))
+        (tmp_path / "access.json").write_bytes(file.encode(Access(users=(other,))))
+        played.now += timedelta(seconds=5)
+        assert not await is_in(), "another password"
+        (tmp_path / "access.json").write_bytes(file.encode(Access()))
+        played.now += timedelta(seconds=5)
+        assert not await is_in(), "no account"
+
+
+async def test_a_forged_or_foreign_cookie_is_nobody(tmp_path: Path) -> None:
+    claims = {"sub": "user:li", "kind": "person", "roles": ["admin"], "organs": None, "sid": "s", "form": "f", "pw": ""}
+    async with desk(tmp_path) as (client, played):
+        began = played.now.isoformat()
+
+        def good(keys: Keys, audience: str) -> str:
+            return keys.sign({**claims, "began": began}, audience, played.now, timedelta(hours=1))
+
+        for text in ("x", good(Keys.new(), signed.SESSION), good(KEYS, API), good(KEYS, signed.SESSION)):
+            client.cookies.set("shixian-session", text)
+            assert (await client.get("/")).status_code == 303, "the last one lacks what is kept of the password"
+
+
+@pytest.mark.parametrize(
+    ("given", "led"),
+    [
+        ("/annual?x=1", "/annual?x=1"),
+        ("//evil.test", "/"),
+        ("/\\evil.test", "/"),
+        ("https://evil.test", "/"),
+        ("", "/"),
+        ("/a\nb", "/"),
+        ("javascript:alert(1)", "/"),
+    ],
+)
+def test_after_logging_in_one_stays_at_the_desk(given: str, led: str) -> None:
+    assert local_path(given) == led
+
+
+async def test_without_accounts_there_is_nothing_to_log_in_to_and_pages_say_who_may_do_what() -> None:
+    for settings, said in (
+        (Settings(), "This machine only"),
+        (Settings(insecure=True), "No accounts: whoever reaches"),
+    ):
+        played, health = Played(), Health()
+        door = Door(settings, health)
+        sessions = Sessions(door, settings)
+        apis = Apis(
+            {name: f"http://{name}.test" for name in ("intake", "tracker", "stats")},
+            health,
+            httpx.MockTransport(played),
+        )
+        guard = Guard(door, needs_of("desk"), dict, None, own_pages=True)
+        app: Any = application(Desk(apis, sessions=sessions), health, new_registry(), guard)
+        transport = httpx.ASGITransport(app=app)
+        async with httpx.AsyncClient(transport=transport, base_url="http://127.0.0.1", headers=PAGE) as client:
+            page = await client.get("/")
+            assert page.status_code == 200 and said in page.text
+            assert "authorization" not in played.asked[-1].headers
+            assert (await client.get("/login")).headers["location"] == "/"

@@ -1,0 +1,201 @@
+"""``shixian import``, ``post`` and ``watch`` against an intake of a few lines: once, whatever happens in between."""
+
+import json
+import os
+import signal
+import subprocess
+import sys
+import threading
+from collections.abc import Iterator
+from contextlib import contextmanager
+from dataclasses import dataclass, field
+from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from scripts import make_register
+from services.commands import watching
+from services.events.examples import example
+from services.registers.map_file import shipped
+
+GIVEN = ["--map", "cn-applications", "--set", f"organ={make_register.ORGAN}", "--set", "year=2025"]
+RUN = [sys.executable, "-c", "from services.cli import main; main()"]
+
+
+@dataclass
+class Intake:
+    """Remembers what it took; ``at`` is called with how many batches came, before each answer."""
+
+    batches: list[list[str]] = field(default_factory=list)
+    at: Any = None
+    url: str = ""
+
+    @property
+    def ids(self) -> list[str]:
+        return [id_ for batch in self.batches for id_ in batch]
+
+    def answer(self, body: bytes) -> tuple[int, dict[str, Any]]:
+        events = json.loads(body)
+        before = set(self.ids)
+        self.batches.append([e["id"] for e in events])
+        if self.at is not None:
+            self.at(len(self.batches))
+        told = [
+            {"source": e["source"], "id": e["id"], "status": "duplicate" if e["id"] in before else "accepted"}
+            for e in events
+        ]
+        return 202, {"accepted": len(events), "events": told}
+
+
+@contextmanager
+def serving() -> Iterator[Intake]:
+    intake = Intake()
+
+    class Handler(BaseHTTPRequestHandler):
+        def do_POST(self) -> None:
+            status, told = intake.answer(self.rfile.read(int(self.headers["content-length"])))
+            body = json.dumps(told).encode()
+            self.send_response(status)
+            self.send_header("content-length", str(len(body)))
+            self.end_headers()
+            self.wfile.write(body)
+
+        def log_message(self, *_: object) -> None:
+            pass
+
+    server = ThreadingHTTPServer(("127.0.0.1", 0), Handler)
+    intake.url = f"http://127.0.0.1:{server.server_port}"
+    thread = threading.Thread(target=server.serve_forever)
+    thread.start()
+    try:
+        yield intake
+    finally:
+        server.shutdown()
+        thread.join()
+        server.server_close()
+
+
+def shixian(home: Path, *words: str) -> subprocess.Popen[str]:
+    env = {**os.environ, "SHIXIAN_HOME": str(home)}
+    return subprocess.Popen([*RUN, *words], env=env, stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True)
+
+
+def test_killed_in_the_middle_it_goes_on_and_a_second_run_posts_the_same(tmp_path: Path) -> None:
+    made = make_register.make(700, 8, 0)
+    register = tmp_path / "登记表.csv"
+    register.write_bytes(made.csv("gb18030"))
+    with serving() as intake:
+        killed = shixian(tmp_path, "import", str(register), *GIVEN, "--url", intake.url)
+
+        def kill(batches: int) -> None:
+            if batches == 3:
+                killed.send_signal(signal.SIGKILL)
+
+        intake.at = kill
+        killed.communicate()
+        assert killed.returncode == -signal.SIGKILL
+        intake.at = None
+        before = len(intake.batches)
+        again = shixian(tmp_path, "import", str(register), *GIVEN, "--url", intake.url)
+        out, err = again.communicate()
+        assert again.returncode == 0, err
+        resumed = [id_ for batch in intake.batches[before:] for id_ in batch]
+        ids = [fact["id"] for fact in made.facts]
+        assert set(intake.ids) == set(ids)
+        assert 0 < len(resumed) < len(ids), "what was accepted before is not posted again"
+        assert f"{len(resumed)} facts accepted" in out
+        # Only the batch whose answer was lost came twice, as the same events.
+        assert before == 3
+        assert sorted(intake.ids) == sorted([*ids, *intake.batches[2]])
+        assert not list((tmp_path / "imports").iterdir())
+
+
+def test_a_dry_run_posts_nothing_and_rejects_are_kept(tmp_path: Path) -> None:
+    made = make_register.make(120, 4, 15)
+    register, rejected = tmp_path / "r.csv", tmp_path / "rejected.csv"
+    register.write_bytes(made.csv())
+    with serving() as intake:
+        out, _ = shixian(tmp_path, "import", str(register), *GIVEN, "--dry-run", "--url", intake.url).communicate()
+        assert out.count("expected") == len(made.planted)
+        assert not intake.batches
+        took = shixian(tmp_path, "import", str(register), *GIVEN, "--reject", str(rejected), "--url", intake.url)
+        took.communicate()
+        assert took.returncode == 1
+        assert intake.ids == [fact["id"] for fact in made.facts]
+        assert len(rejected.read_text("utf-8").splitlines()) == 16
+
+
+def test_post_names_every_bad_line_and_posts_none(tmp_path: Path) -> None:
+    paid = example("facts", "fee-paid")
+    lines = [{**paid, "id": "1"}, {**paid, "data": {}}, {**paid, "id": "2"}, {**paid, "colour": [1]}]
+    file = tmp_path / "facts.jsonl"
+    file.write_text("\n".join(map(json.dumps, lines)) + "\nno json\n")
+    with serving() as intake:
+        posting = shixian(tmp_path, "post", str(file), "--url", intake.url)
+        _, err = posting.communicate()
+    assert posting.returncode == 2
+    assert [line.split(": ")[2] for line in err.splitlines()[:3]] == ["line 2", "line 4", "line 5"]
+    assert "3 of 5 lines" in err
+    assert not intake.batches
+
+
+@pytest.fixture
+def drop(tmp_path: Path) -> Path:
+    folder = tmp_path / "drop"
+    folder.mkdir()
+    return folder
+
+
+def watch(drop: Path, intake: Intake, *, partial: bool = False) -> list[str]:
+    told: list[str] = []
+    by = watching.By(shipped()["cn-applications"], {"organ": make_register.ORGAN, "year": "2025"})
+    where = watching.Intake(intake.url, drop.parent, False)
+    watching.run(watching.Folder(drop), where, by, partial=partial, once=True, every=0.1, tell=told.append)
+    return told
+
+
+def names(folder: Path) -> set[str]:
+    return {file.name for file in folder.iterdir()}
+
+
+def test_dropped_files_are_taken_once_with_a_report_beside_each(drop: Path) -> None:
+    good, bad = make_register.make(20, 1, 0), make_register.make(20, 2, 3)
+    (drop / "good.csv").write_bytes(good.csv())
+    (drop / "bad.csv").write_bytes(bad.csv())
+    (drop / "facts.jsonl").write_text(json.dumps(example("facts", "fee-paid")))
+    (drop / "note.txt").write_text("no facts")
+    (drop / "coming.csv.part").write_text("not yet")
+    with serving() as intake:
+        watch(drop, intake)
+        assert names(drop / "done") == {"good.csv", "good.csv.report.json", "facts.jsonl", "facts.jsonl.report.json"}
+        assert names(drop / "failed") == {
+            "bad.csv", "bad.csv.report.json", "bad.csv.rejected.csv", "note.txt", "note.txt.report.json",
+        }  # fmt: skip
+        assert names(drop / "taking") == set()
+        assert (drop / "coming.csv.part").exists()
+        assert len(intake.ids) == len(good.facts) + 1
+        report = json.loads((drop / "failed" / "bad.csv.report.json").read_text("utf-8"))
+        assert (report["result"], report["rows"], len(report["problems"])) == ("failed", 20, len(bad.planted))
+        (drop / "good.csv").write_bytes(good.csv())
+        watch(drop, intake)
+        assert "good.2.csv" in names(drop / "done")
+
+
+def test_what_was_being_taken_when_the_process_ended_is_taken_again(drop: Path) -> None:
+    made = make_register.make(20, 1, 4)
+    (drop / "taking").mkdir()
+    (drop / "taking" / "r.csv").write_bytes(made.csv())
+    with serving() as intake:
+        watch(drop, intake, partial=True)
+        assert intake.ids == [fact["id"] for fact in made.facts]
+    assert "r.csv" in names(drop / "failed")
+
+
+def test_one_process_watches_a_folder(drop: Path) -> None:
+    folder = watching.Folder(drop)
+    with folder.alone(), pytest.raises(watching.NoFolder, match="another"), folder.alone():
+        pass
+    with pytest.raises(watching.NoFolder, match="expected a folder"), watching.Folder(drop / "none").alone():
+        pass

@@ -1,0 +1,276 @@
+"""A register is read whole: every planted problem is named and no other, and what is read is what was written."""
+
+import csv
+import io
+import json
+from datetime import date
+from typing import Any
+
+import openpyxl
+import pytest
+from msgspec import structs
+from openpyxl.utils.datetime import CALENDAR_MAC_1904
+
+from scripts import make_register
+from scripts.make_register import LOWER, ORGAN, UPPER, Register
+from services.events.codec import encode
+from services.registers import dates, rejects
+from services.registers.headers import REMARK, ROW
+from services.registers.map_file import Source, When, from_data, read, shipped
+from services.registers.reading import Found
+from services.registers.reading import read as read_register
+from services.registers.suggest import suggest
+from services.registers.tables import BadFile, sheets
+from services.statute.errors import BadData
+
+GIVEN = {"organ": ORGAN, "year": "2025"}
+MAP = shipped()["cn-applications"]
+
+
+def taken(content: bytes, name: str = "register.csv") -> Found:
+    return read_register(name, content, MAP, GIVEN)
+
+
+def facts(found: Found) -> list[dict[str, Any]]:
+    events = [json.loads(encode(fact)) for fact in found.facts]
+    assert {e["source"] for e in events} <= {make_register.SOURCE}
+    name = {e["type"]: e["type"].removeprefix("org.shixian.").removesuffix(".v1") for e in events}
+    return [{"id": e["id"], "type": name[e["type"]], "subject": e["subject"], "data": e["data"]} for e in events]
+
+
+def problems(found: Found) -> set[tuple[int, str, str]]:
+    return {(p.row, p.column.rpartition("/")[2], p.code) for p in found.problems}
+
+
+@pytest.mark.timeout(900)  # ten thousand rows on a machine that has much else to do
+@pytest.mark.parametrize(
+    ("rows", "mistakes", "encoding"), [(300, 60, "utf-8-sig"), (300, 60, "utf-16"), (10_000, 900, "gb18030")]
+)
+def test_each_planted_problem_is_named_and_no_other_and_the_rest_is_as_drawn(
+    rows: int, mistakes: int, encoding: str
+) -> None:
+    made = make_register.make(rows, rows + mistakes, mistakes)
+    assert len({code for _, _, code in made.planted}) >= 8
+    found = taken(made.csv(encoding))
+    assert problems(found) == made.planted
+    assert len(found.problems) == len(made.planted)
+    assert (found.rows, len(found.bad)) == (rows, mistakes)
+    assert facts(found) == made.facts
+
+
+def test_rejected_rows_are_mended_and_imported_with_the_same_map() -> None:
+    made = make_register.make(300, 9, 40)
+    written = rejects.written(taken(made.csv()))
+    table = sheets("rejects.csv", written)[0]
+    head = [str(cell) for cell in table.rows[0][1]]
+    assert head[-2:] == [REMARK, ROW]
+    unmended = {(column, code) for _, column, code in problems(taken(written))}
+    planted = {(column, code) for _, column, code in made.planted}
+    assert unmended | {("登记编号", "twice")} == planted | {("登记编号", "twice")}  # alone, a twin is none
+    out = io.StringIO(newline="")
+    rows = [made.spoiled[int(str(cells[-1]))][0] for _, cells in table.rows[1:]]
+    csv.writer(out).writerows([head, *([*row, *[""] * (len(head) - len(row) - 2), "mended", 1] for row in rows)])
+    mended = taken(out.getvalue().encode())
+    assert not mended.problems
+    assert facts(mended) == [fact for _, said in made.spoiled.values() for fact in said]
+
+
+def test_what_a_spreadsheet_would_run_is_kept_as_text_and_comes_back() -> None:
+    head = "登记编号,申请日期,申请方式,申请人类型\n"
+    found = taken(f"{head}=1+1,never,网上,公民\n".encode())
+    written = rejects.written(found)
+    assert b"'=1+1" in written
+    mended = taken(written.replace(b"never", b"2025-03-01", 1))
+    assert [f["id"] for f in facts(mended)] == ["=1+1/request-received"]
+
+
+def workbook(made: Register) -> bytes:
+    """The register as a workbook: merged headers, real dates and numbers where a cell can be one."""
+    book = openpyxl.Workbook()
+    book.active.title = "说明"  # type: ignore[union-attr]
+    sheet = book.create_sheet("登记表")
+    for row in (["登记表"], list(UPPER), list(LOWER), *made.rows):
+        sheet.append([_typed(cell) for cell in row])
+    for area in ("C2:E2", "F2:H2", "I2:J2", "K2:M2", "A2:A3", "B2:B3"):
+        sheet.merge_cells(area)
+    out = io.BytesIO()
+    book.save(out)
+    return out.getvalue()
+
+
+def _typed(cell: str) -> object:
+    if cell.isdigit():
+        return int(cell)
+    try:
+        return date.fromisoformat(cell)
+    except ValueError:
+        return cell or None
+
+
+def test_a_workbook_says_the_same_as_a_text_file() -> None:
+    made = make_register.make(200, 3, 30)
+    found = taken(workbook(made), "register.xlsx")
+    assert problems(found) == made.planted
+    assert facts(found) == made.facts
+
+
+def test_the_sample_is_what_its_script_makes_and_its_problems_are_those_planted() -> None:
+    assert make_register.FILE.read_bytes() == make_register.lines()
+    made = make_register.make(200, 2025, 12)
+    found = taken(make_register.FILE.read_bytes())
+    assert problems(found) == made.planted
+    assert facts(found) == made.facts
+
+
+@pytest.mark.parametrize(
+    ("written", "day"),
+    [
+        *[(w, date(2025, 3, 1)) for w in (
+            "2025-03-01", "2025/3/1", "2025年3月1日", "二〇二五年三月一日", "二○二五年三月一号", "3.1", "３．１",
+            "3月1日", "45717", "２０２５．３．１", "2025 年 3 月 1 日", "20250301", "2025-03-01 14:30",
+            "2025/3/1(星期六)", "2025.3.1.",
+        )],
+        ("二零二四年十二月廿一日", date(2024, 12, 21)),
+        ("二〇二五年十月三十日", date(2025, 10, 30)),
+    ],
+)  # fmt: skip
+def test_dates_are_read_as_people_write_them(written: str, day: date) -> None:
+    assert dates.read(written, 2025) == day
+
+
+@pytest.mark.parametrize(
+    ("written", "why"),
+    [
+        ("3.1", "no-year"), ("三月一日", "no-year"), ("2025-02-29", "no-such-day"), ("2025年13月1日", "no-such-day"),
+        ("25/3/1", "no-date"), ("3/1/2025", "no-date"), ("2025-3/1", "no-date"), ("正月初一", "no-date"),
+        ("2205-01-01", "out-of-range"), ("12", "no-date"), ("999999", "no-date"), ("2025", "no-date"),
+        ("1" * 999, "no-date"),
+    ],
+)  # fmt: skip
+def test_what_is_no_date_says_why(written: str, why: str) -> None:
+    assert dates.read(written) == why
+
+
+def test_a_workbook_that_counts_from_1904_has_other_days() -> None:
+    book = openpyxl.Workbook()
+    book.epoch = CALENDAR_MAC_1904
+    assert book.active is not None
+    book.active.append(["登记编号", "申请日期", "申请方式", "申请人类型"])
+    book.active.append(["7", 44255, "网上", "公民"])
+    out = io.BytesIO()
+    book.save(out)
+    (fact,) = facts(taken(out.getvalue(), "r.xlsx"))
+    assert fact["data"]["submitted_on"] == "2025-03-01"
+
+
+@pytest.mark.parametrize(
+    ("content", "said"),
+    [
+        (b"\xff\xfe\x00", "UTF-16"),
+        (b"a,b\n\x81", "neither UTF-8 nor GB18030"),
+        (b"a\x00b", "NUL"),
+        (b"PK\x03\x04 and no more", "workbook"),
+        (b"\xd0\xcf\x11\xe0\xa1\xb1\x1a\xe1", "old kind"),
+        (b"", "no row is a header"),
+        ("姓名,电话\n".encode(), "no row is a header of this map; expected columns 登记编号"),
+        ("登记编号,申请日期\n1,2\n".encode(), "no column 申请方式"),
+        ('登记编号,"申请日期\n'.encode(), "line"),
+    ],
+)
+def test_what_is_no_register_says_why(content: bytes, said: str) -> None:
+    with pytest.raises(BadFile, match=said):
+        taken(content)
+
+
+def test_a_suggested_map_reads_the_register_that_it_was_made_for() -> None:
+    made = make_register.make(100, 5, 0)
+    content = made.csv().replace("现场".encode(), "托人".encode())
+    text = suggest("我的 登记表.csv", content)
+    assert '# "托人" = ""' in text
+    assert "column not read: 备注" in text
+    mended = text.replace('# "托人" = ""', '"托人" = "in-person"')
+    found = read_register("r.csv", content, read("r.toml", mended, named=False), GIVEN)
+    assert not found.problems
+    assert facts(found) == made.facts
+
+
+@pytest.mark.parametrize(
+    ("change", "key"),
+    [
+        ({"facts": []}, "facts"),
+        ({"number": "nowhere"}, "number"),
+        ({"subject": "{applicant}"}, "subject"),
+        ({"source": "{organ"}, "source"),
+        ({"values": {"channel": {"口头": "spoken"}}}, "values.channel.口头"),
+        ({"colour": 1}, "colour"),
+    ],
+)
+def test_a_bad_map_is_refused_by_its_key(change: dict[str, Any], key: str) -> None:
+    good = {
+        "id": "mine",
+        "title": {"zh": "表", "en": "A register"},
+        "number": "number",
+        "source": "urn:x:{organ}",
+        "subject": "{organ}/{number}",
+        "given": {"organ": ""},
+        "columns": {"number": "编号", "channel": "方式"},
+        "values": {"channel": {"网上": "online"}},
+        "facts": [
+            {
+                "type": "request-received",
+                "data": {
+                    "organ": {"given": "organ"},
+                    "channel": {"column": "channel", "values": "channel"},
+                    "applicant": {"text": "business"},
+                    "submitted_on": {"text": "2025-01-01"},
+                },
+            }
+        ],
+    }
+    from_data("mine.toml", good)
+    with pytest.raises(BadData) as refused:
+        from_data("mine.toml", {**good, **change})
+    assert refused.value.key == key
+
+
+@pytest.mark.parametrize(
+    ("given", "key"),
+    [
+        ({}, "given.organ"),
+        ({"organ": "a", "colour": "b"}, "given.colour"),
+        ({"organ": "a", "year": "25"}, "given.year"),
+    ],
+)
+def test_what_is_given_is_checked(given: dict[str, str], key: str) -> None:
+    with pytest.raises(BadData) as refused:
+        read_register("r.csv", make_register.lines(), MAP, given)
+    assert refused.value.key == key
+
+
+def test_a_ledger_says_reviews_too() -> None:
+    upper = "序号,申请方式,申请人类别,收件日期,办理结果,答复日期,送达方式,行政复议,,,行政诉讼,,,\n"
+    lower = ",,,,,,,提起日期,决定日期,结果,提起日期,是否经复议,判决日期,结果\n"
+    row = "1,网上,公民,2025.1.2,公开,1月20日,邮寄,2.10,3.1,维持,4.1,是,,\n"
+    given = {"organ": "a", "year": "2025"}
+    found = read_register("台账.csv", (upper + lower + row).encode(), shipped()["cn-ledger"], given)
+    assert [p.code for p in found.problems] == []
+    events = [json.loads(encode(f)) for f in found.facts]
+    assert [e["id"] for e in events] == [
+        "1/request-received", "1/answer-issued", "1/review-filed/reconsideration", "1/review-decided/reconsideration",
+        "1/review-filed/litigation-after",
+    ]  # fmt: skip
+    assert {e["subject"] for e in events} == {"a/2025-1"}
+    assert events[-1]["data"]["kind"] == "litigation-after-reconsideration"
+
+
+def test_a_date_that_goes_with_nothing_is_not_lost_in_silence() -> None:
+    head = "登记编号,申请日期,申请方式,申请人类型,办理结果,答复日期\n"
+    row = "1,2025-01-02,网上,公民,,\n2,2025-01-02,网上,公民,撤回,\n"
+    assert problems(taken((head + row).encode())) == {(3, "答复日期", "missing")}
+    when = MAP.facts[0].__class__(
+        type="fee-paid", data={"paid_on": Source(column="asked")}, when=(When(column="reply"),)
+    )
+    odd = structs.replace(MAP, facts=(MAP.facts[0], when))
+    content = head.replace("办理结果", "补正通知日期") + "1,2025-01-02,网上,公民,2025-01-05,\n"
+    found = read_register("r.csv", content.encode(), odd, GIVEN)
+    assert problems(found) == {(2, "补正通知日期", "unread")}
