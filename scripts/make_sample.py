@@ -152,6 +152,9 @@ def _requests(out: Writer, rng: random.Random) -> list[tuple[str, str, date]]:
             )
             taken = max(taken, 9)
         answered_on = CHINA.add(received_on, taken)
+        if channel == "online" and place not in longer:
+            # The law of 2007 counts from the submission, whenever the office confirms it (guiding case 26).
+            answered_on = min(answered_on, CHINA.add(day, LIMIT))
         service = "posted" if channel == "post" else "electronic"
         out.add(
             f.AnswerIssued,

@@ -32,15 +32,19 @@ settings.register_profile("shixian", deadline=None)
 """How long an example takes says how busy the machine is, and nothing of the code."""
 settings.load_profile("shixian")
 
-HUNG_SECONDS = 420
-"""So long after its beginning a test is ended with its whole process; its own time limit came long before."""
+HUNG_SECONDS = 120
+"""So long after its own time limit, fixtures included, a test is ended with its whole process."""
+LIMIT_SECONDS = 300
+"""Of a test that names no other (``--timeout`` in pyproject.toml)."""
 
 
 @pytest.hookimpl(wrapper=True, tryfirst=True)
 def pytest_runtest_protocol(item: pytest.Item) -> Generator[None, object, object]:
     """A time limit raises inside the test, and a task that swallows its cancellation hangs after that for ever. So the
     process ends then, every thread's stack on stderr; pytest-xdist names the test and goes on with another worker."""
-    hung = Timer(HUNG_SECONDS, _end, [item.nodeid])
+    named = item.get_closest_marker("timeout")
+    limit = named.args[0] if named is not None and named.args else LIMIT_SECONDS
+    hung = Timer(limit + HUNG_SECONDS, _end, [item.nodeid, limit + HUNG_SECONDS])
     hung.daemon = True
     hung.start()
     try:
@@ -49,8 +53,8 @@ def pytest_runtest_protocol(item: pytest.Item) -> Generator[None, object, object
         hung.cancel()
 
 
-def _end(test: str) -> None:
-    print(f"\n{test} has not ended after {HUNG_SECONDS} s", file=sys.__stderr__, flush=True)
+def _end(test: str, seconds: float) -> None:
+    print(f"\n{test} has not ended after {seconds:g} s", file=sys.__stderr__, flush=True)
     faulthandler.dump_traceback(sys.__stderr__ or 2)
     os._exit(70)
 

@@ -61,7 +61,7 @@ def build() -> Any:
                     colors=NONE_IS_GOOD,
                 ),
                 number(
-                    "TableDiff",
+                    "Differences",
                     "Counters that don't add up.",
                     "max(shixian_stats_audit_differences)",
                     colors=NONE_IS_GOOD,

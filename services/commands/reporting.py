@@ -12,6 +12,7 @@ from rich.console import Console
 from rich.table import Table
 
 from services.commands import offline
+from services.events.days import ahead
 from services.events.facts import (
     CalendarPublished,
     Fact,
@@ -105,7 +106,8 @@ def _zone(facts: Facts, organ: str) -> ZoneInfo:
 
 def known_by(facts: Facts, now: datetime) -> Iterator[Fact]:
     """The facts that were known at ``now``: written, or else made by then; of those that say neither, the ones whose
-    own legal date had come. Organs and units are always known, and so is an amendment without any date."""
+    own legal date had come, and with it all that they say had happened. Organs, units and items are always known, and so
+    is an amendment without any date of what had happened."""
     for fact in facts:
         match fact:
             case OrganRegistered() | UnitRegistered() | ItemRegistered():
@@ -115,11 +117,11 @@ def known_by(facts: Facts, now: datetime) -> Iterator[Fact]:
             case _ if (instant := fact.recordedtime or fact.time) is not None:
                 known = instant <= now
             case FactCorrected() | FactRetracted():
-                known = True
+                known = ahead(fact, now.date()) is None
             case TallyRecorded():
                 known = fact.data.on <= now.date()
             case _:
-                known = legal_date(lawful(fact)) <= now.date()
+                known = legal_date(lawful(fact)) <= now.date() and ahead(fact, now.date()) is None
         if known:
             yield fact
 

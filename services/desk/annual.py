@@ -133,13 +133,14 @@ class Annual(Controller):
         as_of: FromQuery[str | None] = None,
         reach: FromQuery[str | None] = None,
         after: FromQuery[str | None] = None,
+        limit: FromQuery[str | None] = None,
     ) -> Response[bytes]:
         """What is behind a number."""
         given = {"form": form, "as_of": as_of, "reach": reach}
         path = f"{api(organ, year, 'cells', table, row, column)}.json"
         if wants_json(request):
-            return passed_on(await desk.apis.file("stats", path, given | {"after": after}))
-        found = await desk.apis.ask("stats", path, given | {"after": after})
+            return passed_on(await desk.apis.file("stats", path, given | {"after": after, "limit": limit}))
+        found = await desk.apis.ask("stats", path, given | {"after": after, "limit": limit})
         return await desk.page("cell.html", request, lang, found=found, path=f"/annual/{part(organ)}", given=given)
 
 

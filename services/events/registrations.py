@@ -18,6 +18,7 @@ from services.events.facts import (
     FactCorrected,
     OrganRegistered,
     RequestReceived,
+    ReviewFiled,
 )
 from services.events.office_facts import ItemRegistered
 from services.events.refusals import FieldError, RefusalCode
@@ -52,10 +53,10 @@ def fault(fact: Fact, statutes: Collection[str], calendars: Collection[str]) -> 
             return _unknown("statute-unknown", "statute", data.statute, statutes)
         case CalendarPublished(data=data):
             return _unknown("calendar-unknown", "calendar", data.calendar, calendars)
-        case RequestReceived(data=data) if data.statute is not None:
+        case RequestReceived(data=data) | ReviewFiled(data=data) if data.statute is not None:
             return _unknown("statute-unknown", "statute", data.statute, statutes)
         case FactCorrected(data=CorrectedData(data={"statute": str(statute)})):
-            # Of all that can be corrected only a request has a statute.
+            # What can be corrected and has a statute: a request, and a review.
             return _unknown("statute-unknown", "data.statute", statute, statutes)
         case _:
             return None
@@ -78,10 +79,12 @@ def as_recorded(fact: Fact, milliseconds: int) -> Fact:
     A notice without ``recordedtime`` did not come by intake and is judged by its readers. What was in the log before
     there was such a judgement stands: it has the log's time for its own.
     """
-    written = datetime.fromtimestamp(milliseconds / 1000, UTC)
-    if not isinstance(fact, CalendarPublished) or fact.recordedtime is not None or written >= JUDGED_FROM:
+    if not isinstance(fact, CalendarPublished) or fact.recordedtime is not None:
         return fact
-    return replace(fact, recordedtime=written)
+    # Compared as numbers: whoever writes to the log by itself sets any time, also one that is no date.
+    if not 0 <= milliseconds < JUDGED_FROM.timestamp() * 1000:
+        return fact
+    return replace(fact, recordedtime=datetime.fromtimestamp(milliseconds / 1000, UTC))
 
 
 def wrong_parent(code: str, parent: str | None, parents: Parents) -> FieldError | None:

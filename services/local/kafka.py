@@ -25,7 +25,7 @@ import structlog
 from services.local import kafka_files as files
 from services.local import secret
 from services.local.failures import LocalFailure, first_error, out_of_room
-from services.local.process import PortTaken, end, free_port, kill, left_over, port_free, spawn, tail
+from services.local.process import OwnsProcess, PortTaken, end, free_port, kill, left_over, port_free, spawn, tail
 from services.runtime.ends import Cause
 
 log = structlog.get_logger(__name__)
@@ -56,7 +56,7 @@ def new_cluster_id() -> str:
             return text
 
 
-class KafkaNode:
+class KafkaNode(OwnsProcess):
     """One node, broker and controller at once; by default a cluster by itself.
 
     ``port`` and ``controller_port`` 0 choose free ones, which the object keeps over restarts. For a cluster give
@@ -99,7 +99,6 @@ class KafkaNode:
         self._advertised_port = advertised_port
         self._aot_dir = aot_dir or self._classpath[0].parent / "aot"
         self._dies_by = signal.SIGKILL if dies_with_parent else None
-        self._process: subprocess.Popen[bytes] | None = None
         self._recording: Path | None = None
         self._log_began = 0
 
@@ -107,19 +106,6 @@ class KafkaNode:
     def bootstrap(self) -> str:
         """``host:port`` for clients, or a URL with the login."""
         return secret.url(self._password, self.port) if self._password else f"127.0.0.1:{self.port}"
-
-    @property
-    def pid(self) -> int | None:
-        return None if self._process is None else self._process.pid
-
-    @property
-    def returncode(self) -> int | None:
-        """The status of a process that ended by itself; None while it runs, and after it was stopped."""
-        return None if self._process is None else self._process.poll()
-
-    @property
-    def alive(self) -> bool:
-        return self._process is not None and self._process.poll() is None
 
     @property
     def aot_cache(self) -> Path:
@@ -136,7 +122,8 @@ class KafkaNode:
             try:
                 return self.wait_ready(timeout)
             except BrokerFailed as error:
-                # Somebody was faster on a port that we chose; one that was given isn't ours to change.
+                # Somebody was faster on a port that we chose; one that was given isn't ours to change. Only Kafka's
+                # log says why it ended: asked for now, the port may be free again.
                 if "Address already in use" not in str(error) or not any(self._chooses) or attempt + 1 == PORT_ATTEMPTS:
                     raise
                 self._forget_ports()

@@ -26,7 +26,7 @@ import psutil  # type: ignore[import-untyped]
 import structlog
 
 from services.local.postgres_user import BIN, PostgresFailed, make_private, server_user
-from services.local.process import end, kill, left_over, spawn, tail
+from services.local.process import OwnsProcess, end, kill, left_over, spawn, tail
 
 log = structlog.get_logger(__name__)
 
@@ -38,7 +38,7 @@ _LONGEST_SOCKET_PATH = 100
 """Bytes; the kernel's limit is 107, and PostgreSQL adds ``.lock`` for a file beside it."""
 
 
-class PostgresServer:
+class PostgresServer(OwnsProcess):
     """One server on ``folder``.
 
     The caller owns the folder: a server found running on it is taken for a crash's leftover and ended.
@@ -49,20 +49,6 @@ class PostgresServer:
         self.data = self.folder / "data"
         # "Fast" shutdown: its sessions are ended, the data left clean.
         self._dies_by = signal.SIGINT if dies_with_parent else None
-        self._process: subprocess.Popen[bytes] | None = None
-
-    @property
-    def pid(self) -> int | None:
-        return None if self._process is None else self._process.pid
-
-    @property
-    def returncode(self) -> int | None:
-        """The status of a process that ended by itself; None while it runs, and after it was stopped."""
-        return None if self._process is None else self._process.poll()
-
-    @property
-    def alive(self) -> bool:
-        return self._process is not None and self._process.poll() is None
 
     @property
     def dsn(self) -> str:

@@ -30,6 +30,25 @@ class PortTaken(LocalFailure):
     end = Cause.PORT_TAKEN
 
 
+class OwnsProcess:
+    """What runs one process, or none."""
+
+    _process: "subprocess.Popen[bytes] | None" = None
+
+    @property
+    def pid(self) -> int | None:
+        return None if self._process is None else self._process.pid
+
+    @property
+    def returncode(self) -> int | None:
+        """The status of a process that ended by itself; None while it runs, and after it was stopped."""
+        return None if self._process is None else self._process.poll()
+
+    @property
+    def alive(self) -> bool:
+        return self._process is not None and self._process.poll() is None
+
+
 def spawn(
     argv: Sequence[str],
     *,

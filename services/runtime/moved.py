@@ -7,10 +7,11 @@ from litestar import Request, Response
 from litestar.openapi import ResponseSpec
 
 
-def moved(request: Request[Any, Any, Any], address: str) -> Response[bytes]:
-    """307 to ``address`` (a page of the desk, percent-encoded), with the query of the request."""
+def moved(request: Request[Any, Any, Any], address: str, *, with_query: bool = True) -> Response[bytes]:
+    """307 to ``address`` (a page of the desk, percent-encoded), with the query of the request where that page knows its
+    parameters."""
     query = quote(request.scope["query_string"], safe="%=&+/?:@!$'()*,;-._~[]")
-    location = f"{address}?{query}" if query else address
+    location = f"{address}?{query}" if query and with_query else address
     return Response(b"", status_code=307, media_type="text/plain", headers={"location": location, "vary": "accept"})
 
 

@@ -8,7 +8,7 @@ from typing import Any
 from services.runtime.database import Conn
 
 SHOWN = 20
-"""TableDiff of one kind that are kept to be shown; all are counted."""
+"""Differences of one kind that are kept to be shown; all are counted."""
 PREFETCH = 2000
 
 Explain = Callable[[str, Any, Any], str | None]

@@ -49,7 +49,11 @@ class Front(Controller):
     @get("/", include_in_schema=False, sync_to_thread=False, any_query=True)
     def root(self, request: Request[Any, Any, Any], deps: Injected) -> Response[bytes]:
         """What is here; a browser is redirected to the desk."""
-        return moved(request, f"{deps.desk}/annual") if likes_pages(request) else Response(_HERE, media_type=JSON)
+        return (
+            moved(request, f"{deps.desk}/annual", with_query=False)
+            if likes_pages(request)
+            else Response(_HERE, media_type=JSON)
+        )
 
     @get(
         "/v1/annual",

@@ -43,6 +43,7 @@ class Cells(Controller):
         reach: FromQuery[str | None] = None,
         after: FromQuery[str] = "",
         limit: FromQuery[int] = 100,
+        lang: FromQuery[str | None] = None,  # of the page that a browser is led to
     ) -> Response[bytes]:
         """The requests (or reviews, or tallies) that a number of the report counts, in pages by organ and day.
 

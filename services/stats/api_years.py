@@ -42,6 +42,7 @@ class Years(Controller):
         first: FromQuery[int | None] = None,
         last: FromQuery[int | None] = None,
         reach: FromQuery[str | None] = None,
+        lang: FromQuery[str | None] = None,  # of the page that a browser is led to
     ) -> Response[bytes]:
         """Several years side by side, the latest five by default, with each year's change and its share in time."""
         organ, media_type = params.suffixed(request, organ)
@@ -87,6 +88,7 @@ class Years(Controller):
         q: FromQuery[str] = "",
         page: FromQuery[int] = 1,
         form: FromQuery[str | None] = None,
+        lang: FromQuery[str | None] = None,  # of the page that a browser is led to
     ) -> Response[bytes]:
         """The organs whose numbers make up the report, each with its own, in pages; ``q``: those with these words in
         their code or name. ``sum`` is of all. Requests count that are under the law of the ``form``."""

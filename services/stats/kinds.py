@@ -219,7 +219,7 @@ KINDS: dict[str, Kind] = {
             "of the end",
             (_APPLICANT,),
             "requests ended within the limit that the organ commits itself to for their item; none without items",
-            Rows("request", "closed_on", "false"),
+            Rows("request", "closed_on", f"closed_on {_IN_YEAR} AND false"),
         ),
         Kind("review", "of the filing", _REVIEW, "reviews filed", Rows("review", "filed_on", _FILED)),
         Kind("review-later", "of the decision", _REVIEW, "reviews decided in a year after that of their filing"),

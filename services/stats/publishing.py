@@ -98,8 +98,6 @@ async def publish(
     own = [check for check in answer.report.checks if check.rule != "published"]
     against = objections(asked, answer.report, wanted.published_on, today)
     reason = wanted.despite.strip()
-    if against and not reason:
-        raise _refusal(against)
     before = answer.published[-1] if answer.published else None
     report = replace(answer.report, checks=tuple(own))
     overruled = tuple(sorted({objection.code for objection in against}))
@@ -108,6 +106,8 @@ async def publish(
     )
     if before is not None and publications.says_the_same(before, made):
         return told(before), False
+    if against and not reason:
+        raise _refusal(against)
     await publications.insert(conn, made)
     return told(made), True
 

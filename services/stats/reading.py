@@ -48,7 +48,8 @@ async def year_cells(
         "WHERE organ = ANY($1::text[]) AND recorded_at >= $5 AND (year = $2 OR (year < $2 AND kind = ANY($4::text[])))"
     )
     rows = await conn.fetch(
-        "SELECT CASE WHEN kind = ANY($3::text[]) OR statute = '' THEN organ END AS own, "
+        "SELECT CASE WHEN kind = ANY($3::text[]) OR (statute = '' AND kind IN ('review', 'review-later')) "
+        "THEN organ END AS own, "
         f"CASE WHEN year < $2 THEN $2 - 1 ELSE $2 END AS y, {what}, sum(count) FROM ("
         f"SELECT organ, year, {what}, count FROM {SCHEMA}.cell "
         "WHERE organ = ANY($1::text[]) AND (year = $2 OR (year < $2 AND kind = ANY($4::text[])))"

@@ -52,16 +52,16 @@ class Attending(Controller):
         ``follows`` it. ``since``: what has needed a person since that instant or later. What is put right goes.
         """
         organ = one_of_own(deps.reference_data, organ)
-        require_organ(deps, organ)
+        wrong_ones = deps.reference_data.rejected(MOST) if kind in (None, "rejected") and since is None else []
+        mine = [one for one in wrong_ones if source in (None, one.source) and organ in (None, one.subject)][:limit]
+        # What waits for an organ's registration, or could not be registered, is of an organ that is not.
+        if not mine and not await attending.any_of(deps.pool, organ):
+            require_organ(deps, organ)
         if since is not None and since.tzinfo is None:
             wrong = FieldProblem(field="query.since", problem=f"is {since}", expected="an instant with a time zone")
             raise ProblemError(400, "since: expected an instant with a time zone", errors=[wrong])
         asked = Asked(deps.facts_topic, deps.clock.now(), source, organ, kind, since, limit, cursor)
-        wanted = [
-            one._asdict()
-            for one in (deps.reference_data.rejected(limit) if kind in (None, "rejected") and since is None else ())
-            if source in (None, one.source) and organ in (None, one.subject)
-        ]
+        wanted = [one._asdict() for one in mine]
         try:
             page = await attending.page(deps.pool, deps.offload, asked, wanted)
         except BadCursor:
@@ -95,7 +95,8 @@ class Attending(Controller):
 
 
 async def _unread(deps: Deps, source: str, id_: str) -> FactStanding:
-    """The fact as one that the log has and nobody has read. Raises :class:`ProblemError` where it is not found so."""
+    """The fact as one that the log has and nobody has read, or that was read just now. Raises :class:`ProblemError`
+    where it is neither."""
     ahead = Ahead()
     if deps.unread is not None:
         async with deps.offload.turn():
@@ -103,6 +104,9 @@ async def _unread(deps: Deps, source: str, id_: str) -> FactStanding:
     if ahead.found is not None:
         waiting = ahead.found
         return FactStanding(source=source, id=id_, status="in-the-log", request=waiting.subject, type=waiting.type)
+    # It may have been read while the log was looked at.
+    if (found := await fact_standing.of(deps.pool, deps.offload, source, id_, deps.reference_data)) is not None:
+        return found
     if ahead.all_looked_at:
         raise ProblemError(404, "no fact of this source and id is known, nor does the log have one that is unread")
     raise ProblemError(

@@ -164,6 +164,14 @@ def of_letters(asked: Asked, behind: Cursor | None) -> tuple[str, list[Any]] | N
     )
 
 
+async def any_of(pool: Pool, organ: str | None) -> bool:
+    """Whether anything of an organ, registered or not, needs a person."""
+    found = await pool.fetchval(
+        f"SELECT 1 FROM {SCHEMA}.attention WHERE organ = $1 LIMIT 1", organ, timeout=READ_SECONDS
+    )
+    return found is not None
+
+
 async def page(pool: Pool, offload: Offload, asked: Asked, reference: list[dict[str, Any]]) -> Attention:
     """A page. Raises :class:`BadCursor`, and what :meth:`Offload.turn` does."""
     behind = read_cursor(asked.cursor) if asked.cursor is not None else None

@@ -23,6 +23,7 @@ NAMES = ("source", "id", "subject", "partition")
 BETWEEN = -1
 """The piece of what no case can see by itself."""
 LOT = 500
+LOT_EVENTS = 1000
 
 log = structlog.get_logger(__name__)
 _encode = msgspec.json.Encoder().encode
@@ -83,15 +84,30 @@ async def save_names(conn: Conn, partition: int, events: Sequence[CaseEvent], no
 
     The names are written in one order, so that two partitions with the same ones can't wait for each other.
     """
-    amended = [e.data.fact.data.amends for e in events if e.data.fact is not None and is_amendment(e.data.fact)]
-    if amended:  # somebody has put it right, on whichever side
+    await write_names(conn, name_rows(partition, events), {e.subject: _organ(e) for e in events}, now)
+    amends = [e.data.fact.data.amends for e in events if e.data.fact is not None and is_amendment(e.data.fact)]
+    await _put_right(conn, [(ref.source, ref.id) for ref in amends])
+
+
+async def _put_right(conn: Conn, names: Sequence[tuple[str, str]]) -> None:
+    """Somebody has amended a fact of each of these names, on whichever side; after they are written."""
+    if names:
         await conn.execute(
             f"DELETE FROM {SCHEMA}.attention a USING unnest($1::text[], $2::text[]) AS w(source, fact) "
             f"WHERE (a.source, a.fact) = (w.source, w.fact) AND a.piece = {BETWEEN}",
-            [ref.source for ref in amended],
-            [ref.id for ref in amended],
+            [source for source, _ in names],
+            [id_ for _, id_ in names],
         )
-    await write_names(conn, name_rows(partition, events), {e.subject: _organ(e) for e in events}, now)
+
+
+async def organ_known(conn: Conn, codes: Sequence[str]) -> None:
+    """What these organs posted under their codes waits for their registration no more."""
+    if codes:
+        await conn.execute(
+            f"DELETE FROM {SCHEMA}.attention WHERE subject = ANY($1::text[]) AND piece > 0 "
+            "AND code IN ('request-received', 'organ-registered')",
+            list(codes),
+        )
 
 
 def _organ(event: CaseEvent) -> str:
@@ -149,9 +165,17 @@ async def finish(pool: Pool, part: Part, now: datetime) -> None:
     part.ok()
 
 
-class _Carried(msgspec.Struct):
+class _Name(msgspec.Struct):
     source: str
     id: str
+
+
+class _Aim(msgspec.Struct):
+    amends: _Name | None = None
+
+
+class _Carried(_Name, kw_only=True):
+    data: _Aim
 
 
 class _CarriedData(msgspec.Struct):
@@ -184,14 +208,25 @@ async def list_lot(conn: Conn, now: datetime) -> int:
             await save(conn, changed, rows(row["partition"], changed))
             listed.append((row["partition"], case))
         await trail_store.save(conn, listed)
-        events = await conn.fetch(
-            f"SELECT subject, partition, body FROM {SCHEMA}.events WHERE subject = ANY($1::text[])", subjects
-        )
-        names = [
-            (fact.source, fact.id, event["subject"], event["partition"])
-            for event in events
-            if (fact := _carrying.decode(event["body"]).data.fact) is not None
-        ]
-        await write_names(conn, names, {row["subject"]: row["organ"] for row in cases}, now)
+        organs = {row["subject"]: row["organ"] for row in cases}
+        # An organ's code can have any number of events: they come in parts.
+        names: list[Row] = []
+        aims: list[tuple[str, str]] = []
+        async for event in conn.cursor(
+            f"SELECT subject, partition, body FROM {SCHEMA}.events WHERE subject = ANY($1::text[])",
+            subjects,
+            prefetch=LOT_EVENTS,
+        ):
+            fact = _carrying.decode(event["body"]).data.fact
+            if fact is None:
+                continue
+            names.append((fact.source, fact.id, event["subject"], event["partition"]))
+            if fact.data.amends is not None:
+                aims.append((fact.data.amends.source, fact.data.amends.id))
+            if len(names) == LOT_EVENTS:
+                await write_names(conn, names, organs, now)
+                names = []
+        await write_names(conn, names, organs, now)
+        await _put_right(conn, aims)
         await conn.execute(f"DELETE FROM {SCHEMA}.unlisted WHERE subject = ANY($1::text[])", subjects)
     return len(subjects)

@@ -5,13 +5,14 @@ from typing import Any, Literal
 
 import msgspec
 from msgspec import Struct
+from msgspec.structs import replace
 
 from services.events.facts import RequestFact
 from services.runtime.database import Pool
 from services.runtime.offload import Offload
 from services.statute.state import RequestState
 from services.tracker.core.attention import told_of
-from services.tracker.core.case import Case, name_of
+from services.tracker.core.case import Case, name_of, worded
 from services.tracker.core.contradictions import ID_CONFLICT
 from services.tracker.core.decide import content_of
 from services.tracker.core.reference_data import ReferenceData
@@ -65,7 +66,7 @@ async def of(pool: Pool, offload: Offload, source: str, id_: str, reference_data
             timeout=READ_SECONDS,
         )
         others = await pool.fetch(
-            f"SELECT subject FROM {SCHEMA}.attention WHERE source = $1 AND fact = $2 AND code = 'id-reused' LIMIT 20",
+            f"SELECT subject FROM {SCHEMA}.attention WHERE source = $1 AND fact = $2 AND piece = -1 LIMIT 20",
             source,
             id_,
             timeout=READ_SECONDS,
@@ -108,6 +109,7 @@ def _standing(
     source: str, id_: str, body: bytes, strand: bytes | None, reference_data: ReferenceData, others: list[str]
 ) -> FactStanding:
     case = decode_case(body)
+    case = replace(case, view=worded(case, reference_data))
     if strand is not None and not is_request(case):
         case = shown(case, [decode_strand(strand)], reference_data)
     status, why = standing(case, FactRef(source, id_))

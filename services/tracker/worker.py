@@ -42,7 +42,7 @@ from services.tracker.core.case import Case
 from services.tracker.core.limit import Limit
 from services.tracker.core.reference_data import ReferenceData
 from services.tracker.core.rows import Change
-from services.tracker.core.strands import Shelf
+from services.tracker.core.strands import Shelf, is_request
 from services.tracker.metrics import Metrics
 from services.tracker.store import SCHEMA, Appended
 
@@ -194,6 +194,8 @@ class Tracker:
             reference_data = self.reference_data.as_known()
             outcome = await computed(lambda: apply.sweep(cases, reference_data, now))
             await self._write(conn, partition, outcome, reference_data)
+            heads = [c for c in outcome.cases.values() if c.apart and not is_request(c) and c.view.awaits is None]
+            await attention_store.organ_known(conn, [case.subject for case in heads])
             await self._postpone(conn, partition, {s: reason_of(e) for s, e in outcome.failed.items()}, now)
         self.metrics.detected(outcome.events, outcome.cases, now)
         return len(cases)

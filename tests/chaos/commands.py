@@ -61,7 +61,8 @@ async def _damage(dsn: str) -> str:
     try:
         row = await conn.fetchrow(
             "UPDATE stats.cell SET count = count + 1 WHERE ctid = (SELECT ctid FROM stats.cell "
-            "WHERE count > 0 ORDER BY organ, year, kind, a, b, c OFFSET 3 LIMIT 1) RETURNING organ, year, kind, a, b, c"
+            "WHERE count > 0 ORDER BY organ, year, kind, a, b, c, statute OFFSET 3 LIMIT 1) "
+            "RETURNING organ, year, kind, a, b, c, statute"
         )
         assert row is not None, "there is no counter to damage"
         return " ".join(map(str, row))

@@ -5,12 +5,15 @@ from collections.abc import Callable, Mapping
 from datetime import date, timedelta
 from typing import Any
 
+from services.events.days import PLANNED
 from services.events.vocabulary import APPLICANTS, CHANNELS, MEASURES, OUTCOMES
 from tests.support import raw
 
 SOURCE = "urn:shixian:chaos"
 _REVIEWS = ("reconsideration", "litigation-direct", "litigation-after-reconsideration", "complaint")
 _DECIMAL = "fees-collected"
+_SLACK = 4
+"""Days by which the receipt of a request may follow its submission."""
 
 Facts = list[dict[str, Any]]
 
@@ -83,8 +86,8 @@ def _steps(rng: random.Random, organ: str, day: date) -> list[tuple[str, dict[st
     return steps
 
 
-def _amended(rng: random.Random, data: dict[str, Any]) -> dict[str, Any]:
-    """The data with one thing in it said otherwise."""
+def _amended(rng: random.Random, data: dict[str, Any], latest: date) -> dict[str, Any]:
+    """The data with one thing in it said otherwise; no date in it becomes later than ``latest``."""
     changed = dict(data)
     dates = [k for k, v in data.items() if k.endswith("_on") and isinstance(v, str)]
     if "outcome" in data and rng.random() < 0.5:
@@ -93,13 +96,14 @@ def _amended(rng: random.Random, data: dict[str, Any]) -> dict[str, Any]:
         changed["applicant"] = rng.choice(APPLICANTS)
     elif dates:
         key = rng.choice(dates)
-        changed[key] = (date.fromisoformat(data[key]) + timedelta(days=rng.randint(-4, 6))).isoformat()
+        moved = date.fromisoformat(data[key]) + timedelta(days=rng.randint(-4, 6))
+        changed[key] = min(moved, latest).isoformat()
     if rng.random() < 0.03:
         changed["nonsense"] = 1  # A replacement that does not fit: rejected, and the case says so.
     return changed
 
 
-def _amendment(rng: random.Random, namer: Namer, amended: dict[str, Any]) -> dict[str, Any]:
+def _amendment(rng: random.Random, namer: Namer, amended: dict[str, Any], latest: date) -> dict[str, Any]:
     data: dict[str, Any] = {"amends": {"source": amended["source"], "id": amended["id"]}}
     more: dict[str, Any] = {}
     if rng.random() < 0.5:  # else the time of recording says which of two corrections is the later one
@@ -107,17 +111,18 @@ def _amendment(rng: random.Random, namer: Namer, amended: dict[str, Any]) -> dic
     if rng.random() < 0.25:
         return namer.fact("fact-retracted", amended["subject"], {**data, "reason": "posted by mistake"}, **more)
     if "amends" in amended["data"]:
-        replacement = _amended(rng, amended["data"].get("data", {}))
+        replacement = _amended(rng, amended["data"].get("data", {}), latest)
         replacement = {"amends": amended["data"]["amends"], "data": replacement}
     else:
-        replacement = _amended(rng, amended["data"])
+        replacement = _amended(rng, amended["data"], latest)
     return namer.fact("fact-corrected", amended["subject"], {**data, "data": replacement}, **more)
 
 
-def _amend(rng: random.Random, namer: Namer, facts: Facts, chance: float) -> None:
+def _amend(rng: random.Random, namer: Namer, facts: Facts, chance: float, last_day: date) -> None:
+    latest = last_day + timedelta(days=_SLACK)
     while rng.random() < chance:
         target = rng.choice(facts)
-        facts.append(_amendment(rng, namer, target))
+        facts.append(_amendment(rng, namer, target, latest))
         chance *= 0.6
 
 
@@ -134,16 +139,25 @@ def _disturb(rng: random.Random, facts: Facts) -> Facts:
     return facts
 
 
+def _happened_by(day: date, data: Mapping[str, Any]) -> bool:
+    dates = (v for k, v in data.items() if k.endswith("_on") and k not in PLANNED)
+    return all(date.fromisoformat(v) <= day for v in dates)
+
+
 def request(rng: random.Random, number: int, organ: str, last_day: date) -> Facts:
-    """The facts of one request, in the order in which they are posted; some of them more than once."""
+    """The facts of one request, in the order in which they are posted; some of them more than once.
+
+    What would come after the last day has not happened yet: intake refuses it.
+    """
     namer = Namer(f"q{number}-")
     subject = f"{organ}/{number}"
     day = last_day - timedelta(days=int(rng.triangular(0, 4000, 400)))
     facts = [
         namer.fact(name, subject, data, **({"time": f"{day}T12:00:00+08:00"} if rng.random() < 0.3 else {}))
         for name, data in _steps(rng, organ, day)
+        if _happened_by(last_day + timedelta(days=_SLACK), data)
     ]
-    _amend(rng, namer, facts, 0.12)
+    _amend(rng, namer, facts, 0.12, last_day)
     return _disturb(rng, facts)
 
 
@@ -165,5 +179,5 @@ def organ_facts(rng: random.Random, organ: str, number: int, last_day: date) -> 
         )
         decided = {"review": f"o{number}", "decided_on": "2022-05-06", "result": "other"}
         facts.append(namer.fact("review-decided", organ, decided))
-    _amend(rng, namer, facts, 0.3)
+    _amend(rng, namer, facts, 0.3, last_day)
     return _disturb(rng, facts)

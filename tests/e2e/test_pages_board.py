@@ -112,4 +112,4 @@ def test_a_remark_is_said_in_the_readers_language(page: Page, posted: System) ->
     ):
         page.goto(f"{posted.desk}/requests/{ID}?lang={lang}")
         assert said in page.inner_text(".flags")
-        assert said in page.inner_text("table")
+        assert said in page.inner_text("table[aria-labelledby='why']")

@@ -8,6 +8,7 @@ from typing import Any
 import asyncpg
 import pytest
 
+from services.events.vocabulary import LEVELS
 from services.runtime.migrations import migrate
 from services.runtime.problems import ProblemError
 from services.stats import drilldown
@@ -20,6 +21,7 @@ REQUESTS = 6_000
 ORGANS = [f"o{n:03}" for n in range(100)]
 KINDS = ("received", "closed", "pace", "carried-in", "carried-out")
 NOW = datetime(2014, 1, 1, tzinfo=UTC)
+MEASURES = tuple(sorted(LEVELS))
 LOOKED = 700
 LIMIT = 40
 
@@ -58,7 +60,7 @@ async def conn(postgres: str, monkeypatch: pytest.MonkeyPatch) -> AsyncIterator[
         schema_name="stats",
         columns=("subject", "source", "id", "organ", "on", "measure", "count"),
         records=[
-            (ORGANS[n % 100], "s", f"{n:05}", ORGANS[n % 100], day + timedelta(n % 90), f"m{n % 3}-in-force", 1)
+            (ORGANS[n % 100], "s", f"{n:05}", ORGANS[n % 100], day + timedelta(n % 90), MEASURES[n % 2], 1)
             for n in range(REQUESTS)
         ],
     )
@@ -138,11 +140,11 @@ async def test_every_request_behind_a_number_is_on_one_page(conn: Any, kind: Any
 async def test_reviews_and_tallies_are_whole_in_pages_too(conn: Any) -> None:
     reviews = await pages(conn, Counts(kind="review"), Filter(), ORGANS)
     assert len({row["review"] for row in reviews}) == len(reviews) == REQUESTS
-    told = Counts(kind="tally", measure=tuple(f"m{n}-in-force" for n in range(3)))
+    told = Counts(kind="tally", measure=MEASURES)
     levels = await pages(conn, told, Filter(), ORGANS)
     latest: dict[Any, Any] = {}
     for n in range(REQUESTS):
-        key = (ORGANS[n % 100], f"m{n % 3}-in-force")
+        key = (ORGANS[n % 100], MEASURES[n % 2])
         latest[key] = max(latest.get(key, (0, "")), (n % 90, f"{n:05}"))
     assert {(row["organ"], row["measure"]): row["id"] for row in levels} == {k: v[1] for k, v in latest.items()}
     assert len(levels) == len(latest)
@@ -174,3 +176,7 @@ def test_what_no_page_gave_is_refused_by_name(text: str) -> None:
     with pytest.raises(ProblemError) as refused:
         read_cursor(text, ("organ", "received_on", "subject"))
     assert refused.value.status == 400 and refused.value.errors[0].field == "query.after"
+
+
+async def test_what_no_item_counts_yet_opens_on_nothing(conn: Any) -> None:
+    assert await pages(conn, Counts(kind="committed"), Filter(), ORGANS) == []

@@ -38,7 +38,8 @@ PATH = "/v1/annual/a/2013"
 
 @pytest.fixture
 def stats(env: dict[str, str]) -> Iterator[ServiceProcess]:
-    with service("stats", env) as running:
+    # The year is over.
+    with service("stats", {**env, "SHIXIAN_NOW": "2014-02-05T08:00:00+08:00"}) as running:
         write(env, EVENTS, [REGISTERED, CHILD])
         running.wait_ready()
         eventually(lambda: total(running, "1") == 4 or None)
@@ -194,6 +195,21 @@ def test_a_published_year_shows_what_changed_since_and_by_which_fact(
     assert numbers == [1, 2] and failed(stats) == set()
 
 
+def test_what_is_published_again_the_next_day_is_the_same_and_needs_no_reason(
+    env: dict[str, str],
+    stats: ServiceProcess,
+) -> None:
+    wanted = {"form": "cn-2021", "published_on": "2014-02-05"}
+    made = stats.http.post(f"{PATH}/publications", json=wanted)
+    assert made.status_code == 201
+    with service("stats", {**env, "SHIXIAN_NOW": "2014-02-06T08:00:00+08:00"}) as later:
+        later.wait_ready()
+        again = later.http.post(f"{PATH}/publications", json=wanted)
+        other = later.http.post(f"{PATH}/publications", json={**wanted, "form": "cn-2014"})
+    assert (again.status_code, again.json()["digest"]) == (200, made.json()["digest"])
+    assert (other.status_code, other.json()["type"]) == (409, "urn:shixian:problem:published-before-figures")
+
+
 async def test_a_publication_can_neither_be_changed_nor_taken_away(
     env: dict[str, str],
     stats: ServiceProcess,
@@ -276,7 +292,7 @@ def test_every_format_and_several_years(stats: ServiceProcess) -> None:
     assert [len(stats.get(f"/v1/annual?q={q}")["organs"]) for q in ("branch", "zzz")] == [1, 0]
     assert {f["id"] for f in stats.get("/v1/forms")} == set(form_ids())
     assert stats.get("/v1/forms/cn-2021")["tables"] and stats.http.get("/v1/forms/x").status_code == 404
-    assert report(stats)["as_of"] == "2013-03-22"
+    assert report(stats)["as_of"] == "2014-02-05"
 
 
 def test_a_tree_is_as_the_latest_registrations_that_can_hold_make_it(

@@ -150,6 +150,7 @@ def test_the_schema_names_every_route(env: dict[str, str], stats: ServiceProcess
     cell = f"{year}/cells/{{table}}/{{row}}/{{column}}"
     assert {p for p in paths if p.startswith("/v1")} == {
         "/v1/annual", "/v1/annual/{organ}", year, f"{year}/organs", f"{year}/sheet", cell, f"{year}/publications",
+        f"{year}/publications/{{number}}",
         "/v1/forms", "/v1/forms/{form}",
     }  # fmt: skip
     assert set(paths[f"{year}/publications"]) == {"get", "post"}
@@ -170,7 +171,7 @@ def test_what_is_asked_wrongly_is_answered_clearly(env: dict[str, str], stats: S
         assert status == 400 and "1950 to 2199" in detail
     assert problem("/v1/annual/a/2013?form=cn-1999") == (
         400,
-        "query.form: is 'cn-1999'; expected one of cn-2014, cn-2021, cn-gz-2013, uk-cabinet-office",
+        "query.form: is 'cn-1999'; expected one of cn-2014, cn-2021, cn-gz-2013, cn-licensing, uk-cabinet-office",
     )
     for path in ("2013.html?lang=fr", "2013?as_of=yesterday", "2013?as_of=2013-02-30", "2013?reach=all"):
         assert problem(f"/v1/annual/a/{path}")[0] == 400

@@ -85,3 +85,34 @@ def test_what_came_today_needs_a_person_today_wherever_that_is() -> None:
     for each in (raw_received("c", "2023-03-01", "in-person"), retraction):
         apply.run([decode_fact(msgspec.json.encode(each))], shelf, reference_data, now)  # type: ignore[list-item]
     assert [(item.kind, item.since <= now) for item in items(shelf.case("c"))] == [("waiting", True)]
+
+
+def of_organ(*facts: dict[str, Any]) -> list[tuple[str, str]]:
+    """What the strands of an organ's facts tell: kind and code."""
+    shelf, reference_data = Shelf(), ReferenceData()
+    registered: Any = decode_fact(msgspec.json.encode(raw("organ-registered", str(ORGAN["code"]), ORGAN)))
+    reference_data.learn(registered)
+    for each in facts:
+        one: Any = decode_fact(msgspec.json.encode(each))
+        apply.run([one], shelf, reference_data, datetime(2023, 4, 1, tzinfo=UTC))
+    return [(i.kind, i.remark.code) for _, _, case in shelf.pieces() if case is not None for i in items(case)]
+
+
+def counted(id_: str, count: int) -> dict[str, Any]:
+    data = {"organ": "gz-psb", "on": "2023-03-01", "measure": "page-views", "count": count}
+    return raw("tally-recorded", "gz-psb", data, id=id_)
+
+
+def test_an_amendment_of_a_tally_waits_for_nothing() -> None:
+    aim = {"source": "urn:shixian:test", "id": "t"}
+    better = {**counted("t", 2)["data"]}
+    for amendment in (
+        raw("fact-corrected", "gz-psb", {"amends": aim, "data": better}),
+        raw("fact-retracted", "gz-psb", {"amends": aim, "reason": "twice"}),
+    ):
+        assert of_organ(counted("t", 1), amendment) == []
+    assert of_organ(raw("fact-retracted", "gz-psb", {"amends": aim, "reason": "twice"})) == [("waiting", "fact")]
+
+
+def test_one_id_with_two_contents_is_not_told_with_each_other_fact_of_the_organ() -> None:
+    assert of_organ(counted("t", 1), counted("t", 2), *(counted(f"n{n}", 1) for n in range(5))) == []

@@ -101,6 +101,17 @@ def test_of_two_answers_the_first_in_the_log_stands(first: dict[str, Any], secon
     assert refused(case) == [("second-answer", second["id"])]
 
 
+def test_an_answer_that_a_review_ordered_stands_beside_the_first_in_either_order() -> None:
+    ordered = named(answered("r1", "2023-07-03"), "ordered")
+    ordered["data"]["after_review"] = "v"
+    seen = {
+        (case.view.timeliness, str(case.view.answered_on), case.view.overdue_from)
+        for case, _ in (case_of([R, A, ordered]), case_of([R, ordered, A]))
+        if not refused(case)
+    }
+    assert len(seen) == 1 and next(iter(seen))[:2] == ("in-time", "2023-03-20")
+
+
 def test_a_retraction_of_the_first_gives_effect_to_the_second() -> None:
     case, events = case_of([R, A, EARLIER, amends("fact-retracted", "a", reason="posted twice")])
     assert (case.view.outcome, refused(case)) == ("refused-other-law", [])

@@ -136,6 +136,8 @@ def test_what_was_in_the_log_before_is_never_judged() -> None:
         world = ReferenceData()
         world.learn(read, 0)
         assert world.calendar("CN").is_working(LAW[0]) is counts
+    for odd in (-1, 10**18):  # no date at all: whoever writes to the log by itself sets any time
+        assert as_recorded(short, odd) is short
     assert as_recorded(
         msgspec.structs.replace(short, recordedtime=datetime(2020, 1, 1, tzinfo=UTC)), 0
     ).recordedtime == (datetime(2020, 1, 1, tzinfo=UTC))

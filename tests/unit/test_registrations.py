@@ -20,6 +20,11 @@ def request(**data: Any) -> Any:
     return fact("request-received", "r", received("r", "2013-03-01")["data"] | data)
 
 
+def review(**data: Any) -> Any:
+    filed = {"review": "v", "organ": "a", "kind": "reconsideration", "filed_on": "2013-03-01"}
+    return fact("review-filed", "a", filed | data)
+
+
 @pytest.mark.parametrize(
     ("named", "field"),
     [
@@ -30,6 +35,9 @@ def request(**data: Any) -> Any:
         (request(), None),
         (request(statute="CN"), None),
         (request(statute="XX"), "$.data.statute"),
+        (review(), None),
+        (review(statute="CN"), None),
+        (review(statute="XX"), "$.data.statute"),
     ],
 )
 def test_a_law_and_a_calendar_must_exist(named: Any, field: str | None) -> None:

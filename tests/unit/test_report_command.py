@@ -74,6 +74,17 @@ def test_the_report_as_of_a_date_is_what_was_known_then(file: str, day: str, exp
     assert totals(file, *ORGAN_ONLY, "--as-of", day) == expected
 
 
+def test_what_had_not_happened_by_the_date_was_not_known_then(file: str, tmp_path: Path) -> None:
+    later = received("r3", "2023-03-01")
+    later["data"]["confirmed_on"] = "2023-03-08"
+    aim = {"source": "urn:shixian:test", "id": FACTS[4]["id"]}
+    fixed = raw("fact-corrected", "r2", {"amends": aim, "data": {**FACTS[4]["data"], "answered_on": "2023-05-20"}})
+    whole = write(tmp_path / "more.jsonl", [*FACTS, later, fixed])
+    assert totals(whole, *ORGAN_ONLY, "--as-of", "2023-03-05") == {"1": 2, "4": 2}
+    assert totals(whole, *ORGAN_ONLY, "--as-of", "2023-03-25")["3.4.3"] == 1
+    assert totals(whole)["1"] == 3
+
+
 def test_strict_names_the_rule_that_fails_and_exits_with_1(file: str, tmp_path: Path) -> None:
     ask = ("report", "--form", "cn-2021", "--organ", "gz-psb", "--year", "2023", "--strict", "--format", "json")
     assert run(*ask, "--facts", file).exit_code == 0
@@ -82,6 +93,10 @@ def test_strict_names_the_rule_that_fails_and_exits_with_1(file: str, tmp_path: 
     failed = run(*ask, "--facts", write(tmp_path / "odd.jsonl", odd))
     assert failed.exit_code == 1
     assert "no-contradictions: facts contradict one another in r3" in failed.stderr
+    odd[-1] = answered("r3", "2023-01-30", "refused")
+    failed = run(*ask, "--facts", write(tmp_path / "odd.jsonl", odd))
+    assert failed.exit_code == 1
+    assert "R2" in failed.stderr and "requests/natural-person: 3.7 3 not = 3.1 1 + 3.2 0" in failed.stderr
     assert json.loads(failed.stdout)["checks"]
 
 

@@ -5,9 +5,14 @@
 ALTER TABLE review ADD COLUMN statute text NOT NULL DEFAULT '';
 UPDATE review AS v SET statute = r.statute FROM request AS r WHERE r.subject = v.subject AND r.statute IS NOT NULL;
 
+-- Most rows of the largest table are written anew: without its indexes, which are made again behind it.
+DROP INDEX cell_change_year;
+DROP INDEX cell_change_subject;
 ALTER TABLE cell_change ADD COLUMN statute text NOT NULL DEFAULT '';
 UPDATE cell_change AS c SET statute = r.statute FROM request AS r
 WHERE r.subject = c.subject AND r.statute IS NOT NULL AND c.kind NOT IN ('tally', 'level', 'level-known');
+CREATE INDEX cell_change_year ON cell_change (organ, year, recorded_at);
+CREATE INDEX cell_change_subject ON cell_change (organ, subject);
 
 -- When a limit was missed the rows say, but not which event said it first: these changes stand at the last event of the
 -- request, where a rebuild puts them at the event itself.

@@ -127,9 +127,10 @@ def _found(case: Case) -> Iterator[tuple[Kind, datetime, Remark]]:
 
 
 def _holds_any(case: Case) -> bool:
-    """Whether a case without its request has anything at all that waits for it: what was taken back does not."""
-    amended = amend(case.facts)
-    return bool(amended.facts or amended.waiting)
+    """Whether a case without its request has anything at all that waits for it: what was taken back does not, what
+    amends a fact that never came does."""
+    amended, known = amend(case.facts), {fact.ref for fact in case.facts}
+    return bool(amended.facts) or any(is_amendment(f) and f.data.amends not in known for f in case.facts)
 
 
 def _ends(view: RequestState) -> bool:

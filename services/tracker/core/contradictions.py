@@ -73,8 +73,10 @@ def _answers(answers: Sequence[Fact], bearing: Sequence[Fact], received_on: Rece
         on = fact.data.answered_on
         if receipt is not None and on < receipt:
             found[id(fact)] = remark(ANSWER_BEFORE_RECEIPT, fact, on=on, received_on=receipt)
+        elif getattr(fact.data, "after_review", None) is not None:
+            continue  # one that a review ordered stands beside the first, whichever came first
         elif first is None:
             first = fact
-        elif getattr(fact.data, "after_review", None) is None:
+        else:
             found[id(fact)] = remark(SECOND_ANSWER, fact, on=on, first=first.id, first_on=first.data.answered_on)
     return found

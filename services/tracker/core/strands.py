@@ -250,7 +250,19 @@ class Shelf:
 def strand_case(head: Case, strand: Strand, view: RequestState) -> Case:
     """A strand as a case of its own."""
     facts = tuple([kept.fact for kept in strand.kept if not isinstance(kept.fact, TallyRecorded)])
-    return replace(head, facts=facts, view=view, conflicts=())
+    # What the subject's other facts say of one another is told with the subject, once.
+    refused = tuple([found for found in view.refused if found.code != "id-conflict"])
+    return replace(head, facts=facts, view=_with_tallies(replace(view, refused=refused), strand.kept), conflicts=())
+
+
+def _with_tallies(view: RequestState, kept: Iterable[Kept]) -> RequestState:
+    """The view, which knows no tallies, without its waiting for one of these."""
+    awaits = view.awaits
+    if awaits is None or awaits.code != "fact":
+        return view
+    named = (awaits.values.get("source"), awaits.values.get("id"))
+    there = any(named == (k.fact.source, k.fact.id) for k in kept if isinstance(k.fact, TallyRecorded))
+    return replace(view, awaits=None, waiting_for="") if there else view
 
 
 def _merged(strands: Iterable[Strand]) -> list[Kept]:
@@ -259,6 +271,7 @@ def _merged(strands: Iterable[Strand]) -> list[Kept]:
 
 def shown(case: Case, strands: Iterable[Strand], reference_data: ReferenceData) -> Case:
     """An organ's ``case`` with the facts of ``strands`` and what they say: for people to see, not to be kept."""
-    facts = tuple(kept.fact for kept in _merged(strands))
+    merged = _merged(strands)
+    facts = tuple(kept.fact for kept in merged)
     told = replace(case, facts=tuple(fact for fact in facts if not isinstance(fact, TallyRecorded)))
-    return replace(case, facts=facts, view=look(told, reference_data, case.as_of).view)
+    return replace(case, facts=facts, view=_with_tallies(look(told, reference_data, case.as_of).view, merged))
