@@ -106,8 +106,8 @@ def _zone(facts: Facts, organ: str) -> ZoneInfo:
 
 def known_by(facts: Facts, now: datetime) -> Iterator[Fact]:
     """The facts that were known at ``now``: written, or else made by then; of those that say neither, the ones whose
-    own legal date had come, and with it all that they say had happened. Organs, units and items are always known, and so
-    is an amendment without any date of what had happened."""
+    own legal date had come, and with it all that they say had happened. Organs, units and items are always known, and
+    so is an amendment without any date of what had happened."""
     for fact in facts:
         match fact:
             case OrganRegistered() | UnitRegistered() | ItemRegistered():
