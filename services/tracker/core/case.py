@@ -4,7 +4,7 @@
 case after an event. The facts are what counts; the view is derived from them, so their order of arrival can't matter.
 """
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from datetime import date, datetime
 from typing import Any, NamedTuple, TypeGuard, get_args
 
@@ -17,12 +17,15 @@ from services.events.facts import FactCorrected, FactRetracted, RequestFact, Req
 from services.events.office_facts import ItemData
 from services.events.vocabulary import Ref
 from services.statute import assessment
+from services.statute.account import Line
 from services.statute.assessment import Assessment
 from services.statute.due import readings_of
 from services.statute.errors import StatuteError
 from services.statute.explain import explain, remarked
+from services.statute.office import duties
 from services.statute.office.items import item_of
-from services.statute.profile import Profile
+from services.statute.office.supervision import on_duty
+from services.statute.profile import Profile, profile_for, profiles
 from services.statute.readings import Reading
 from services.statute.state import Fact, RequestState
 from services.statute.timeline import Timeline
@@ -151,6 +154,8 @@ def look(case: Case, reference_data: ReferenceData, today: date, amended: Amende
 
 def _looked(case: Case, timeline: Timeline, amended: Amended, reference_data: ReferenceData, today: date) -> Looked:
     """The same without what contradicts other facts."""
+    if timeline.received is None and timeline.duties:
+        return Looked(_on_duty(timeline, amended, reference_data, today))
     if timeline.received is None:
         return Looked(_without_request(case, _bare(timeline, amended), amended, reference_data))
     data = timeline.received.data
@@ -173,6 +178,22 @@ def _looked(case: Case, timeline: Timeline, amended: Amended, reference_data: Re
         view = replace(found.state, refused=(*amended.refused, *found.state.refused))
         found = replace(found, state=_awaiting(view, _awaited(amended)))
     return Looked(found.state, found)
+
+
+def _on_duty(timeline: Timeline, amended: Amended, reference_data: ReferenceData, today: date) -> RequestState:
+    """A subject that is no request, but a duty of an organ."""
+    code = timeline.duties[0].data.organ
+    organ = reference_data.organs.get(code)
+    if organ is None:
+        return _awaiting(_bare(timeline, amended), remark("organ-registered", organ=code))
+    try:
+        profile = profile_for(organ.statute, timeline.duties[0].data.event_on)
+        calendar = reference_data.calendar(organ.calendar)
+        view = on_duty(duties.alone(timeline, profile, calendar, today), profile, calendar, today)
+    except StatuteError as error:
+        return _awaiting(_bare(timeline, amended), error.remark)
+    view = replace(view, refused=(*amended.refused, *view.refused), reviews=assessment.reviews(timeline))
+    return _awaiting(view, _awaited(amended)) if amended.waiting else view
 
 
 def worded(case: Case, reference_data: ReferenceData) -> RequestState:
@@ -204,7 +225,9 @@ def organ_of(case: Case) -> str:
     # The first receipt in the log says which; without the law, since the law is what such a case may lack.
     facts = settle([lawful(f) for f in amend(case.facts).facts], lambda _: None).facts
     received = assessment.read(facts).received
-    return received.data.organ if received else ""
+    if received is None:
+        return next((str(f.data.organ) for f in facts if f.name == "duty-opened"), "")
+    return str(received.data.organ)
 
 
 def law_of(data: Any, organs: str, reference_data: ReferenceData) -> tuple[ItemData | None, str]:
@@ -247,6 +270,8 @@ def _bare(timeline: Timeline, amended: Amended) -> RequestState:
 def account(case: Case, reference_data: ReferenceData, today: date, each_day: bool = False) -> list[dict[str, Any]]:
     """Why the case's dates are what they are, as plain values; empty while the request or its organ is unknown."""
     found = look(_without_tallies(case), reference_data, today)
+    if found.view.state == "duty":
+        return [line.plain() for line in _duty_lines(found.view)]
     if found.assessment is None:
         lacking = found.view.awaits
         return [remarked(lacking).plain()] if lacking is not None and lacking.code in LACKING else []
@@ -259,6 +284,11 @@ def account(case: Case, reference_data: ReferenceData, today: date, each_day: bo
             found.assessment, reference_data.calendar(organ.calendar), today, changes=changes, each_day=each_day
         )
     ]
+
+
+def _duty_lines(view: RequestState) -> Iterator[Line]:
+    yield from duties.explained(view.duties, profiles()[view.statute])
+    yield from (remarked(each) for each in view.remarks)
 
 
 def _without_tallies(case: Case) -> Case:

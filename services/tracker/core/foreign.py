@@ -8,6 +8,7 @@ nothing of who posted it was written to the log by its keepers, and is entitled 
 from collections.abc import Collection, Sequence
 
 from services.events.facts import FactCorrected, FactRetracted, RequestFact, RequestReceived, ReviewFiled, TallyRecorded
+from services.events.office_facts import DutyOpened
 from services.words.remark import Remark, remark
 
 
@@ -38,7 +39,7 @@ def _owners(facts: Sequence[RequestFact], subject: str, organs: Collection[str])
     if not receipts:
         if subject in organs:
             return {subject}
-        named = [f.data.organ for f in facts if isinstance(f, ReviewFiled | TallyRecorded)]
+        named = [f.data.organ for f in facts if isinstance(f, ReviewFiled | TallyRecorded | DutyOpened)]
         return set(named[:1])
     owners = {receipts[0].data.organ}
     names = {fact.ref for fact in receipts}
