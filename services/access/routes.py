@@ -69,6 +69,8 @@ NEEDS: dict[str, dict[tuple[str, str], Need]] = {
         ("GET", "/v1/rejections"): Need("requests:read", organ="query.organ"),
         ("GET", "/v1/deadlines.ics"): Need("requests:read", organ="query.organ", audit="deadlines-exported"),
         ("GET", "/v1/attention"): Need("requests:read", organ="query.organ"),
+        ("GET", "/v1/assignments"): Need("requests:read", organ="query.organ"),
+        ("GET", "/v1/duties"): Need("requests:read", organ="query.organ"),
         ("GET", "/v1/facts"): Need("requests:read"),
         ("POST", "/v1/preview"): Need("requests:read"),
         # It tells of every organ's requests, and what it rehearses is an admin's to publish.
