@@ -90,6 +90,10 @@ NEEDS: dict[str, dict[tuple[str, str], Need]] = {
         ),
         ("GET", f"{_ANNUAL}/publications"): Need("reports:read", organ="path.organ"),
         ("GET", f"{_ANNUAL}/publications/{{number}}"): Need("reports:read", organ="path.organ"),
+        ("GET", "/v1/units/{organ}/{year}"): Need("reports:read", organ="path.organ", audit="report-exported"),
+        ("GET", "/v1/units/{organ}/{year}/cells/{measure}"): Need(
+            "reports:read", organ="path.organ", audit="cell-read"
+        ),
         ("POST", f"{_ANNUAL}/publications"): Need("reports:publish", organ="path.organ", audit="report-published"),
     },
     # Pages show what the APIs give for the reader's own principal, so that a page needs nothing but a person.
