@@ -42,7 +42,9 @@ _HERE = msgspec.json.encode(
 def handlers(deps: Deps) -> list[ControllerRouterHandler]:
     """The routes, with ``deps`` for those that ask for it."""
     injected = {"deps": Provide(lambda: deps, sync_to_thread=False)}
-    return [Router("/", route_handlers=[Front, Forms, Reports, Years, Cells, Publications, Units], dependencies=injected)]
+    return [
+        Router("/", route_handlers=[Front, Forms, Reports, Years, Cells, Publications, Units], dependencies=injected)
+    ]
 
 
 class Front(Controller):

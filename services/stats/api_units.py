@@ -1,4 +1,4 @@
-"""An organ's year by its units over HTTP: JSON, CSV and XLSX, now or as of a day, each number opened to its requests."""
+"""An organ's year by its units over HTTP: JSON, CSV, XLSX, now or as of a day, each number opened to its requests."""
 
 import csv
 import io
@@ -17,7 +17,7 @@ from services.stats import params, units
 from services.stats.annual import moment
 from services.stats.deps import AWAY, HEADERS, UNKNOWN, WRONG, Deps, Injected, json_of, known, read
 from services.stats.exports.csv import BOM
-from services.stats.params import CSV, JSON, XLSX
+from services.stats.params import CSV, XLSX
 from services.stats.report import Lang, said
 from services.stats.units import Behind, Counted, Year
 

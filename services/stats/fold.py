@@ -100,8 +100,8 @@ class Fold:
             self._reviews_under(event, _law(after))
         if before is not None and before.request and after.request and before.request.organ != after.request.organ:
             self._office_under(event, before.request.organ, after.request.organ)
-        for key, row in told(event):
-            self._piece(event, key, row)
+        for piece, now in told(event):
+            self._piece(event, piece, now)
         match event:
             case ReviewOpened(data=data):
                 self._review(event, ReviewRow(event.subject, data.filed, None, _law(after) or data.filed.statute or ""))

@@ -25,9 +25,7 @@ DAYS = (0, 1, 3, 7, 14, 30)
 class YearCollector(Collector):
     """Gives the snapshot's numbers at each scrape; "overdue" is worked out for the day of the scrape."""
 
-    def __init__(
-        self, latest: Callable[[], Snapshot | None], organs: Organs, by_unit: Collection[str] = ()
-    ) -> None:
+    def __init__(self, latest: Callable[[], Snapshot | None], organs: Organs, by_unit: Collection[str] = ()) -> None:
         """``by_unit``: the organs that want their units told apart."""
         self._latest = latest
         self._organs = organs
@@ -76,8 +74,8 @@ class YearCollector(Collector):
     def _cards(self, snapshot: Snapshot) -> Metric:
         cards = CounterMetricFamily(
             "shixian_cards",
-            "Cards of the ladder of supervision that stand, by the year of the card; falls where a cause is gone. Units "
-            "are told apart for the organs that ask for it.",
+            "Cards of the ladder of supervision that stand, by the year of the card; falls where a cause is gone. "
+            "Units are told apart for the organs that ask for it.",
             labels=["organ", "unit", "year", "card", "limit"],
         )
         number: Counter[tuple[str, ...]] = Counter()

@@ -29,8 +29,8 @@ class OfficeRow(Struct, frozen=True):
     code: str = ""
     """The step of the procedure, the card, or the kind of the duty."""
     on: date | None = None
-    """The day of the assignment; the day after the last one of a step that is late; the day of the card; the last day of
-    a duty."""
+    """The day of the assignment; the day after the last one of a step that is late; the day of the card; the last day
+    of a duty."""
     left_on: date | None = None
     """The day on which the unit gave the step up, or the duty was done."""
     how: str = ""

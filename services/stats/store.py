@@ -1,6 +1,6 @@
 """The fold's rows in the schema ``stats``: loaded for a batch, written in bulk, in the caller's transaction."""
 
-from collections.abc import Iterable, Sequence
+from collections.abc import Sequence
 from datetime import datetime
 from decimal import Decimal
 from typing import Any
@@ -62,7 +62,9 @@ async def load(conn: Conn, events: Sequence[CaseEvent]) -> Fold:
     theirs = await conn.fetch(f"SELECT * FROM {SCHEMA}.review WHERE subject = ANY($1::text[])", list(of_requests))
     stands = {row["subject"]: row["organ"] for row in requests}
     # A request that turns out to be another organ's takes the work on it with it.
-    inside |= {e.subject for e in events if e.data.request and stands.get(e.subject, "") not in ("", e.data.request.organ)}
+    inside |= {
+        e.subject for e in events if e.data.request and stands.get(e.subject, "") not in ("", e.data.request.organ)
+    }
     office = []
     if inside:
         office = await conn.fetch(f"SELECT * FROM {SCHEMA}.office WHERE subject = ANY($1::text[])", list(inside))

@@ -198,11 +198,11 @@ async def behind(
     return whole, [(row["subject"], row["count"]) for row in rows]
 
 
-def printed(year: Year) -> tuple[list[Label], list[list[Number | Label | None]]]:
+def printed(year: Year) -> tuple[list[Label], list[list[Any]]]:
     """The units' table as cells: the heads, and a line for each unit."""
     scored = any(unit.score is not UNSET for unit in year.units)
     heads = [Label("单位", "Unit"), *MEASURES.values(), *([Label("得分", "Score")] if scored else [])]
-    lines: list[list[Number | Label | None]] = []
+    lines: list[list[Any]] = []
     for unit in year.units:
         line: list[Any] = [unit.name, *(getattr(unit, name) for name in MEASURES)]
         lines.append([*line, unit.score] if scored else line)

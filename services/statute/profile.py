@@ -228,7 +228,9 @@ class DutyRule(_Table, frozen=True, kw_only=True, rename={"from_": "from"}):
     unit: Unit | None = None
     roll: Roll = "none"
     start: Start | None = None
-    by: Annotated[str, Meta(pattern=r"^(0[1-9]|1[0-2])-(0[1-9]|[12]\d|3[01])$", description="a day MM-DD")] | None = None
+    by: Annotated[str, Meta(pattern=r"^(0[1-9]|1[0-2])-(0[1-9]|[12]\d|3[01])$", description="a day MM-DD")] | None = (
+        None
+    )
     """In the place of ``amount``: the first such day after the event, itself the last one."""
     yearly: bool = False
     """Whether there is one each year, for the year before; the event is the year's last day."""

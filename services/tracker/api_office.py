@@ -54,7 +54,9 @@ class Office(Controller):
         """The steps of requests that are not done, the soonest due first, each with who has it (``unit``; none: the
         office), since when and until when. ``organ``: of an organ and all under it; ``unit``: those that a unit has."""
         if unit is not None and unit not in deps.reference_data.units:
-            wrong = FieldProblem(field="query.unit", problem=f"is {unit[:60]!r}", expected="the code of a registered unit")
+            wrong = FieldProblem(
+                field="query.unit", problem=f"is {unit[:60]!r}", expected="the code of a registered unit"
+            )
             raise ProblemError(400, f"unit: no unit {unit[:60]!r} is registered", errors=[wrong])
         found, following = await _page(deps, "step", organ, unit, limit, cursor)
         steps = [each for each in found if isinstance(each, OpenStep)]

@@ -28,12 +28,14 @@ def collected(
     def kind(work: OpenWork) -> tuple[str, str]:
         return work.organ, work.code
 
-    yield from _open("assignments", "Steps of requests that are not done", steps, ("organ", "unit"), unit, organs, today)
+    yield from _open(
+        "assignments", "Steps of requests that are not done", steps, ("organ", "unit"), unit, organs, today
+    )
     number: Counter[tuple[str, ...]] = Counter()
     for work in steps:
         waited = 0 if work.accepted or not work.unit else (today(work.organ) - work.since).days
         for days in WAITING_DAYS:
-            number[*unit(work), str(days)] += work.count if waited >= days else 0
+            number[*unit(work), str(days)] += work.number if waited >= days else 0
     for organ in organs:
         for days in WAITING_DAYS:
             number[organ, "", str(days)] += 0
@@ -60,13 +62,13 @@ def _open(
         for days in DAYS:
             due[*place, str(days)] += 0
     for work in found:
-        number[key(work)] += work.count
+        number[key(work)] += work.number
         if work.due_on is None:
             continue
         left = (work.due_on - today(work.organ)).days
-        overdue[key(work)] += work.count if left < 0 else 0
+        overdue[key(work)] += work.number if left < 0 else 0
         for days in DAYS:
-            due[*key(work), str(days)] += work.count if 0 <= left <= days else 0
+            due[*key(work), str(days)] += work.number if 0 <= left <= days else 0
     yield _gauge(f"shixian_{what}_open", f"{text}.", labels, number)
     yield _gauge(f"shixian_{what}_overdue", f"{text} and whose last day has passed.", labels, overdue)
     text = f"{text} and whose last day is at most so many calendar days away (0: today); without the overdue ones."

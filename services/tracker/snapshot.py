@@ -68,7 +68,7 @@ class OpenWork(NamedTuple):
     accepted: bool
     since: date
     """Since when it lies where it lies; of those accepted the earliest."""
-    count: int
+    number: int
 
 
 @dataclass(frozen=True, slots=True)

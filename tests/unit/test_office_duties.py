@@ -1,4 +1,4 @@
-"""Duties of an organ: opened by a fact or by a review that was served, kept, missed, taken back; each once, each dated."""
+"""Duties of an organ: opened by a fact or by a review, kept, missed, taken back; each once, each dated."""
 
 from datetime import UTC, date, datetime
 from typing import Any
@@ -77,7 +77,9 @@ def test_a_day_entered_late_takes_the_breach_back() -> None:
     assert case.view.duties[0].overdue_from is not None
     case, events = decide(case, done("2025-03-31"), WORLD, at("2025-04-11"), {})
     assert names(events) == ["duty-overdue-withdrawn", "duty-ended"]
-    gone = fact("fact-retracted", DUTY, {"amends": {"source": case.facts[1].source, "id": case.facts[1].id}, "reason": "x"})
+    gone = fact(
+        "fact-retracted", DUTY, {"amends": {"source": case.facts[1].source, "id": case.facts[1].id}, "reason": "x"}
+    )
     case, events = decide(case, gone, WORLD, at("2025-04-12"), {})
     assert names(events)[:2] == ["duty-reopened", "duty-overdue"]
 
@@ -120,13 +122,15 @@ def test_a_review_that_was_served_opens_the_duties_of_its_kind(
     found = view(facts, today=served)
     assert [d.due_on for d in found.duties] == ([due] if due else [])
     assert all(d.duty == f"r:{d.kind}" and not d.confirmed for d in found.duties)
-    assert view(facts[:1] + [lawful("review-filed", review="r", organ="o", kind=kind, filed_on=filed)]).duties == ()
+    assert view([*facts[:1], lawful("review-filed", review="r", organ="o", kind=kind, filed_on=filed)]).duties == ()
 
 
 def test_a_duty_of_a_review_ends_with_its_decision() -> None:
     facts = [
         received("2025-03-03"),
-        lawful("review-filed", review="r", organ="o", kind="reconsideration", filed_on="2025-04-01", served_on="2025-04-07"),
+        lawful(
+            "review-filed", review="r", organ="o", kind="reconsideration", filed_on="2025-04-01", served_on="2025-04-07"
+        ),
         lawful("review-decided", review="r", decided_on="2025-04-14", result="upheld"),
     ]
     (found,) = view(facts).duties
@@ -181,11 +185,31 @@ def test_a_bad_table_is_named(table: dict[str, Any], key: str) -> None:
 @pytest.mark.parametrize(
     ("facts", "code"),
     [
-        ([opened(), fact("duty-opened", DUTY, {"duty": DUTY, "organ": "gz-psb", "kind": "publication", "event_on": "2025-03-04"})], "duty-opened-again"),
+        (
+            [
+                opened(),
+                fact(
+                    "duty-opened",
+                    DUTY,
+                    {"duty": DUTY, "organ": "gz-psb", "kind": "publication", "event_on": "2025-03-04"},
+                ),
+            ],
+            "duty-opened-again",
+        ),
         ([opened(kind="no-such")], "duty-unknown"),
         ([opened(), done("2025-03-04"), done("2025-03-05")], "duty-done-again"),
         ([opened(), fact("duty-done", DUTY, {"duty": "other", "done_on": "2025-03-05"})], "duty-not-opened"),
-        ([opened(), fact("duty-opened", DUTY, {"duty": "d2", "organ": "other", "kind": "publication", "event_on": "2025-03-04"})], "duty-of-another"),
+        (
+            [
+                opened(),
+                fact(
+                    "duty-opened",
+                    DUTY,
+                    {"duty": "d2", "organ": "other", "kind": "publication", "event_on": "2025-03-04"},
+                ),
+            ],
+            "duty-of-another",
+        ),
     ],
 )
 def test_what_has_no_effect_is_told(facts: list[Any], code: str) -> None:

@@ -95,9 +95,7 @@ def _by_review(
         yield _duty(opened, organ, version, rule, calendar, today)
 
 
-def _duty(
-    opened: _Opened, organ: str, version: Profile, rule: DutyRule, calendar: Calendar, today: date
-) -> Duty:
+def _duty(opened: _Opened, organ: str, version: Profile, rule: DutyRule, calendar: Calendar, today: date) -> Duty:
     due, provisional = _due(rule, opened.event_on, version, calendar)
     over = min((day for day in (opened.done_on, opened.ended_on) if day is not None), default=None)
     late = due is not None and (over or today) > due
@@ -169,7 +167,11 @@ def explained(found: Sequence[Duty], profile: Profile) -> Iterator[Line]:
         zh, en = f"法定职责：{rule.title.zh}（{duty.duty}）", f"duty: {rule.title.en} ({duty.duty})"
         yield Line("duty", duty.event_on, None, *_counted(rule, zh, en), basis, limit="duty")
         if duty.due_on is not None:
-            text = ("最后一日", "the last day") if not duty.provisional else ("最后一日（暂定）", "the last day, provisional")
+            text = (
+                ("最后一日", "the last day")
+                if not duty.provisional
+                else ("最后一日（暂定）", "the last day, provisional")
+            )
             yield Line("due", duty.due_on, duty.due_on, *text, basis, limit="duty")
         if duty.overdue_from is not None:
             zh, en = ("逾期履行", "done late") if duty.done_on else ("逾期未履行", "overdue")

@@ -88,7 +88,9 @@ def on_duty(state: RequestState, profile: Profile, calendar: Calendar, today: da
 
 
 def _owed(found: tuple[Duty, ...]) -> list[_Limit]:
-    return [_Limit("duty", d.event_on, d.due_on, d.unit, d.done_on, about=d.duty) for d in found if d.due_on is not None]
+    return [
+        _Limit("duty", d.event_on, d.due_on, d.unit, d.done_on, about=d.duty) for d in found if d.due_on is not None
+    ]
 
 
 def _reached_by(

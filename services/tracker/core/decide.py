@@ -267,7 +267,9 @@ def event_id(subject: str, sequence: int) -> str:
 def _shapes(name: str, shape: Any) -> tuple[Any, Any, Mapping[str, Any]]:
     data: Any = {f.name: f.type for f in msgspec.structs.fields(shape)}["data"]
     types = (
-        {f.name: f.type for f in msgspec.structs.fields(data)} if name.startswith(("review-", "step-", "card-", "duty-")) else {}
+        {f.name: f.type for f in msgspec.structs.fields(data)}
+        if name.startswith(("review-", "step-", "card-", "duty-"))
+        else {}
     )
     return shape, data, types
 
