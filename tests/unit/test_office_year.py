@@ -1,4 +1,4 @@
-"""A bureau's year from one log: two returns and the units' year, each equal to a recount that knows nothing of cells."""
+"""A bureau's year from one log: two returns and the units' year, each equal to a recount that knows no cells."""
 
 from collections import Counter
 from datetime import UTC, date, datetime
