@@ -50,8 +50,9 @@ How to combine replicas:
 - **By partition** (labels `topic`, `partition`): reported by the process that owns the partition now.
 
 Labels are bounded: organs, years, the contract's vocabularies, kinds of duties, routes, topics, partitions, classes of
-reasons; units only of the organs that `SHIXIAN_UNITS` names, else `unit` is empty. The one exception is `shixian_requests_oldest_overdue_info`, at most one series an organ. Prometheus adds `service` and
-`instance`. The usual `process_*` and `python_*` metrics are there as well.
+reasons; units only of the organs that `SHIXIAN_UNITS` names, else `unit` is empty. The one exception is
+`shixian_requests_oldest_overdue_info`, at most one series an organ. Prometheus adds `service` and `instance`. The usual
+`process_*` and `python_*` metrics are there as well.
 """
 PER_PROCESS = (
     "shixian_http_",

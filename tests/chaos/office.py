@@ -1,4 +1,4 @@
-"""The work inside an office, made up: who was given which step, cards that follow from lateness, duties, special steps."""
+"""The work inside an office, made up: who was given which step, duties, special steps; cards follow from lateness."""
 
 import random
 from collections.abc import Iterator
