@@ -66,7 +66,7 @@ def test_from_the_counter_to_the_card_and_back(system: System) -> None:
         return get(f"{system.tracker}/v1/requests/{REQUEST}")
 
     # Nobody did it: by now there are both cards, and the unit that had it on those days has them.
-    cards = eventually(lambda: len(found := shown()["cards"]) == 2 and found or None, 60)
+    cards = eventually(lambda: (len(found := shown()["cards"]) == 2 and found) or None, 60)
     assert [(c["card"], c["on"], c["unit"]) for c in cards] == [
         ("yellow", "2025-03-12", records),
         ("red", "2025-03-17", records),
@@ -82,7 +82,7 @@ def test_from_the_counter_to_the_card_and_back(system: System) -> None:
         raw("extension-granted", REQUEST, {"decided_on": "2025-03-27", "notified_on": "2025-03-28", "amount": 10}),
         answered(REQUEST, "2025-04-10"),
     )
-    found = eventually(lambda: (one := shown())["status"] == "answered" and one or None, 60)
+    found = eventually(lambda: ((one := shown())["status"] == "answered" and one) or None, 60)
     assert (found["due_on"], found["timeliness"]) == ("2025-04-15", "in-time")
     assert [c["card"] for c in found["cards"]] == ["yellow"]
     history = [e["type"].split(".")[2] for e in get(f"{system.tracker}/v1/requests/{REQUEST}/history")]
@@ -96,14 +96,11 @@ def test_from_the_counter_to_the_card_and_back(system: System) -> None:
         legal: 3,
     }
 
-    def year() -> Any:
-        return get(f"{system.stats}/v1/units/{BUREAU}/2025")
-
     def settled() -> Any:
-        units = {u["unit"]: u for u in (one := year())["units"]}
-        return one if units[legal]["completed"] and not units[records]["red"] else None
+        found = {u["unit"]: u for u in get(f"{system.stats}/v1/units/{BUREAU}/2025")["units"]}
+        return found if found[legal]["completed"] and not found[records]["red"] else None
 
-    units = {u["unit"]: u for u in eventually(settled, 60)["units"]}
+    units = eventually(settled, 60)
     assert (units[exit_]["received"], units[exit_]["returned"], units[exit_]["late"]) == (1, 1, 0)
     mine = units[records]
     assert (mine["received"], mine["completed"], mine["days_average"], mine["late"], mine["yellow"]) == (
