@@ -9,7 +9,6 @@ from litestar.openapi import ResponseSpec
 from litestar.params import FromQuery, QueryParameter
 from msgspec import Struct
 
-from services.events.registrations import below
 from services.runtime.problems import FieldProblem, ProblemError
 from services.tracker import office_store
 from services.tracker.deps import BUSY, JSON, MOST, WRONG, Deps, Injected, bad_cursor, require_organ
@@ -80,13 +79,11 @@ async def _page(
     deps: Deps, kind: OfficeKind, organ: str | None, unit: str | None, limit: int, cursor: str | None
 ) -> tuple[list[OpenStep | OpenDuty], str | None]:
     require_organ(deps, organ)
-    own = readable(deps.reference_data)
-    wanted = None if organ is None else frozenset(below(organ, deps.reference_data.parents()))
-    organs = own if wanted is None else wanted if own is None else own & wanted
+    reference_data = deps.reference_data
+    organs = office_store.organs_asked(organ, readable(reference_data), reference_data.parents())
     try:
         async with deps.offload.turn():
-            named = None if organs is None else sorted(organs)
-            return await office_store.page(deps.pool, Asked(kind, named, unit, limit, cursor))
+            return await office_store.page(deps.pool, Asked(kind, organs, unit, limit, cursor))
     except BadCursor:
         raise bad_cursor(cursor or "") from None
 

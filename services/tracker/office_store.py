@@ -6,7 +6,7 @@ them, and nothing is decided by them.
 
 from base64 import urlsafe_b64decode, urlsafe_b64encode
 from binascii import Error as NoBase64
-from collections.abc import Iterable, Iterator, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import date
 from typing import Any, Literal
@@ -16,6 +16,7 @@ import msgspec
 from services.events.facts import FactCorrected, FactRetracted, ReviewFiled
 from services.events.office_cases import DutyNow, StepNow
 from services.events.office_facts import AssignmentOpened, DutyOpened
+from services.events.registrations import below
 from services.runtime.database import Conn, Pool
 from services.statute.office.decisions import duty_now, step_now
 from services.tracker.core.case import Case
@@ -71,6 +72,15 @@ class Asked:
     unit: str | None = None
     limit: int = 100
     cursor: str | None = None
+
+
+def organs_asked(
+    organ: str | None, readable: frozenset[str] | None, parents: Mapping[str, str | None]
+) -> list[str] | None:
+    """An organ with all under it, or all, as far as the caller may read them; None: all there are."""
+    wanted = None if organ is None else frozenset(below(organ, parents))
+    found = readable if wanted is None else wanted if readable is None else readable & wanted
+    return None if found is None else sorted(found)
 
 
 class OpenStep(StepNow, frozen=True, kw_only=True, omit_defaults=True):

@@ -4,8 +4,10 @@ from datetime import UTC, datetime, timedelta
 from typing import Any
 
 from services.runtime.clock import ManualClock
+from services.runtime.offload import Offload
 from services.tracker import office_store, store
 from services.tracker.core.strands import is_request
+from services.tracker.feed import lots
 from services.tracker.office_store import Asked, OpenDuty, OpenStep
 from tests.integration.test_recovery_batches import batch, tracker_of
 from tests.memory_log import Log
@@ -39,6 +41,8 @@ async def test_open_steps_and_duties_stand_as_rows_until_they_are_done(pool: Any
         "2013-03-29",
     )
     assert (await office_store.page(pool, Asked("step", []))) == ([], None)
+    feed = b"".join([lot async for lot in lots(pool, Offload(), None, tracker.reference_data, NOW)]).decode()
+    assert "d/1 法定职责" in feed.replace("\r\n ", "") and "DTSTART;VALUE=DATE:20130329" in feed
     # The clock alone makes the breaches and the card; twenty days later everything is late, and told once.
     clock.advance(timedelta(days=20))
     await tracker.sweep(0)
