@@ -5,14 +5,16 @@ from typing import Any
 
 from services.runtime.clock import ManualClock
 from services.runtime.offload import Offload
+from services.runtime.table_diff import TableDiff
 from services.tracker import office_store, store
+from services.tracker.audit import check_waking
 from services.tracker.core.strands import is_request
 from services.tracker.feed import lots
 from services.tracker.office_store import Asked, OpenDuty, OpenStep
 from tests.integration.test_recovery_batches import batch, tracker_of
 from tests.memory_log import Log
 from tests.plans import explained, full_scans, looked_at, pretend_large
-from tests.support import raw, received
+from tests.support import ORGAN, fact, raw, received
 
 NOW = datetime(2013, 3, 12, 2, tzinfo=UTC)
 DUE, FAR = 500, 60_000
@@ -58,8 +60,20 @@ async def test_open_steps_and_duties_stand_as_rows_until_they_are_done(pool: Any
     assert told.count("duty-overdue-withdrawn") == 1
     assert [s.request for s in (await office_store.page(pool, Asked("step")))[0]] == ["R2"]
     assert (await office_store.page(pool, Asked("duty"))) == ([], None)
+    # What the audit asks: the rows are those of the cases, and one that is gone or moved is found.
+    assert await audited(pool) == {}
+    await pool.execute("UPDATE tracker.office SET unit = 'u1'")
+    assert await audited(pool) == {"office": 1}
     cases = await pool.fetch("SELECT body FROM tracker.cases")
     assert all(is_request(store.decode_case(row["body"])) for row in cases)
+
+
+async def audited(pool: Any) -> dict[str, int]:
+    problems = TableDiff()
+    world = [(0, fact("organ-registered", "gz-psb", ORGAN))]
+    async with pool.acquire() as conn, conn.transaction():
+        assert await check_waking(conn, world, NOW + timedelta(days=20), problems) == 3
+    return dict(problems.counts)
 
 
 async def test_the_sweeps_cost_follows_what_is_due_not_what_is_open(pool: Any, log: Log) -> None:

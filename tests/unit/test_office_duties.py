@@ -10,6 +10,7 @@ from services.events.codec import decode_case_event, encode
 from services.statute.errors import BadData
 from services.statute.office.duties import explained, rule_for
 from services.statute.profile import from_data, profiles
+from services.tracker.core.attention import items
 from services.tracker.core.case import Case, account
 from services.tracker.core.decide import decide, tick
 from services.tracker.core.reference_data import ReferenceData
@@ -217,3 +218,4 @@ def test_what_has_no_effect_is_told(facts: list[Any], code: str) -> None:
     for one in facts:
         case, _ = decide(case, one, WORLD, at("2025-03-06"), {})
     assert code in [each.code for each in case.view.remarks]
+    assert code in [item.remark.code for item in items(case)]
