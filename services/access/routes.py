@@ -57,6 +57,7 @@ NEEDS: dict[str, dict[tuple[str, str], Need]] = {
         ("POST", "/v1/events"): Need("facts:write", audit="facts-posted", takes=EVENTS),
         ("POST", "/v1/imports"): Need("facts:write", audit="facts-posted"),
         ("POST", "/v1/audit-records"): Need("audit:write"),
+        ("GET", "/v1/lock-outs"): Need("audit:write"),
         ("GET", "/v1/audit-trail"): Need("audit:read", audit="audit-trail-read"),
     },
     "tracker": {

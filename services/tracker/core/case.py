@@ -4,7 +4,7 @@
 case after an event. The facts are what counts; the view is derived from them, so their order of arrival can't matter.
 """
 
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Collection, Iterator, Mapping, Sequence
 from datetime import date, datetime
 from typing import Any, NamedTuple, TypeGuard, get_args
 
@@ -32,7 +32,7 @@ from services.statute.timeline import Timeline
 from services.tracker.core import contradictions
 from services.tracker.core.amend import Amended, amend
 from services.tracker.core.contradictions import Settled, settle
-from services.tracker.core.foreign import is_foreign, part
+from services.tracker.core.foreign import counted, is_foreign, part
 from services.tracker.core.reference_data import ReferenceData
 from services.words.remark import Remark, key, remark
 
@@ -138,7 +138,7 @@ def look(case: Case, reference_data: ReferenceData, today: date, amended: Amende
     ``amended`` is what :func:`~services.tracker.core.amend.amend` gives for the case's facts, if already known.
     """
     kept, foreign = part(case.facts, case.subject, reference_data.organs)
-    if foreign:
+    if len(kept) != len(case.facts):
         case, amended = replace(case, facts=kept), amend(kept)
         amended = replace(amended, refused=(*foreign, *amended.refused))
     amended = amended or amend(kept)
@@ -223,7 +223,7 @@ def organ_of(case: Case) -> str:
     if case.view.organ or case.view.state != "waiting" or case.view.waiting_for in ("", "request-received"):
         return case.view.organ
     # The first receipt in the log says which; without the law, since the law is what such a case may lack.
-    facts = settle([lawful(f) for f in amend(case.facts).facts], lambda _: None).facts
+    facts = settle([lawful(f) for f in amend(counted(case.facts, case.subject)).facts], lambda _: None).facts
     received = assessment.read(facts).received
     if received is None:
         return next((str(f.data.organ) for f in facts if f.name == "duty-opened"), "")
@@ -349,9 +349,9 @@ def tally_value(fact: TallyRecorded, case: Case) -> TallyRecorded | None:
     return next((f for f in kept if isinstance(f, TallyRecorded)), None)
 
 
-def amended_root(fact: FactCorrected | FactRetracted, case: Case) -> Ref:
-    """What an amendment amends in the end, through amendments of amendments."""
-    by_ref = {f.ref: f for f in case.facts}
+def amended_root(fact: FactCorrected | FactRetracted, case: Case, organs: Collection[str]) -> Ref:
+    """What an amendment amends in the end, through amendments of amendments; ``organs``: the registered ones."""
+    by_ref = {f.ref: f for f in counted(case.facts, case.subject, organs)}
     target, seen = fact.data.amends, {fact.ref}
     while (found := by_ref.get(target)) is not None and target not in seen:
         if not isinstance(found, FactCorrected | FactRetracted):
