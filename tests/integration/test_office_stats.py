@@ -1,6 +1,7 @@
 """A bureau's year in PostgreSQL: rows, counters, both returns and the units' year, each opened to its requests."""
 
 from datetime import timedelta
+from importlib.resources import files
 from typing import Any
 
 import pytest
@@ -10,7 +11,8 @@ from services.commands import offline
 from services.events.facts import Fact
 from services.events.office_facts import ItemRegistered
 from services.events.vocabulary import Label
-from services.stats import annual, drilldown, snapshot, units
+from services.runtime.migrations import migrate
+from services.stats import annual, drilldown, publications, snapshot, units
 from services.stats.annual import Asked
 from services.stats.cells import recount
 from services.stats.fold import Fold
@@ -75,7 +77,8 @@ async def test_each_items_number_is_opened_to_its_requests(pool: Any, folded: tu
     facts, _ = folded
     items = [each.data for each in facts if isinstance(each, ItemRegistered)]
     asked = Asked("gz-psb", 2025, with_items(load("cn-licensing"), items), "2025-07-01", None, ORGANS)
-    async with pool.acquire() as conn, conn.transaction():
+    async with pool.acquire() as conn:
+        await migrate(conn, publications.SCHEMA, files("services.stats") / "kept")
         numbers = (await annual.answer(conn, asked)).report.numbers()
         for row in ("received", "granted", "refused", "withdrawn", "in-time", "in-committed-time"):
             columns = numbers["licensing", row]
