@@ -16,6 +16,7 @@ from services.stats.forms.shape import Form, FormRow, FormTable, Rule
 from services.statute import calendar_file as c
 from services.statute import profile as p
 from services.statute.data_file import expected
+from services.statute.office import ladder, procedure
 from services.statute.settings import KNOWN
 from services.tracker.core import scenarios as s
 
@@ -57,8 +58,15 @@ PARTS: tuple[tuple[str, tuple[tuple[str, Any], ...]], ...] = (
             ("`facts`", s.Told),
             ("`[scenario.expected]`", s.Expected),
             ("`clocks`", s.Clock),
+            ("`steps`", s.StepOf),
+            ("`cards`", s.CardFor),
         ),
     ),
+    (
+        "Procedure",
+        (("top", procedure.Procedure), ("`[[steps]]`", procedure.StepRule), ("`limit`", procedure.StepLimit)),
+    ),
+    ("Ladder", (("top", ladder.Ladder), ("`[[rungs]]`", ladder.Rung))),
 )
 
 

@@ -20,7 +20,7 @@ def fact(name: str, **values: Any) -> Fact:
     base: dict[str, Any] = {}
     if name == "request-received":
         base = {"organ": "o", "channel": "in-person", "applicant": "business", "received_on": None}
-        base |= {"confirmed_on": None, "statute": None, "mail": None}
+        base |= {"confirmed_on": None, "statute": None, "item": None, "mail": None}
     if name == "clarification-received":
         base = {"excused": False}
     if name == "consultation-opened":

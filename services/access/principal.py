@@ -9,7 +9,7 @@ Scope = Literal[
     "facts:write", "requests:read", "reports:read", "reports:publish", "metrics:read", "audit:read", "admin"
 ]
 SCOPES: tuple[Scope, ...] = get_args(Scope)
-"""What a token can be given. ``admin`` stands for all of them, and registers organs and calendars."""
+"""What a token can be given. ``admin`` stands for all of them, and registers organs, units, items and calendars."""
 
 Role = Literal["officer", "supervisor", "publisher", "auditor", "admin"]
 ROLES: dict[Role, frozenset[Scope]] = {

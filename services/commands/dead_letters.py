@@ -19,7 +19,7 @@ from msgspec.structs import replace
 
 from services.events import brokers
 from services.events.codec import decode_with_extensions, encode
-from services.events.facts import CalendarPublished, Fact, OrganRegistered
+from services.events.facts import Fact, ReferenceFact
 from services.events.refusals import Refused
 from services.runtime import shadow_schema
 from services.runtime.clock import SystemClock
@@ -208,7 +208,7 @@ async def _write(settings: Settings, facts: Sequence[tuple[Fact, bytes]]) -> lis
     try:
         await producer.start()
         for fact, extensions in facts:
-            reference = isinstance(fact, OrganRegistered | CalendarPublished)
+            reference = isinstance(fact, ReferenceFact)
             topic = settings.reference_topic if reference else settings.facts_topic
             key = fact.subject.encode()
             at = await producer.send_and_wait(topic, encode(fact, extensions), key=key, headers=list(_HEADERS))

@@ -2,6 +2,7 @@
 
 import os
 from datetime import date
+from pathlib import Path
 from typing import Any, BinaryIO
 
 import msgspec
@@ -9,9 +10,15 @@ from rich import box
 from rich.console import Console
 from rich.table import Table
 
+from services import samples
+from services.events.codec import decode_fact
+from services.events.office_facts import ItemData, ItemRegistered
 from services.events.refusals import Refused
 from services.statute.profile import statute_ids
 from services.tracker.core import preview
+
+SHOWN = 5
+"""Codes of items that a refusal names."""
 
 
 class Wrong(ValueError):
@@ -25,14 +32,39 @@ def many(lines: BinaryIO, out: BinaryIO) -> None:
     out.flush()
 
 
+def item_named(code: str, file: Path | None) -> ItemData:
+    """A service item of a file of facts (the sample's where there is none). Raises :class:`Wrong`."""
+    found: dict[str, ItemData] = {}
+    try:
+        lines = list(samples.items()) if file is None else file.read_bytes().splitlines()
+        for number, line in enumerate(lines, 1):  # noqa: B007 - a refusal names it
+            fact = decode_fact(line) if line.strip() else None
+            if isinstance(fact, ItemRegistered):
+                found[fact.data.code] = fact.data
+    except OSError as error:
+        raise Wrong(f"--items: {file}: {error.strerror}") from None
+    except Refused as refused:
+        raise Wrong(f"--items: line {number}: {refused}") from None
+    if code not in found:
+        known = ", ".join(list(found)[:SHOWN]) + ("…" if len(found) > SHOWN else "")
+        raise Wrong(f"--item: expected one of {known or 'none'} (--items names another file), got {code!r}")
+    return found[code]
+
+
 def one(
-    statute: str, received: str, channel: str, as_of: str, each_day: bool = False, known_on: str = ""
+    statute: str,
+    received: str,
+    channel: str,
+    as_of: str,
+    each_day: bool = False,
+    known_on: str = "",
+    item: ItemData | None = None,
 ) -> dict[str, Any]:
     """The answer for a request received that day. Raises :class:`Wrong`."""
     if statute not in statute_ids():
         raise Wrong(f"--statute: expected one of {', '.join(statute_ids())}, got {statute!r}")
     received_on = _date("--received", received)
-    data = {
+    data: dict[str, Any] = {
         "organ": "-",
         "channel": channel,
         "applicant": "natural-person",
@@ -40,13 +72,17 @@ def one(
         "received_on": received_on,
         "confirmed_on": received_on,
     }
-    case = {
+    case: dict[str, Any] = {
         "statute": statute,
         "facts": [{"type": "request-received", "data": data}],
         "as_of": _date("--as-of", as_of) if as_of else date.today(),  # noqa: DTZ011  # this machine's day is meant
     }
     if known_on:
         case["known_on"] = _date("--known-on", known_on)
+    if item is not None:
+        if item.statute != statute:
+            raise Wrong(f"--statute: expected {item.statute}, the law of the item {item.code}, got {statute!r}")
+        case["item"], data["item"] = item, item.code
     try:
         answer = preview.answer(msgspec.json.encode(case), each_day=each_day)
     except Refused as refused:
@@ -73,6 +109,9 @@ def show(found: dict[str, Any]) -> None:
     console.print(
         f"期限最后一日 due on  [bold]{found['due_on'] or '—'}[/bold] {unsure}  {found['status']}", highlight=False
     )
+    if "committed_due_on" in found:
+        promised = found["committed_due_on"] or "—"
+        console.print(f"承诺时限最后一日 promised by  [bold]{promised}[/bold]", highlight=False)
     table = Table(box=box.SIMPLE, padding=(0, 1))
     for title, options in (("自 from", {}), ("至 to", {}), ("计入 days", {"justify": "right"})):
         table.add_column(title, no_wrap=True, **options)  # type: ignore[arg-type]  # justify is a literal

@@ -1,4 +1,5 @@
-"""The formats of the data files that an office can write: statutes, calendars, forms, scenarios, maps."""
+"""The formats of the data files that an office can write: statutes, calendars, forms, scenarios, maps, and how it
+works."""
 
 from typing import Any
 
@@ -6,6 +7,8 @@ from services.registers.map_file import RegisterMap
 from services.stats.forms.shape import Form
 from services.statute.calendar_file import CalendarFile
 from services.statute.data_file import json_schema
+from services.statute.office.ladder import Ladder
+from services.statute.office.procedure import Procedure
 from services.statute.profile import Profile
 from services.tracker.core.scenarios import ScenarioFile
 
@@ -15,6 +18,8 @@ _SHAPES: dict[str, type] = {
     "form": Form,
     "scenario": ScenarioFile,
     "map": RegisterMap,
+    "procedure": Procedure,
+    "ladder": Ladder,
 }
 TITLES = {
     "statute": "A statute: what one version of it says about time",
@@ -22,6 +27,8 @@ TITLES = {
     "form": "A form of annual report: its tables, what each row counts, and what must add up",
     "scenario": "Scenarios of the law: what happened, and what has to come out of it",
     "map": "A map: which column of a register becomes which field of which fact",
+    "procedure": "A procedure: the steps that an office takes a request through, who does them, and by when",
+    "ladder": "A ladder of supervision: warnings before a last day, cards after it",
 }
 """What each format describes, by its name."""
 

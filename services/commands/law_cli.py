@@ -23,6 +23,10 @@ def due(
         bool, typer.Option("--jsonl", help="Many cases: a JSON object a line in, one a line out.")
     ] = False,
     each_day: Annotated[bool, typer.Option("--each-day", help="Explain day by day instead of by ranges.")] = False,
+    item: Annotated[str, typer.Option(help="The code of the service item that it is for.")] = "",
+    items: Annotated[
+        Path | None, typer.Option(help="Facts with item-registered, JSON lines; left out: the sample's items.")
+    ] = None,
     rules: RulesFolder = "",
 ) -> None:
     """When an answer is due, and why; no service needed."""
@@ -30,14 +34,16 @@ def due(
 
     use_rules(rules)
     if jsonl:
-        if statute or received or known_on:
-            fail("--jsonl reads whole cases from standard input; --statute, --received, --known-on belong to one alone")
+        if statute or received or known_on or item:
+            told = "--statute, --received, --known-on, --item belong to one alone"
+            fail(f"--jsonl reads whole cases from standard input; {told}")
         dues.many(sys.stdin.buffer, sys.stdout.buffer)
         return
     if not statute or not received:
         fail("--statute and --received are needed (or --jsonl, to read cases from standard input)")
     try:
-        found = dues.one(statute, received, channel, as_of, each_day, known_on)
+        asked = dues.item_named(item, items) if item else None
+        found = dues.one(statute, received, channel, as_of, each_day, known_on, asked)
     except dues.Wrong as error:
         fail(str(error))
     if as_json:

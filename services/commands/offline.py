@@ -6,7 +6,7 @@ from datetime import datetime
 from services.events.cases import CaseEvent
 from services.events.codec import decode_fact
 from services.events.days import ahead
-from services.events.facts import CalendarPublished, OrganRegistered, RequestFact
+from services.events.facts import Fact, ReferenceFact, RequestFact
 from services.events.refusals import Refused
 from services.tracker.core import apply
 from services.tracker.core.decide import tick
@@ -19,7 +19,7 @@ class BadLine(ValueError):
     and what was expected."""
 
 
-def read_facts(lines: Iterable[bytes]) -> Iterator[OrganRegistered | CalendarPublished | RequestFact]:
+def read_facts(lines: Iterable[bytes]) -> Iterator[Fact]:
     """The facts of a JSON-lines file; empty lines are passed over. Raises :class:`BadLine`."""
     for number, line in enumerate(lines, 1):
         if line.strip():
@@ -29,17 +29,15 @@ def read_facts(lines: Iterable[bytes]) -> Iterator[OrganRegistered | CalendarPub
                 raise BadLine(f"line {number}: {error}") from None
 
 
-def run(
-    facts: Iterable[OrganRegistered | CalendarPublished | RequestFact], now: datetime
-) -> tuple[ReferenceData, list[CaseEvent]]:
+def run(facts: Iterable[Fact], now: datetime) -> tuple[ReferenceData, list[CaseEvent]]:
     """What the tracker would have decided by ``now``: the organs and calendars, and the case events in order.
 
     Raises :class:`BadLine` for a fact that can't be its subject's, or of which something happened later than the day
     after ``now``.
     """
-    reference_data, rest = ReferenceData(), []
+    reference_data, rest = ReferenceData(), list[RequestFact]()
     for fact in facts:
-        if isinstance(fact, OrganRegistered | CalendarPublished):
+        if isinstance(fact, ReferenceFact):
             reference_data.learn(fact)
         else:
             rest.append(fact)

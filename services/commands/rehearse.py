@@ -12,7 +12,7 @@ import msgspec
 from services.commands import offline as folding
 from services.commands.reporting import Facts
 from services.events.codec import encode
-from services.events.facts import CalendarPublished, OrganRegistered
+from services.events.facts import CalendarPublished, ReferenceFact
 from services.events.refusals import Refused
 from services.runtime.failed import Failed, Progress, reason_of
 from services.runtime.problems import ProblemError
@@ -155,7 +155,7 @@ def open_cases(facts: Facts, now: datetime) -> tuple[list[Case], ReferenceData]:
     """The open requests of a file at ``now``, and its organs and calendars. Raises what :mod:`offline` does."""
     known, shelf = _known(facts), Shelf()
     for fact in facts:
-        if not isinstance(fact, OrganRegistered | CalendarPublished):
+        if not isinstance(fact, ReferenceFact):
             try:
                 apply.run([fact], shelf, known, now)
             except Refused as error:
@@ -165,7 +165,7 @@ def open_cases(facts: Facts, now: datetime) -> tuple[list[Case], ReferenceData]:
 
 
 def _known(facts: Facts) -> ReferenceData:
-    return ReferenceData(fact for fact in facts if isinstance(fact, OrganRegistered | CalendarPublished))
+    return ReferenceData(fact for fact in facts if isinstance(fact, ReferenceFact))
 
 
 def _with_notice(fact: CalendarPublished, cases: list[Case], known: ReferenceData, now: datetime) -> Rehearsal:

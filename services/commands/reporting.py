@@ -15,18 +15,20 @@ from services.commands import offline
 from services.events.days import ahead
 from services.events.facts import (
     CalendarPublished,
+    Fact,
     FactCorrected,
     FactRetracted,
     OrganRegistered,
-    RequestFact,
     TallyRecorded,
 )
+from services.events.office_facts import ItemRegistered, UnitRegistered
 from services.events.vocabulary import Label
 from services.runtime.failed import Failed, reason_of
 from services.stats import render, tree
 from services.stats.exports import csv
 from services.stats.fold import Fold
 from services.stats.forms import form as forms
+from services.stats.forms.items import with_items
 from services.stats.report import Lang, Report, failures, make_with_previous
 from services.statute.assessment import legal_date
 from services.tracker.core.case import lawful
@@ -35,7 +37,7 @@ from services.tracker.core.reference_data import ReferenceData
 FORMATS = ("table", "json", "csv", "xlsx", "docx", "html")
 BINARY = ("xlsx", "docx")
 
-Facts = Iterable[OrganRegistered | CalendarPublished | RequestFact]
+Facts = Iterable[Fact]
 
 
 class Made(NamedTuple):
@@ -43,6 +45,7 @@ class Made(NamedTuple):
 
     report: Report
     name: Label
+    form: forms.Form
 
 
 def load_form(form_id: str, year: int = 0, statute: str = "CN") -> forms.Form:
@@ -89,8 +92,9 @@ def make(
     told = as_of or now.astimezone(ZoneInfo(reference_data.organs[organ].timezone)).date()
     law = forms.law_of(form, {code: known.statute for code, known in reference_data.organs.items()})
     organs = organs_of(reference_data, organ)
+    form = with_items(form, [item for item in reference_data.items.values() if item.organ in organs])
     report = make_with_previous(form, organ, year, told.isoformat(), counted.cells, organs, law)
-    return Made(report, reference_data.organs[organ].name)
+    return Made(report, reference_data.organs[organ].name, form)
 
 
 def organs_of(reference_data: ReferenceData, organ: str) -> list[str]:
@@ -103,13 +107,13 @@ def _zone(facts: Facts, organ: str) -> ZoneInfo:
     return ZoneInfo(next(zones, "UTC"))
 
 
-def known_by(facts: Facts, now: datetime) -> Iterator[OrganRegistered | CalendarPublished | RequestFact]:
+def known_by(facts: Facts, now: datetime) -> Iterator[Fact]:
     """The facts that were known at ``now``: written, or else made by then; of those that say neither, the ones whose
-    own legal date had come, and with it all that they say had happened. Organs are always known, and so is an amendment
-    without any date of what had happened."""
+    own legal date had come, and with it all that they say had happened. Organs, units and items are always known, and
+    so is an amendment without any date of what had happened."""
     for fact in facts:
         match fact:
-            case OrganRegistered():
+            case OrganRegistered() | UnitRegistered() | ItemRegistered():
                 known = True
             case CalendarPublished():
                 known = fact.data.published_on <= now.date()
@@ -195,7 +199,7 @@ def as_json(report: Report) -> str:
 
 def written(made: Made, format: str, lang: Lang) -> bytes:
     """The report in one of :data:`FORMATS` but the first, as a file's content."""
-    form = load_form(made.report.form)
+    form = made.form
     match format:
         case "json":
             return as_json(made.report).encode() + b"\n"

@@ -108,9 +108,11 @@ def post(
         fail(f"{file}: {len(posted.bad)} lines were refused, the others posted")
 
 
-def sample() -> None:
+def sample(
+    items: Annotated[bool, typer.Option("--items", help="Its 34 service items (all invented) instead.")] = False,
+) -> None:
     """Print the 2013 sample's facts as JSON lines (organ code gz-psb; the dates of single requests are invented)."""
     from services import samples
 
-    for line in samples.sample():
+    for line in samples.items() if items else samples.sample():
         sys.stdout.buffer.write(line + b"\n")

@@ -13,6 +13,7 @@ from litestar import Request, Response
 from msgspec import to_builtins
 
 from services.access.audit import Entry
+from services.desk import office_words
 from services.desk.apis import Apis
 from services.desk.sessions import Sessions, session_of
 from services.desk.words import AUDIT_WORDS, EVENT_WORDS, LIMIT_WORDS, STATUS_WORDS, WORDS
@@ -34,6 +35,9 @@ _WORDS_BY_CODE = {
     "status_words": STATUS_WORDS,
     "limit_words": LIMIT_WORDS,
     "event_words": EVENT_WORDS,
+    "step_words": office_words.STEP_WORDS,
+    "card_words": office_words.CARD_WORDS,
+    "who_words": office_words.WHO_WORDS,
 }
 
 

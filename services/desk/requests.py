@@ -83,9 +83,10 @@ class Requests(Controller):
         path = f"/v1/requests/{part(subject.removeprefix('/'))}"
         if wants_json(request):
             return passed_on(await desk.apis.file("tracker", path, {"each_day": "true" if each_day else None}))
-        found, events = await asyncio.gather(
+        found, events, ledger = await asyncio.gather(
             desk.apis.ask("tracker", path, {"each_day": "true" if each_day else None}),
             desk.apis.ask_if_there("tracker", f"{path}/history", {"latest": "true", "limit": EVENTS_SHOWN}),
+            desk.apis.ask_if_there("tracker", f"{path}/days"),
         )
         organs = await named(desk.apis, [found["organ"], found.get("transferred_to", "")])
         organ = organs.get(found["organ"])
@@ -99,6 +100,7 @@ class Requests(Controller):
             each_day=each_day,
             as_of=local(found["as_of"], organ["timezone"] if organ else None),
             events=events or [],
+            ledger=ledger or {},
             earlier=events[0]["sequence"] - 1 if events else 0,
         )
 

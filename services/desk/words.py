@@ -1,5 +1,6 @@
 """What the desk's pages say, in Chinese and English; what codes are called, ``services.events.names`` says."""
 
+from services.desk import office_words
 from services.events.meanings import CASES
 from services.events.vocabulary import Label
 
@@ -183,7 +184,7 @@ WORDS: dict[str, Label] = {
     "intake": Label("接收服务", "intake"),
     "tracker": Label("跟踪服务", "tracker"),
     "stats": Label("统计服务", "stats"),
-}
+} | office_words.WORDS
 # Who is at the desk
 WORDS |= {
     "log_in": Label("登录", "Log in"),
@@ -248,5 +249,8 @@ LIMIT_WORDS: dict[str, Label] = {
     "volume-deferral": Label("延迟答复", "volume deferral"),
     "reconsideration": Label("申请复议", "reconsideration"),
     "litigation": Label("起诉", "litigation"),
+    "step": Label("环节", "step"),
+    "special-step": Label("特殊环节", "special step"),
+    "committed": Label("承诺时限", "committed limit"),
 }
 EVENT_WORDS: dict[str, Label] = {name: Label(zh, en.rstrip(".")) for name, (en, zh) in CASES.items()}

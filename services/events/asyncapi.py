@@ -14,14 +14,15 @@ _REFERENCE = frozenset(short_name(str(cls.__struct_config__.tag)) for cls in get
 _KEYS = {
     "facts": "the event's subject: a request's id, or an organ's code",
     "cases": "the event's subject: a request's id, or an organ's code",
-    "reference": "the event's subject: an organ's code, or a calendar's id",
+    "reference": "the event's subject: an organ's, a unit's or an item's code, or a calendar's id",
     "dead-letters": "the key of the record that was refused",
 }
 _TEXTS = {
     "facts": "What happened, as intake systems saw it. One request's facts are in one partition, in order of arrival.",
     "cases": "What follows from the facts by law; numbered by `sequence` within the request. A repeated number is a "
     "repetition of the same event.",
-    "reference": "Organs and calendars, in one partition, read by every service from the beginning.",
+    "reference": "Organs with their units and service items, and calendars, in one partition, read by every service "
+    "from the beginning.",
     "dead-letters": "Records of the other topics that could not be decoded or were refused, with the reason.",
 }
 _OPERATIONS = (

@@ -11,6 +11,7 @@ from msgspec import Meta, Struct
 
 from services.events.envelope import Event, type_of
 from services.events.facts import Data, RequestFact, ReviewDecidedData, ReviewFiledData, TallyData
+from services.events.office_cases import CardNow, DutyNow, Holding, OfficeLimit, StepNow
 from services.events.vocabulary import Applicant, Channel, Code, Outcome, Ref, State, Text, Timeliness
 from services.words.catalogue import Said
 
@@ -55,6 +56,11 @@ class RequestSummary(Struct, frozen=True, kw_only=True, forbid_unknown_fields=Tr
     first_response_on: date | None = None
     """The day on which the applicant was first told something: a notice to clarify, to pay, of an extension or of a
     deferral, or else the answer. Events written before there was this field lack it."""
+    item: Code | None = None
+    """The service item that it is for."""
+    committed_due_on: date | None = None
+    """The last day that the office promises for it."""
+    committed_timeliness: Timeliness | None = None
     first_working_days: int | None = None
     """Days of the limit's unit used until then, suspended ones left out."""
     contradicting: bool = False
@@ -84,7 +90,7 @@ class OpenedData(CaseData, frozen=True, kw_only=True):
 
 
 class DueDateData(CaseData, frozen=True, kw_only=True):
-    limit: Limit
+    limit: Literal[Limit, OfficeLimit]
     old_due_on: date | None = None
     due_on: date
     article: Text
@@ -110,7 +116,11 @@ class ClockResumedData(CaseData, frozen=True, kw_only=True):
 
 
 class ApproachingData(CaseData, frozen=True, kw_only=True):
-    limit: Limit
+    limit: Literal[Limit, OfficeLimit]
+    about: Code | None = None
+    """Which one, where there can be several: of a step, the assignment that opened it; of a duty, the duty."""
+    organ: Code | None = None
+    """Of a duty that belongs to no request: whose it is."""
     due_on: date
     days_left: Annotated[int, Meta(ge=0)]
     """Days of the limit's unit from the event's instant to the due date; 0 on the day itself."""
@@ -188,6 +198,41 @@ class RejectedData(CaseData, frozen=True, kw_only=True):
     nowhere but in the fact topic."""
 
 
+class StepData(CaseData, frozen=True, kw_only=True):
+    step: StepNow
+
+
+class StepPassedData(CaseData, frozen=True, kw_only=True):
+    step: StepNow
+    holding: Holding
+    """The part of it that changed."""
+
+
+class StepDueData(CaseData, frozen=True, kw_only=True):
+    step: StepNow
+    old_due_on: date | None = None
+
+
+class StepWithdrawnData(CaseData, frozen=True, kw_only=True):
+    step: StepNow
+    """As it stood before."""
+    holding: Holding | None = None
+    """What of it was taken back; none: the whole step."""
+
+
+class CardData(CaseData, frozen=True, kw_only=True):
+    card: CardNow
+
+
+class DutyData(CaseData, frozen=True, kw_only=True):
+    duty: DutyNow
+
+
+class DutyDueData(CaseData, frozen=True, kw_only=True):
+    duty: DutyNow
+    old_due_on: date | None = None
+
+
 class RequestOpened(Event, frozen=True, kw_only=True, tag=type_of("request-opened")):
     data: OpenedData
 
@@ -236,6 +281,66 @@ class ReviewClosed(Event, frozen=True, kw_only=True, tag=type_of("review-closed"
     data: ReviewClosedData
 
 
+class StepOpened(Event, frozen=True, kw_only=True, tag=type_of("step-opened")):
+    data: StepPassedData
+
+
+class StepPassed(Event, frozen=True, kw_only=True, tag=type_of("step-passed")):
+    data: StepPassedData
+
+
+class StepDueSet(Event, frozen=True, kw_only=True, tag=type_of("step-due-set")):
+    data: StepDueData
+
+
+class StepOverdue(Event, frozen=True, kw_only=True, tag=type_of("step-overdue")):
+    data: StepData
+
+
+class StepOverdueWithdrawn(Event, frozen=True, kw_only=True, tag=type_of("step-overdue-withdrawn")):
+    data: StepData
+
+
+class StepDone(Event, frozen=True, kw_only=True, tag=type_of("step-done")):
+    data: StepData
+
+
+class StepWithdrawn(Event, frozen=True, kw_only=True, tag=type_of("step-withdrawn")):
+    data: StepWithdrawnData
+
+
+class CardIssued(Event, frozen=True, kw_only=True, tag=type_of("card-issued")):
+    data: CardData
+
+
+class CardWithdrawn(Event, frozen=True, kw_only=True, tag=type_of("card-withdrawn")):
+    data: CardData
+
+
+class DutyDueSet(Event, frozen=True, kw_only=True, tag=type_of("duty-due-set")):
+    data: DutyDueData
+
+
+class DutyOverdue(Event, frozen=True, kw_only=True, tag=type_of("duty-overdue")):
+    data: DutyData
+
+
+class DutyOverdueWithdrawn(Event, frozen=True, kw_only=True, tag=type_of("duty-overdue-withdrawn")):
+    data: DutyData
+
+
+class DutyEnded(Event, frozen=True, kw_only=True, tag=type_of("duty-ended")):
+    data: DutyData
+
+
+class DutyReopened(Event, frozen=True, kw_only=True, tag=type_of("duty-reopened")):
+    data: DutyData
+
+
+class DutyWithdrawn(Event, frozen=True, kw_only=True, tag=type_of("duty-withdrawn")):
+    data: DutyData
+
+
 class TallyCounted(Event, frozen=True, kw_only=True, tag=type_of("tally-recorded")):
     """The case topic's ``tally-recorded``: a tally as it counts now."""
 
@@ -265,6 +370,21 @@ CaseEvent = (
     | RequestReopened
     | ReviewOpened
     | ReviewClosed
+    | StepOpened
+    | StepPassed
+    | StepDueSet
+    | StepOverdue
+    | StepOverdueWithdrawn
+    | StepDone
+    | StepWithdrawn
+    | CardIssued
+    | CardWithdrawn
+    | DutyDueSet
+    | DutyOverdue
+    | DutyOverdueWithdrawn
+    | DutyEnded
+    | DutyReopened
+    | DutyWithdrawn
     | TallyCounted
     | FactRecorded
     | FactRejected

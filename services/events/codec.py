@@ -13,6 +13,7 @@ from services.events import facts as f
 from services.events.cases import CaseEvent
 from services.events.envelope import Event
 from services.events.facts import Data, Fact, RequestFact
+from services.events.office_facts import ItemRegistered, UnitRegistered
 from services.events.refusals import FieldError, Refused, Values, explain
 from services.events.vocabulary import DECIMAL_MEASURES, DECIMALS, FIRST_DAY, LAST_DAY, MOST
 
@@ -116,7 +117,7 @@ def _date_fields(shape: type[Data]) -> tuple[str, ...]:
 def _subject(fact: Fact) -> str | None:
     """What the subject must be, where the data say it."""
     match fact:
-        case f.OrganRegistered():
+        case f.OrganRegistered() | UnitRegistered() | ItemRegistered():
             return fact.data.code
         case f.CalendarPublished():
             return fact.data.calendar
@@ -185,6 +186,15 @@ def check(fact: Fact) -> None:
                     {"value": fact.data.timezone},
                 )
             )
+        case UnitRegistered() if fact.data.parent == fact.data.code:
+            raise Refused(FieldError("$.data.parent", "is the unit itself", "another unit, or none", "parent-itself"))
+        case ItemRegistered():
+            codes = [step.code for step in fact.data.special_steps]
+            if twice := next((code for place, code in enumerate(codes) if code in codes[:place]), None):
+                problem = f"{twice!r} is there twice"
+                raise Refused(
+                    FieldError("$.data.special_steps", problem, "each step once", "listed-twice", {"value": twice})
+                )
         case f.CalendarPublished():
             both = set(fact.data.days_off) & set(fact.data.working_days)
             if both:

@@ -4,9 +4,22 @@ from datetime import date
 from decimal import Decimal
 from typing import Annotated, Any
 
-from msgspec import Meta, Struct
+from msgspec import Meta
 
+from services.events.data import Data as Data
 from services.events.envelope import Event, type_of
+from services.events.office_facts import (
+    AssignmentAccepted,
+    AssignmentCompleted,
+    AssignmentOpened,
+    AssignmentReturned,
+    DutyDone,
+    DutyOpened,
+    ItemRegistered,
+    SpecialStepClosed,
+    SpecialStepOpened,
+    UnitRegistered,
+)
 from services.events.vocabulary import (
     Applicant,
     Channel,
@@ -27,11 +40,6 @@ from services.events.vocabulary import (
     Within,
     Year,
 )
-
-
-class Data(Struct, frozen=True, kw_only=True, forbid_unknown_fields=True, omit_defaults=True):
-    """The ``data`` of an event."""
-
 
 Amount = Annotated[Decimal, Meta(description="a number from 0 up, decimals kept exactly")]
 
@@ -74,6 +82,8 @@ class ReceivedData(Data, frozen=True, kw_only=True):
     mail: Mail | None = None
     """By post only: whether it was signed for."""
     follows: Annotated[tuple[Follows, ...], Meta(max_length=50)] = ()
+    item: Code | None = None
+    """The service item that it is for; its law holds where the request names none."""
 
 
 class ConfirmedData(Data, frozen=True, kw_only=True):
@@ -298,7 +308,7 @@ class FactRetracted(Event, frozen=True, kw_only=True, tag=type_of("fact-retracte
     data: RetractedData
 
 
-ReferenceFact = OrganRegistered | CalendarPublished
+ReferenceFact = OrganRegistered | CalendarPublished | UnitRegistered | ItemRegistered
 """Facts about the world; they live in the reference topic."""
 
 RequestFact = (
@@ -321,6 +331,14 @@ RequestFact = (
     | ReviewFiled
     | ReviewDecided
     | ReviewDecisionDelivered
+    | SpecialStepOpened
+    | SpecialStepClosed
+    | AssignmentOpened
+    | AssignmentAccepted
+    | AssignmentReturned
+    | AssignmentCompleted
+    | DutyOpened
+    | DutyDone
     | TallyRecorded
     | FactCorrected
     | FactRetracted

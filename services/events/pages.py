@@ -37,8 +37,8 @@ The same in a form for programs: [schema.json](schema.json) (JSON Schema 2020-12
 
 _FACTS = """## Facts · 事实
 
-What intake systems saw. `organ-registered` and `calendar-published` go to the topic `shixian.reference`, all others to
-`shixian.facts`.
+What intake systems saw. `organ-registered`, `calendar-published`, `unit-registered` and `item-registered` go to the
+topic `shixian.reference`, all others to `shixian.facts`.
 """
 
 _CASES = """## Case events · 案件事件

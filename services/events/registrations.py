@@ -20,6 +20,7 @@ from services.events.facts import (
     RequestReceived,
     ReviewFiled,
 )
+from services.events.office_facts import ItemRegistered
 from services.events.refusals import FieldError, RefusalCode
 
 Parents = Mapping[str, str | None]
@@ -48,6 +49,8 @@ def fault(fact: Fact, statutes: Collection[str], calendars: Collection[str]) -> 
             return _unknown("calendar-unknown", "calendar", data.calendar, calendars) or _unknown(
                 "statute-unknown", "statute", data.statute, statutes
             )
+        case ItemRegistered(data=data):
+            return _unknown("statute-unknown", "statute", data.statute, statutes)
         case CalendarPublished(data=data):
             return _unknown("calendar-unknown", "calendar", data.calendar, calendars)
         case RequestReceived(data=data) | ReviewFiled(data=data) if data.statute is not None:

@@ -10,6 +10,7 @@ from services.events.topics import topics
 from services.intake import api, audit, imports, lockouts
 from services.intake.days import Days
 from services.intake.notices import KnownNotices
+from services.intake.office import Office
 from services.intake.references import References
 from services.intake.repeats import Repeats
 from services.intake.unpacking import Room
@@ -54,7 +55,8 @@ async def build(settings: Settings, health: Health) -> AsyncIterator[Parts]:
     notices = KnownNotices(check)
     reference.subscribe(notices.learn)
     days = Days(clock, lambda: {code: known.data for code, known in reference.organs.items()})
-    references = References(check, reference.parents, reference.catch_up, GIVE_UP_SECONDS, notices, days)
+    office = Office(lambda: reference.units, lambda: reference.items)
+    references = References(check, reference.parents, reference.catch_up, GIVE_UP_SECONDS, notices, days, office)
     taking = api.Door(writer, references, api.Counts(registry), Repeats(), Room(), MAX_BODY)
     trail = trail_of("intake", producer, settings, health)
     door = Door(settings, health)

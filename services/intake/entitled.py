@@ -5,10 +5,13 @@ from services.events.facts import Fact, ReferenceFact
 from services.intake.reading import MAX_ERRORS, Reading
 from services.runtime.problems import FieldProblem, ProblemError
 
+_REQUESTS_ONLY = "a fact about a request; organs, units, items and calendars are an admin's"
+
 
 def require_own(reading: Reading, principal: Principal) -> None:
-    """Raises :class:`ProblemError` (403), with nothing written, for a fact that names another organ, and for organs and
-    calendars, which admins register. Most facts name no organ: of those the tracker rejects what is about another's."""
+    """Raises :class:`ProblemError` (403), with nothing written, for a fact that names another organ, and for organs,
+    units, items and calendars, which admins register. Most facts name no organ: of those the tracker rejects what is
+    about another's."""
     wrong = [
         FieldProblem(field=field, problem=problem, expected=expected, index=each.index)
         for each in reading.taken
@@ -20,10 +23,8 @@ def require_own(reading: Reading, principal: Principal) -> None:
 
 
 def _foreign(fact: Fact, principal: Principal) -> list[tuple[str, str, str]]:
-    if isinstance(fact, ReferenceFact):
-        if principal.may("admin"):
-            return []
-        return [("$.type", "registers what is for all", "a fact about a request; organs and calendars are an admin's")]
+    if isinstance(fact, ReferenceFact) and not principal.may("admin"):
+        return [("$.type", "registers what others count on", _REQUESTS_ONLY)]
     organ = getattr(fact.data, "organ", None)
     if not isinstance(organ, str) or principal.speaks_for(organ):
         return []

@@ -2,15 +2,17 @@
 
 import asyncio
 from collections.abc import Callable, Coroutine, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from typing import Any
 
 from services.events.codec import type_name
 from services.events.facts import CalendarPublished, Fact, OrganRegistered
+from services.events.office_facts import ItemRegistered, UnitRegistered
 from services.events.refusals import FieldError, Refused
 from services.events.registrations import Check, Parents, wrong_parent
 from services.intake.days import Days
 from services.intake.notices import KnownNotices
+from services.intake.office import Office
 from services.intake.reading import Named, Reading
 from services.runtime.retry import LogUnavailable
 from services.words.catalogue import Said
@@ -29,6 +31,8 @@ class References:
     notices: KnownNotices
     days: Days | None = None
     """What judges their dates."""
+    office: Office = field(default_factory=lambda: Office(dict, dict))
+    """The units and service items that the topic has registered."""
 
     async def refuse_unknown(self, reading: Reading, *, partial: bool = False) -> Mapping[int, Sequence[Said]]:
         """Move facts that name what does not exist from ``reading.taken`` to what is refused.
@@ -51,8 +55,8 @@ class References:
                 await self.catch_up()
         except TimeoutError:
             raise LogUnavailable(f"the organs and calendars can't be read in {self.give_up_seconds:g} s") from None
-        parents = dict(self.parents())
-        _sift(reading, lambda fact: _parent(fact, parents))
+        parents, office = dict(self.parents()), self.office.as_known()
+        _sift(reading, lambda fact: _parent(fact, parents) or office.wrong(fact, parents))
         if any(isinstance(fact, CalendarPublished) for fact in reading.facts):
             await asyncio.to_thread(_sift, reading, self.notices.judging(told))
         return told
@@ -60,7 +64,9 @@ class References:
 
 def _asks_the_log(fact: Fact) -> bool:
     """Whether a fact can only be judged with what the reference topic holds."""
-    return isinstance(fact, CalendarPublished) or (isinstance(fact, OrganRegistered) and fact.data.parent is not None)
+    if isinstance(fact, OrganRegistered):
+        return fact.data.parent is not None
+    return isinstance(fact, CalendarPublished | UnitRegistered | ItemRegistered)
 
 
 def _sift(reading: Reading, check: Callable[[Fact], FieldError | None]) -> None:

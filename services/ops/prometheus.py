@@ -4,12 +4,13 @@ from collections.abc import Mapping, Sequence
 from types import ModuleType
 from typing import Any
 
-from services.ops.alerts import calendars, intake, requests, services, stats, tracker
+from services.ops.alerts import calendars, intake, office, requests, services, stats, tracker
 from services.ops.config import Config
 from services.ops.rule import group
 
 SUBJECTS: Mapping[str, ModuleType] = {
     "requests": requests,
+    "office": office,
     "calendars": calendars,
     "intake": intake,
     "tracker": tracker,

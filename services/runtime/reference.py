@@ -18,7 +18,8 @@ from prometheus_client import CollectorRegistry, Counter, Gauge
 
 from services.events import brokers
 from services.events.codec import decode_fact
-from services.events.facts import CalendarData, CalendarPublished, OrganData, OrganRegistered, ReferenceFact
+from services.events.facts import CalendarData, OrganData, OrganRegistered, ReferenceFact
+from services.events.office_facts import ItemData, ItemRegistered, UnitData, UnitRegistered
 from services.events.refusals import Refused
 from services.events.registrations import Check, as_recorded, tree
 from services.runtime.damage import LogDamaged, is_damage, up_to_damage
@@ -71,6 +72,10 @@ class Reference:
         self.organs: dict[str, KnownOrgan] = {}
         """In the order of their latest registrations."""
         self.calendars: dict[tuple[str, int], KnownCalendar] = {}
+        self.units: dict[str, UnitData] = {}
+        """Units of organs, each as last registered by its organ."""
+        self.items: dict[str, ItemData] = {}
+        """Service items, likewise."""
         self.next_offset = 0
         """The offset after the last record read."""
         self._check = check
@@ -233,7 +238,7 @@ class Reference:
         except Refused as refused:
             self._pass_over(record, str(refused))
             return
-        if not isinstance(fact, OrganRegistered | CalendarPublished):
+        if not isinstance(fact, ReferenceFact):
             names = " or ".join(cls.__name__ for cls in get_args(ReferenceFact))
             self._pass_over(record, f"is a {type(fact).__name__}; expected {names}")
             return
@@ -251,6 +256,13 @@ class Reference:
             self.organs.pop(fact.data.code, None)
             self.organs[fact.data.code] = KnownOrgan(fact.data, record.offset)
             self._parents = None
+        elif isinstance(fact, ItemRegistered):
+            if (offered := self.items.get(fact.data.code)) is None or offered.organ == fact.data.organ:
+                self.items[fact.data.code] = fact.data
+        elif isinstance(fact, UnitRegistered):
+            # A code is its first organ's.
+            if (known := self.units.get(fact.data.code)) is None or known.organ == fact.data.organ:
+                self.units[fact.data.code] = fact.data
         else:
             self.calendars[fact.data.calendar, fact.data.year] = KnownCalendar(fact.data, record.offset)
         self._facts.append((fact, record.offset))

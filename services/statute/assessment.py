@@ -20,6 +20,8 @@ from services.statute.clock import Interval
 from services.statute.deadlines import deadlines
 from services.statute.first import first_response
 from services.statute.moves import walk
+from services.statute.office.items import committed_due
+from services.statute.office.supervision import supervised, warned_before
 from services.statute.orders import Order, ordered
 from services.statute.profile import Profile, profile_for, successor
 from services.statute.state import RequestState
@@ -96,14 +98,17 @@ def _read_as(profile: Profile, settings: Mapping[str, str]) -> Profile:
 
 def assess_under(timeline: Timeline, profile: Profile, calendar: Calendar, today: date) -> Assessment:
     """The request as it stands at ``today`` under one version of a statute; call it only once it is received."""
+    if timeline.item is not None:
+        profile = timeline.item.applied(profile)
     received_on = receipt(timeline, profile)
     if received_on is None:
-        return Assessment(_unconfirmed(timeline, profile, calendar), profile, timeline)
+        unconfirmed = _unconfirmed(timeline, profile, calendar)
+        return Assessment(supervised(unconfirmed, timeline, profile, calendar, today), profile, timeline)
     run = walk(timeline, profile, calendar, received_on, today)
     _check(run)
     if run.end is not None:
         cut(run, run.end.on)
-    return Assessment(_state(run, today), profile, timeline, run)
+    return Assessment(supervised(_state(run, today), timeline, profile, calendar, today), profile, timeline, run)
 
 
 def _unconfirmed(timeline: Timeline, profile: Profile, calendar: Calendar) -> RequestState:
@@ -119,6 +124,7 @@ def _unconfirmed(timeline: Timeline, profile: Profile, calendar: Calendar) -> Re
         submitted_on=since,
         statute=profile.id,
         calendar=calendar.title,
+        item=data.item or "",
         reviews=reviews(timeline) if timeline.filed else (),
         state="unconfirmed",
         remarks=(*timeline.remarks, remark("receipt-unconfirmed", submitted_on=since, would_end_on=by)),
@@ -185,6 +191,7 @@ def _state(run: AnswerClock, today: date) -> RequestState:
         submitted_on=data.submitted_on,
         statute=run.profile.id,
         calendar=run.calendar.title,
+        item=data.item or "",
         reviews=filed,
         received_on=run.received_on,
         remarks=(*timeline.remarks, *run.remarks),
@@ -204,6 +211,7 @@ def _state(run: AnswerClock, today: date) -> RequestState:
         working_days=used,
         first_response_on=first_on,
         first_working_days=first_days,
+        committed_due_on=committed_due(run, timeline.item, run.calendar),
         wake_on=_wake(run, due, rungs, today) if is_pending else None,
         clocks=deadlines(run, due, provisional, halted, stands.overdue_from, filed, order),
         **_ending(end, stands),
@@ -304,7 +312,14 @@ def _rungs(run: AnswerClock, due: date, order: Order | None) -> list[tuple[date,
     """The days on which a warning is due, the first one first; none on or before the day that the limit counts from."""
     calendar, counted = run.calendar, order.clock if order else run.clock
     unit, start = clocks.days_of(counted.unit), counted.start
-    return [(day, n) for n in run.profile.warnings.ladder if (day := clocks.add(unit, calendar, due, -n)) > start]
+    days = warned_before(run.profile, _organ(run))
+    return [(day, n) for n in days if (day := clocks.add(unit, calendar, due, -n)) > start]
+
+
+def _organ(run: AnswerClock) -> str:
+    assert run.timeline.received is not None
+    organ: str = run.timeline.received.data.organ
+    return organ
 
 
 def _wake(run: AnswerClock, due: date | None, rungs: list[tuple[date, int]], today: date) -> date | None:

@@ -4,6 +4,8 @@ from pathlib import Path
 
 from services.statute import rules
 from services.statute.calendars import calendar_ids, describe, file_of, shipped, superseded
+from services.statute.office.ladder import ladders
+from services.statute.office.procedure import procedures
 from services.statute.profile import profiles
 
 
@@ -18,13 +20,15 @@ def use(folder: str) -> None:
 
 
 def check() -> tuple[str, ...]:
-    """Read every statute and every calendar in force; the ids of the statutes' versions.
+    """Read every statute, calendar, procedure and ladder in force; the ids of the statutes' versions.
 
     Raises :class:`~services.statute.errors.BadData` (file, key, reason) and
     :class:`~services.statute.errors.UnknownCalendar`.
     """
     for profile in profiles().values():
         describe(profile.calendar)
+    procedures()
+    ladders()
     own = rules.current().own("calendars")
     for calendar_id in calendar_ids():
         superseded(calendar_id)

@@ -3,6 +3,7 @@
 from datetime import date
 from typing import Any
 
+from services.statute.office.decisions import office_changes
 from services.statute.profile import Profile
 from services.statute.state import Decision, RequestState, Review
 from services.words.catalogue import said, text
@@ -21,7 +22,7 @@ def changes(old: RequestState, new: RequestState, profile: Profile | None, today
         found.insert(0, Decision("overdue-withdrawn", today, values))
     if new.state == "retracted" and old.state != "retracted" and old.submitted_on is not None:
         found.append(Decision("request-closed", today, {"closed_on": today, "reason": "retracted"}))
-    return found + _reviews(old, new)
+    return found + office_changes(old, new, today) + _reviews(old, new)
 
 
 def _dates(old: RequestState, new: RequestState, profile: Profile, today: date) -> list[Decision]:
@@ -35,6 +36,7 @@ def _dates(old: RequestState, new: RequestState, profile: Profile, today: date) 
         back = remark("end-taken-back", how=old.closing, on=old.closed_on)
         found.append(Decision("request-reopened", today, {"reason": text(back), "remark": said(back)}))
     found += _clock(old, new, profile, today)
+    found += _promise(old, new, today)
     found += _others(old, new, today)
     found += _alarms(old, new)
     return found + _end(old, new, profile.answer.article)
@@ -62,6 +64,18 @@ def _clock(old: RequestState, new: RequestState, profile: Profile, today: date) 
         assert day is not None
         found.append(Decision("due-date-set", day, _answer(values, moved_by)))
     return found
+
+
+def _promise(old: RequestState, new: RequestState, today: date) -> list[Decision]:
+    """The last day that was promised for the request's service item, where it is another one now."""
+    if new.committed_due_on is None or new.committed_due_on == old.committed_due_on:
+        return []
+    values = {"limit": "committed", "due_on": new.committed_due_on, "article": new.item, "calendar": new.calendar}
+    if old.committed_due_on:
+        values["old_due_on"] = old.committed_due_on
+    day = today if old.committed_due_on else new.received_on
+    assert day is not None
+    return [Decision("due-date-set", day, values)]
 
 
 def _alarms(old: RequestState, new: RequestState) -> list[Decision]:

@@ -12,9 +12,11 @@ from services.statute.calendar import Calendar
 from services.statute.calendars import shipped
 from services.statute.errors import NoRequest
 from services.statute.explain import explain
+from services.statute.office.decisions import card_now, duty_now, step_now
+from services.statute.office.items import Item
 from services.statute.profile import versions
 from services.statute.readings import Reading, readings
-from services.statute.state import Deadline, Fact
+from services.statute.state import Deadline, Duty, Fact, Reached, Step
 from services.statute.status import Status, status
 from services.statute.timeline import legal_date, read
 from services.words.catalogue import said
@@ -44,9 +46,23 @@ class Due:
     readings: tuple[Reading, ...]
     """The due date by each other reading of an open point that gives another one."""
     explanation: tuple[Line, ...]
+    steps: tuple[Step, ...] = ()
+    committed: bool = False
+    """Whether there is a promise at all."""
+    committed_due_on: date | None = None
+    duties: tuple[Duty, ...] = ()
+    rungs: tuple[Reached, ...] = ()
+    """What the ladder of supervision has come to by then."""
 
     def plain(self, line: Callable[[Line], Any] = Line.plain) -> dict[str, Any]:
         """The contract's form of it; ``line`` gives the form of each line of the account."""
+        inside: dict[str, Any] = (
+            {"steps": [step_now(s) for s in self.steps], "cards": cards(self.rungs)} if self.steps or self.rungs else {}
+        )
+        if self.duties:
+            inside["duties"] = [duty_now(each) for each in self.duties]
+        if self.committed:
+            inside["committed_due_on"] = self.committed_due_on
         return {
             "due_on": self.due_on,
             "status": self.status,
@@ -70,7 +86,7 @@ class Due:
             ],
             "readings": [each.plain() for each in self.readings],
             "explanation": [line(each) for each in self.explanation],
-        }
+        } | inside
 
 
 def due(
@@ -81,17 +97,19 @@ def due(
     *,
     each_day: bool = False,
     read_as: Mapping[str, str] = MappingProxyType({}),
+    item: Item | None = None,
 ) -> Due:
     """The due date by what had happened by the end of ``as_of`` (a local date of the organ), explained.
 
     The calendar is the statute's own where none is given; ``read_as`` are settings read another way than the statute's
-    file does. A receipt counts even if it lies ahead.
+    file does, ``item`` is the service item that the request is for. A receipt counts even if it lies ahead.
 
     Raises :class:`NoRequest`, and another :class:`~services.statute.errors.StatuteError` for an unknown statute or
     dates outside the calendars.
     """
     happened = [f for f in facts if f.name in _ALWAYS or legal_date(f) <= as_of]
     timeline = read(happened)
+    timeline.item = item
     if timeline.received is None:
         raise NoRequest()
     if calendar is None:
@@ -112,7 +130,17 @@ def due(
         clocks=view.clocks,
         readings=readings_of(found, statute, calendar, as_of, read_as),
         explanation=tuple(lines),
+        steps=view.steps,
+        duties=view.duties,
+        rungs=view.rungs,
+        committed=item is not None and item.committed is not None,
+        committed_due_on=view.committed_due_on,
     )
+
+
+def cards(rungs: Sequence[Reached]) -> list[dict[str, Any]]:
+    """The cards among the rungs, as case events carry them."""
+    return [card_now(rung) for rung in rungs if rung.level != "warning"]
 
 
 def readings_of(

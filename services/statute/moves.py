@@ -11,6 +11,7 @@ from services.statute.answer_clock import AnswerClock, Step, limit_clock, limit_
 from services.statute.calendar import Calendar
 from services.statute.clock import Interval
 from services.statute.ledger import Ledger
+from services.statute.office.special import special_step, special_unasked
 from services.statute.profile import LAPSED, Pause, Profile
 from services.statute.state import Deadline, Fact
 from services.statute.timeline import End, Timeline, legal_date
@@ -49,6 +50,7 @@ def walk(timeline: Timeline, profile: Profile, calendar: Calendar, received_on: 
 
 def _leftover(run: AnswerClock) -> None:
     """Replies to what was never asked (or asked without effect)."""
+    special_unasked(run)
     timeline, profile = run.timeline, run.profile
     if not (timeline.corrections or timeline.payments or timeline.replies):
         return
@@ -311,4 +313,5 @@ MOVES: dict[str, Callable[[AnswerClock, Fact, date], None]] = {
     "extension-granted": _extend,
     "volume-deferred": _defer,
     "date-agreed": _agree,
+    "special-step-opened": special_step,
 }

@@ -15,8 +15,10 @@ from typing import Any, ClassVar
 
 from services.statute.errors import BadData
 
-KINDS = ("statutes", "calendars", "forms", "scenarios")
+KINDS = ("statutes", "calendars", "forms", "scenarios", "procedures", "ladders")
 """The folders of an office's folder."""
+DECIDING = ("statutes", "calendars", "procedures", "ladders")
+"""Those that cases are decided by."""
 SUFFIX = ".toml"
 SHORT = 12
 
@@ -32,6 +34,8 @@ class Rules:
             "statutes": resources.files("services.statute") / "profiles",
             "calendars": resources.files("services.statute") / "calendars",
             "scenarios": resources.files("services.statute") / "scenarios",
+            "procedures": resources.files("services.statute") / "procedures",
+            "ladders": resources.files("services.statute") / "ladders",
         }
     )
 
@@ -50,12 +54,12 @@ class Rules:
 
     @cached_property
     def digest(self) -> str:
-        """What the statutes and calendars in force and an office's own files are, in twelve hexadecimal digits.
+        """What the files in force that cases are decided by and an office's own are, in twelve hexadecimal digits.
 
         Services with the same digest judge alike.
         """
         total = sha256(f"holidays {metadata.version('holidays')}\n".encode())
-        for kind in ("statutes", "calendars"):
+        for kind in DECIDING:
             for name, file in self.files(kind).items():
                 _add(total, kind, name, file.read_bytes())
         for name, file in self.own("forms").items():

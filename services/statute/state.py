@@ -63,6 +63,91 @@ class Deadline(Struct, frozen=True):
     """Whether ``start`` is only the earliest day that it can be: the delivery that it counts from is not known."""
 
 
+class Holding(Struct, frozen=True):
+    """The time for which one unit has a step of a request."""
+
+    assignment: str
+    unit: str
+    assigned_on: date
+    accepted_on: date | None = None
+    left_on: date | None = None
+    how: str = ""
+    """How it was given up: ``returned``, ``completed``, or ``ended`` with the request."""
+    working_days: int | None = None
+    due_on: date | None = None
+    """A day that was set with the assignment itself."""
+
+
+class Step(Struct, frozen=True):
+    """A step of a request inside the office; see :mod:`services.statute.office.steps`."""
+
+    about: str
+    """What tells it from the request's others: the assignment that opened it."""
+    step: str
+    """Which step of the procedure it is."""
+    state: str
+    """``assigned``, ``accepted``, ``returned``, ``completed`` or ``ended``."""
+    assignment: str
+    """The one that it was given by last."""
+    started_on: date
+    """The day that its limit counts from."""
+    since: date
+    """Since when it lies where it lies."""
+    unit: str = ""
+    """Who has it; empty: the office."""
+    due_on: date | None = None
+    done_on: date | None = None
+    overdue_from: date | None = None
+    overdue_at: str = ""
+    """Who had it on that day."""
+    holdings: tuple[Holding, ...] = ()
+    """Who had it and has it, one after the other."""
+
+
+class Duty(Struct, frozen=True):
+    """A limit that an organ has besides the answer's; see :mod:`services.statute.office.duties`."""
+
+    duty: str
+    organ: str
+    kind: str
+    event_on: date
+    """The day of what it counts from."""
+    statute: str
+    """The version whose rule it is."""
+    article: str
+    confirmed: bool
+    unit: Any
+    """In which days it is warned of: working days or calendar days."""
+    state: str = "open"
+    """``open``, ``done``, or ``ended`` with the review that opened it."""
+    due_on: date | None = None
+    """The last day; None where no calendar reaches there."""
+    provisional: bool = False
+    done_on: date | None = None
+    """The day on which it was done, or ended."""
+    overdue_from: date | None = None
+    about: str = ""
+
+
+class Reached(Struct, frozen=True):
+    """A rung of the ladder that a limit has come to."""
+
+    level: str
+    """``warning``, ``yellow`` or ``red``."""
+    limit: str
+    on: date
+    due_on: date
+    about: str = ""
+    """Which one, where there can be several: of a step, the assignment that opened it."""
+    left: int = 0
+    """Of a warning: the days that are left."""
+    step: str = ""
+    unit: str = ""
+    """Of a step: who has it on that day; empty: the office."""
+    answer_by: date | None = None
+    """The second deadline that a card gives."""
+
+
 class RequestState(Struct, frozen=True, rename={"old_flags": "flags", "old_rejected": "rejected"}):
     """A request as it stands on a day; every date is derived from the facts, the profile and the calendar."""
 
@@ -81,6 +166,12 @@ class RequestState(Struct, frozen=True, rename={"old_flags": "flags", "old_rejec
     statute: str = ""
     calendar: str = ""
     """The calendar's id and version that the dates were computed with, a space between them."""
+    item: str = ""
+    """The service item, where the request names one."""
+    committed_due_on: date | None = None
+    """The last day that the office promises for the item; no extension moves it."""
+    committed_timeliness: str = ""
+    """Of an answer: ``in-time`` or ``late`` by that."""
     due_on: date | None = None
     provisional: bool = False
     extended: int = 0
@@ -120,6 +211,11 @@ class RequestState(Struct, frozen=True, rename={"old_flags": "flags", "old_rejec
     reviews: tuple[Review, ...] = ()
     refused: tuple[Remark, ...] = ()
     """Facts that have no effect, each with the reason."""
+    steps: tuple[Step, ...] = ()
+    """The work inside the office; none of it moves the request's own dates."""
+    duties: tuple[Duty, ...] = ()
+    rungs: tuple[Reached, ...] = ()
+    """What the ladder of supervision has come to: of steps all, of the answer's limit the cards."""
     wake_on: date | None = None
     """The next day on which the clock alone changes this view."""
 

@@ -5,6 +5,7 @@ The order of arrival is forgotten here: the same facts make the same timeline.
 
 from collections.abc import Callable, Iterable
 from datetime import date
+from typing import Any
 
 from msgspec import Struct, field
 
@@ -50,8 +51,16 @@ class Timeline(Struct):
     filed: dict[str, Fact] = field(default_factory=dict)
     decided: dict[str, Fact] = field(default_factory=dict)
     remarks: list[Remark] = field(default_factory=list)
+    item: Any = None
+    """The request's service item (``office.items.Item``), put here by whoever knows it."""
+    special_closed: list[Fact] = field(default_factory=list)
+    office: list[Fact] = field(default_factory=list)
+    """About the work inside the office: it moves none of the request's dates."""
+    duties: list[Fact] = field(default_factory=list)
+    duties_done: dict[str, Fact] = field(default_factory=dict)
+    """By the duty, the first fact that says that it was done."""
     last: date = date.min
-    """The latest legal date."""
+    """The latest legal date, but for the office's own."""
 
     def note(self, fact: Fact, code: str, **values: object) -> None:
         """Remark on a fact: a code of the catalogue, with its values."""
@@ -127,12 +136,31 @@ def _decided(timeline: Timeline, fact: Fact) -> None:
         timeline.note(fact, "review-decided-again", review=fact.data.review)
 
 
+def _special_closed(timeline: Timeline, fact: Fact) -> None:
+    timeline.special_closed.append(fact)
+
+
+def _office(timeline: Timeline, fact: Fact) -> None:
+    timeline.office.append(fact)
+
+
+def _duty(timeline: Timeline, fact: Fact) -> None:
+    timeline.duties.append(fact)
+
+
+def _duty_done(timeline: Timeline, fact: Fact) -> None:
+    if timeline.duties_done.setdefault(fact.data.duty, fact) is not fact:
+        timeline.note(fact, "duty-done-again", duty=fact.data.duty)
+
+
 class Meaning(Struct, frozen=True):
     """Which of a fact's dates places it in time, its place among facts of one day, and what it does."""
 
     dated: str
     rank: int
     apply: Callable[[Timeline, Fact], None]
+    inside: bool = False
+    """Whether it is about the work inside the office, which no limit of the law looks at."""
 
 
 MEANINGS: dict[str, Meaning] = {
@@ -155,6 +183,14 @@ MEANINGS: dict[str, Meaning] = {
     "review-filed": Meaning("filed_on", 16, _filed),
     "review-decided": Meaning("decided_on", 17, _decided),
     "review-decision-delivered": Meaning("delivered_on", 18, _decision_delivered),
+    "special-step-opened": Meaning("opened_on", 30, _moves),
+    "special-step-closed": Meaning("closed_on", 31, _special_closed),
+    "assignment-opened": Meaning("assigned_on", 40, _office, inside=True),
+    "assignment-accepted": Meaning("accepted_on", 41, _office, inside=True),
+    "assignment-returned": Meaning("returned_on", 42, _office, inside=True),
+    "assignment-completed": Meaning("completed_on", 43, _office, inside=True),
+    "duty-opened": Meaning("event_on", 50, _duty, inside=True),
+    "duty-done": Meaning("done_on", 51, _duty_done, inside=True),
 }
 
 
@@ -180,8 +216,7 @@ def read(facts: Iterable[Fact]) -> Timeline:
     ordered = in_legal_order(facts)
     for fact in ordered:
         MEANINGS[fact.name].apply(timeline, fact)
-    if ordered:
-        timeline.last = legal_date(ordered[-1])
+    timeline.last = next((legal_date(f) for f in reversed(ordered) if not MEANINGS[f.name].inside), date.min)
     if timeline.reanswers and not any(end.how == "answered" for end in timeline.ends):
         # Nothing was answered before: the ordered answer is the first one, and ends the request.
         timeline.ends.append(_answer(timeline.reanswers.pop(0)))

@@ -12,6 +12,7 @@ from services.runtime.moved import likes_pages, moved
 from services.runtime.paths import part
 from services.tracker.api_attention import Attending
 from services.tracker.api_lists import Feed, Organs, Rejected
+from services.tracker.api_office import Office
 from services.tracker.api_preview import Preview
 from services.tracker.api_requests import Requests
 from services.tracker.deps import JSON, Deps, Injected
@@ -24,6 +25,8 @@ _HERE = msgspec.json.encode(
         "requests": "/v1/requests",
         "organs": "/v1/organs",
         "attention": "/v1/attention",
+        "assignments": "/v1/assignments",
+        "duties": "/v1/duties",
         "description": "/schema",
         "ready": "/readyz",
         "metrics": "/metrics",
@@ -35,7 +38,11 @@ def handlers(deps: Deps) -> list[ControllerRouterHandler]:
     """The routes, with ``deps`` for those that ask for it."""
     injected = {"deps": Provide(lambda: deps, sync_to_thread=False)}
     return [
-        Router("/", route_handlers=[Front, Attending, Requests, Organs, Rejected, Feed, Preview], dependencies=injected)
+        Router(
+            "/",
+            route_handlers=[Front, Attending, Requests, Office, Organs, Rejected, Feed, Preview],
+            dependencies=injected,
+        )
     ]
 
 

@@ -10,6 +10,7 @@ from litestar.params import FromPath, FromQuery, QueryParameter
 
 from services.runtime.problems import ProblemError, described
 from services.tracker import queries
+from services.tracker.days import days
 from services.tracker.deps import BUSY, JSON, MOST, WRONG, Deps, Injected, bad_cursor, require_organ
 from services.tracker.entitled import is_readable, readable, require_request
 from services.tracker.queries import Detail, Page, Query, Wanted
@@ -76,22 +77,25 @@ class Requests(Controller):
 
         With ``/history`` behind the id: its case events in order, at most ``limit``; where there are more, the header
         ``Link`` names the next page (``rel="next"``). ``latest``: the last ``limit`` of them. What could not be applied
-        is listed under ``dead_letters``.
+        is listed under ``dead_letters``. With ``/days`` behind the id: who had it on each working day.
         """
         subject = subject.removeprefix("/")
-        name = subject.removesuffix("/history")
-        has_history = name != subject and await is_readable(deps.pool, name, deps.reference_data)
-        if has_history:
-            history = await self._history(deps, name, limit, cursor, latest)
-            if history is not None:
-                return history
+        part = next((end for end in ("/history", "/days") if subject.endswith(end)), "")
+        name = subject.removesuffix(part)
+        has_part = bool(part) and await is_readable(deps.pool, name, deps.reference_data)
+        if has_part:
+            found = await (
+                self._history(deps, name, limit, cursor, latest) if part == "/history" else _days(deps, name)
+            )
+            if found is not None:
+                return found
         else:
             await require_request(deps.pool, subject, deps.reference_data)
         now, one = deps.clock.now(), None
-        # The id itself may end like a history's path, and be of another organ than the request that it seems to be of.
-        if not has_history or await is_readable(deps.pool, subject, deps.reference_data):
+        # The id itself may end like a part's path, and be of another organ than the request that it seems to be of.
+        if not has_part or await is_readable(deps.pool, subject, deps.reference_data):
             one = await queries.request(deps.pool, deps.offload, subject, deps.reference_data, now, each_day)
-        if one is None and has_history:
+        if one is None and has_part and part == "/history":
             undecided = await queries.request(deps.pool, deps.offload, name, deps.reference_data, now)
             if undecided is not None:
                 return Response(b"[]", media_type=JSON)
@@ -110,6 +114,12 @@ class Requests(Controller):
             return None
         link = {"link": f'<?limit={limit}&cursor={lot.next}>; rel="next"'} if lot.next else {}
         return Response(b"[" + b",".join(lot.events) + b"]", media_type=JSON, headers=link)
+
+
+async def _days(deps: Deps, subject: str) -> Response[bytes] | None:
+    """The ledger of a request's days; None where no fact of it has come."""
+    ledger = await days(deps.pool, deps.offload, subject, deps.reference_data, deps.clock.now())
+    return None if ledger is None else Response(msgspec.json.encode(ledger), media_type=JSON)
 
 
 def sequence_of(cursor: str | None) -> int:

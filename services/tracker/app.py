@@ -67,7 +67,7 @@ async def build(settings: Settings, health: Health) -> AsyncIterator[Parts]:
     watch(registry, worker, pool)
     history = health.part("history")
     snapshots = Snapshots(pool, health.part("snapshot"))
-    registry.register(CaseCollector(lambda: snapshots.latest, reference_data, clock))
+    registry.register(CaseCollector(lambda: snapshots.latest, reference_data, clock, settings.organs_by_unit))
     registry.register(DeadLetterCollector(settings.facts_topic, snapshots.dead_letters))
 
     async def prepare() -> None:

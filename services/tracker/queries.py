@@ -16,6 +16,8 @@ from services.runtime.database import Pool
 from services.runtime.dead_letters import CUT_TEXT
 from services.runtime.offload import Offload
 from services.statute.account import Line
+from services.statute.due import cards
+from services.statute.office.decisions import duty_now
 from services.statute.state import RequestState
 from services.statute.status import STATUSES as STATUSES
 from services.statute.status import Status as Status
@@ -145,6 +147,12 @@ class Detail(Item, frozen=True, kw_only=True):
     explanation: list[dict[str, Any]] = []
     """Why the dates are what they are: ranges of days with reason and article, in Chinese and English."""
     reviews: list[dict[str, Any]] = []
+    steps: list[dict[str, Any]] = []
+    """The work inside the office: each step with its holder, since when, until when, and who had it before."""
+    duties: list[dict[str, Any]] = []
+    """Other limits that the organ has: each with its article, its last day and what became of it."""
+    cards: list[dict[str, Any]] = []
+    """Cards of the ladder of supervision that stand."""
     rejected: list[dict[str, Any]] = []
     """What was rejected and why: ``reason``, its code, and the same in Chinese as ``zh``."""
     facts: list[dict[str, Any]] = []
@@ -201,6 +209,9 @@ def detail(case: Case, reference_data: ReferenceData, now: datetime, each_day: b
         clocks=[msgspec.to_builtins(c) for c in case.view.clocks],
         explanation=_bounded(account(case, reference_data, today, each_day)),
         reviews=[msgspec.to_builtins(r) for r in case.view.reviews],
+        steps=[msgspec.to_builtins(s) for s in case.view.steps],
+        duties=[duty_now(each) for each in case.view.duties],
+        cards=cards(case.view.rungs),
         rejected=[_refused(each) for each in case.view.refused],
         facts=[msgspec.to_builtins(f) for f in case.facts],
     )

@@ -22,7 +22,7 @@ from aiokafka import TopicPartition
 from msgspec.structs import replace
 
 from services.events.codec import decode_case_event, decode_fact
-from services.events.facts import CalendarPublished, OrganRegistered, ReferenceFact
+from services.events.facts import ReferenceFact
 from services.events.refusals import Refused
 from services.events.registrations import as_recorded
 from services.runtime import shadow_schema
@@ -51,6 +51,7 @@ MIGRATIONS = files("services.tracker") / "migrations"
 SIDE = shadow_schema.side_of(SCHEMA)
 REBUILT = (
     *("cases", "strands", "strand_names", "unsplit", "unlisted", "attention", "fact_names", "handed_on", "followed"),
+    "office",
     *("events", "published"),
 )
 RELAY_SECONDS = 15.0
@@ -156,7 +157,7 @@ async def read_reference(reader: BulkReader, settings: Settings) -> list[tuple[i
                     fact = as_recorded(decode_fact(record.value or b""), record.timestamp)
                 except Refused:
                     continue  # the services pass over it as well
-                if isinstance(fact, OrganRegistered | CalendarPublished):
+                if isinstance(fact, ReferenceFact):
                     found.append((record.offset, fact))
     return found
 

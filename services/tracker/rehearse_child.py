@@ -14,7 +14,7 @@ import msgspec
 from msgspec import Struct
 
 from services.events.codec import decode_fact
-from services.events.facts import CalendarPublished, OrganRegistered
+from services.events.facts import ReferenceFact
 from services.statute import data, rules
 from services.statute.errors import StatuteError
 from services.tracker.core.reference_data import ReferenceData
@@ -58,7 +58,7 @@ def main(lines: BinaryIO, out: BinaryIO) -> None:
     reference_data = ReferenceData()
     for each in known:
         fact = decode_fact(bytes(each.fact))
-        assert isinstance(fact, OrganRegistered | CalendarPublished)
+        assert isinstance(fact, ReferenceFact)
         reference_data.learn(fact, each.offset)
     _tell(out, Begun(digest=rules.current().digest))
     for line in lines:

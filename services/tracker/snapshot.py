@@ -7,10 +7,10 @@ read again only when the case has moved on, so that a reading costs what has cha
 import asyncio
 import time
 from collections import Counter
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
 from datetime import date, datetime
-from typing import Any
+from typing import Any, NamedTuple
 
 from services.runtime.database import Pool
 from services.runtime.health import Part
@@ -45,8 +45,30 @@ UNPUBLISHED = (
 )
 ATTENTION = f"SELECT kind, count(*), min(since) AS oldest FROM {SCHEMA}.attention WHERE since <= now() GROUP BY kind"
 
+OFFICE = (
+    f"SELECT kind, organ, unit, code, due_on, accepted, min(since) AS since, count(*) FROM {SCHEMA}.office "
+    "GROUP BY kind, organ, unit, code, due_on, accepted, CASE WHEN accepted THEN NULL ELSE since END"
+)
+
 Dates = Mapping[tuple[str, str, date], int]
 """How many, by organ, limit and last day."""
+
+
+class OpenWork(NamedTuple):
+    """How many steps, or duties, are alike."""
+
+    kind: str
+    """``step`` or ``duty``."""
+    organ: str
+    unit: str
+    """Who has it; empty: the office."""
+    code: str
+    """The step of the procedure, or the kind of the duty."""
+    due_on: date | None
+    accepted: bool
+    since: date
+    """Since when it lies where it lies; of those accepted the earliest."""
+    number: int
 
 
 @dataclass(frozen=True, slots=True)
@@ -65,6 +87,8 @@ class Snapshot:
     """Events decided and not in the log yet."""
     dead_letters: DeadLetters
     attention: Mapping[str, tuple[int, datetime]] = field(default_factory=dict)
+    office: Sequence[OpenWork] = ()
+    """Steps and duties that are not done."""
     """What needs a person: by kind how many, and since when the longest waiting."""
 
 
@@ -148,12 +172,13 @@ class Snapshots:
             unpublished = await conn.fetchval(UNPUBLISHED)
             letters = await dead_letters(conn, SCHEMA)
             needing = await conn.fetch(ATTENTION)
+            office = [OpenWork(*row) for row in await conn.fetch(OFFICE)]
         attention = {row["kind"]: (row["count"], row["oldest"]) for row in needing}
         running, due, untouched = await asyncio.to_thread(counted, list(self._known.values()))
         numbers: Counter[str] = Counter()
         for state, waiting_for, count in waiting:
             numbers[awaited(state, waiting_for)] += count
-        return Snapshot(running, due, untouched, numbers, unpublished, letters, attention)
+        return Snapshot(running, due, untouched, numbers, unpublished, letters, attention, office)
 
     async def _refresh(self) -> None:
         """Bring what is remembered of the open cases up to date."""

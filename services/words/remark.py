@@ -32,7 +32,7 @@ def remark(code: str, fact: Any = None, **values: object) -> Remark:
     return Remark(code, None if fact is None else FactRef(fact.source, fact.id), plain)
 
 
-_NAMING = ("organ", "source", "id", "statute", "calendar")
+_NAMING = ("organ", "item", "source", "id", "statute", "calendar")
 """The values that say which one is meant."""
 
 

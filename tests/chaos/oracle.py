@@ -73,7 +73,7 @@ def fact_of(record: Record) -> RequestFact | None:
         fact = decode_fact(record.value)
     except Refused:
         return None
-    if isinstance(fact, f.OrganRegistered | f.CalendarPublished) or len(record.value) > LARGEST:
+    if isinstance(fact, f.ReferenceFact) or len(record.value) > LARGEST:
         return None
     return fact if record.key == fact.subject.encode() else None
 
@@ -172,7 +172,7 @@ class Worlds:
             world = ReferenceData()
             for offset, fact in self._facts:
                 if offset < known:
-                    assert isinstance(fact, f.OrganRegistered | f.CalendarPublished)
+                    assert isinstance(fact, f.ReferenceFact)
                     world.learn(fact, offset)
             self._made[known] = world
         return self._made[known]

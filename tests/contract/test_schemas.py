@@ -118,7 +118,12 @@ def test_the_asyncapi_document_holds_together() -> None:
     assert {c["address"] for c in document["channels"].values()} == {t.name for t in topics("pre.", 7, 3)}
     assert document["channels"]["facts"]["bindings"]["kafka"]["partitions"] == 7
     assert document["channels"]["reference"]["bindings"]["kafka"]["partitions"] == 1
-    assert list(document["channels"]["reference"]["messages"]) == ["facts.organ-registered", "facts.calendar-published"]
+    assert list(document["channels"]["reference"]["messages"]) == [
+        "facts.organ-registered",
+        "facts.calendar-published",
+        "facts.unit-registered",
+        "facts.item-registered",
+    ]
     carried = [m for c in ("facts", "reference", "cases") for m in document["channels"][c]["messages"]]
     assert sorted(carried) == sorted(f"{family}.{name}" for family, name in EVERY)
     for family, name in EVERY:

@@ -34,6 +34,7 @@ def test_the_same_as_json_lines() -> None:
             "facts": [{"type": type_of(f.type), "data": f.data} for f in s.facts],
             "as_of": s.as_of,
             "known_on": s.known_on,
+            "item": s.item,
         }
         for s in plain
     ]

@@ -14,6 +14,7 @@ from msgspec import inspect
 from services.events import facts as f
 from services.events.codec import CASE_TYPES, FACT_TYPES
 from services.events.envelope import Event
+from services.events.office_facts import ItemRegistered, UnitRegistered
 from services.events.vocabulary import DECIMAL_MEASURES, DECIMALS, FIRST_DAY, LAST_DAY, MOST
 
 Strategy = st.SearchStrategy[Any]
@@ -81,6 +82,12 @@ def _made_valid(fact: Event, zone: str, count: Decimal) -> Event:
     match fact:
         case f.OrganRegistered():
             return put(fact, subject=fact.data.code, data=put(fact.data, timezone=zone))
+        case UnitRegistered():
+            parent = None if fact.data.parent == fact.data.code else fact.data.parent
+            return put(fact, subject=fact.data.code, data=put(fact.data, parent=parent))
+        case ItemRegistered():
+            steps = {step.code: step for step in fact.data.special_steps}
+            return put(fact, subject=fact.data.code, data=put(fact.data, special_steps=tuple(steps.values())))
         case f.CalendarPublished():
             free = tuple(day for day in fact.data.working_days if day not in fact.data.days_off)
             return put(fact, subject=fact.data.calendar, data=put(fact.data, working_days=free))

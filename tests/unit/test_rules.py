@@ -13,12 +13,13 @@ from services.stats.forms import form
 from services.statute import rules
 from services.statute.calendars import calendar_ids, shipped
 from services.statute.errors import BadData
+from services.statute.office.supervision import warned_before
 from services.statute.profile import profile_for, profiles, statute_ids
 
 CN = (resources.files("services.statute") / "profiles" / "CN-2019.toml").read_text("utf-8")
 FORM = (resources.files("services.stats") / "forms" / "cn-gz-2013.toml").read_text("utf-8")
 OWN = {
-    "statutes/CN-2019.toml": CN.replace("ladder = [5, 3, 1, 0]", "ladder = [10, 5]"),
+    "statutes/CN-2019.toml": CN + "\n[warnings]\nladder = [5, 10]\n",
     "statutes/CITY.toml": CN.replace("CN-2019", "CITY")
     .replace('statute = "CN"', 'statute = "CITY"')
     .replace("= 20\n", "= 7\n", 1),
@@ -51,7 +52,10 @@ def write(folder: Path, files: dict[str, str]) -> None:
 def test_own_files_add_and_replace(office: Path) -> None:
     before = rules.current().digest
     in_force.use(str(office))
-    assert profiles()["CN-2019"].warnings.ladder == (10, 5), "the file that ships is replaced"
+    assert warned_before(profiles()["CN-2019"], "o") == (10, 5), "the file that ships is replaced"
+    assert warned_before(profiles()["CN-2008"], "o") == (5, 3, 1, 0), (
+        "and the ladder holds for what has no own warnings"
+    )
     assert "CITY" in statute_ids()
     assert "CITY" in calendar_ids()
     assert "CN" in calendar_ids(), "what has no file of the office's stays"

@@ -66,7 +66,7 @@ BAD: list[tuple[str, Any, str]] = [
     ("consultation.third-party.effect", "extend", "consultation.third-party.extend_by"),
     ("consultation.third-party.limit.amount", -1, "consultation.third-party.limit.amount"),
     ("fee.lapse", "yes", "fee.lapse"),
-    ("warnings.ladder", [5, -1], "warnings.ladder[1]"),
+    ("warnings", {"ladder": [5, -1]}, "warnings.ladder[1]"),
     ("settings.start-day.value", "first-day", "settings.start-day.value"),
     ("settings.start-day.source", None, "settings.start-day.source"),
     ("settings.whatever", {"value": "a", "source": "b", "confirmed": True}, "settings.whatever"),

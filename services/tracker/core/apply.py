@@ -49,7 +49,7 @@ def read(key: bytes | None, value: bytes) -> RequestFact:
         raise Refused(too_large(len(value), MAX_FACT, "a fact"))
     fact = decode_fact(value)
     refuse_set(fact, "sequence")  # the time of recording is set by whoever writes to the log, be it not intake
-    if isinstance(fact, f.OrganRegistered | f.CalendarPublished):
+    if isinstance(fact, f.ReferenceFact):
         wanted = "a reference fact in the reference topic"
         raise Refused(FieldError("$.type", "is a reference fact's", wanted, "type-misplaced"))
     if key != fact.subject.encode():
@@ -61,9 +61,11 @@ def read(key: bytes | None, value: bytes) -> RequestFact:
 
 
 def unknown_organs(facts: Iterable[RequestFact], reference_data: ReferenceData) -> set[str]:
-    """Organs that facts name and the reference_data doesn't know yet."""
+    """Organs and service items that facts name and the reference_data doesn't know yet."""
+    facts = list(facts)
+    items = {str(item) for fact in facts if (item := getattr(fact.data, "item", None))}
     named = {str(organ) for fact in facts if (organ := getattr(fact.data, "organ", None))}
-    return named - reference_data.organs.keys()
+    return (named - reference_data.organs.keys()) | (items - reference_data.items.keys())
 
 
 def strand_names(facts: Iterable[RequestFact], cases: Mapping[str, Case]) -> set[tuple[str, Name]]:

@@ -4,7 +4,7 @@
 case after an event. The facts are what counts; the view is derived from them, so their order of arrival can't matter.
 """
 
-from collections.abc import Collection, Mapping, Sequence
+from collections.abc import Collection, Iterator, Mapping, Sequence
 from datetime import date, datetime
 from typing import Any, NamedTuple, TypeGuard, get_args
 
@@ -14,13 +14,18 @@ from msgspec.structs import replace
 from services.events.cases import CaseEvent, FactRejected
 from services.events.envelope import PREFIX, VERSION
 from services.events.facts import FactCorrected, FactRetracted, RequestFact, RequestReceived, TallyRecorded
+from services.events.office_facts import ItemData
 from services.events.vocabulary import Ref
 from services.statute import assessment
+from services.statute.account import Line
 from services.statute.assessment import Assessment
 from services.statute.due import readings_of
 from services.statute.errors import StatuteError
 from services.statute.explain import explain, remarked
-from services.statute.profile import Profile
+from services.statute.office import duties
+from services.statute.office.items import item_of
+from services.statute.office.supervision import on_duty
+from services.statute.profile import Profile, profile_for, profiles
 from services.statute.readings import Reading
 from services.statute.state import Fact, RequestState
 from services.statute.timeline import Timeline
@@ -149,22 +154,46 @@ def look(case: Case, reference_data: ReferenceData, today: date, amended: Amende
 
 def _looked(case: Case, timeline: Timeline, amended: Amended, reference_data: ReferenceData, today: date) -> Looked:
     """The same without what contradicts other facts."""
+    if timeline.received is None and timeline.duties:
+        return Looked(_on_duty(timeline, amended, reference_data, today))
     if timeline.received is None:
         return Looked(_without_request(case, _bare(timeline, amended), amended, reference_data))
     data = timeline.received.data
     organ = reference_data.organs.get(data.organ)
     if organ is None:
         return Looked(_awaiting(_bare(timeline, amended), remark("organ-registered", organ=data.organ)))
+    item, statute = law_of(data, organ.statute, reference_data)
+    if item is not None:
+        timeline.item = item_of(item)
+    elif data.item is not None:
+        other = reference_data.items.get(data.item)
+        if other is None:
+            return Looked(_awaiting(_bare(timeline, amended), remark("item-registered", item=data.item)))
+        timeline.note(timeline.received, "item-of-another", item=data.item, organ=other.organ)
     try:
-        found = assessment.assess(
-            timeline, data.statute or organ.statute, reference_data.calendar(organ.calendar), today
-        )
+        found = assessment.assess(timeline, statute, reference_data.calendar(organ.calendar), today)
     except StatuteError as error:
         return Looked(_awaiting(_bare(timeline, amended), error.remark))
     if amended.refused or amended.waiting:
         view = replace(found.state, refused=(*amended.refused, *found.state.refused))
         found = replace(found, state=_awaiting(view, _awaited(amended)))
     return Looked(found.state, found)
+
+
+def _on_duty(timeline: Timeline, amended: Amended, reference_data: ReferenceData, today: date) -> RequestState:
+    """A subject that is no request, but a duty of an organ."""
+    code = timeline.duties[0].data.organ
+    organ = reference_data.organs.get(code)
+    if organ is None:
+        return _awaiting(_bare(timeline, amended), remark("organ-registered", organ=code))
+    try:
+        profile = profile_for(organ.statute, timeline.duties[0].data.event_on)
+        calendar = reference_data.calendar(organ.calendar)
+        view = on_duty(duties.alone(timeline, profile, calendar, today), profile, calendar, today)
+    except StatuteError as error:
+        return _awaiting(_bare(timeline, amended), error.remark)
+    view = replace(view, refused=(*amended.refused, *view.refused), reviews=assessment.reviews(timeline))
+    return _awaiting(view, _awaited(amended)) if amended.waiting else view
 
 
 def worded(case: Case, reference_data: ReferenceData) -> RequestState:
@@ -196,7 +225,18 @@ def organ_of(case: Case) -> str:
     # The first receipt in the log says which; without the law, since the law is what such a case may lack.
     facts = settle([lawful(f) for f in amend(counted(case.facts, case.subject)).facts], lambda _: None).facts
     received = assessment.read(facts).received
-    return received.data.organ if received else ""
+    if received is None:
+        return next((str(f.data.organ) for f in facts if f.name == "duty-opened"), "")
+    return str(received.data.organ)
+
+
+def law_of(data: Any, organs: str, reference_data: ReferenceData) -> tuple[ItemData | None, str]:
+    """The service item of a request by its receipt's data, where it is its organ's own, and its law: its own, else its
+    item's, else its organ's."""
+    item = reference_data.items.get(data.item) if data.item is not None else None
+    if item is None or item.organ != data.organ:
+        return None, data.statute or organs
+    return item, data.statute or item.statute
 
 
 def _settled(amended: Amended, reference_data: ReferenceData, today: date) -> Settled:
@@ -205,7 +245,7 @@ def _settled(amended: Amended, reference_data: ReferenceData, today: date) -> Se
         organ = reference_data.organs.get(timeline.received.data.organ) if timeline.received else None
         if timeline.received is None or organ is None:
             return None
-        statute = timeline.received.data.statute or organ.statute
+        _, statute = law_of(timeline.received.data, organ.statute, reference_data)
         try:
             return assessment.assess(
                 timeline, statute, reference_data.calendar(organ.calendar), today
@@ -230,6 +270,8 @@ def _bare(timeline: Timeline, amended: Amended) -> RequestState:
 def account(case: Case, reference_data: ReferenceData, today: date, each_day: bool = False) -> list[dict[str, Any]]:
     """Why the case's dates are what they are, as plain values; empty while the request or its organ is unknown."""
     found = look(_without_tallies(case), reference_data, today)
+    if found.view.state == "duty":
+        return [line.plain() for line in _duty_lines(found.view)]
     if found.assessment is None:
         lacking = found.view.awaits
         return [remarked(lacking).plain()] if lacking is not None and lacking.code in LACKING else []
@@ -242,6 +284,11 @@ def account(case: Case, reference_data: ReferenceData, today: date, each_day: bo
             found.assessment, reference_data.calendar(organ.calendar), today, changes=changes, each_day=each_day
         )
     ]
+
+
+def _duty_lines(view: RequestState) -> Iterator[Line]:
+    yield from duties.explained(view.duties, profiles()[view.statute])
+    yield from (remarked(each) for each in view.remarks)
 
 
 def _without_tallies(case: Case) -> Case:

@@ -132,7 +132,7 @@ def _waits(view: RequestState) -> dict[str, Any]:
 def _unsaid(view: RequestState) -> tuple[object, ...]:
     """What no decision of the law tells of when it changes."""
     unsaid = (view.waiting_for, view.first_response_on, view.first_working_days, view.statute, view.calendar_id)
-    return (*unsaid, contradicting(view))
+    return (*unsaid, view.item, contradicting(view), view.state == "duty" and view.organ)
 
 
 def contradicting(view: RequestState) -> bool:
@@ -260,7 +260,11 @@ def event_id(subject: str, sequence: int) -> str:
 
 def _shapes(name: str, shape: Any) -> tuple[Any, Any, Mapping[str, Any]]:
     data: Any = {f.name: f.type for f in msgspec.structs.fields(shape)}["data"]
-    types = {f.name: f.type for f in msgspec.structs.fields(data)} if name.startswith("review-") else {}
+    types = (
+        {f.name: f.type for f in msgspec.structs.fields(data)}
+        if name.startswith(("review-", "step-", "card-", "duty-"))
+        else {}
+    )
     return shape, data, types
 
 
@@ -269,7 +273,7 @@ _SHAPES = {
     for name, shape in ((tag.removeprefix(PREFIX).removesuffix(VERSION), s) for tag, s in CASE_TYPES.items())
 }
 """By the decision's name: the event's type and its data's; and the types of its values for the decisions on reviews,
-which come as plain mappings."""
+steps, cards and duties, which come as plain mappings."""
 
 
 def summary(view: RequestState) -> RequestSummary | None:
@@ -296,6 +300,9 @@ def summary(view: RequestState) -> RequestSummary | None:
         first_response_on=view.first_response_on,
         first_working_days=view.first_working_days,
         contradicting=contradicting(view),
+        item=view.item or None,
+        committed_due_on=view.committed_due_on,
+        committed_timeliness=view.committed_timeliness or None,
     )
 
 

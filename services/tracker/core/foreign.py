@@ -11,6 +11,7 @@ either: the fact that the organ itself posts under that name is decided, whichev
 from collections.abc import Collection, Sequence
 
 from services.events.facts import FactCorrected, FactRetracted, RequestFact, RequestReceived, ReviewFiled, TallyRecorded
+from services.events.office_facts import DutyOpened
 from services.events.vocabulary import Ref
 from services.tracker.core.content import content_of
 from services.tracker.core.contradictions import ID_CONFLICT
@@ -106,7 +107,7 @@ def _owners(facts: Sequence[RequestFact], subject: str, organs: Collection[str])
     if not receipts:
         if subject in organs:
             return {subject}
-        named = [f.data.organ for f in facts if isinstance(f, ReviewFiled | TallyRecorded)]
+        named = [f.data.organ for f in facts if isinstance(f, ReviewFiled | TallyRecorded | DutyOpened)]
         return set(named[:1])
     owners = {receipts[0].data.organ}
     names = {fact.ref for fact in receipts}

@@ -19,6 +19,7 @@ from msgspec import Raw, Struct
 from services.events.codec import FACT_TYPES, day_out_of_range
 from services.events.envelope import PREFIX, VERSION
 from services.events.facts import CalendarData, Data, ReceivedData
+from services.events.office_facts import ItemData
 from services.events.refusals import FieldError, Refused, Values, explain
 from services.events.vocabulary import FIRST_DAY, LAST_DAY, Code
 from services.statute import rules
@@ -29,6 +30,7 @@ from services.statute.calendar_file import Inline
 from services.statute.calendars import calendar_as_of, inline, shipped
 from services.statute.due import Due, due
 from services.statute.errors import BadData, NoRequest, NoVersion, OutOfRange, UnknownStatute
+from services.statute.office.items import item_of
 from services.statute.profile import statute_ids, versions
 from services.statute.state import Fact
 from services.statute.timeline import MEANINGS
@@ -57,6 +59,8 @@ class Question(Struct, frozen=True, forbid_unknown_fields=True, kw_only=True):
     facts: tuple[Given, ...]
     as_of: date
     calendar: Inline | None = None
+    item: ItemData | None = None
+    """The service item that the request is for, as it is registered."""
     known_on: date | None = None
     """Count with the calendar as it was known on that day; left out: as it is known now."""
 
@@ -88,10 +92,10 @@ def answer(line: bytes, *, each_day: bool = False, published: Published | None =
     question = asked(line)
     facts = facts_of(question)
     try:
-        plain = question.calendar is None and question.known_on is None and published is None
+        plain = question.calendar is None and question.known_on is None and published is None and question.item is None
         if not each_day and plain and len(question.facts) == 1:
             data = facts[0].data
-            if isinstance(data, ReceivedData):
+            if isinstance(data, ReceivedData) and data.item is None:
                 return _bare(
                     data.statute or question.statute,
                     data.channel,
@@ -122,10 +126,12 @@ def answer(line: bytes, *, each_day: bool = False, published: Published | None =
 
 
 def _named(question: Question, facts: Sequence[Fact]) -> tuple[str, str]:
-    """The statute of a case, and the field that names it: a request's own, else the case's."""
+    """The statute of a case, and the field that names it: a request's own, else its item's, else the case's."""
     for place, fact in enumerate(facts):
         if isinstance(fact.data, ReceivedData) and fact.data.statute:
             return f"$.facts[{place}].data.statute", fact.data.statute
+    if question.item is not None:
+        return "$.item.statute", question.item.statute
     return "$.statute", question.statute
 
 
@@ -145,7 +151,14 @@ def facts_of(question: Question) -> list[Fact]:
         raise Refused(FieldError("$.facts", f"are {count}", f"at most {FACTS}", "too-many-facts", values))
     _within("$.as_of", question.as_of)
     _within("$.known_on", question.known_on)
-    return [_fact(place, given) for place, given in enumerate(question.facts) if not _is_notice(given)]
+    facts = [_fact(place, given) for place, given in enumerate(question.facts) if not _is_notice(given)]
+    there = None if question.item is None else question.item.code
+    for place, fact in enumerate(facts):
+        if isinstance(fact.data, ReceivedData) and fact.data.item not in (None, there):
+            problem = f"is {fact.data.item!r}, which the case does not give"
+            wanted = "the item whole, under $.item"
+            raise Refused(FieldError(f"$.facts[{place}].data.item", problem, wanted, "item-not-given"))
+    return facts
 
 
 def _is_notice(given: Given) -> bool:
@@ -194,13 +207,14 @@ def judged(
         calendar = (published or _shipped)(named, question.known_on)
     if question.calendar is None and (notices := notices_of(question, calendar.id)):
         calendar = calendar.with_notices(notices, f"{calendar.version} + {len(notices)} notices of the case")
+    item = None if question.item is None else item_of(question.item)
 
     def received_on(bearing: Sequence[Fact]) -> date | None:
         return assess(read(bearing), statute, calendar, question.as_of, read_as).state.received_on
 
     # The order in which they are given stands for that of the log.
     settled = settle(facts, received_on)
-    found = due(statute, settled.facts, question.as_of, calendar, each_day=each_day, read_as=read_as)
+    found = due(statute, settled.facts, question.as_of, calendar, each_day=each_day, read_as=read_as, item=item)
     return replace(found, remarks=(*found.remarks, *settled.without)) if settled.without else found
 
 

@@ -10,6 +10,7 @@ from zoneinfo import ZoneInfo
 
 from services.events import registrations
 from services.events.facts import CalendarData, CalendarPublished, Fact, OrganData, OrganRegistered, ReferenceFact
+from services.events.office_facts import ItemData, ItemRegistered, UnitData, UnitRegistered
 from services.events.refusals import FieldError
 from services.events.registrations import Check
 from services.statute import rules
@@ -46,6 +47,12 @@ class ReferenceData:
         self.known = 0
         self.organs: dict[str, OrganData] = {}
         """In the order of their latest registrations."""
+        self.units: dict[str, UnitData] = {}
+        """Units by code; a code is its first organ's."""
+        self.items: dict[str, ItemData] = {}
+        """Service items by code; a code is its first organ's."""
+        self._offered: dict[str, str] = {}
+        """By organ, a digest of its items as they were registered."""
         self._registered: dict[str, tuple[int, OrganRegistered]] = {}
         self._rejected: deque[Rejected] = deque(maxlen=REJECTED)
         self._notices = Notices()
@@ -70,11 +77,28 @@ class ReferenceData:
                 self.organs.pop(organ.code, None)
                 self.organs[organ.code] = organ
                 self._registered[organ.code] = order, fact
+            case UnitRegistered(data=unit):
+                if self._taken(order, fact, unit.organ, self.units.get(unit.code), "unit"):
+                    return
+                self.units[unit.code] = unit
+            case ItemRegistered(data=item):
+                if self._taken(order, fact, item.organ, self.items.get(item.code), "item"):
+                    return
+                self.items[item.code] = item
+                self._offered[item.organ] = _digest(self._offered.get(item.organ, ""), repr(item))
             case CalendarPublished():
                 if offset is None:  # of a file, not of a log: taken as it is
                     self._notices.take(fact, order)
                 elif (why := self._notices.read(fact, order)) is not None:
                     self._rejected.append(_rejected(order, fact, "$.data.confirms", why, CONFIRMED))
+
+    def _taken(self, order: int, fact: ReferenceFact, organ: str, known: UnitData | ItemData | None, what: str) -> bool:
+        """Whether a code is another organ's already; it is its first organ's."""
+        if known is None or known.organ == organ:
+            return False
+        problem = f"is {organ!r}, but the {what} is {known.organ!r}'s"
+        self._rejected.append(_rejected(order, fact, "$.data.organ", problem, "the organ that has the code"))
+        return True
 
     def examined(self, data: CalendarData) -> Findings:
         """What there is to say about a notice, beside those that count. Raises ``UnknownCalendar``."""
@@ -96,7 +120,8 @@ class ReferenceData:
 
     def _copied(self) -> "ReferenceData":
         copy = ReferenceData()
-        copy.known, copy.organs = self.known, dict(self.organs)
+        copy.known, copy.organs, copy.units = self.known, dict(self.organs), dict(self.units)
+        copy.items, copy._offered = dict(self.items), dict(self._offered)
         copy._notices = self._notices.copied()
         copy._calendars = self._calendars
         return copy
@@ -108,8 +133,12 @@ class ReferenceData:
         """
         if self._terms is None:
             laws = rules.current().digest
+
+            def offered(code: str) -> str:
+                return f" {self._offered[code]}" if code in self._offered else ""
+
             self._terms = {
-                code: f"{organ.statute} {organ.timezone} {self._version(organ.calendar)} {laws}"
+                code: f"{organ.statute} {organ.timezone} {self._version(organ.calendar)} {laws}{offered(code)}"
                 for code, organ in self.organs.items()
             }
             self._stamp = _digest(*(f"{code} {terms}" for code, terms in sorted(self._terms.items())))

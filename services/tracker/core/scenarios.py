@@ -3,7 +3,7 @@
 A file holds ``[[scenario]]`` tables. What is left out under ``[scenario.expected]`` is not compared.
 """
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from datetime import date
 from typing import Any, Literal
 
@@ -38,12 +38,44 @@ class Clock(_Table, frozen=True, kw_only=True):
     about: str | None = None
 
 
+class StepOf(_Table, frozen=True, kw_only=True):
+    """A step inside the office that there has to be."""
+
+    step: Text
+    unit: str | None = None
+    """Who has it; empty: the office."""
+    state: Literal["assigned", "accepted", "returned", "completed", "ended"] | None = None
+    due_on: date | bool | None = None
+    overdue_from: date | bool | None = None
+
+
+class CardFor(_Table, frozen=True, kw_only=True):
+    """A card that there has to be."""
+
+    card: Literal["yellow", "red"]
+    limit: Literal["answer", "committed", "step", "duty"]
+    on: date
+    unit: str | None = None
+    """Who had the step on that day."""
+
+
+class DutyOf(_Table, frozen=True, kw_only=True):
+    """A duty of the organ that there has to be."""
+
+    kind: Text
+    due_on: date | bool | None = None
+    state: Literal["open", "done", "ended"] | None = None
+    overdue_from: date | bool | None = None
+
+
 class Expected(_Table, frozen=True, kw_only=True):
     """What has to come out."""
 
     due_on: date | bool | None = None
     """``false``: there must be no due date."""
     received_on: date | bool | None = None
+    committed_due_on: date | bool | None = None
+    """The last day that the item promises."""
     timeliness: Literal["in-time", "late", ""] | None = None
     """Empty: it must not be answered."""
     provisional: bool | None = None
@@ -55,6 +87,12 @@ class Expected(_Table, frozen=True, kw_only=True):
     """Limits that there must not be."""
     remarks: tuple[Text, ...] = ()
     """Codes of remarks that there have to be."""
+    steps: tuple[StepOf, ...] | None = None
+    """All steps, in the order in which they were opened."""
+    cards: tuple[CardFor, ...] | None = None
+    """All cards."""
+    duties: tuple[DutyOf, ...] = ()
+    """Duties that there have to be."""
 
 
 class Scenario(_Table, frozen=True, kw_only=True):
@@ -73,6 +111,8 @@ class Scenario(_Table, frozen=True, kw_only=True):
     """Count with the calendar as it was known on that day."""
     calendar: str = ""
     """Another calendar than the statute's, by its id."""
+    item: dict[str, Any] | None = None
+    """The service item that the request is for, with the fields of `item-registered`."""
     settings: dict[str, str] = {}
     """Settings read another way than the statute's file does."""
 
@@ -111,6 +151,7 @@ def _judged(scenario: Scenario) -> Due:
         "facts": scenario.facts,
         "as_of": scenario.as_of,
         "known_on": scenario.known_on,
+        "item": scenario.item,
     }
     asked = preview.asked(msgspec.json.encode(question))
     calendar = None
@@ -121,7 +162,7 @@ def _judged(scenario: Scenario) -> Due:
 
 
 def _compared(expected: Expected, found: Due) -> Iterator[Difference]:
-    for key in ("due_on", "received_on", "timeliness", "provisional", "outcome"):
+    for key in ("due_on", "committed_due_on", "received_on", "timeliness", "provisional", "outcome"):
         wanted, got = getattr(expected, key), getattr(found, key)
         if wanted is not None and wanted != (False if got is None else got):
             if key == "provisional":
@@ -142,6 +183,51 @@ def _compared(expected: Expected, found: Due) -> Iterator[Difference]:
     for limit in expected.no_clocks:
         if any(c.limit == limit for c in found.clocks):
             yield Difference("no_clocks", f"no {limit}", limit)
+    yield from _inside(expected, found)
+    yield from _owed(expected, found)
+
+
+def _inside(expected: Expected, found: Due) -> Iterator[Difference]:
+    """What differs of the work inside the office."""
+    if expected.steps is not None:
+        wanted = [
+            [(n, v) for n in step.__struct_fields__ if (v := getattr(step, n)) is not None] for step in expected.steps
+        ]
+        names = [[n for n, _ in step] for step in wanted]
+        got = [
+            [
+                (n, False if (v := getattr(s, n)) is None else v)
+                for n in (names[place] if place < len(names) else ("step",))
+            ]
+            for place, s in enumerate(found.steps)
+        ]
+        if got != wanted:
+            yield Difference("steps", _listed(wanted), _listed(got))
+    if expected.cards is not None:
+        cards = [("card", c.card, c.limit, c.on, *([] if c.unit is None else [c.unit])) for c in expected.cards]
+        told = [r for r in found.rungs if r.level != "warning"]
+        have = [
+            ("card", r.level, r.limit, r.on, *([r.unit] if place < len(cards) and len(cards[place]) > 4 else []))
+            for place, r in enumerate(told)
+        ]
+        if sorted(map(str, have)) != sorted(map(str, cards)):
+            yield Difference(
+                "cards",
+                _listed([[("", part) for part in c[1:]] for c in cards]),
+                _listed([[("", p) for p in c[1:]] for c in have]),
+            )
+
+
+def _owed(expected: Expected, found: Due) -> Iterator[Difference]:
+    for place, wanted in enumerate(expected.duties):
+        names = [n for n in wanted.__struct_fields__ if getattr(wanted, n) is not None]
+        alike = [[(n, getattr(d, n) or False) for n in names] for d in found.duties if d.kind == wanted.kind]
+        if [(n, getattr(wanted, n)) for n in names] not in alike:
+            yield Difference(f"duties[{place}]", _listed([[(n, getattr(wanted, n)) for n in names]]), _listed(alike))
+
+
+def _listed(rows: Sequence[Sequence[tuple[str, object]]]) -> str:
+    return "; ".join(" ".join(_text(value) for _, value in row) for row in rows) or "none"
 
 
 def _text(value: object) -> str:

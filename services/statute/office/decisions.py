@@ -1,0 +1,138 @@
+"""What follows when the work inside an office changes: the difference of two views, in the case events' names. Pure."""
+
+from collections.abc import Iterator
+from datetime import date
+from typing import Any
+
+from services.statute.state import Decision, Duty, Holding, Reached, RequestState, Step
+
+
+def office_changes(old: RequestState, new: RequestState, today: date) -> list[Decision]:
+    """The decisions about steps and rungs that lead from ``old`` to ``new``, in the order in which they take effect."""
+    if old.steps == new.steps and old.rungs == new.rungs and old.duties == new.duties:
+        return []
+    before, after = {s.about: s for s in old.steps}, {s.about: s for s in new.steps}
+    found = [
+        Decision("step-withdrawn", today, {"step": step_now(was)})
+        for about, was in before.items()
+        if about not in after
+    ]
+    for about, step in after.items():
+        found += _changed(before.get(about), step, today)
+    return [*found, *_duties(old, new, today), *_rungs(old, new, today)]
+
+
+def _changed(was: Step | None, now: Step, today: date) -> Iterator[Decision]:
+    if was == now:
+        return
+    told = step_now(now)
+    before = {h.assignment: h for h in was.holdings} if was else {}
+    after = {h.assignment: h for h in now.holdings}
+    for name, gone in before.items():
+        if name not in after:
+            yield Decision("step-withdrawn", today, {"step": step_now(was or now), "holding": holding_now(gone)})
+    for name, one in after.items():
+        if before.get(name) == one:
+            continue
+        if was is None and name == now.about:
+            yield Decision("step-opened", one.assigned_on, {"step": told, "holding": holding_now(one)})
+            continue
+        on = (
+            one.assigned_on
+            if name not in before
+            else max(filter(None, (one.left_on, one.accepted_on, one.assigned_on)))
+        )
+        yield Decision("step-passed", on, {"step": told, "holding": holding_now(one)})
+    due = was.due_on if was else None
+    if now.due_on != due and now.due_on is not None:
+        values: dict[str, Any] = {"step": told}
+        if due is not None:
+            values["old_due_on"] = due
+        yield Decision("step-due-set", today if was else now.started_on, values)
+    late = was.overdue_from if was else None
+    if now.overdue_from is not None and now.overdue_from != late:
+        yield Decision("step-overdue", now.overdue_from, {"step": told})
+    elif late is not None and now.overdue_from is None:
+        yield Decision("step-overdue-withdrawn", today, {"step": told})
+    if now.done_on is not None and (was is None or (was.done_on, was.state) != (now.done_on, now.state)):
+        yield Decision("step-done", now.done_on, {"step": told})
+
+
+def _duties(old: RequestState, new: RequestState, today: date) -> Iterator[Decision]:
+    """What became of the duties."""
+    before, after = {d.duty: d for d in old.duties}, {d.duty: d for d in new.duties}
+    for key, gone in before.items():
+        if key not in after:
+            yield Decision("duty-withdrawn", today, {"duty": duty_now(gone)})
+    for key, now in after.items():
+        was = before.get(key)
+        if was == now:
+            continue
+        told = {"duty": duty_now(now)}
+        if was is not None and was.done_on is not None and now.done_on is None:
+            yield Decision("duty-reopened", today, told)
+        ended = was is not None and now.done_on is not None and was.due_on == now.due_on
+        if was is None or (not ended and _named(was) != _named(now)):
+            moved = {"old_due_on": was.due_on} if was is not None and was.due_on is not None else {}
+            yield Decision("duty-due-set", today if was else min(now.event_on, today), told | moved)
+        if was is not None and was.overdue_from is not None and now.overdue_from is None:
+            yield Decision("duty-overdue-withdrawn", today, told)
+        if now.overdue_from is not None and (was is None or was.overdue_from != now.overdue_from):
+            yield Decision("duty-overdue", now.overdue_from, told)
+        if now.done_on is not None and (was is None or (was.done_on, was.state) != (now.done_on, now.state)):
+            yield Decision("duty-ended", now.done_on, told)
+
+
+def _named(duty: Duty) -> tuple[object, ...]:
+    """What of a duty no other decision tells."""
+    return duty.due_on, duty.provisional, duty.organ, duty.kind, duty.event_on, duty.statute, duty.article, duty.about
+
+
+def _rungs(old: RequestState, new: RequestState, today: date) -> Iterator[Decision]:
+    before, after = set(old.rungs), set(new.rungs)
+    for rung in old.rungs:
+        if rung.level != "warning" and rung not in after:
+            yield Decision("card-withdrawn", today, {"card": card_now(rung, _alone(old))})
+    for rung in new.rungs:
+        if rung in before:
+            continue
+        if rung.level == "warning":
+            values = {"limit": rung.limit, "about": rung.about, "due_on": rung.due_on, "days_left": rung.left}
+            if (organ := _alone(new)) is not None:
+                values["organ"] = organ
+            yield Decision("deadline-approaching", rung.on, values)
+        else:
+            yield Decision("card-issued", rung.on, {"card": card_now(rung, _alone(new))})
+
+
+def _alone(view: RequestState) -> str | None:
+    """The organ of a subject that is no request: no summary of one tells it."""
+    return view.organ if view.submitted_on is None else None
+
+
+def step_now(step: Step) -> dict[str, Any]:
+    """A step as a case event carries it."""
+    names = ("about", "step", "state", "assignment", "started_on", "since", "unit", "due_on", "done_on")
+    return _some(step, (*names, "overdue_from", "overdue_at"))
+
+
+def holding_now(one: Holding) -> dict[str, Any]:
+    """A holding as a case event carries it."""
+    names = ("assignment", "unit", "assigned_on", "accepted_on", "left_on", "how", "working_days", "due_on")
+    return _some(one, names)
+
+
+def duty_now(duty: Duty) -> dict[str, Any]:
+    """A duty as a case event carries it."""
+    names = ("duty", "organ", "kind", "event_on", "statute", "article", "state", "due_on", "done_on", "overdue_from")
+    return _some(duty, (*names, "about")) | ({"provisional": True} if duty.provisional else {})
+
+
+def card_now(rung: Reached, organ: str | None = None) -> dict[str, Any]:
+    """A card as a case event carries it."""
+    found = _some(rung, ("limit", "on", "due_on", "about", "step", "unit", "answer_by"))
+    return {"card": rung.level, **found} | ({"organ": organ} if organ else {})
+
+
+def _some(value: object, names: tuple[str, ...]) -> dict[str, Any]:
+    return {name: found for name in names if (found := getattr(value, name)) is not None and found != ""}

@@ -1,0 +1,79 @@
+"""A service item of an office: its law, a statutory limit of its own, a promise, special steps. Pure.
+
+The promise (承诺时限) is the same clock with a smaller budget: what stops or restarts the one does so to the other, and
+an extension moves it not. The days of a special step (a hearing, an inspection, an expert review) count in neither.
+"""
+
+from collections.abc import Mapping
+from datetime import date
+from typing import Any
+
+from msgspec import Struct
+from msgspec.structs import replace
+
+from services.statute import clock as clocks
+from services.statute.answer_clock import AnswerClock, limit_due
+from services.statute.calendar import Calendar
+from services.statute.profile import Limit, Profile, Unit
+
+SPECIAL_ARTICLE = "行政许可法 第四十五条"
+"""Which steps don't count; that they are told in writing is for the office to see to."""
+
+
+class ItemLimit(Struct, frozen=True):
+    """So many units."""
+
+    amount: int
+    unit: Unit
+
+
+class Special(Struct, frozen=True):
+    """A special step: what it is called, and the most that does not count."""
+
+    zh: str
+    en: str
+    limit: ItemLimit | None = None
+
+
+class Item(Struct, frozen=True):
+    """An item as the law reads it."""
+
+    code: str
+    limit: ItemLimit | None = None
+    """Left out: the statute's."""
+    committed: ItemLimit | None = None
+    special: Mapping[str, Special] = {}
+    """By code, the special steps."""
+
+    def applied(self, profile: Profile) -> Profile:
+        """The statute's version with the item's own statutory limit."""
+        if self.limit is None:
+            return profile
+        return replace(profile, answer=replace(profile.answer, amount=self.limit.amount, unit=self.limit.unit))
+
+
+def item_of(data: Any) -> Item:
+    """An item from the data of its registration."""
+
+    def limit(given: Any) -> ItemLimit | None:
+        return None if given is None else ItemLimit(given.amount, given.unit)
+
+    special = {step.code: Special(step.name.zh, step.name.en, limit(step.limit)) for step in data.special_steps}
+    return Item(data.code, limit(data.limit), limit(data.committed), special)
+
+
+def committed_due(run: AnswerClock, item: Item | None, calendar: Calendar) -> date | None:
+    """The last day of the promise; None without one, or while its clock stands still."""
+    if item is None or item.committed is None:
+        return None
+    promised = replace(run.clock, budget=item.committed.amount, unit=item.committed.unit, beyond=(), deferred=None)
+    return clocks.due_on(promised, calendar)
+
+
+def special_due(item: Item, code: str, opened_on: date, profile: Profile, calendar: Calendar) -> date | None:
+    """The last day that a special step may take; None where it has no limit."""
+    limit = item.special[code].limit
+    if limit is None:
+        return None
+    rule = Limit(amount=limit.amount, unit=limit.unit, article=SPECIAL_ARTICLE, start="next-day", confirmed=False)
+    return limit_due(rule, opened_on, profile, calendar)
