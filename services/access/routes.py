@@ -47,6 +47,9 @@ COMMON: dict[tuple[str, str], Need] = {
     ("GET", "/schema/openapi.json"): Need("anyone"),
     ("GET", "/schema/openapi.yaml"): Need("anyone"),
     ("GET", "/schema/openapi.yml"): Need("anyone"),
+    # A page and its assets, the same for everybody; the document that it shows is asked for with a token.
+    ("GET", "/schema/try"): Need("open"),
+    ("GET", "/schema/try/{file}"): Need("open"),
 }
 
 _ANNUAL = "/v1/annual/{organ}/{year}"

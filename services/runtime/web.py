@@ -26,7 +26,7 @@ from prometheus_client import (
 from prometheus_client.exposition import choose_encoder
 
 from services.access.routes import needs_of
-from services.runtime import edge, openapi, paths, problems, tracing
+from services.runtime import edge, openapi, paths, problems, tracing, try_page
 from services.runtime.connections import SECURITY
 from services.runtime.door import Door
 from services.runtime.guard import Guard
@@ -82,7 +82,7 @@ def create_app(
         return told(openapi.whole(found, needs_of(name), schemas or {}))
 
     app = Litestar(
-        [*handlers, *_common(health, registry)],
+        [*handlers, *_common(health, registry), *try_page.HANDLERS],
         exception_handlers={Exception: answer},
         openapi_config=OpenAPIConfig(
             title=f"Shixian {name}",
