@@ -27,7 +27,7 @@ NOWHERE = Settings(
     stats_api="http://127.0.0.1:1",
 )
 SERVICES: dict[str, Build] = {"intake": intake, "tracker": tracker, "stats": stats, "desk": desk}
-VALUES = {"year": "2013", "subject": "r%2F1", "number": "1"}
+VALUES = {"year": "2013", "subject": "r%2F1", "number": "1", "measure": "received"}
 
 each_service = pytest.mark.parametrize("name", SERVICES)
 
