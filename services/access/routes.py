@@ -66,6 +66,8 @@ NEEDS: dict[str, dict[tuple[str, str], Need]] = {
         ("GET", "/v1/organs"): Need("anyone"),
         ("GET", "/v1/requests"): Need("requests:read", organ="query.organ"),
         ("GET", "/v1/requests/{subject}"): Need("requests:read", audit="request-read"),
+        ("GET", "/v1/counts"): Need("requests:read", organ="query.organ"),
+        ("GET", "/v1/office"): Need("requests:read", organ="query.organ"),
         ("GET", "/v1/rejections"): Need("requests:read", organ="query.organ"),
         ("GET", "/v1/deadlines.ics"): Need("requests:read", organ="query.organ", audit="deadlines-exported"),
         ("GET", "/v1/attention"): Need("requests:read", organ="query.organ"),

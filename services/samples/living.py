@@ -116,7 +116,7 @@ class _Sample:
         subject = f"样例-{self.today:%Y%m%d}-{place:02d}"
         channel = more.pop("channel", _CHANNELS[place % len(_CHANNELS)])
         data = {"organ": organ, "channel": channel, "applicant": _APPLICANTS[place % len(_APPLICANTS)], **more}
-        data |= {"submitted_on": received} if channel == "in-person" else {"submitted_on": received - 1}
+        data["submitted_on"] = received - 1 if channel == "post" else received
         if channel == "post":
             data |= {"received_on": received, "mail": "signed"}
         elif channel != "in-person" and not more.get("_unconfirmed"):
@@ -162,7 +162,7 @@ class _Sample:
             self.due(offset)
         self.due(-2, organ=BRANCH)
         self.due(3, organ=BRANCH)
-        for received in (-30, -34):
+        for received in (-30, -31):
             extended = self.request(received)
             self.say(
                 "extension-granted",

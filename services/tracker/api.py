@@ -11,6 +11,7 @@ from litestar.types import ControllerRouterHandler
 from services.runtime.moved import likes_pages, moved
 from services.runtime.paths import part
 from services.tracker.api_attention import Attending
+from services.tracker.api_board import Board
 from services.tracker.api_lists import Feed, Organs, Rejected
 from services.tracker.api_preview import Preview
 from services.tracker.api_requests import Requests
@@ -35,7 +36,11 @@ def handlers(deps: Deps) -> list[ControllerRouterHandler]:
     """The routes, with ``deps`` for those that ask for it."""
     injected = {"deps": Provide(lambda: deps, sync_to_thread=False)}
     return [
-        Router("/", route_handlers=[Front, Attending, Requests, Organs, Rejected, Feed, Preview], dependencies=injected)
+        Router(
+            "/",
+            route_handlers=[Front, Attending, Board, Requests, Organs, Rejected, Feed, Preview],
+            dependencies=injected,
+        )
     ]
 
 

@@ -17,8 +17,10 @@ import msgspec
 
 from services.events.registrations import below
 from services.events.vocabulary import FIRST_DAY, LAST_DAY
+from services.statute.state import RequestState
 from services.statute.status import Status
 from services.tracker.core.reference_data import ReferenceData
+from services.tracker.snapshot import AT_WORK
 from services.tracker.store import SCHEMA
 
 Wanted = Status | Literal["unfinished"]
@@ -80,6 +82,25 @@ class Query:
     """Overdue, due today or open, for whom it is all the same; ``status`` is left out then."""
     organs: frozenset[str] | None = None
     """The organs that the caller may read, where these are not all."""
+    channel: str | None = None
+    item: str | None = None
+    unit: str | None = None
+    """Has a step of it that is not done; empty: the office itself."""
+    stopped_for: str | None = None
+    """What the clock stands still for: the code of the reason without ``stopped-``."""
+
+    @property
+    def narrowed(self) -> bool:
+        """Whether requests have to be looked at one by one."""
+        return (self.channel, self.item, self.unit, self.stopped_for) != (None, None, None, None)
+
+    def fits(self, view: RequestState) -> bool:
+        """Whether a request is one of those wanted, as far as no index tells."""
+        if self.channel not in (None, view.channel) or self.item not in (None, view.item):
+            return False
+        if self.stopped_for is not None and not (view.stop and view.stop.code == f"stopped-{self.stopped_for}"):
+            return False
+        return self.unit is None or any(each.unit == self.unit and each.state in AT_WORK for each in view.steps)
 
 
 class BadCursor(ValueError):
@@ -136,6 +157,23 @@ def page(query: Query, today: Today) -> tuple[str, list[Any]]:
         f"WHERE before < {PAGE_BYTES} ORDER BY key, subject",
         values,
     )
+
+
+def by_number(number: str, query: Query, today: Today, most: int) -> tuple[str, list[Any]]:
+    """The query for requests whose number begins or ends with ``number``, by number."""
+    organs = today.under(query.organ)
+    if query.organs is not None:
+        organs = sorted(query.organs if query.organ is None else query.organs.intersection(organs))
+    values: list[Any] = [number, number + chr(0x10FFFF), number[::-1], number[::-1] + chr(0x10FFFF), most]
+    condition = ""
+    if organs or query.organs is not None:
+        values.append(organs)
+        condition = "AND organ = ANY($6::text[])"
+    one = f"SELECT subject, body FROM {SCHEMA}.cases WHERE {{range}} AND (state <> 'waiting' OR waiting_for <> '') "
+    one += f"AND state <> 'organ' {condition} LIMIT $5"
+    begins = one.format(range="subject ~>=~ $1 AND subject ~<~ $2")
+    ends = one.format(range="reverse(subject) ~>=~ $3 AND reverse(subject) ~<~ $4")
+    return f"SELECT DISTINCT subject, body FROM (({begins}) UNION ALL ({ends})) AS hits ORDER BY subject", values
 
 
 def _range(query: Query, early: date, late: date) -> tuple[date | None, date | None, str]:
