@@ -110,6 +110,7 @@ NEEDS: dict[str, dict[tuple[str, str], Need]] = {
         ("GET", "/login/answer"): Need("open"),
         ("POST", "/logout"): Need("anyone", takes=FORM),
         ("GET", "/static/desk.css"): Need("open"),
+        ("GET", "/static/desk.js"): Need("open"),
         ("GET", "/static/icon.svg"): Need("open"),
     },
 }

@@ -11,7 +11,7 @@ from prometheus_client import CollectorRegistry
 from services.access.routes import needs_of
 from services.desk.annual import Annual
 from services.desk.apis import SERVICES, Apis
-from services.desk.assets import icon, stylesheet
+from services.desk.assets import icon, script, stylesheet
 from services.desk.attention import Needing
 from services.desk.audit import Audit
 from services.desk.login import Login
@@ -50,7 +50,7 @@ def application(desk: Desk, health: Health, registry: CollectorRegistry, guard: 
     """The desk's pages over what ``desk`` asks."""
     return create_app(
         "desk",
-        [Requests, Needing, Annual, Audit, Login, stylesheet, icon],
+        [Requests, Needing, Annual, Audit, Login, stylesheet, script, icon],
         health,
         registry,
         description="The pages for people, made from the public APIs of the other services.",

@@ -13,7 +13,7 @@ from litestar import Request, Response
 from msgspec import to_builtins
 
 from services.access.audit import Entry
-from services.desk import office_words
+from services.desk import board_words, office_words
 from services.desk.apis import Apis
 from services.desk.sessions import Sessions, session_of
 from services.desk.words import AUDIT_WORDS, EVENT_WORDS, LIMIT_WORDS, STATUS_WORDS, WORDS
@@ -38,7 +38,12 @@ _WORDS_BY_CODE = {
     "step_words": office_words.STEP_WORDS,
     "card_words": office_words.CARD_WORDS,
     "who_words": office_words.WHO_WORDS,
+    "waits_words": board_words.WAITS_WORDS,
+    "stopped_words": board_words.STOPPED_WORDS,
+    "step_names": board_words.STEP_NAMES,
 }
+REFRESH = "x-desk-refresh"
+"""Set by a page that keeps itself up to date; nobody is at work for that, so that a session does not live on by it."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -56,7 +61,8 @@ class Desk:
         """A page, made beside the loop."""
         here = Here(request.scope["path"], tuple(request.query_params.items()))
         text = await self.offload.thread(render, template, lang, here, self.reader(request), **values)
-        renewed = self.sessions.renewed(request) if self.sessions is not None else []
+        is_work = self.sessions is not None and REFRESH not in request.headers
+        renewed = self.sessions.renewed(request) if self.sessions is not None and is_work else []
         return Response(text.encode(), media_type="text/html", headers=HEADERS, cookies=renewed)
 
     def reader(self, request: Request[Any, Any, Any]) -> Mapping[str, Any]:

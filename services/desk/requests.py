@@ -3,7 +3,8 @@
 import asyncio
 from collections.abc import Sequence
 from datetime import UTC, datetime, tzinfo
-from typing import Any
+from functools import partial
+from typing import Any, get_args
 from zoneinfo import ZoneInfo
 
 from litestar import Controller, Request, Response, get
@@ -11,10 +12,13 @@ from litestar.di import NamedDependency
 from litestar.params import FromPath, FromQuery
 
 from services.desk.apis import Apis
+from services.desk.board import left, tiles, tree
 from services.desk.pages import Desk, passed_on, wants_json
 from services.desk.words import STATUS_WORDS
+from services.events.vocabulary import Channel
 from services.runtime.languages import Lang
 from services.runtime.paths import part
+from services.runtime.problems import ProblemError
 
 PER_PAGE = 100
 EVENTS_SHOWN = 200
@@ -24,6 +28,7 @@ OFFERED = 500
 CODES_ASKED = 4000
 """Bytes of codes in one question: a URL has its limit."""
 UNFINISHED = "unfinished"
+CHANNELS: tuple[str, ...] = get_args(Channel)
 
 
 class Requests(Controller):
@@ -39,23 +44,49 @@ class Requests(Controller):
         lang: NamedDependency[Lang],
         status: FromQuery[str | None] = None,
         organ: FromQuery[str | None] = None,
+        number: FromQuery[str | None] = None,
+        unit: FromQuery[str | None] = None,
+        item: FromQuery[str | None] = None,
+        channel: FromQuery[str | None] = None,
+        due_from: FromQuery[str | None] = None,
+        due_through: FromQuery[str | None] = None,
+        stopped_for: FromQuery[str | None] = None,
+        order: FromQuery[str | None] = None,
         cursor: FromQuery[str | None] = None,
     ) -> Response[bytes]:
-        """What is due, the soonest first. Nobody asked for a status: what is unfinished, or all where nothing is."""
+        """What needs doing, counted, and what is due, the soonest first. Nobody asked for a status: what is unfinished,
+        or all where nothing is."""
+        given = {
+            "organ": organ,
+            "number": (number or "").strip(),
+            "unit": unit,
+            "item": item,
+            "channel": channel,
+            "due_from": due_from,
+            "due_through": due_through,
+            "stopped_for": stopped_for,
+            "order": order,
+        }
 
         async def listed(wanted: str | None) -> Any:
-            query = {"status": wanted, "organ": organ, "cursor": cursor, "limit": PER_PAGE}
+            query = {"status": wanted, **given, "cursor": cursor, "limit": PER_PAGE}
             return await desk.apis.ask("tracker", "/v1/requests", query)
 
         shown = UNFINISHED if status is None else status
-        found, offered = await asyncio.gather(listed(shown), desk.apis.ask("tracker", "/v1/organs", {"limit": OFFERED}))
-        if status is None and not found["requests"]:
+        asked = {"organ": organ} if organ else {}
+        found, offered, counts, office = await asyncio.gather(
+            listed(shown),
+            desk.apis.ask("tracker", "/v1/organs", {"limit": OFFERED}),
+            counted(desk.apis, asked),
+            desk.apis.ask("tracker", "/v1/office", asked),
+        )
+        if status is None and not found["requests"] and not any(given.values()):
             shown = ""
             found = await listed(None)
         organs = {one["code"]: one for one in offered["organs"]}
         few = offered["total"] <= OFFERED
         if not few:
-            organs |= await named(desk.apis, [item["organ"] for item in found["requests"]] + [organ or ""])
+            organs |= await named(desk.apis, [one["organ"] for one in found["requests"]] + [organ or ""])
         zone = organs[organ]["timezone"] if organ in organs else offered["timezone"]
         return await desk.page(
             "board.html",
@@ -63,10 +94,16 @@ class Requests(Controller):
             lang,
             page=found,
             status=shown,
-            organ=organ or "",
+            given={name: value or "" for name, value in given.items()},
             names_of={code: one["name"] for code, one in organs.items()},
-            organs={one["code"]: one["name"] for one in offered["organs"]} if few else {},
+            organs=tree(offered["organs"]) if few else [],
             filters=list(STATUS_WORDS),
+            channels=CHANNELS,
+            units={one["code"]: one["name"] for one in office["units"]},
+            items={one["code"]: one["name"] for one in office["items"]},
+            tiles=tiles(counts, organ or "") if counts else [],
+            counts=counts,
+            left=partial(left, lang=lang),
             as_of=local(found["as_of"], zone),
         )
 
@@ -103,6 +140,16 @@ class Requests(Controller):
             ledger=ledger or {},
             earlier=events[0]["sequence"] - 1 if events else 0,
         )
+
+
+async def counted(apis: Apis, query: dict[str, str]) -> Any | None:
+    """What needs doing, counted; None while the tracker has not counted yet."""
+    try:
+        return await apis.ask("tracker", "/v1/counts", query)
+    except ProblemError as error:
+        if error.status == 503 and "counted" in error.detail:
+            return None
+        raise
 
 
 async def named(apis: Apis, codes: Sequence[str]) -> dict[str, Any]:

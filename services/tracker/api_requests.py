@@ -43,6 +43,7 @@ class Requests(Controller):
         item: FromQuery[str | None] = None,
         unit: FromQuery[str | None] = None,
         stopped_for: FromQuery[StoppedFor | None] = None,
+        order: FromQuery[Literal["soonest", "latest"]] = "soonest",
         number: Annotated[str | None, QueryParameter(min_length=1, max_length=200)] = None,
         limit: Limit = 100,
         cursor: FromQuery[str | None] = None,
@@ -51,10 +52,10 @@ class Requests(Controller):
         organ and of all that are under it.
 
         ``unfinished`` is every status before a request's end. ``unit``: those of which it has a step that is not done;
-        empty: the office itself. ``stopped_for``: what the clock stands still for. ``number``: those whose number
-        begins or ends with it, by number, whatever their status; at most 1,000 of each are looked at. A page may hold
-        fewer than ``limit`` where the cases are large, or few of those looked at fit; there are more as long as
-        ``next`` is there.
+        empty: the office itself. ``stopped_for``: what the clock stands still for. ``order=latest``: the latest due
+        first. ``number``: those whose number begins or ends with it, by number, whatever their status; at most 1,000 of
+        each are looked at. A page may hold fewer than ``limit`` where the cases are large, or few of those looked at
+        fit; there are more as long as ``next`` is there.
         """
         require_organ(deps, organ)
         query = Query(
@@ -65,6 +66,7 @@ class Requests(Controller):
             limit,
             cursor,
             organs=readable(deps.reference_data),
+            latest_first=order == "latest",
             channel=channel,
             item=item,
             unit=unit,

@@ -82,6 +82,8 @@ class Query:
     """Overdue, due today or open, for whom it is all the same; ``status`` is left out then."""
     organs: frozenset[str] | None = None
     """The organs that the caller may read, where these are not all."""
+    latest_first: bool = False
+    """The latest due date first, those without one before them."""
     channel: str | None = None
     item: str | None = None
     unit: str | None = None
@@ -149,12 +151,14 @@ def page(query: Query, today: Today) -> tuple[str, list[Any]]:
     conditions += _bounds(query, first, last, put)
     limit = put(query.limit + 1, "bigint")
     states = ("open",) if query.is_running else _states(query.status)
-    parts = [_part(state, conditions, limit, each) for state in states]
+    order = "{key} DESC, subject DESC" if query.latest_first else "{key}, subject"
+    parts = [_part(state, conditions, limit, order.format(key=KEY), each) for state in states]
+    order = order.format(key="key")
     return (
         f"SELECT subject, due_on, body, found FROM (SELECT subject, due_on, body, key, count(*) OVER () AS found, "
-        "sum(octet_length(body)) OVER (ORDER BY key, subject) - octet_length(body) AS before "
-        f"FROM ({' UNION ALL '.join(parts)} ORDER BY key, subject LIMIT {limit}) AS page) AS cut "
-        f"WHERE before < {PAGE_BYTES} ORDER BY key, subject",
+        f"sum(octet_length(body)) OVER (ORDER BY {order}) - octet_length(body) AS before "
+        f"FROM ({' UNION ALL '.join(parts)} ORDER BY {order} LIMIT {limit}) AS page) AS cut "
+        f"WHERE before < {PAGE_BYTES} ORDER BY {order}",
         values,
     )
 
@@ -199,7 +203,12 @@ def _bounds(query: Query, first: date | None, last: date | None, put: Callable[[
     """The conditions of a range; one lower bound, so that the index is entered there: the cursor's, if it is within."""
     found = []
     behind = read_cursor(query.cursor) if query.cursor is not None else None
-    if behind is not None and behind[0] >= (first or date.min):
+    if query.latest_first:
+        if behind is not None:
+            found.append(f"({KEY}, subject) < ({put(behind[0], 'date')}, {put(behind[1], 'text')})")
+        if first is not None:
+            found.append(f"{KEY} >= {put(first, 'date')}")
+    elif behind is not None and behind[0] >= (first or date.min):
         found.append(f"({KEY}, subject) > ({put(behind[0], 'date')}, {put(behind[1], 'text')})")
     elif first is not None:
         found.append(f"{KEY} >= {put(first, 'date')}")
@@ -226,13 +235,13 @@ def _states(status: Wanted | None) -> tuple[str, ...]:
             return (status,)
 
 
-def _part(state: str, conditions: list[str], limit: str, each: str = "") -> str:
+def _part(state: str, conditions: list[str], limit: str, order: str, each: str = "") -> str:
     # The state is written out, not given as a value: only so can the planner tell that the index holds such rows.
     # A row that waits for nothing holds what counts outside requests (an organ's tallies), and is none.
     all_ = [f"state = '{state}'", *(["waiting_for <> ''"] if state == "waiting" else []), *conditions]
     one = (
         f"(SELECT subject, due_on, body, {KEY} AS key FROM {SCHEMA}.cases WHERE {' AND '.join(all_)} "
-        f"ORDER BY {KEY}, subject LIMIT {limit}) AS part"
+        f"ORDER BY {order} LIMIT {limit}) AS part"
     )
     if not each:
         return f"SELECT * FROM {one}"
