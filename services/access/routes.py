@@ -96,6 +96,9 @@ NEEDS: dict[str, dict[tuple[str, str], Need]] = {
     "desk": {
         ("GET", "/"): Need("anyone"),
         ("GET", "/requests/{subject}"): Need("anyone"),
+        ("POST", "/requests/{subject}"): Need("anyone", takes=FORM),
+        ("GET", "/new"): Need("anyone"),
+        ("POST", "/new"): Need("anyone", takes=FORM),
         ("GET", "/attention"): Need("anyone"),
         ("GET", "/annual"): Need("anyone"),
         ("GET", "/annual/{organ}"): Need("anyone"),

@@ -3,8 +3,10 @@
 from collections.abc import Mapping, Sequence
 from typing import Any, NamedTuple
 
+from services.desk.apis import Apis
 from services.desk.pages import say_in
 from services.runtime.languages import Lang
+from services.runtime.problems import ProblemError
 
 
 class Tile(NamedTuple):
@@ -76,3 +78,13 @@ def tree(organs: Sequence[Mapping[str, Any]]) -> list[Branch]:
     # Organs that are one another's parents stand under none.
     found += [Branch(one["code"], one["name"], 0, False) for code, one in sorted(known.items()) if code not in seen]
     return found
+
+
+async def counted(apis: Apis, query: dict[str, str]) -> Any | None:
+    """What needs doing, counted; None while the tracker has not counted yet."""
+    try:
+        return await apis.ask("tracker", "/v1/counts", query)
+    except ProblemError as error:
+        if error.status == 503 and "counted" in error.detail:
+            return None
+        raise

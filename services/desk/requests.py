@@ -2,29 +2,29 @@
 
 import asyncio
 from collections.abc import Sequence
-from datetime import UTC, datetime, tzinfo
 from functools import partial
-from typing import Any, get_args
-from zoneinfo import ZoneInfo
+from typing import Annotated, Any, get_args
 
-from litestar import Controller, Request, Response, get
+from litestar import Controller, Request, Response, get, post
 from litestar.di import NamedDependency
-from litestar.params import FromPath, FromQuery
+from litestar.params import FromPath, FromQuery, QueryParameter
 
+from services.desk import forms
 from services.desk.apis import Apis
-from services.desk.board import left, tiles, tree
-from services.desk.pages import Desk, passed_on, wants_json
+from services.desk.board import counted, left, tiles, tree
+from services.desk.drawing import drawn
+from services.desk.form_page import OFFERED, form_for
+from services.desk.pages import Desk, local, passed_on, wants_json
+from services.desk.recording import entered
+from services.desk.timeline import timeline
 from services.desk.words import STATUS_WORDS
 from services.events.vocabulary import Channel
 from services.runtime.languages import Lang
 from services.runtime.paths import part
-from services.runtime.problems import ProblemError
 
 PER_PAGE = 100
 EVENTS_SHOWN = 200
 """The latest events on a request's page; the API has them all."""
-OFFERED = 500
-"""Organs to choose from: among thousands one types the code, or part of it."""
 CODES_ASKED = 4000
 """Bytes of codes in one question: a URL has its limit."""
 UNFINISHED = "unfinished"
@@ -105,6 +105,7 @@ class Requests(Controller):
             counts=counts,
             left=partial(left, lang=lang),
             as_of=local(found["as_of"], zone),
+            today=local(found["as_of"], zone)[:10],
         )
 
     @get("/requests/{subject:path}")
@@ -115,18 +116,27 @@ class Requests(Controller):
         desk: NamedDependency[Desk],
         lang: NamedDependency[Lang],
         each_day: FromQuery[bool] = False,
+        record: FromQuery[str] = "",
+        source: FromQuery[str] = "",
+        id_: Annotated[str, QueryParameter(name="id")] = "",
+        recorded: FromQuery[str] = "",
     ) -> Response[bytes]:
-        """One request, with why each of its dates is what it is."""
+        """One request, with why each of its dates is what it is; ``record``: the form to enter such a fact about it."""
         path = f"/v1/requests/{part(subject.removeprefix('/'))}"
         if wants_json(request):
             return passed_on(await desk.apis.file("tracker", path, {"each_day": "true" if each_day else None}))
-        found, events, ledger = await asyncio.gather(
+        found, by_day, events, ledger = await asyncio.gather(
             desk.apis.ask("tracker", path, {"each_day": "true" if each_day else None}),
+            desk.apis.ask("tracker", path, {"each_day": "true"}),
             desk.apis.ask_if_there("tracker", f"{path}/history", {"latest": "true", "limit": EVENTS_SHOWN}),
             desk.apis.ask_if_there("tracker", f"{path}/days"),
         )
+        office = await desk.apis.ask("tracker", "/v1/office", {"organ": found["organ"]} if found["organ"] else None)
         organs = await named(desk.apis, [found["organ"], found.get("transferred_to", "")])
         organ = organs.get(found["organ"])
+        today = local(found["as_of"], organ["timezone"] if organ else None)[:10]
+        if record:
+            return await form_for(request, desk, lang, found | {"today": today}, record, source, id_)
         return await desk.page(
             "request.html",
             request,
@@ -134,22 +144,29 @@ class Requests(Controller):
             r=found,
             organ=organ["name"] if organ else None,
             names_of={code: one["name"] for code, one in organs.items()},
+            units={one["code"]: one["name"] for one in office["units"]},
+            items={one["code"]: one["name"] for one in office["items"]},
             each_day=each_day,
             as_of=local(found["as_of"], organ["timezone"] if organ else None),
-            events=events or [],
+            months=drawn(by_day["explanation"], found, today),
+            offered=forms.offered(found),
+            recorded=recorded if recorded in forms.FORMS or recorded == forms.CORRECTION else "",
+            timeline=timeline(found["facts"], events or []),
+            left=partial(left, lang=lang),
             ledger=ledger or {},
             earlier=events[0]["sequence"] - 1 if events else 0,
         )
 
-
-async def counted(apis: Apis, query: dict[str, str]) -> Any | None:
-    """What needs doing, counted; None while the tracker has not counted yet."""
-    try:
-        return await apis.ask("tracker", "/v1/counts", query)
-    except ProblemError as error:
-        if error.status == 503 and "counted" in error.detail:
-            return None
-        raise
+    @post("/requests/{subject:path}", status_code=200)
+    async def recorded(
+        self,
+        request: Request[Any, Any, Any],
+        subject: FromPath[str],
+        desk: NamedDependency[Desk],
+        lang: NamedDependency[Lang],
+    ) -> Response[bytes]:
+        """A fact about a request, looked at or sent."""
+        return await entered(request, desk, lang, subject.removeprefix("/"))
 
 
 async def named(apis: Apis, codes: Sequence[str]) -> dict[str, Any]:
@@ -168,9 +185,3 @@ async def named(apis: Apis, codes: Sequence[str]) -> dict[str, Any]:
     ]
     answers = [await apis.ask("tracker", "/v1/organs", one) for one in asked]
     return {one["code"]: one for answer in answers for one in answer["organs"]}
-
-
-def local(instant: str, zone: str | None) -> str:
-    """An instant as a reader in that zone has it on the clock, with the offset; in UTC where the zone is not known."""
-    there: tzinfo = ZoneInfo(zone) if zone else UTC
-    return datetime.fromisoformat(instant).astimezone(there).isoformat(sep=" ", timespec="seconds")

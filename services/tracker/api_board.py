@@ -34,7 +34,7 @@ class Board(Controller):
                 503, "the requests are being counted", kind="not-ready", headers={"Retry-After": RETRY_AFTER}
             )
         today, now = Today(deps.reference_data, deps.clock.now()), deps.clock.now()
-        found = board.counts(snapshot, today, _organs(deps, organ, today), now)
+        found = board.counts(snapshot, today, _organs(deps, organ, today), now, organ)
         return Response(msgspec.json.encode(found), media_type=JSON)
 
     @get(

@@ -33,7 +33,7 @@ class Counts(Struct, frozen=True, kw_only=True):
     """By what is waited for: ``clarification``, ``consultation``, ``fee``, ``special-step``."""
     unconfirmed: int
     attention: int
-    """Things that need a person; a request may have several."""
+    """Things that need a person; a request may have several. As ``/v1/attention`` lists them: of the organ itself."""
     attention_by_kind: Mapping[str, int]
     steps: Mapping[str, int]
     """Steps inside the office that are not done, by the unit that has them; empty: the office itself."""
@@ -64,29 +64,31 @@ class Office(Struct, frozen=True, kw_only=True):
     items: list[ItemItem]
 
 
-def counts(snapshot: Snapshot, today: Today, organs: Collection[str] | None, now: datetime) -> Counts:
-    """The counts of some organs; None: of all."""
+def counts(
+    snapshot: Snapshot, today: Today, organs: Collection[str] | None, now: datetime, organ: str | None = None
+) -> Counts:
+    """The counts of some organs (None: of all), which are ``organ`` with all under it, where one is asked for."""
 
     def wanted(organ: str) -> bool:
         return organs is None or organ in organs
 
     due: Counter[str] = Counter()
-    for (organ, day), number in snapshot.due.items():
-        if wanted(organ):
-            due[_when(day, today.of(organ))] += number
+    for (of, day), number in snapshot.due.items():
+        if wanted(of):
+            due[_when(day, today.of(of))] += number
     stopped: Counter[str] = Counter()
-    for (organ, code), number in snapshot.stopped.items():
-        if wanted(organ):
+    for (of, code), number in snapshot.stopped.items():
+        if wanted(of):
             stopped[code.removeprefix("stopped-")] += number
     kinds: Counter[str] = Counter()
-    for (organ, kind), number in snapshot.needing.items():
-        if wanted(organ):
+    for (of, kind), number in snapshot.needing.items():
+        if of == organ if organ is not None else wanted(of):
             kinds[kind] += number
     steps: Counter[str] = Counter()
-    for (organ, unit), number in snapshot.steps.items():
-        if wanted(organ):
+    for (of, unit), number in snapshot.steps.items():
+        if wanted(of):
             steps[unit] += number
-    day = min((today.of(organ) for organ in organs), default=today.usual) if organs else today.usual
+    day = min((today.of(of) for of in organs), default=today.usual) if organs else today.usual
     return Counts(
         as_of=now,
         today=day,
@@ -97,7 +99,7 @@ def counts(snapshot: Snapshot, today: Today, organs: Collection[str] | None, now
         later=due["later"],
         stopped=stopped.total(),
         stopped_for=dict(sorted(stopped.items())),
-        unconfirmed=sum(number for organ, number in snapshot.unconfirmed.items() if wanted(organ)),
+        unconfirmed=sum(number for of, number in snapshot.unconfirmed.items() if wanted(of)),
         attention=kinds.total(),
         attention_by_kind=dict(sorted(kinds.items())),
         steps=dict(sorted(steps.items())),
