@@ -105,6 +105,7 @@ NEEDS: dict[str, dict[tuple[str, str], Need]] = {
         ("GET", "/annual/{organ}/{year}"): Need("anyone"),
         ("GET", "/annual/{organ}/{year}/organs"): Need("anyone"),
         ("GET", "/annual/{organ}/{year}/publications/{number}"): Need("anyone"),
+        ("POST", "/annual/{organ}/{year}/publications"): Need("anyone", takes=FORM),
         ("GET", "/annual/{organ}/{year}/cells/{table}/{row}/{column}"): Need("anyone"),
         ("GET", "/audit-trail"): Need("anyone"),
         ("GET", "/login"): Need("open"),

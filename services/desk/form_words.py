@@ -53,6 +53,25 @@ WORDS: dict[str, Label] = {
     "optional": Label("可不填", "may be left out"),
     "monday_first": Label("一二三四五六日", "MTWTFSS"),
     "subject": Label("申请编号", "Number of the request"),
+    "publish": Label("公布", "Publish"),
+    "publish_this": Label("公布本年度报告", "Publish this report"),
+    "publish_sure": Label("已核对，公布{year}年度报告", "I have checked it: publish the report of {year}"),
+    "despite_reason": Label("仍要公布的理由（有未通过的核对时）", "Why, in spite of what speaks against it"),
+    "four_eyes": Label(
+        "须由两人公布：第一人提出，另一账号作同样操作后公布。",
+        "It takes two: the first proposes, and another account publishes by doing the same.",
+    ),
+    "proposed_by": Label(
+        "{account} 于 {at} 提出公布，待另一人确认。", "{account} proposed this at {at}; it waits for a second person."
+    ),
+    "done_published": Label("已公布。", "Published."),
+    "done_proposed": Label("已提出，待另一人确认。", "Proposed: a second person has to confirm it."),
+    "not_published": Label("未公布：", "Not published: "),
+    "bad_rules": Label("未通过的核对：", "What does not add up: "),
+    "state_published": Label("已公布", "published"),
+    "state_running": Label("年度未结束", "the year is not over"),
+    "state_missing": Label("待公布", "to be published"),
+    "beside_last": Label("与上年同期对照（1至{n}月）", "Beside the same months of last year (1 to {n})"),
     "needs_choice": Label("请选择", "choose"),
 }
 FORM_WORDS: dict[str, Label] = {

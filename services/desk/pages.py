@@ -103,8 +103,9 @@ class Desk:
         if session is not None:
             told = {"account": session.principal.account.partition(":")[2], "form_token": session.form_token}
         audits = session.principal.may("audit:read") if session is not None else mode == "insecure"
+        publishes = session.principal.may("reports:publish") if session is not None else True
         writes = session.principal.may("facts:write") if session is not None else True
-        return {"access": mode, "reader": told, "may_audit": audits, "may_write": writes}
+        return {"access": mode, "reader": told, "may_audit": audits, "may_write": writes, "may_publish": publishes}
 
     async def tell(self, entry: Entry) -> None:
         """Tell the audit trail what happened here. Raises :class:`ProblemError` where it can't be told: what has to be
@@ -167,7 +168,7 @@ def say_in(lang: Lang, what: str | Label | Mapping[str, str]) -> str:
     return label[lang]
 
 
-NOBODY: Mapping[str, Any] = {"access": "", "reader": None, "may_audit": False, "may_write": False}
+NOBODY: Mapping[str, Any] = {"access": "", "reader": None, "may_audit": False, "may_write": False, "may_publish": False}
 """Of a page that is made before it is known who reads it."""
 
 

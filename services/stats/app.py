@@ -81,7 +81,15 @@ async def build(settings: Settings, health: Health) -> AsyncIterator[Parts]:
     app = create_app(
         "stats",
         api.handlers(
-            api.Deps(asking, part, organs, snapshots, tracker=settings.tracker_address, desk=settings.desk_address)
+            api.Deps(
+                asking,
+                part,
+                organs,
+                snapshots,
+                tracker=settings.tracker_address,
+                desk=settings.desk_address,
+                four_eyes=settings.four_eyes,
+            )
         ),
         health,
         registry,

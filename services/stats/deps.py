@@ -44,6 +44,8 @@ class Deps:
     """The tracker's public address."""
     desk: str = ""
     """The desk's public address, where the pages for people stand."""
+    four_eyes: bool = False
+    """Whether a second person has to confirm a publication."""
 
 
 Injected: TypeAlias = NamedDependency[SkipValidation[Deps]]
