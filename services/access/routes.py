@@ -97,6 +97,8 @@ NEEDS: dict[str, dict[tuple[str, str], Need]] = {
         ("GET", "/"): Need("anyone"),
         ("GET", "/requests/{subject}"): Need("anyone"),
         ("POST", "/requests/{subject}"): Need("anyone", takes=FORM),
+        ("GET", "/register"): Need("anyone"),
+        ("POST", "/register"): Need("anyone", takes=("multipart/form-data",)),
         ("GET", "/new"): Need("anyone"),
         ("POST", "/new"): Need("anyone", takes=FORM),
         ("GET", "/attention"): Need("anyone"),

@@ -17,6 +17,7 @@ from services.desk.audit import Audit
 from services.desk.login import Login
 from services.desk.pages import Desk, answer_error, language
 from services.desk.recording import Recording
+from services.desk.register import Register
 from services.desk.requests import Requests
 from services.desk.sessions import Sessions
 from services.runtime.door import Door
@@ -51,7 +52,7 @@ def application(desk: Desk, health: Health, registry: CollectorRegistry, guard: 
     """The desk's pages over what ``desk`` asks."""
     return create_app(
         "desk",
-        [Requests, Recording, Needing, Annual, Audit, Login, stylesheet, script, icon],
+        [Requests, Recording, Register, Needing, Annual, Audit, Login, stylesheet, script, icon],
         health,
         registry,
         description="The pages for people, made from the public APIs of the other services.",

@@ -53,6 +53,27 @@ WORDS: dict[str, Label] = {
     "optional": Label("可不填", "may be left out"),
     "monday_first": Label("一二三四五六日", "MTWTFSS"),
     "subject": Label("申请编号", "Number of the request"),
+    "register": Label("登记表", "Register"),
+    "register_text": Label(
+        "导入表格（CSV 或 xlsx）：先推荐对照表，再试读并列出问题，最后导入。重复导入不会重复计算。",
+        "Import a spreadsheet (CSV or xlsx): a map is suggested, then every problem is told, then it is imported. What "
+        "is imported twice counts once.",
+    ),
+    "file": Label("文件", "File"),
+    "map": Label("对照表", "Map"),
+    "given": Label("补充值", "Given values"),
+    "suggest": Label("推荐对照表", "Suggest a map"),
+    "dry_run": Label("试读", "Dry run"),
+    "import": Label("导入", "Import"),
+    "imported": Label("已导入：{rows} 行，{n} 条事实。", "Imported: {rows} rows, {n} facts."),
+    "rows_found": Label(
+        "{rows} 行，其中 {bad} 行有问题；{facts} 条事实。", "{rows} rows, {bad} with problems; {facts} facts."
+    ),
+    "partial": Label("只导入没有问题的行", "Import the good rows only"),
+    "row": Label("行", "Row"),
+    "column": Label("列", "Column"),
+    "what_is_wrong": Label("问题", "Problem"),
+    "what_is_expected": Label("应为", "Expected"),
     "publish": Label("公布", "Publish"),
     "publish_this": Label("公布本年度报告", "Publish this report"),
     "publish_sure": Label("已核对，公布{year}年度报告", "I have checked it: publish the report of {year}"),

@@ -252,9 +252,12 @@ def current(facts: Iterable[Mapping[str, Any]], source: str, id_: str) -> tuple[
     named = [fact for fact in facts if (fact["source"], fact["id"]) == (source, id_)]
     if not named:
         return None
+    taken_back = [fact["data"]["amends"] for fact in facts if fact["type"] == type_of("fact-retracted")]
     latest = [
         fact["data"]["data"]
         for fact in facts
-        if fact["type"] == type_of(CORRECTION) and fact["data"]["amends"] == {"source": source, "id": id_}
+        if fact["type"] == type_of(CORRECTION)
+        and fact["data"]["amends"] == {"source": source, "id": id_}
+        and {"source": fact["source"], "id": fact["id"]} not in taken_back
     ]
     return named[0]["type"].split(".")[2], dict(latest[-1] if latest else named[0]["data"])

@@ -13,6 +13,8 @@ from pathlib import Path
 
 import pytest
 
+from services.access import passwords
+from services.access.file import Access, User, encode
 from services.local.process import free_port, tie_to_parent
 from tests.support import require_no_secret
 
@@ -22,7 +24,8 @@ SHIXIAN = str(Path(sys.executable).parent / "shixian")
 class System:
     """A running ``shixian up``: its addresses, its environment and what it printed."""
 
-    def __init__(self, home: Path, *options: str) -> None:
+    def __init__(self, home: Path, *options: str, **more: str) -> None:
+        """``more``: further settings."""
         self.home = home
         ports = {name: free_port() for name in ("intake", "tracker", "stats", "desk")}
         self.intake, self.tracker, self.stats, self.desk = (f"http://127.0.0.1:{ports[n]}" for n in ports)
@@ -35,6 +38,7 @@ class System:
             "SHIXIAN_SWEEP_SECONDS": "0.5",
             "SHIXIAN_SETTLE_SECONDS": "2",
             "COLUMNS": "120",
+            **more,
         }
         self.output = home.parent / f"{home.name}.out"
         self.errors = home.parent / f"{home.name}.err"
@@ -90,6 +94,34 @@ def short_folder() -> Iterator[Path]:
 def system(short_folder: Path) -> Iterator[System]:
     """The demo, up for as long as the tests need it."""
     running = System(short_folder / "home", "--demo")
+    running.start()
+    yield running
+    if running.process.poll() is None:
+        running.stop()
+
+
+PASSWORD = "a long sentence of nobody"
+USERS = {
+    "officer": (("officer",), ("sample-bureau",)),
+    "elsewhere": (("officer",), ("gz-psb",)),
+    "first": (("publisher",), None),
+    "second": (("publisher",), None),
+}
+"""The people of :func:`guarded`: roles and organs by account."""
+
+
+@pytest.fixture(scope="session")
+def guarded(short_folder: Path) -> Iterator[System]:
+    """The same with accounts, where a publication takes two people."""
+    access = short_folder / "access.json"
+    users = tuple(
+        User(account=name, password=passwords.hashed(name, PASSWORD), roles=roles, organs=organs)
+        for name, (roles, organs) in USERS.items()
+    )
+    access.write_bytes(encode(Access(users=users)))
+    access.chmod(0o600)
+    more = {"SHIXIAN_ACCESS": str(access), "SHIXIAN_FOUR_EYES": "yes"}
+    running = System(short_folder / "guarded", "--demo", **more)
     running.start()
     yield running
     if running.process.poll() is None:
