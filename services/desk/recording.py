@@ -23,6 +23,8 @@ from services.runtime.problems import ProblemError
 
 REFUSED_CODES = frozenset({"extension-beyond-cap", "extension-too-often"})
 """What the law gives no effect beyond its own limit: nobody means to enter that."""
+NOTES = frozenset({"receipt-unconfirmed", "receipt-confirmed-later", "receipt-confirmed-next-day"})
+"""What the law only has to add: nobody needs to say that they have read it."""
 APPLIED_SECONDS = 5.0
 """How long a page waits for the tracker, so that it shows what was entered."""
 _encoder = msgspec.json.Encoder(decimal_format="number", order="sorted")
@@ -74,10 +76,12 @@ async def entered(request: Request[Any, Any, Any], desk: Desk, lang: Lang, subje
         if error.status not in (400, 422):
             raise
         return await show(request, desk, lang, entry, form, found=found, refusal=error, status=error.status)
+    remarks = [one for one in proposal["remarks"] if one["code"] not in NOTES]
     looked = {
         "proposal": proposal,
-        "objections": [one for one in proposal["remarks"] if _about(one, fact)],
-        "others": [one for one in proposal["remarks"] if not _about(one, fact)],
+        "notes": [one for one in proposal["remarks"] if one["code"] in NOTES],
+        "objections": [one for one in remarks if _about(one, fact)],
+        "others": [one for one in remarks if not _about(one, fact)],
         "refused": [one for one in proposal["rejected"] if _about(one, fact)]
         + [one for one in proposal["remarks"] if _about(one, fact) and one["code"] in REFUSED_CODES],
         "published": await published(desk.apis, proposal),

@@ -24,6 +24,7 @@ _SUMMARY_TYPES = {"submitted_on": "date", "received_on": "date", "due_on": "date
     "contradicting": "boolean",
     "working_days": "int",
     "first_response_on": "date",
+    "committed_due_on": "date",
     "first_working_days": "int",
 }
 _FILED = ("organ", "kind", "filed_on", "first_handling_disputed")
