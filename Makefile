@@ -63,7 +63,7 @@ chaos: .venv/installed-dev ## nothing lost, nothing twice: FAULTS=40 FACTS=20000
 
 fuzz: .venv/installed-dev ## a hostile load beside an ordinary one: RECORDS=100000 CASES=1000000 SECONDS=120 SEED=1
 	$(BIN)/python -m tests.chaos.fuzz --records $(or $(RECORDS),100000) --seed $(or $(SEED),1)
-	SHIXIAN_FUZZ_EXAMPLES=$(or $(EXAMPLES),500) $(BIN)/pytest -q --timeout 3600 tests/unit/test_openapi_fuzz.py
+	SHIXIAN_FUZZ_EXAMPLES=$(or $(EXAMPLES),500) $(BIN)/pytest -q --timeout 3600 tests/unit/test_openapi_fuzz.py tests/integration/test_openapi.py
 	$(BIN)/python -m tests.chaos.hostile --cases $(or $(CASES),1000000) --seconds $(or $(SECONDS),120) --seed $(or $(SEED),1)
 
 format: .venv/installed-dev ## put the code into the format that `check` wants

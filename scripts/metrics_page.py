@@ -28,6 +28,7 @@ from services.stats.snapshot import Audit, Position, Snapshot, Unanswered
 from services.statute import rules
 from services.tracker import metrics as tracker_metrics
 from services.tracker.core.reference_data import ReferenceData
+from services.tracker.snapshot import OpenWork
 from services.tracker.snapshot import Snapshot as TrackerSnapshot
 
 PAGE = Path(__file__).parents[1] / "docs/metrics.md"
@@ -48,9 +49,10 @@ How to combine replicas:
 - **Of the process** (marked *process*): counters and histograms begin anew with each process: `sum(rate(...))`.
 - **By partition** (labels `topic`, `partition`): reported by the process that owns the partition now.
 
-Labels are bounded: organs, years, the contract's vocabularies, routes, topics, partitions, classes of reasons. The one
-exception is `shixian_requests_oldest_overdue_info`, at most one series an organ. Prometheus adds `service` and
-`instance`. The usual `process_*` and `python_*` metrics are there as well.
+Labels are bounded: organs, years, the contract's vocabularies, kinds of duties, routes, topics, partitions, classes of
+reasons; units only of the organs that `SHIXIAN_UNITS` names, else `unit` is empty. The one exception is
+`shixian_requests_oldest_overdue_info`, at most one series an organ. Prometheus adds `service` and `instance`. The usual
+`process_*` and `python_*` metrics are there as well.
 """
 PER_PROCESS = (
     "shixian_http_",
@@ -78,6 +80,9 @@ TABLES = (
     "shixian_limits_",
     "shixian_cases_",
     "shixian_attention",
+    "shixian_assignments_",
+    "shixian_duties_",
+    "shixian_cards",
     "shixian_calendar_",
 )
 
@@ -116,7 +121,12 @@ def _tracker() -> CollectorRegistry:
     tracker_metrics.metrics(registry)
     world = ReferenceData([OrganRegistered(specversion="1.0", id="1", source="urn:x", subject=ORGAN.code, data=ORGAN)])
     seen = {(ORGAN.code, "consultation", date(2013, 7, 2)): 1}
-    snapshot = TrackerSnapshot(seen, {}, {(ORGAN.code, "answer", date(2013, 7, 2)): 1}, {}, 0, DeadLetters({}))
+    office = [
+        OpenWork(kind, ORGAN.code, "", "x", date(2013, 7, 2), False, date(2013, 7, 1), 1) for kind in ("step", "duty")
+    ]
+    snapshot = TrackerSnapshot(
+        seen, {}, {(ORGAN.code, "answer", date(2013, 7, 2)): 1}, {}, 0, DeadLetters({}), office=office
+    )
     registry.register(tracker_metrics.CaseCollector(lambda: snapshot, world, ManualClock(NOW)))
     _shared(registry, "shixian.facts")
     return registry
@@ -131,6 +141,7 @@ def _stats() -> CollectorRegistry:
         received=(("gz", 2013, "post", 1),),
         ended=(("gz", 2013, "granted", "in-time", 1), ("gz", 2013, "other", "", 1)),
         unanswered=(Unanswered("gz", "open", date(2013, 6, 1), None, 1, False, "2013-1"),),
+        cards=(("gz", "", 2013, "yellow", "step", 1),),
         positions=(Position("shixian.cases", 0, 1, 1, NOW),),
     )
     stats_metrics.YearCollector(lambda: snapshot, Organs(known, ManualClock(NOW))).register(registry)
@@ -186,6 +197,7 @@ def page() -> str:
             "shixian_calendar",
             "shixian_overdue",
         ),
+        "Inside offices": ("shixian_assignments", "shixian_duties", "shixian_cards"),
         "The log and the workers": ("shixian_consumer", "shixian_dead_letters", "shixian_reference"),
         "Intake": ("shixian_intake",),
         "Tracker": ("shixian_tracker", "shixian_attention"),

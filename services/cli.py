@@ -11,6 +11,7 @@ from services.commands import (
     facts_cli,
     law_cli,
     letters_cli,
+    office_cli,
     recovery_cli,
     rehearse_cli,
     report_cli,
@@ -47,11 +48,13 @@ for command in (
     recovery_cli.export,
     recovery_cli.restore,
     law_cli.schema,
+    office_cli.hand_over,
     access_cli.audit_trail,
     access_cli.desk_key,
 ):
     app.command(command.__name__.rstrip("_").replace("_", "-"))(command)
 app.add_typer(letters_cli.letters, name="dead-letters")
+app.add_typer(office_cli.duties, name="duties")
 app.add_typer(access_cli.token, name="token")
 app.add_typer(access_cli.user, name="user")
 

@@ -24,7 +24,7 @@ class Entry(Struct, frozen=True, kw_only=True):
     organs: list[str] | None = None
     """Those that the account is limited to; None: all."""
     about: str = ""
-    """What was changed, where that is no path: a token's id, an account."""
+    """What was changed, where that is no path: a token's id, an account; of a caller who is unknown, why."""
 
 
 class Record(Struct, frozen=True, kw_only=True):

@@ -57,6 +57,7 @@ NEEDS: dict[str, dict[tuple[str, str], Need]] = {
         ("POST", "/v1/events"): Need("facts:write", audit="facts-posted", takes=EVENTS),
         ("POST", "/v1/imports"): Need("facts:write", audit="facts-posted"),
         ("POST", "/v1/audit-records"): Need("audit:write"),
+        ("GET", "/v1/lock-outs"): Need("audit:write"),
         ("GET", "/v1/audit-trail"): Need("audit:read", audit="audit-trail-read"),
     },
     "tracker": {
@@ -71,6 +72,8 @@ NEEDS: dict[str, dict[tuple[str, str], Need]] = {
         ("GET", "/v1/rejections"): Need("requests:read", organ="query.organ"),
         ("GET", "/v1/deadlines.ics"): Need("requests:read", organ="query.organ", audit="deadlines-exported"),
         ("GET", "/v1/attention"): Need("requests:read", organ="query.organ"),
+        ("GET", "/v1/assignments"): Need("requests:read", organ="query.organ"),
+        ("GET", "/v1/duties"): Need("requests:read", organ="query.organ"),
         ("GET", "/v1/facts"): Need("requests:read"),
         ("POST", "/v1/preview"): Need("requests:read"),
         # It tells of every organ's requests, and what it rehearses is an admin's to publish.
@@ -90,6 +93,10 @@ NEEDS: dict[str, dict[tuple[str, str], Need]] = {
         ),
         ("GET", f"{_ANNUAL}/publications"): Need("reports:read", organ="path.organ"),
         ("GET", f"{_ANNUAL}/publications/{{number}}"): Need("reports:read", organ="path.organ"),
+        ("GET", "/v1/units/{organ}/{year}"): Need("reports:read", organ="path.organ", audit="report-exported"),
+        ("GET", "/v1/units/{organ}/{year}/cells/{measure}"): Need(
+            "reports:read", organ="path.organ", audit="cell-read"
+        ),
         ("POST", f"{_ANNUAL}/publications"): Need("reports:publish", organ="path.organ", audit="report-published"),
     },
     # Pages show what the APIs give for the reader's own principal, so that a page needs nothing but a person.

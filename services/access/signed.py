@@ -5,6 +5,8 @@ may hold the public half alone. The first key signs, every key in it is believed
 old one taken out when what it signed is over (``shixian desk-key``).
 """
 
+import hashlib
+import hmac
 import json
 from collections.abc import Mapping
 from datetime import datetime, timedelta
@@ -28,6 +30,8 @@ LEEWAY_SECONDS = 10
 """By which the clocks of two machines may differ."""
 ALGORITHM = "Ed25519"
 KEPT_KEYS = 2
+SERVICES: Mapping[str, frozenset[str]] = {"desk": frozenset({"audit:write"}), "prometheus": frozenset({"metrics:read"})}
+"""What the parts of an installation may do by themselves."""
 
 
 class BadToken(ValueError):
@@ -65,6 +69,11 @@ class Keys:
     def can_sign(self) -> bool:
         """Whether the first key has its private half."""
         return bool(self._keys.keys[0].is_private)
+
+    def digest(self, text: str) -> str:
+        """What stands for a text that must not be told: whoever lacks the key can't try texts against it."""
+        secret = str(self._keys.keys[0].as_dict(private=True)["d"])
+        return hmac.new(secret.encode(), text.encode(), hashlib.sha256).hexdigest()[:16]
 
     def sign(self, claims: Mapping[str, Any], audience: str, now: datetime, lives: timedelta) -> str:
         """Claims as a signed token."""
@@ -119,7 +128,7 @@ def principal_of(claims: Mapping[str, Any]) -> Principal:
     if kind is None or not isinstance(account, str) or not _texts(roles) or not (organs is None or _texts(organs)):
         raise BadToken("the token does not say who it is for")
     assert isinstance(roles, list)
-    scopes = frozenset({"audit:write"}) if kind == "service" else scopes_of(roles)
+    scopes = SERVICES.get(account, frozenset()) if kind == "service" else scopes_of(roles)
     return Principal(
         account=account,
         kind=kind,

@@ -1,6 +1,7 @@
 """The subcommands ``token``, ``user``, ``desk-key`` and ``audit-trail``. Each imports what it needs when it runs."""
 
 import sys
+from dataclasses import replace
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
 from typing import Annotated, Any
@@ -71,7 +72,7 @@ def create_token(
 
 @token.command("list")
 def list_tokens() -> None:
-    """The tokens: id, state, scopes, organs, name."""
+    """The tokens: id, state, until when, last use (within an hour), scopes, organs, name."""
     from services.access.tokens import is_over
     from services.commands.access_file import read
     from services.runtime.failed import Failed
@@ -81,11 +82,39 @@ def list_tokens() -> None:
         found = read(_path()).tokens
     except Failed as error:
         fail(str(error))
+    used, why = _last_uses()
     for one in found:
         state = "revoked" if one.revoked_at else "expired" if is_over(one.expires_at, now) else "valid"
         until = f"{one.expires_at:%Y-%m-%d}" if one.expires_at else "-"
         organs = "*" if one.organs is None else ",".join(one.organs)
-        typer.echo(f"{one.id}  {state:<7}  {until}  {','.join(one.scopes)}  {organs}  {one.name}")
+        last = used.get(f"token:{one.id}")
+        seen = "?" if why else f"{last:%Y-%m-%dT%H:%MZ}" if last else "-"
+        typer.echo(f"{one.id}  {state:<7}  {until:<10}  {seen:<17}  {','.join(one.scopes)}  {organs}  {one.name}")
+    if why:
+        typer.echo(f"shixian: when they were last used is in the log, which can't be read: {why}", err=True)
+
+
+def _last_uses() -> tuple[dict[str, datetime], str]:
+    """When each token was last used; or why that is not known. Starts nothing: a list is no reason to."""
+    import asyncio
+    import logging
+
+    from services.local.stack import running
+    from services.runtime.batch import PositionRefused
+    from services.runtime.damage import LogDamaged
+    from services.runtime.retry import LogUnavailable
+    from services.runtime.trail_reading import last_uses
+
+    settings = read_settings()
+    logging.getLogger("aiokafka").setLevel(logging.CRITICAL)
+    if not settings.kafka and (here := running(settings)) is None:
+        return {}, "`shixian up` is not running, and SHIXIAN_KAFKA is not set"
+    if not settings.kafka and here is not None:
+        settings = replace(settings, kafka=here.kafka)
+    try:
+        return asyncio.run(last_uses(settings)), ""
+    except (LogUnavailable, LogDamaged, PositionRefused) as error:
+        return {}, str(error)
 
 
 @token.command("revoke")

@@ -28,6 +28,7 @@ from services.stats import render, tree
 from services.stats.exports import csv
 from services.stats.fold import Fold
 from services.stats.forms import form as forms
+from services.stats.forms.items import with_items
 from services.stats.report import Lang, Report, failures, make_with_previous
 from services.statute.assessment import legal_date
 from services.tracker.core.case import lawful
@@ -44,6 +45,7 @@ class Made(NamedTuple):
 
     report: Report
     name: Label
+    form: forms.Form
 
 
 def load_form(form_id: str, year: int = 0, statute: str = "CN") -> forms.Form:
@@ -90,8 +92,9 @@ def make(
     told = as_of or now.astimezone(ZoneInfo(reference_data.organs[organ].timezone)).date()
     law = forms.law_of(form, {code: known.statute for code, known in reference_data.organs.items()})
     organs = organs_of(reference_data, organ)
+    form = with_items(form, [item for item in reference_data.items.values() if item.organ in organs])
     report = make_with_previous(form, organ, year, told.isoformat(), counted.cells, organs, law)
-    return Made(report, reference_data.organs[organ].name)
+    return Made(report, reference_data.organs[organ].name, form)
 
 
 def organs_of(reference_data: ReferenceData, organ: str) -> list[str]:
@@ -196,7 +199,7 @@ def as_json(report: Report) -> str:
 
 def written(made: Made, format: str, lang: Lang) -> bytes:
     """The report in one of :data:`FORMATS` but the first, as a file's content."""
-    form = load_form(made.report.form)
+    form = made.form
     match format:
         case "json":
             return as_json(made.report).encode() + b"\n"

@@ -60,8 +60,26 @@ def watching(settings: Settings) -> list[Service]:
     own = Config(desk_url=settings.desk_address)
     config = load(Path(settings.alert_config), own) if settings.alert_config else own
     targets = {name: addresses.target(settings.host, port) for name, port in _ports(settings).items()}
-    files = local.files(config, targets, settings.alertmanager_port, settings.alert_webhook)
+    certificate = str(Path(settings.tls_cert).expanduser().resolve()) if settings.tls_cert else ""
+    token = metrics_token(settings)
+    files = local.files(
+        config, targets, settings.alertmanager_port, settings.alert_webhook, str(token or ""), certificate
+    )
     return ops.services(settings.home, _ops_ports(settings), files)
+
+
+def metrics_token(settings: Settings) -> Path | None:
+    """The file of the token with which Prometheus reads the metrics, written anew; None where nobody needs one.
+
+    Raises OSError, and ``Failed`` where there is no key to sign it with.
+    """
+    if not settings.has_accounts:
+        return None
+    text = who.of_prometheus(settings)
+    folder = settings.home.expanduser().resolve() / "ops"
+    folder.mkdir(parents=True, exist_ok=True, mode=0o700)
+    access_file.put(folder / "metrics-token", text.encode())
+    return folder / "metrics-token"
 
 
 def _ops_ports(settings: Settings) -> ops.Ports:

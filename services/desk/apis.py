@@ -4,6 +4,7 @@ when they refuse."""
 import asyncio
 import ssl
 from collections.abc import Callable, Mapping, Sequence
+from datetime import datetime
 from decimal import Decimal
 from typing import Any
 
@@ -29,6 +30,11 @@ LOOK_SECONDS = 5.0
 
 DESK = Principal(account="desk", kind="service", scopes=frozenset({"audit:write"}))
 """The desk itself, which may do nothing but add to the audit trail."""
+
+
+class _Locked(msgspec.Struct):
+    until: datetime | None = None
+
 
 Query = Mapping[str, str | int | bool | Sequence[str] | None]
 
@@ -124,6 +130,18 @@ class Apis:
             raise away("intake", f"the audit trail can't be written ({type(error).__name__})") from error
         if answer.status_code != 202:
             raise refused("intake", answer)
+
+    async def locked(self, account: str) -> datetime | None:
+        """Until when an account is locked, whichever desk the wrong passwords came to. Raises :class:`ProblemError`."""
+        try:
+            answer = await self._client.get(
+                f"{self._addresses['intake']}/v1/lock-outs", params={"account": account}, headers=self._who(DESK)
+            )
+        except httpx.TransportError as error:
+            raise away("intake", f"who is locked out can't be asked ({type(error).__name__})") from error
+        if answer.status_code != 200:
+            raise refused("intake", answer)
+        return msgspec.json.decode(answer.content, type=_Locked).until
 
     def _who(self, principal: Principal) -> dict[str, str]:
         text = self._bearer(principal)

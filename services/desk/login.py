@@ -102,16 +102,18 @@ class Login(Controller):
         sent = cookies(dict(request.scope["headers"])).get(sessions.name(FORM_COOKIE), "")
         require_form(given[FORM_FIELD], sent)
         account, now = given["account"].strip()[:100], sessions.door.now()
-        if (until := self.lockout.until(account, now)) is not None:
-            return await self._refused(request, desk, lang, given["next"], until, now)
         user = sessions.door.access().by_account.get(account)
         kept = user.password if user is not None else None
+        # What was typed may be a password, so that only a digest of it is told where it is no account.
+        known = f"user:{account}" if user is not None else f"unknown:{sessions.keys.digest(account)}"
+        until = self.lockout.until(account, now) or await desk.apis.locked(known)
+        if until is not None:
+            return await self._refused(request, desk, lang, given["next"], until, now)
         # In a thread, one at a time: each costs 64 MB and a few hundredths of a second.
         async with desk.one_hash:
             fits = await asyncio.to_thread(passwords.fits, given["password"], kept)
         if not fits or user is None:
             locked = self.lockout.failed(account, now)
-            known = f"user:{account}" if user is not None else "unknown"  # what was typed may be a password
             await desk.tell(entry(request, known, "locked-out" if locked else "login-refused"))
             if (until := self.lockout.until(account, now)) is not None:
                 return await self._refused(request, desk, lang, given["next"], until, now)

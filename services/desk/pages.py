@@ -96,6 +96,13 @@ class Desk:
         assert self.sessions is not None
         return cookies(dict(request.scope["headers"])).get(self.sessions.name(FORM_COOKIE), "")
 
+    @staticmethod
+    def own_organ(request: Request[Any, Any, Any], organ: str | None) -> str | None:
+        """The organ whose list is shown: the one asked for, else the reader's own where she has but one."""
+        session = session_of(request)
+        own = session.principal.organs if session is not None else None
+        return next(iter(own)) if organ is None and own is not None and len(own) == 1 else organ
+
     def reader(self, request: Request[Any, Any, Any]) -> Mapping[str, Any]:
         """Who reads a page, as its bar tells it."""
         session, mode = session_of(request), self.sessions.door.mode if self.sessions is not None else "local"

@@ -55,7 +55,7 @@ class Register(Controller):
             if not name or not 0 < len(b64decode(content, validate=True)) <= MOST:
                 raise ProblemError(400, f"file: expected one of 1 to {MOST // 1024} KiB")
             given = dict(one.split("=", 1) for one in kept["given"].split() if "=" in one)
-            body = {"name": name, "content": content, "mode": mode, "map": kept["map"], "given": given}
+            body: dict[str, Any] = {"name": name, "content": content, "mode": mode, "map": kept["map"], "given": given}
             if mode == "import" and "partial" in texts:
                 body["partial"] = True
             found = await desk.apis.send("intake", "/v1/imports", msgspec.json.encode(body))

@@ -56,6 +56,7 @@ class Requests(Controller):
     ) -> Response[bytes]:
         """What needs doing, counted, and what is due, the soonest first. Nobody asked for a status: what is unfinished,
         or all where nothing is."""
+        organ = desk.own_organ(request, organ)
         given = {
             "organ": organ,
             "number": (number or "").strip(),
@@ -80,7 +81,11 @@ class Requests(Controller):
             counted(desk.apis, asked),
             desk.apis.ask("tracker", "/v1/office", asked),
         )
-        if status is None and not found["requests"] and not any(given.values()):
+        if (
+            status is None
+            and not found["requests"]
+            and not any(value for name, value in given.items() if name != "organ")
+        ):
             shown = ""
             found = await listed(None)
         organs = {one["code"]: one for one in offered["organs"]}

@@ -211,6 +211,7 @@ WORDS |= {
     "chain_broken": Label("校验链有缺口或被改动：", "The chain is broken, or a record was changed:"),
 }
 AUDIT_WORDS: dict[str, Label] = {
+    "call": Label("调用", "call"),
     "facts-posted": Label("报送事实", "facts posted"),
     "request-read": Label("查看申请", "request read"),
     "deadlines-exported": Label("导出期限", "deadlines exported"),

@@ -11,7 +11,7 @@ from msgspec import Meta, Struct
 
 from services.events.envelope import Event, type_of
 from services.events.facts import Data, RequestFact, ReviewDecidedData, ReviewFiledData, TallyData
-from services.events.office_cases import CardNow, Holding, OfficeLimit, StepNow
+from services.events.office_cases import CardNow, DutyNow, Holding, OfficeLimit, StepNow
 from services.events.vocabulary import Applicant, Channel, Code, Outcome, Ref, State, Text, Timeliness
 from services.words.catalogue import Said
 
@@ -118,7 +118,9 @@ class ClockResumedData(CaseData, frozen=True, kw_only=True):
 class ApproachingData(CaseData, frozen=True, kw_only=True):
     limit: Literal[Limit, OfficeLimit]
     about: Code | None = None
-    """Which one, where there can be several: of a step, the assignment that opened it."""
+    """Which one, where there can be several: of a step, the assignment that opened it; of a duty, the duty."""
+    organ: Code | None = None
+    """Of a duty that belongs to no request: whose it is."""
     due_on: date
     days_left: Annotated[int, Meta(ge=0)]
     """Days of the limit's unit from the event's instant to the due date; 0 on the day itself."""
@@ -222,6 +224,15 @@ class CardData(CaseData, frozen=True, kw_only=True):
     card: CardNow
 
 
+class DutyData(CaseData, frozen=True, kw_only=True):
+    duty: DutyNow
+
+
+class DutyDueData(CaseData, frozen=True, kw_only=True):
+    duty: DutyNow
+    old_due_on: date | None = None
+
+
 class RequestOpened(Event, frozen=True, kw_only=True, tag=type_of("request-opened")):
     data: OpenedData
 
@@ -306,6 +317,30 @@ class CardWithdrawn(Event, frozen=True, kw_only=True, tag=type_of("card-withdraw
     data: CardData
 
 
+class DutyDueSet(Event, frozen=True, kw_only=True, tag=type_of("duty-due-set")):
+    data: DutyDueData
+
+
+class DutyOverdue(Event, frozen=True, kw_only=True, tag=type_of("duty-overdue")):
+    data: DutyData
+
+
+class DutyOverdueWithdrawn(Event, frozen=True, kw_only=True, tag=type_of("duty-overdue-withdrawn")):
+    data: DutyData
+
+
+class DutyEnded(Event, frozen=True, kw_only=True, tag=type_of("duty-ended")):
+    data: DutyData
+
+
+class DutyReopened(Event, frozen=True, kw_only=True, tag=type_of("duty-reopened")):
+    data: DutyData
+
+
+class DutyWithdrawn(Event, frozen=True, kw_only=True, tag=type_of("duty-withdrawn")):
+    data: DutyData
+
+
 class TallyCounted(Event, frozen=True, kw_only=True, tag=type_of("tally-recorded")):
     """The case topic's ``tally-recorded``: a tally as it counts now."""
 
@@ -344,6 +379,12 @@ CaseEvent = (
     | StepWithdrawn
     | CardIssued
     | CardWithdrawn
+    | DutyDueSet
+    | DutyOverdue
+    | DutyOverdueWithdrawn
+    | DutyEnded
+    | DutyReopened
+    | DutyWithdrawn
     | TallyCounted
     | FactRecorded
     | FactRejected

@@ -13,6 +13,8 @@ from services.events.office_facts import (
     AssignmentCompleted,
     AssignmentOpened,
     AssignmentReturned,
+    DutyDone,
+    DutyOpened,
     ItemRegistered,
     SpecialStepClosed,
     SpecialStepOpened,
@@ -335,6 +337,8 @@ RequestFact = (
     | AssignmentAccepted
     | AssignmentReturned
     | AssignmentCompleted
+    | DutyOpened
+    | DutyDone
     | TallyRecorded
     | FactCorrected
     | FactRetracted

@@ -8,12 +8,14 @@ from typing import Annotated, Literal
 
 from msgspec import Meta, Struct
 
-from services.events.vocabulary import Code
+from services.events.vocabulary import Code, Text
 
-OfficeLimit = Literal["committed", "step"]
-"""Limits that an office sets itself; none of them moves the statutory one."""
+OfficeLimit = Literal["committed", "step", "duty"]
+"""Limits beside those of the request itself: a promise, a step, a duty of the organ; none moves the statutory one."""
 StepState = Literal["assigned", "accepted", "returned", "completed", "ended"]
 """``returned``: it lies with the office until somebody is given it again; ``ended``: with the request."""
+DutyState = Literal["open", "done", "ended"]
+"""``ended``: with the review that opened it."""
 CardLevel = Literal["yellow", "red"]
 
 
@@ -56,18 +58,42 @@ class Holding(Struct, frozen=True, kw_only=True, forbid_unknown_fields=True, omi
     """A day that was set with the assignment itself."""
 
 
+class DutyNow(Struct, frozen=True, kw_only=True, forbid_unknown_fields=True, omit_defaults=True):
+    """A duty of an organ as it stands after the event."""
+
+    duty: Code
+    organ: Code
+    kind: Code
+    event_on: date
+    """The day of what it counts from."""
+    statute: Code
+    """The version of the statute whose rule it is."""
+    article: Text
+    state: DutyState
+    due_on: date | None = None
+    """The last day; none where no calendar reaches there."""
+    provisional: bool = False
+    done_on: date | None = None
+    """The day on which it was done, or ended."""
+    overdue_from: date | None = None
+    about: Code | None = None
+    """What it concerns; of one that a review opened, the review."""
+
+
 class CardNow(Struct, frozen=True, kw_only=True, forbid_unknown_fields=True, omit_defaults=True):
     """A card, and what it is for."""
 
     card: CardLevel
     limit: Code
-    """``answer``, ``committed`` or ``step``."""
+    """``answer``, ``committed``, ``step`` or ``duty``."""
     on: date
     due_on: date
     about: Code | None = None
-    """Which step."""
+    """Which step, or which duty."""
     step: Code | None = None
     unit: Code | None = None
     """Who had it on that day; none: the office."""
     answer_by: date | None = None
     """The second deadline, if the ladder gives one."""
+    organ: Code | None = None
+    """Of a duty that belongs to no request: whose it is."""

@@ -83,6 +83,23 @@ class AssignmentCompletedData(Data, frozen=True, kw_only=True):
     completed_on: date
 
 
+class DutyOpenedData(Data, frozen=True, kw_only=True):
+    duty: Code
+    organ: Code
+    kind: Code
+    """One of the kinds that the organ's statute has under ``[[duties]]``."""
+    event_on: date
+    """The day of what the duty counts from."""
+    about: Code | None = None
+    """What it concerns: a record, a document."""
+
+
+class DutyDoneData(Data, frozen=True, kw_only=True):
+    duty: Code
+    """One that was opened by a fact, or by a review: ``<review>:<kind>`` then."""
+    done_on: date
+
+
 class UnitRegistered(Event, frozen=True, kw_only=True, tag=type_of("unit-registered")):
     data: UnitData
 
@@ -113,3 +130,11 @@ class AssignmentReturned(Event, frozen=True, kw_only=True, tag=type_of("assignme
 
 class AssignmentCompleted(Event, frozen=True, kw_only=True, tag=type_of("assignment-completed")):
     data: AssignmentCompletedData
+
+
+class DutyOpened(Event, frozen=True, kw_only=True, tag=type_of("duty-opened")):
+    data: DutyOpenedData
+
+
+class DutyDone(Event, frozen=True, kw_only=True, tag=type_of("duty-done")):
+    data: DutyDoneData

@@ -10,7 +10,7 @@ import structlog
 from litestar import Request, get, post
 from litestar.openapi.spec import Example, OpenAPIMediaType, Operation, Reference, RequestBody, Schema
 from litestar.openapi.spec import Parameter as OpenAPIParameter
-from litestar.params import Parameter
+from litestar.params import QueryParameter
 from litestar.types import ControllerRouterHandler
 from prometheus_client import CollectorRegistry, Counter
 
@@ -140,8 +140,8 @@ def fact_schemas() -> dict[str, Any]:
 
 Partial = Annotated[
     Literal["yes", "no"],
-    Parameter(
-        query="partial",
+    QueryParameter(
+        name="partial",
         description="`yes`: the good events of a batch are taken and the others named; else a call is taken whole or "
         "not at all.",
     ),
@@ -175,7 +175,7 @@ class Door:
         try:
             if not found.malformed:
                 remarks = await self.references.refuse_unknown(found, partial=partial)
-                again = await self.repeats.sift(found)
+                again = await self.repeats.sift(found, caller())
             if not found.errors or (partial and not found.malformed):
                 await self.writer.write(found.taken, caller())
         except LogUnavailable as error:
@@ -197,7 +197,7 @@ class Door:
         if found.errors and not (partial and good and not found.malformed):
             self.counts.add([type_name(each.fact) for each in good], "unwritten")
             raise _refusal(found, again)
-        self.repeats.remember(found.taken)
+        self.repeats.remember(found.taken, caller())
         for kind, seen in (("duplicate", True), ("accepted", False)):
             self.counts.add([type_name(t.fact) for t in good if (t.index in again.duplicates) is seen], kind)
         return Receipt(len(good), _results(found, again, good, remarks))

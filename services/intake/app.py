@@ -7,7 +7,7 @@ from services.access.audit import Entry
 from services.access.routes import needs_of
 from services.events.registrations import checking
 from services.events.topics import topics
-from services.intake import api, audit, imports
+from services.intake import api, audit, imports, lockouts
 from services.intake.days import Days
 from services.intake.notices import KnownNotices
 from services.intake.office import Office
@@ -62,9 +62,16 @@ async def build(settings: Settings, health: Health) -> AsyncIterator[Parts]:
     door = Door(settings, health)
     # All services read the file; one of them tells.
     door.on_change(lambda action, about: trail.add(Entry(account="file", action=action, about=about)))
+    # Nobody may log in while it is not known who is locked out; all else goes on.
+    locked = lockouts.Lockouts(settings, health.part("lock-outs", is_needed=False), is_kept=trail.is_kept)
     app = create_app(
         "intake",
-        [*api.handlers(taking), *imports.handlers(taking, Offload()), *audit.handlers(settings, trail)],
+        [
+            *api.handlers(taking),
+            *imports.handlers(taking, Offload()),
+            *audit.handlers(settings, trail),
+            *lockouts.handlers(locked, door),
+        ],
         health,
         registry,
         description="Takes facts as CloudEvents and writes them to the log.",
@@ -80,7 +87,12 @@ async def build(settings: Settings, health: Health) -> AsyncIterator[Parts]:
         yield Parts(
             asgi=app,
             port=settings.intake_port,
-            tasks={"connection": producer.keep, "reference": reference.run, "audit trail": trail.run},
+            tasks={
+                "connection": producer.keep,
+                "reference": reference.run,
+                "audit trail": trail.run,
+                "lock-outs": locked.run,
+            },
             prepare=prepare,
         )
     finally:

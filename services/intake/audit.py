@@ -6,7 +6,7 @@ import msgspec
 from aiokafka.errors import KafkaError
 from litestar import Request, Response, get, post
 from litestar.openapi import ResponseSpec
-from litestar.params import Parameter
+from litestar.params import QueryParameter
 from litestar.types import ControllerRouterHandler
 from msgspec import Struct
 
@@ -57,7 +57,8 @@ def handlers(settings: Settings, trail: Trail) -> list[ControllerRouterHandler]:
         },
     )
     async def read(
-        limit: Annotated[int, Parameter(ge=1, le=MOST)] = 100, before: Annotated[int | None, Parameter(ge=0)] = None
+        limit: Annotated[int, QueryParameter(ge=1, le=MOST)] = 100,
+        before: Annotated[int | None, QueryParameter(ge=0)] = None,
     ) -> Response[bytes]:
         """The latest records of the audit trail: who did what, when, from where, with what result. ``before``: those
         before that offset, as a page gave it as ``earlier``."""

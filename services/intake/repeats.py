@@ -11,6 +11,7 @@ from hashlib import blake2b
 
 import msgspec
 
+from services.access.principal import Principal
 from services.events.codec import encode, type_name
 from services.events.facts import Fact
 from services.events.refusals import FieldError, Refused
@@ -41,18 +42,19 @@ class Repeats:
         self._most = most
         self._known: OrderedDict[bytes, bytes] = OrderedDict()
 
-    async def sift(self, reading: Reading) -> Found:
+    async def sift(self, reading: Reading, by: Principal) -> Found:
         """Move events in conflict with earlier ones to what is refused, and the second of twins out of what is written.
 
         An event that was accepted before is written again: the log may have lost what this process remembers, and
-        readers drop what they have.
+        readers drop what they have. ``by``: who posts them; a name that others took is not taken, since whose the
+        request is is the tracker's to tell.
         """
         found, own = Found(), dict[bytes, bytes]()
         taken, reading.taken = reading.taken, []
         for number, each in enumerate(taken, 1):
             if number % _TURN == 0:
                 await asyncio.sleep(0)
-            key, content = _key(each.fact), _content(each.fact)
+            key, content = _key(each.fact, by), _content(each.fact)
             before = own.get(key) or self._known.get(key)
             if before is not None and before != content:
                 found.conflicts.add(each.index)
@@ -65,18 +67,19 @@ class Repeats:
             own[key] = content
         return found
 
-    def remember(self, taken: list[Taken]) -> None:
+    def remember(self, taken: list[Taken], by: Principal) -> None:
         """These are in the log."""
         for each in taken:
-            key = _key(each.fact)
+            key = _key(each.fact, by)
             self._known[key] = _content(each.fact)
             self._known.move_to_end(key)
         while len(self._known) > self._most:
             self._known.popitem(last=False)
 
 
-def _key(fact: Fact) -> bytes:
-    return blake2b(f"{fact.source}\x00{fact.id}".encode(), digest_size=16).digest()
+def _key(fact: Fact, by: Principal) -> bytes:
+    organs = "*" if by.organs is None else " ".join(sorted(by.organs))
+    return blake2b(f"{fact.source}\x00{fact.id}\x00{organs}".encode(), digest_size=16).digest()
 
 
 def _content(fact: Fact) -> bytes:

@@ -8,15 +8,22 @@ from services.ops.config import Config
 OWN_FIGURES = ("TrackerLagging", "TrackerStuck", "SweepStale", "OutboxGrowing", "StatsBehind", "ServiceNotReady")
 """What a service that is down can't help, and what says nothing new then."""
 
+OF_MANY = ("answer", "untouched", "clarification-notice", "consultation", "step", "step-due", "unaccepted", "duty-due")
+"""The symptoms of alerts that stand for many requests of an organ at once."""
+
 Receiver = Mapping[str, Any]
 
 
 def inhibitions() -> list[dict[str, Any]]:
-    """A breach silences its forecast; a service that is down, its own lag; standing still, going slowly."""
+    """A breach silences its forecast; a service that is down, its own lag; standing still, going slowly.
+
+    Not so where an alert stands for many requests: that one of them is overdue says nothing of the others that are
+    about to be.
+    """
     return [
         {
             "source_matchers": ['severity="critical"'],
-            "target_matchers": ['severity="warning"'],
+            "target_matchers": ['severity="warning"', f'symptom!~"{"|".join(OF_MANY)}"'],
             "equal": ["symptom", "organ", "service", "calendar"],
         },
         {

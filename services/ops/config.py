@@ -42,6 +42,15 @@ class Config:
     waiting_for: str = "1h"
     attention_days: int = 3
 
+    # Steps inside an office, duties of the organ
+    step_days: int = 1
+    """Calendar days before a step's last day: 0, 1, 3, 5 or 7; likewise of duties."""
+    step_for: str = "10m"
+    unaccepted_days: int = 3
+    """After so many calendar days a unit should have taken on what it was given: 1, 3 or 7."""
+    duty_days: int = 5
+    duty_for: str = "10m"
+
     # Calendars
     provisional_month: int = 12
     provisional_days: tuple[int, int] = (1, 21)

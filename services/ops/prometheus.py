@@ -4,12 +4,13 @@ from collections.abc import Mapping, Sequence
 from types import ModuleType
 from typing import Any
 
-from services.ops.alerts import calendars, intake, requests, services, stats, tracker
+from services.ops.alerts import calendars, intake, office, requests, services, stats, tracker
 from services.ops.config import Config
 from services.ops.rule import group
 
 SUBJECTS: Mapping[str, ModuleType] = {
     "requests": requests,
+    "office": office,
     "calendars": calendars,
     "intake": intake,
     "tracker": tracker,
@@ -39,11 +40,14 @@ def configuration(
     alertmanagers: Sequence[str],
     rules: str = "rules/*.yaml",
     token_file: str = "",
+    certificate: str = "",
 ) -> dict[str, Any]:
     """Prometheus's own file: ``targets`` are the addresses of each service's replicas. Every series gets the label
     ``service``, which the rules and the inhibitions go by. ``token_file`` holds the token to read metrics with,
-    where there are accounts."""
-    who = {"authorization": {"credentials_file": token_file}} if token_file else {}
+    where there are accounts; ``certificate`` is the file of whose HTTPS is believed, where the services speak it."""
+    who: dict[str, Any] = {"authorization": {"credentials_file": token_file}} if token_file else {}
+    if certificate:
+        who |= {"scheme": "https", "tls_config": {"ca_file": certificate}}
     return {
         "global": {"scrape_interval": config.scrape, "evaluation_interval": config.evaluate},
         "rule_files": [rules],

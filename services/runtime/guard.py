@@ -62,9 +62,14 @@ class Guard:
             method: str = scope["method"]
             need = _OPTIONS if method == "OPTIONS" else self._needs[method, scope["path_template"]]
             headers = dict(scope["headers"])
-            if method not in SAFE:
-                self.door.check_change(headers, scope["scheme"], need.takes, self._own_pages)
-            principal = await self._principal(need, scope, headers)
+            try:
+                if method not in SAFE:
+                    self.door.check_change(headers, scope["scheme"], need.takes, self._own_pages)
+                principal = await self._principal(need, scope, headers)
+            except ProblemError as error:
+                if self._trail is not None:
+                    self._trail.refused(_of_stranger(need, method, scope, error), error.status)
+                raise
             if principal is None:
                 await app(scope, receive, send)
                 return
@@ -122,6 +127,18 @@ class Guard:
             raise ProblemError(403, f"{principal.account} is limited to organs; metrics are of all", kind="organ")
         for organ in _organs(need, scope):
             require_organ(organ, self._parents(), principal)
+
+
+def _of_stranger(need: Need, method: str, scope: Scope, error: ProblemError) -> Entry:
+    """A call that was refused before it was known whose it is. Why, in words that hold nothing of a token."""
+    return Entry(
+        account="unknown",
+        action=need.audit or "call",
+        method=method,
+        path=problems.instance(scope),
+        address=(scope.get("client") or ("",))[0],
+        about=error.detail[:200],
+    )
 
 
 def require_organ(organ: str, parents: Mapping[str, str | None], principal: Principal | None = None) -> None:

@@ -124,6 +124,10 @@ class Settings:
     sweep_seconds: float = 5.0
     settle_seconds: float = 10.0
     """How long a case must have been quiet before the sweep acts on an instant already past when its facts came."""
+    units: str = ""
+    """Organs whose units stand in the metrics each by itself, with commas; of others all units are counted together."""
+    score: str = ""
+    """A TOML file with the points of the units' score; empty: there is none."""
     case_facts: int = 250
     """Facts that one case can have; what amends or ends it is taken up to twice as often."""
     shutdown_seconds: float = 8.0
@@ -174,6 +178,11 @@ class Settings:
             f"SHIXIAN_HOST: {self.host} can be reached from other machines, and nobody would have to say who they are; "
             "expected accounts (SHIXIAN_ACCESS or SHIXIAN_OIDC), or SHIXIAN_INSECURE=yes"
         )
+
+    @property
+    def organs_by_unit(self) -> frozenset[str]:
+        """The organs that want their units told apart in the metrics."""
+        return frozenset(one.strip() for one in self.units.split(",") if one.strip())
 
     @property
     def tracker_address(self) -> str:

@@ -29,6 +29,10 @@ MOST_WAITING = 10_000
 """Records not yet written. With more, nothing that has to be recorded is done."""
 USED_EVERY = timedelta(hours=1)
 """How often the use of a token is recorded."""
+REFUSED_EVERY = timedelta(minutes=1)
+"""How often it is recorded that an address was refused."""
+MOST_REFUSED = 1000
+"""Addresses remembered for that."""
 MONTH_MS = 31 * 24 * 3600 * 1000
 READ_SECONDS = 10.0
 PAUSE_SECONDS = 1.0
@@ -82,6 +86,7 @@ class Trail:
         self._waiting: collections.deque[tuple[datetime, Entry, int]] = collections.deque()
         self._wake = asyncio.Event()
         self._used: dict[str, datetime] = {}
+        self._refused: dict[str, datetime] = {}
         self._writer = f"{service}-{uuid.uuid4().hex[:12]}"
         self._number, self._previous = 0, ""
 
@@ -98,6 +103,19 @@ class Trail:
         """Record what was done and with what result."""
         self._waiting.append((self._now(), entry, status))
         self._wake.set()
+
+    def refused(self, entry: Entry, status: int) -> None:
+        """Record, once a minute for each address, action and answer, that somebody unknown was refused. What strangers
+        send must not take the room of what has to be recorded."""
+        key, now = f"{entry.address} {entry.action} {status}", self._now()
+        last = self._refused.get(key)
+        if (last is not None and now - last < REFUSED_EVERY) or len(self._waiting) >= MOST_WAITING // 2:
+            return
+        if last is None and len(self._refused) >= MOST_REFUSED:
+            self._refused.pop(next(iter(self._refused)))
+        self._refused.pop(key, None)
+        self._refused[key] = now
+        self.add(entry, status)
 
     def used(self, account: str, address: str) -> None:
         """Record, once an hour, that a token is in use."""

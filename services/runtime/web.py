@@ -26,7 +26,7 @@ from prometheus_client import (
 from prometheus_client.exposition import choose_encoder
 
 from services.access.routes import needs_of
-from services.runtime import edge, paths, problems, tracing
+from services.runtime import edge, openapi, paths, problems, tracing
 from services.runtime.connections import SECURITY
 from services.runtime.door import Door
 from services.runtime.guard import Guard
@@ -63,18 +63,24 @@ def create_app(
     answer: Callable[[Request[Any, Any, Any], Exception], Response[bytes]] = problems.answer,
     guard: Guard | None = None,
     also_asked: Collection[str] = (),
+    told: Callable[[dict[str, Any]], dict[str, Any]] = dict,
     **more: Any,
 ) -> Litestar:
     """The application of the service ``name``: its handlers and what every service has.
 
     ``schemas`` (JSON Schema by name) are added to OpenAPI's components; ``max_body`` is in bytes, more is answered with
     413; ``answer`` makes an answer of an error; ``guard`` stands before the handlers, and without one only callers
-    within this process are expected; ``also_asked`` are query parameters that every route takes; ``more`` goes to
+    within this process are expected; ``also_asked`` are query parameters that every route takes; ``told`` makes
+    of the OpenAPI document what is to be shown; ``more`` goes to
     Litestar (dependencies, template engine...). Raises :class:`~services.access.routes.Undeclared` for a route that the
     table of scopes does not have.
     """
     guard = guard or Guard(Door.indoors(), needs_of(name), dict, None)
     strict = StrictQuery(also_asked)
+
+    def document(found: Mapping[str, Any]) -> dict[str, Any]:
+        return told(openapi.whole(found, needs_of(name), schemas or {}))
+
     app = Litestar(
         [*handlers, *_common(health, registry)],
         exception_handlers={Exception: answer},
@@ -83,7 +89,7 @@ def create_app(
             version=API_VERSION,
             description=f"{description} HEAD works wherever GET does.".strip(),
             path="/schema",
-            render_plugins=[_Json(schemas or {}), _Yaml(schemas or {})],
+            render_plugins=[_Json(document), _Yaml(document)],
             use_handler_docstrings=True,
         ),
         request_max_body_size=max_body,
@@ -188,16 +194,14 @@ def _traceparent(scope: Scope) -> str | None:
 
 
 class _Schemas:
-    """What both forms of the OpenAPI document share: the added schemas, and no page for what is not there."""
+    """What both forms of the OpenAPI document share: what is added to it, and no page for what is not there."""
 
-    def __init__(self, schemas: Mapping[str, Any], **more: Any) -> None:
+    def __init__(self, document: Callable[[Mapping[str, Any]], dict[str, Any]], **more: Any) -> None:
         super().__init__(**more)
-        self._schemas = schemas
+        self._document = document
 
     def render(self, request: Request[Any, Any, Any], openapi_schema: dict[str, Any]) -> bytes:
-        components = openapi_schema.get("components", {})
-        merged = {**components, "schemas": {**components.get("schemas", {}), **self._schemas}}
-        rendered: bytes = super().render(request, {**openapi_schema, "components": merged})  # type: ignore[misc]
+        rendered: bytes = super().render(request, self._document(openapi_schema))  # type: ignore[misc]
         return rendered
 
     def receive_router(self, router: Router) -> None:

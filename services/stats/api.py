@@ -16,6 +16,7 @@ from services.stats import listing, publications
 from services.stats.api_cells import Cells
 from services.stats.api_publications import Publications
 from services.stats.api_reports import Reports
+from services.stats.api_units import Units
 from services.stats.api_years import Years
 from services.stats.deps import AWAY, Deps, Injected, json_of, read
 from services.stats.forms.form import Form, UnknownForm, form_ids, load
@@ -30,6 +31,7 @@ _HERE = msgspec.json.encode(
         "service": "Shixian stats · 时限 统计服务",
         "annual": "/v1/annual",
         "forms": "/v1/forms",
+        "units": "/v1/units/{organ}/{year}",
         "description": "/schema",
         "ready": "/readyz",
         "metrics": "/metrics",
@@ -40,7 +42,9 @@ _HERE = msgspec.json.encode(
 def handlers(deps: Deps) -> list[ControllerRouterHandler]:
     """The routes, with ``deps`` for those that ask for it."""
     injected = {"deps": Provide(lambda: deps, sync_to_thread=False)}
-    return [Router("/", route_handlers=[Front, Forms, Reports, Years, Cells, Publications], dependencies=injected)]
+    return [
+        Router("/", route_handlers=[Front, Forms, Reports, Years, Cells, Publications, Units], dependencies=injected)
+    ]
 
 
 class Front(Controller):

@@ -25,7 +25,7 @@ from services.runtime.topics import ensure
 from services.runtime.trail import trail_of
 from services.runtime.web import create_app, new_registry
 from services.runtime.worker import batch_app
-from services.stats import api, in_force, publications
+from services.stats import api, in_force, publications, score
 from services.stats.metrics import AuditCollector, YearCollector
 from services.stats.organs import Organs
 from services.stats.snapshot import Snapshots
@@ -50,7 +50,7 @@ async def build(settings: Settings, health: Health) -> AsyncIterator[Parts]:
     asking = await database.asking(settings.postgres, postgres.part)
     part = health.part("database")
     snapshots = Snapshots(pool, part)
-    YearCollector(lambda: snapshots.latest, organs).register(registry)
+    YearCollector(lambda: snapshots.latest, organs, settings.organs_by_unit).register(registry)
     producer = LogProducer(settings.bootstrap, health.part("producer"), client_id="shixian-stats")
     letters = Relay(
         pool, SCHEMA, settings.dead_letters_topic, producer, health.part("dead-letters"), lambda: worker.owned
@@ -89,6 +89,7 @@ async def build(settings: Settings, health: Health) -> AsyncIterator[Parts]:
                 tracker=settings.tracker_address,
                 desk=settings.desk_address,
                 four_eyes=settings.four_eyes,
+                points=score.load(settings.score),
             )
         ),
         health,

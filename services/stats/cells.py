@@ -35,6 +35,7 @@ from services.stats.kinds import (
     Kind,
     pace,
 )
+from services.stats.office_cells import OfficeRow, added
 
 Number = int | Decimal
 
@@ -74,6 +75,7 @@ def _maker(kind: Kind) -> Callable[..., Cell]:
 MAKE: Mapping[str, Callable[..., Cell]] = {name: _maker(kind) for name, kind in KINDS.items()}
 """By kind: makes its cells, ``MAKE["carried"](organ, year, applicant=...)``."""
 _contradicting = MAKE["contradicting"]
+_item_received, _item_closed, _committed = (MAKE[kind] for kind in ("item-received", "item-closed", "committed"))
 _received, _closed, _pace, _first = (MAKE[kind] for kind in ("received", "closed", "pace", "first"))
 _carried, _carried_ended = MAKE["carried"], MAKE["carried-ended"]
 _breached, _breached_ended = MAKE["breached"], MAKE["breached-ended"]
@@ -119,7 +121,7 @@ class TallyRow(Struct, frozen=True):
     counted: TallyData
 
 
-Row = RequestRow | ReviewRow | TallyRow
+Row = RequestRow | ReviewRow | TallyRow | OfficeRow
 
 
 def contributions(row: Row | None) -> Mapping[Cell, Number]:
@@ -129,6 +131,8 @@ def contributions(row: Row | None) -> Mapping[Cell, Number]:
             return _of_request(request, row.subject)
         case ReviewRow():
             return _of_review(row)
+        case OfficeRow(organ=organ):
+            return {MAKE[kind](organ, year, **said): 1 for (kind, year), said in added(row).items()}
         case TallyRow(counted=counted) if counted.measure in LEVELS:
             organ, year, measure, day = counted.organ, counted.on.year, counted.measure, counted.on.isoformat()
             tally = f"{row.source} {row.id}"
@@ -152,6 +156,9 @@ def _of_request(request: RequestSummary, subject: str) -> Mapping[Cell, Number]:
     cells: dict[Cell, Number] = {
         _received(organ, year, channel=request.channel, applicant=applicant, month=month, statute=law): 1,
     }
+    if request.item is not None:
+        said = {"item": request.item, "channel": request.channel, "applicant": applicant}
+        cells[_item_received(organ, year, statute=law, **said)] = 1
     if request.contradicting:
         cells[_contradicting(organ, year, request=subject, statute=law)] = 1
     if request.first_response_on is not None:
@@ -167,6 +174,10 @@ def _of_request(request: RequestSummary, subject: str) -> Mapping[Cell, Number]:
     # An end without an outcome of its own (a transfer, say) is one of the form's "other" ends.
     outcome = request.outcome or "other"
     cells[_closed(organ, ended, outcome=outcome, applicant=applicant, timeliness=how, statute=law)] = 1
+    if request.item is not None:
+        cells[_item_closed(organ, ended, item=request.item, outcome=outcome, timeliness=how, statute=law)] = 1
+        if request.committed_timeliness == "in-time":
+            cells[_committed(organ, ended, applicant=applicant, item=request.item, statute=law)] = 1
     days = "" if request.working_days is None else str(request.working_days)
     month = f"{closed_on.month:02}"
     cells[_pace(organ, ended, days=days, pace=pace(how, request.extended), month=month, statute=law)] = 1

@@ -20,6 +20,7 @@ from services.stats.annual import Answer, Asked
 from services.stats.organs import Organs
 from services.stats.params import JSON
 from services.stats.render import Place, Standing
+from services.stats.score import Points
 from services.stats.snapshot import Position, Snapshots
 
 T = TypeVar("T")
@@ -42,6 +43,8 @@ class Deps:
     offload: Offload = field(default_factory=Offload)
     tracker: str = ""
     """The tracker's public address."""
+    points: Points | None = None
+    """What the units' score is made of; None: there is none."""
     desk: str = ""
     """The desk's public address, where the pages for people stand."""
     four_eyes: bool = False

@@ -11,10 +11,12 @@ from datetime import UTC, datetime
 from typing import NamedTuple
 
 import structlog
+from msgspec.structs import replace
 
 from services.events.cases import CaseEvent, ReviewClosed, ReviewOpened, TallyCounted
 from services.events.vocabulary import Ref
 from services.stats.cells import Cell, Number, RequestRow, ReviewRow, Row, TallyRow, add, contributions
+from services.stats.office_cells import OfficeKey, OfficeRow, belongs, told
 
 log = structlog.get_logger(__name__)
 
@@ -57,6 +59,7 @@ class Fold:
         requests: Iterable[RequestRow] = (),
         reviews: Iterable[ReviewRow] = (),
         tallies: Iterable[TallyRow] = (),
+        office: Iterable[OfficeRow] = (),
     ) -> None:
         self.requests: dict[str, RequestRow] = {r.subject: r for r in requests}
         self.reviews: dict[ReviewKey, ReviewRow | None] = {(r.subject, r.filed.review): r for r in reviews}
@@ -66,6 +69,11 @@ class Fold:
             self._reviews_of[subject].add(review)
         self.tallies: dict[TallyKey, TallyRow | None] = {(t.subject, t.source, t.id): t for t in tallies}
         """None: taken back."""
+        self.office: dict[OfficeKey, OfficeRow | None] = {}
+        """None: taken back."""
+        self._office_of: defaultdict[str, set[OfficeKey]] = defaultdict(set)
+        for row in office:
+            self._keep((row.subject, row.piece, row.about), row)
         self.cells: dict[Cell, Number] = {}
         """By how much each cell differs from what the rows given at the start contribute (0 is left out)."""
         self.changes: list[Change] = []
@@ -90,6 +98,10 @@ class Fold:
             self._count(event, before, after)
         if before is not None and _law(before) != _law(after):
             self._reviews_under(event, _law(after))
+        if before is not None and before.request and after.request and before.request.organ != after.request.organ:
+            self._office_under(event, before.request.organ, after.request.organ)
+        for piece, now in told(event):
+            self._piece(event, piece, now)
         match event:
             case ReviewOpened(data=data):
                 self._review(event, ReviewRow(event.subject, data.filed, None, _law(after) or data.filed.statute or ""))
@@ -112,6 +124,26 @@ class Fold:
         self._count(event, self.reviews.get(key), row)
         self.reviews[key] = row
         self._reviews_of[event.subject].add(key[1])
+
+    def _piece(self, event: CaseEvent, key: OfficeKey, row: OfficeRow | None) -> None:
+        self._count(event, self.office.get(key), row)
+        self._keep(key, row)
+        if row is None and key[1] == "step":
+            for other in sorted(self._office_of[key[0]]):
+                held = self.office[other]
+                if held is not None and belongs(held, key[2]):
+                    self._piece(event, other, None)
+
+    def _keep(self, key: OfficeKey, row: OfficeRow | None) -> None:
+        self.office[key] = row
+        self._office_of[key[0]].add(key)
+
+    def _office_under(self, event: CaseEvent, before: str, after: str) -> None:
+        """The work on a request that turns out to be another organ's: it goes with it."""
+        for key in sorted(self._office_of[event.subject]):
+            row = self.office[key]
+            if row is not None and row.organ == before and row.piece != "duty":
+                self._piece(event, key, replace(row, organ=after))
 
     def _reviews_under(self, event: CaseEvent, law: str) -> None:
         """The reviews of a request that is under another law now: they go with it."""
@@ -136,6 +168,7 @@ class Fold:
         found: list[Row] = list(self.requests.values())
         found += [r for r in self.reviews.values() if r is not None]
         found += [t for t in self.tallies.values() if t is not None]
+        found += [o for o in self.office.values() if o is not None]
         return found
 
     def cells_of(self, organ: str, year: int) -> dict[Cell, Number]:

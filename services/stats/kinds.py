@@ -35,6 +35,8 @@ class Dimension:
     """The value of a row behind the number, over the table of :class:`Rows` (``$2`` is the year)."""
     says: str = ""
     """What its values are, where the name alone doesn't tell."""
+    open: bool = False
+    """Whether any value may be asked for: they are not the contract's but an organ's own."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -84,7 +86,7 @@ class Kind:
     @property
     def asked(self) -> tuple[Dimension, ...]:
         """The dimensions whose values a form may ask for."""
-        return tuple(d for d in self.dimensions if d.values)
+        return tuple(d for d in self.dimensions if d.values or d.open)
 
     def feels(self, kind: str, counted: int, year: int) -> bool:
         """Whether counters of ``kind`` in the year ``counted`` are part of it in the report of ``year``."""
@@ -120,6 +122,9 @@ _CLOSED = Rows("request", "closed_on", f"closed_on {_IN_YEAR} AND {_ENDED} AND r
 _APPLICANT = Dimension("applicant", APPLICANTS, "applicant")
 _MEASURE = Dimension("measure", MEASURES, "measure")
 _DAYS = Dimension("days", says="used, in the limit's unit; empty: not known")
+_ITEM = Dimension("item", sql="coalesce(item, '')", says="the service item", open=True)
+_UNIT = Dimension("unit", says="its code; empty: the office itself")
+_STEP = Dimension("step", says="of the procedure")
 _PACE = Dimension(
     "pace",
     PACES,
@@ -217,9 +222,27 @@ KINDS: dict[str, Kind] = {
         Kind(
             "committed",
             "of the end",
-            (_APPLICANT,),
-            "requests ended within the limit that the organ commits itself to for their item; none without items",
-            Rows("request", "closed_on", f"closed_on {_IN_YEAR} AND false"),
+            (_APPLICANT, _ITEM),
+            "requests answered within the limit that the organ commits itself to for their item; none without items",
+            Rows("request", "closed_on", f"closed_on {_IN_YEAR} AND {_ENDED}", "committed_timeliness = 'in-time'"),
+        ),
+        Kind(
+            "item-received",
+            "of the receipt",
+            (_ITEM, Dimension("channel", CHANNELS, "channel"), _APPLICANT),
+            "requests received for a service item",
+            _RECEIVED,
+        ),
+        Kind(
+            "item-closed",
+            "of the end",
+            (
+                _ITEM,
+                Dimension("outcome", OUTCOMES, "coalesce(outcome, 'other')"),
+                Dimension("timeliness", ("in-time", "late", ""), "coalesce(timeliness, '')", "by the law's limit"),
+            ),
+            "requests for a service item ended",
+            _CLOSED,
         ),
         Kind("review", "of the filing", _REVIEW, "reviews filed", Rows("review", "filed_on", _FILED)),
         Kind("review-later", "of the decision", _REVIEW, "reviews decided in a year after that of their filing"),
@@ -246,6 +269,43 @@ KINDS: dict[str, Kind] = {
             "of the tally's day",
             _LEVEL,
             "1 for each such tally: a level of 0 is not none",
+            has_law=False,
+        ),
+        Kind("unit-received", "of the assignment", (_UNIT, _STEP), "steps given to a unit", has_law=False),
+        Kind(
+            "unit-ended",
+            "of the day on which the unit gave it up",
+            (
+                _UNIT,
+                Dimension("how", says="`completed`, `returned`, or `ended` with the request"),
+                Dimension("days", says="working days for which the unit had it; empty: not known"),
+            ),
+            "steps that a unit had, and has no more",
+            has_law=False,
+        ),
+        Kind(
+            "unit-late",
+            "of the day after the step's last",
+            (_UNIT, _STEP),
+            "steps past their last day, by who had them then",
+            has_law=False,
+        ),
+        Kind(
+            "card",
+            "of the card",
+            (
+                _UNIT,
+                Dimension("card", says="`yellow` or `red`"),
+                Dimension("limit", says="what it is for: `answer`, `committed`, `step` or `duty`"),
+            ),
+            "cards that stand",
+            has_law=False,
+        ),
+        Kind(
+            "duty",
+            "of the last day",
+            (Dimension("duty", says="its kind"), Dimension("how", says="`open`, `in-time` or `late`")),
+            "duties of the organ",
             has_law=False,
         ),
         Kind(

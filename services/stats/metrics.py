@@ -5,7 +5,7 @@ replicas with ``max``, never with ``sum``. Beside them stands how far the log wa
 """
 
 from collections import Counter
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Callable, Collection, Iterator, Mapping
 from datetime import date, datetime, time
 
 from prometheus_client import CollectorRegistry
@@ -25,9 +25,11 @@ DAYS = (0, 1, 3, 7, 14, 30)
 class YearCollector(Collector):
     """Gives the snapshot's numbers at each scrape; "overdue" is worked out for the day of the scrape."""
 
-    def __init__(self, latest: Callable[[], Snapshot | None], organs: Organs) -> None:
+    def __init__(self, latest: Callable[[], Snapshot | None], organs: Organs, by_unit: Collection[str] = ()) -> None:
+        """``by_unit``: the organs that want their units told apart."""
         self._latest = latest
         self._organs = organs
+        self._by_unit = by_unit
 
     def register(self, registry: CollectorRegistry) -> None:
         registry.register(self)
@@ -65,8 +67,23 @@ class YearCollector(Collector):
                 answered.add_metric([organ, str(year), outcome, timeliness], count)
         yield answered
         yield closed
+        yield self._cards(snapshot)
         yield from self._unanswered(snapshot)
         yield from _fold(snapshot)
+
+    def _cards(self, snapshot: Snapshot) -> Metric:
+        cards = CounterMetricFamily(
+            "shixian_cards",
+            "Cards of the ladder of supervision that stand, by the year of the card; falls where a cause is gone. "
+            "Units are told apart for the organs that ask for it.",
+            labels=["organ", "unit", "year", "card", "limit"],
+        )
+        number: Counter[tuple[str, ...]] = Counter()
+        for organ, unit, year, card, limit, count in snapshot.cards:
+            number[organ, unit if organ in self._by_unit else "", str(year), card, limit] += count
+        for key, count in sorted(number.items()):
+            cards.add_metric(list(key), count)
+        return cards
 
     def _unanswered(self, snapshot: Snapshot) -> Iterator[Metric]:
         number: Counter[tuple[str, ...]] = Counter()

@@ -1,9 +1,11 @@
 """The organs as the stats service sees them: their names, and what day it is there."""
 
+from collections.abc import Collection
 from datetime import date, datetime
 from zoneinfo import ZoneInfo
 
 from services.events.facts import OrganData
+from services.events.office_facts import ItemData
 from services.events.vocabulary import Label
 from services.runtime.clock import Clock
 from services.runtime.reference import Reference
@@ -30,6 +32,19 @@ class Organs:
     def parents(self) -> dict[str, str | None]:
         """Each registered organ's parent that counts, if it names one."""
         return self._reference.parents()
+
+    def items(self, organs: Collection[str]) -> list[ItemData]:
+        """The service items of organs."""
+        return [item for item in self._reference.items.values() if item.organ in organs]
+
+    def unit_name(self, unit: str) -> Label:
+        """A unit's name; its code where the name is not known."""
+        data = self._reference.units.get(unit)
+        return data.name if data else Label(unit, unit)
+
+    def units(self, organ: str) -> list[str]:
+        """The units of an organ, by code."""
+        return sorted(code for code, unit in self._reference.units.items() if unit.organ == organ)
 
     def statutes(self) -> dict[str, str]:
         """The law of each registered organ."""

@@ -8,6 +8,7 @@ from services.events.vocabulary import FIRST_DAY, LAST_DAY
 from services.runtime.problems import FieldProblem, ProblemError
 from services.stats.annual import Asked, Scope, moment, organs_of
 from services.stats.forms.form import Form, UnknownForm, form_for, form_ids, law_of, load
+from services.stats.forms.items import with_items
 from services.stats.forms.shape import DEFAULT_STATUTE
 from services.stats.organs import Organs
 
@@ -98,5 +99,5 @@ def asked(organs: Organs, organ: str, year: int, name: str | None, as_of: str | 
         raise wrong("query.as_of", as_of or "", "a date, or an RFC 3339 instant with its zone") from None
     reach = scope(given)
     codes = organs_of(organs, organ, reach)
-    found = form(name, year, organs, organ)
+    found = with_items(form(name, year, organs, organ), organs.items(codes))
     return Asked(organ, year, found, told, before, codes, reach, law_of(found, organs.statutes()).foreign)

@@ -22,11 +22,11 @@ from services.stats.worker import last_written, read
 
 MIGRATIONS = files("services.stats") / "migrations"
 SIDE = shadow_schema.side_of(SCHEMA)
-REBUILT = ("request", "review", "tally", "cell", "cell_change", "folded", "progress")
+REBUILT = ("request", "review", "tally", "office", "cell", "cell_change", "folded", "progress")
 CELL = Cell._fields
 _CELL = ", ".join(CELL)
 
-_TEXTS = frozenset({"subject", "review", "source", "id", "topic", *CELL}) - {"year"}
+_TEXTS = frozenset({"subject", "review", "source", "id", "topic", "piece", "about", *CELL}) - {"year"}
 
 
 def _table(name: str, key: tuple[str, ...], columns: str, source: str = "") -> Table:
@@ -39,6 +39,7 @@ TABLES = (
         "review", ("subject", "review"), "organ, kind, filed_on, first_handling_disputed, decided_on, result, statute"
     ),
     _table("tally", ("subject", "source", "id"), 'organ, on := "on", measure, count := trim_scale(count)'),
+    _table("office", ("subject", "piece", "about"), 'organ, unit, code, on := "on", left_on, how, days'),
     _table(
         "cell",
         CELL,

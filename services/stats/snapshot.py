@@ -85,6 +85,8 @@ class Snapshot:
     unanswered: tuple[Unanswered, ...] = ()
     positions: tuple[Position, ...] = ()
     dead_letters: DeadLetters | None = None
+    cards: tuple[tuple[str, str, int, str, str, int], ...] = ()
+    """Organ, unit, year, card, limit and how many."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -117,6 +119,10 @@ async def read(pool: Pool) -> Snapshot:
             f"SELECT organ, year, {column('closed', 'outcome')}, {column('closed', 'timeliness')}, sum(count)::bigint "
             f"FROM {SCHEMA}.cell WHERE kind = 'closed' GROUP BY 1, 2, 3, 4"
         )
+        cards = await conn.fetch(
+            f"SELECT organ, {column('card', 'unit')}, year, {column('card', 'card')}, {column('card', 'limit')}, "
+            f"count::bigint FROM {SCHEMA}.cell WHERE kind = 'card' AND count <> 0"
+        )
         unanswered = await conn.fetch(
             "SELECT organ, state, due_on, overdue_from, count(*), coalesce(provisional, false), min(subject) "
             f"FROM {SCHEMA}.request WHERE state IN ('open', 'stopped') GROUP BY 1, 2, 3, 4, 6"
@@ -129,6 +135,7 @@ async def read(pool: Pool) -> Snapshot:
             tuple(Unanswered(*row) for row in unanswered),
             await positions(conn),
             await dead_letters(conn, SCHEMA),
+            tuple(tuple(row) for row in cards),
         )
 
 
@@ -146,12 +153,27 @@ WITH counted AS (
            coalesce(timeliness, ''), statute
     FROM {schema}.request
     WHERE received_on IS NOT NULL AND closed_on IS NOT NULL AND state = ANY($2::text[])
+    UNION ALL
+    SELECT organ, extract(year FROM "on")::int, 'unit-received', unit, code, '', ''
+    FROM {schema}.office WHERE piece = 'holding'
+    UNION ALL
+    SELECT organ, extract(year FROM left_on)::int, 'unit-ended', unit, how, coalesce(days::text, ''), ''
+    FROM {schema}.office WHERE piece = 'holding' AND left_on IS NOT NULL
+    UNION ALL
+    SELECT organ, extract(year FROM "on")::int, 'unit-late', unit, code, '', ''
+    FROM {schema}.office WHERE piece = 'step' AND "on" IS NOT NULL
+    UNION ALL
+    SELECT organ, extract(year FROM "on")::int, 'card', unit, code, how, '' FROM {schema}.office WHERE piece = 'card'
+    UNION ALL
+    SELECT organ, extract(year FROM "on")::int, 'duty', code, how, '', ''
+    FROM {schema}.office WHERE piece = 'duty' AND "on" IS NOT NULL
 ), recounted AS (
     SELECT organ, year, kind, a, b, c, statute, count(*) AS n FROM requests GROUP BY 1, 2, 3, 4, 5, 6, 7
 )
 SELECT (SELECT count(*) FROM counted FULL JOIN changed USING (organ, year, kind, a, b, c, statute)
         WHERE coalesce(counted.n, 0) <> coalesce(changed.n, 0))
-     + (SELECT count(*) FROM (SELECT * FROM counted WHERE kind IN ('received', 'closed')) AS counted
+     + (SELECT count(*) FROM (SELECT * FROM counted WHERE kind IN ('received', 'closed', 'unit-received', 'unit-ended',
+            'unit-late', 'card', 'duty')) AS counted
         FULL JOIN recounted USING (organ, year, kind, a, b, c, statute)
         WHERE coalesce(counted.n, 0) <> coalesce(recounted.n, 0))
 """

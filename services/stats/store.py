@@ -1,6 +1,6 @@
 """The fold's rows in the schema ``stats``: loaded for a batch, written in bulk, in the caller's transaction."""
 
-from collections.abc import Iterable, Sequence
+from collections.abc import Sequence
 from datetime import datetime
 from decimal import Decimal
 from typing import Any
@@ -10,8 +10,9 @@ from msgspec.structs import astuple
 from services.events.cases import CaseEvent, RequestSummary, ReviewClosed, ReviewOpened, TallyCounted
 from services.events.facts import ReviewDecidedData, ReviewFiledData, TallyData
 from services.runtime.database import Conn
-from services.stats.cells import Cell, Number, RequestRow, ReviewRow, TallyRow, plain
+from services.stats.cells import Cell, Number, RequestRow, ReviewRow, Row, TallyRow, plain
 from services.stats.fold import Change, Fold, ReviewKey, TallyKey
+from services.stats.office_cells import OfficeKey, OfficeRow, touches
 
 SCHEMA = "stats"
 
@@ -23,8 +24,8 @@ _SUMMARY_TYPES = {"submitted_on": "date", "received_on": "date", "due_on": "date
     "extended": "boolean",
     "contradicting": "boolean",
     "working_days": "int",
-    "first_response_on": "date",
     "committed_due_on": "date",
+    "first_response_on": "date",
     "first_working_days": "int",
 }
 _FILED = ("organ", "kind", "filed_on", "first_handling_disputed")
@@ -37,7 +38,7 @@ def _rows(*types: str) -> str:
     return "unnest(" + ", ".join(f"${n}::{t}[]" for n, t in enumerate(types, 1)) + ")"
 
 
-async def load(conn: Conn, events: Iterable[CaseEvent]) -> Fold:
+async def load(conn: Conn, events: Sequence[CaseEvent]) -> Fold:
     """A fold with the rows that ``events`` name, locked until the transaction ends."""
     subjects, of_requests, reviews, tallies = set(), set(), set(), set()
     for event in events:
@@ -51,6 +52,7 @@ async def load(conn: Conn, events: Iterable[CaseEvent]) -> Fold:
                 tallies.add((event.subject, data.tally.source, data.tally.id))
             case _:
                 pass
+    inside = {event.subject for event in events if touches(event)}
     requests = await conn.fetch(
         f"SELECT * FROM {SCHEMA}.request WHERE subject = ANY($1::text[]) ORDER BY subject FOR UPDATE", list(subjects)
     )
@@ -58,10 +60,19 @@ async def load(conn: Conn, events: Iterable[CaseEvent]) -> Fold:
     # A request that comes under another law takes all its reviews with it; an organ's own events name each.
     named = await _keyed(conn, "review", "subject, review", {key for key in reviews if key[0] not in of_requests})
     theirs = await conn.fetch(f"SELECT * FROM {SCHEMA}.review WHERE subject = ANY($1::text[])", list(of_requests))
+    stands = {row["subject"]: row["organ"] for row in requests}
+    # A request that turns out to be another organ's takes the work on it with it.
+    inside |= {
+        e.subject for e in events if e.data.request and stands.get(e.subject, "") not in ("", e.data.request.organ)
+    }
+    office = []
+    if inside:
+        office = await conn.fetch(f"SELECT * FROM {SCHEMA}.office WHERE subject = ANY($1::text[])", list(inside))
     return Fold(
         [_request(row) for row in requests],
         [_review(row) for row in (*named, *theirs)],
         [_tally(row) for row in await _keyed(conn, "tally", "subject, source, id", tallies)],
+        [OfficeRow(*row) for row in office],
     )
 
 
@@ -96,6 +107,7 @@ async def save(conn: Conn, fold: Fold, schema: str = SCHEMA) -> None:
     await _save_requests(conn, schema, list(fold.requests.values()))
     await _save_reviews(conn, schema, fold.reviews)
     await _save_tallies(conn, schema, fold.tallies)
+    await _save_office(conn, schema, fold.office)
     await _save_cells(conn, schema, fold.cells, fold.changes)
 
 
@@ -152,6 +164,22 @@ async def _save_tallies(conn: Conn, schema: str, tallies: dict[TallyKey, TallyRo
             [t.counted.on for t in rows],
             [t.counted.measure for t in rows],
             [t.counted.count for t in rows],
+        )
+
+
+async def _save_office(conn: Conn, schema: str, office: dict[OfficeKey, OfficeRow | None]) -> None:
+    rows = [row for row in office.values() if row is not None]
+    gone = [key for key, row in office.items() if row is None]
+    await _delete(conn, schema, "office", "subject, piece, about", gone)
+    if rows:
+        columns = OfficeRow.__struct_fields__
+        names = ", ".join(f'"{name}"' for name in columns)
+        others = ", ".join(f'"{name}"' for name in columns[3:])
+        kinds = _rows("text", "text", "text", "text", "text", "text", "date", "date", "text", "int")
+        await conn.execute(
+            f"INSERT INTO {schema}.office ({names}) SELECT * FROM {kinds} ON CONFLICT (subject, piece, about) "
+            f"DO UPDATE SET ({others}) = ({', '.join(f'excluded.{name}' for name in others.split(', '))})",
+            *([getattr(row, name) for row in rows] for name in columns),
         )
 
 
@@ -219,12 +247,13 @@ async def has_numbers(conn: Conn, organ: str) -> bool:
     return bool(await conn.fetchval(f"SELECT EXISTS (SELECT FROM {SCHEMA}.cell WHERE organ = $1)", organ))
 
 
-async def all_rows(conn: Conn) -> list[RequestRow | ReviewRow | TallyRow]:
+async def all_rows(conn: Conn) -> list[Row]:
     """Every row of the fold, for a recount."""
-    found: list[RequestRow | ReviewRow | TallyRow] = []
+    found: list[Row] = []
     found += [_request(row) for row in await conn.fetch(f"SELECT * FROM {SCHEMA}.request")]
     found += [_review(row) for row in await conn.fetch(f"SELECT * FROM {SCHEMA}.review")]
     found += [_tally(row) for row in await conn.fetch(f"SELECT * FROM {SCHEMA}.tally")]
+    found += [OfficeRow(*row) for row in await conn.fetch(f"SELECT * FROM {SCHEMA}.office")]
     return found
 
 

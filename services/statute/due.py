@@ -12,11 +12,11 @@ from services.statute.calendar import Calendar
 from services.statute.calendars import shipped
 from services.statute.errors import NoRequest
 from services.statute.explain import explain
-from services.statute.office.decisions import card_now, step_now
+from services.statute.office.decisions import card_now, duty_now, step_now
 from services.statute.office.items import Item
 from services.statute.profile import versions
 from services.statute.readings import Reading, readings
-from services.statute.state import Deadline, Fact, Reached, Step
+from services.statute.state import Deadline, Duty, Fact, Reached, Step
 from services.statute.status import Status, status
 from services.statute.timeline import legal_date, read
 from services.words.catalogue import said
@@ -50,6 +50,7 @@ class Due:
     committed: bool = False
     """Whether there is a promise at all."""
     committed_due_on: date | None = None
+    duties: tuple[Duty, ...] = ()
     rungs: tuple[Reached, ...] = ()
     """What the ladder of supervision has come to by then."""
 
@@ -58,6 +59,8 @@ class Due:
         inside: dict[str, Any] = (
             {"steps": [step_now(s) for s in self.steps], "cards": cards(self.rungs)} if self.steps or self.rungs else {}
         )
+        if self.duties:
+            inside["duties"] = [duty_now(each) for each in self.duties]
         if self.committed:
             inside["committed_due_on"] = self.committed_due_on
         return {
@@ -128,6 +131,7 @@ def due(
         readings=readings_of(found, statute, calendar, as_of, read_as),
         explanation=tuple(lines),
         steps=view.steps,
+        duties=view.duties,
         rungs=view.rungs,
         committed=item is not None and item.committed is not None,
         committed_due_on=view.committed_due_on,

@@ -14,6 +14,7 @@ from services.statute.calendar import Calendar
 from services.statute.calendars import calendar_ids, shipped, superseded
 from services.statute.data_file import in_both
 from services.statute.moves import walk
+from services.statute.office.duties import explained
 from services.statute.office.explain import of_item
 from services.statute.profile import Limit, Profile, profiles
 from services.statute.readings import bearing
@@ -71,6 +72,7 @@ def explain(
         changes = shipped_changes(calendar.id) if calendar.id in calendar_ids() else ()
     lines += [line for change in changes for line in _change(run, view, change, today)]
     lines += of_item(found)
+    lines += explained(view.duties, profile)
     lines += _other(view)
     parties = {
         f.data.consultation: f.data.party for f in reversed(run.timeline.moves) if f.name == "consultation-opened"

@@ -24,6 +24,7 @@ Roll = Literal["none", "next-working-day"]
 Effect = Literal["none", "exclude", "suspend", "restart", "extend"]
 Silence = Literal["none", "deemed-refusal", "deemed-consent"]
 After = Literal["answer", "silence", "reconsideration"]
+ReviewKind = Literal["reconsideration", "litigation-direct", "litigation-after-reconsideration", "complaint"]
 ReceiptDate = Literal["submitted_on", "received_on", "confirmed_on"]
 ReceiptDates = Annotated[tuple[ReceiptDate, ...], Meta(min_length=1)]
 Answered = Literal["day-posted", "day-sent", "day-signed", "day-received", "day-decided"]
@@ -216,6 +217,36 @@ class Remedy(Limit, frozen=True, kw_only=True, rename={"from_": "from", "except_
         return not any(fnmatchcase(outcome, each) for each in self.except_)
 
 
+class DutyRule(_Table, frozen=True, kw_only=True, rename={"from_": "from"}):
+    """A limit that the organ has besides the answer's: so many units from an event, or up to a day of the year."""
+
+    kind: Text
+    title: Title
+    article: Text
+    confirmed: Confirmed = True
+    amount: Amount | None = None
+    unit: Unit | None = None
+    roll: Roll = "none"
+    start: Start | None = None
+    by: Annotated[str, Meta(pattern=r"^(0[1-9]|1[0-2])-(0[1-9]|[12]\d|3[01])$", description="a day MM-DD")] | None = (
+        None
+    )
+    """In the place of ``amount``: the first such day after the event, itself the last one."""
+    yearly: bool = False
+    """Whether there is one each year, for the year before; the event is the year's last day."""
+    reviews: tuple[ReviewKind, ...] = ()
+    """The reviews that open it, from the day on which the organ is served."""
+    from_: date = date.min
+    through: date = date.max
+    """It holds for events of these days, both ends included."""
+
+    @property
+    def month_and_day(self) -> tuple[int, int]:
+        """``by`` in numbers."""
+        month, day = (self.by or "").split("-")
+        return int(month), int(day)
+
+
 class Warnings(_Table, frozen=True, kw_only=True):
     """In files of an earlier release; a ladder says it now (:mod:`services.statute.office.ladder`)."""
 
@@ -248,6 +279,7 @@ class Profile(_Table, frozen=True, kw_only=True, dict=True):
     warnings: Warnings | None = None
     """In place of the warnings for the answer that the ladder has."""
     remedies: tuple[Remedy, ...] = ()
+    duties: tuple[DutyRule, ...] = ()
     agreed: Agreed | None = None
     temporary: tuple[Temporary, ...] = ()
     settings: Settings = Settings()
@@ -383,7 +415,26 @@ def _contradictions(p: Profile) -> list[tuple[str, str]]:
         "consultation.third-party.lapse": (p.consultation.third_party.lapse, "a consultation closes no request"),
         "consultation.other-organ.lapse": (p.consultation.other_organ.lapse, "a consultation closes no request"),
     }
-    return [(key, reason) for key, (wrong, reason) in found.items() if wrong]
+    return [(key, reason) for key, (wrong, reason) in found.items() if wrong] + _duties(p.duties)
+
+
+def _duties(rules_: tuple[DutyRule, ...]) -> list[tuple[str, str]]:
+    found = []
+    for place, rule in enumerate(rules_):
+        at = f"duties[{place}]"
+        counted = rule.amount is not None and rule.unit is not None
+        if counted is (rule.by is not None) or (rule.amount is None) is not (rule.unit is None):
+            found.append((f"{at}.amount", "expected either amount and unit, or by"))
+        if rule.by is not None and rule.month_and_day[1] > _MONTHS[rule.month_and_day[0] - 1]:
+            found.append((f"{at}.by", f"is {rule.by}; expected a day that every year has"))
+        if rule.from_ > rule.through:
+            found.append((f"{at}.through", f"is before from ({rule.from_})"))
+        if any(r.kind == rule.kind and r.from_ <= rule.through and rule.from_ <= r.through for r in rules_[:place]):
+            found.append((f"{at}.kind", f"{rule.kind!r} holds for some of these days already; expected another"))
+    return found
+
+
+_MONTHS = (31, 28, 31, 30, 31, 30, 31, 31, 30, 31, 30, 31)
 
 
 @cache

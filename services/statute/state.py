@@ -104,6 +104,31 @@ class Step(Struct, frozen=True):
     """Who had it and has it, one after the other."""
 
 
+class Duty(Struct, frozen=True):
+    """A limit that an organ has besides the answer's; see :mod:`services.statute.office.duties`."""
+
+    duty: str
+    organ: str
+    kind: str
+    event_on: date
+    """The day of what it counts from."""
+    statute: str
+    """The version whose rule it is."""
+    article: str
+    confirmed: bool
+    unit: Any
+    """In which days it is warned of: working days or calendar days."""
+    state: str = "open"
+    """``open``, ``done``, or ``ended`` with the review that opened it."""
+    due_on: date | None = None
+    """The last day; None where no calendar reaches there."""
+    provisional: bool = False
+    done_on: date | None = None
+    """The day on which it was done, or ended."""
+    overdue_from: date | None = None
+    about: str = ""
+
+
 class Reached(Struct, frozen=True):
     """A rung of the ladder that a limit has come to."""
 
@@ -188,6 +213,7 @@ class RequestState(Struct, frozen=True, rename={"old_flags": "flags", "old_rejec
     """Facts that have no effect, each with the reason."""
     steps: tuple[Step, ...] = ()
     """The work inside the office; none of it moves the request's own dates."""
+    duties: tuple[Duty, ...] = ()
     rungs: tuple[Reached, ...] = ()
     """What the ladder of supervision has come to: of steps all, of the answer's limit the cards."""
     wake_on: date | None = None

@@ -56,6 +56,9 @@ class Timeline(Struct):
     special_closed: list[Fact] = field(default_factory=list)
     office: list[Fact] = field(default_factory=list)
     """About the work inside the office: it moves none of the request's dates."""
+    duties: list[Fact] = field(default_factory=list)
+    duties_done: dict[str, Fact] = field(default_factory=dict)
+    """By the duty, the first fact that says that it was done."""
     last: date = date.min
     """The latest legal date, but for the office's own."""
 
@@ -141,6 +144,15 @@ def _office(timeline: Timeline, fact: Fact) -> None:
     timeline.office.append(fact)
 
 
+def _duty(timeline: Timeline, fact: Fact) -> None:
+    timeline.duties.append(fact)
+
+
+def _duty_done(timeline: Timeline, fact: Fact) -> None:
+    if timeline.duties_done.setdefault(fact.data.duty, fact) is not fact:
+        timeline.note(fact, "duty-done-again", duty=fact.data.duty)
+
+
 class Meaning(Struct, frozen=True):
     """Which of a fact's dates places it in time, its place among facts of one day, and what it does."""
 
@@ -177,6 +189,8 @@ MEANINGS: dict[str, Meaning] = {
     "assignment-accepted": Meaning("accepted_on", 41, _office, inside=True),
     "assignment-returned": Meaning("returned_on", 42, _office, inside=True),
     "assignment-completed": Meaning("completed_on", 43, _office, inside=True),
+    "duty-opened": Meaning("event_on", 50, _duty, inside=True),
+    "duty-done": Meaning("done_on", 51, _duty_done, inside=True),
 }
 
 

@@ -13,6 +13,7 @@ from services.runtime.paths import part
 from services.tracker.api_attention import Attending
 from services.tracker.api_board import Board
 from services.tracker.api_lists import Feed, Organs, Rejected
+from services.tracker.api_office import Office
 from services.tracker.api_preview import Preview
 from services.tracker.api_requests import Requests
 from services.tracker.deps import JSON, Deps, Injected
@@ -25,6 +26,8 @@ _HERE = msgspec.json.encode(
         "requests": "/v1/requests",
         "organs": "/v1/organs",
         "attention": "/v1/attention",
+        "assignments": "/v1/assignments",
+        "duties": "/v1/duties",
         "description": "/schema",
         "ready": "/readyz",
         "metrics": "/metrics",
@@ -38,7 +41,7 @@ def handlers(deps: Deps) -> list[ControllerRouterHandler]:
     return [
         Router(
             "/",
-            route_handlers=[Front, Attending, Board, Requests, Organs, Rejected, Feed, Preview],
+            route_handlers=[Front, Attending, Board, Requests, Office, Organs, Rejected, Feed, Preview],
             dependencies=injected,
         )
     ]

@@ -8,6 +8,7 @@ from litestar import Controller, Response, get
 from litestar.openapi import ResponseSpec
 from litestar.params import FromQuery, QueryParameter
 
+from services.runtime.guard import caller
 from services.runtime.problems import FieldProblem, ProblemError, described
 from services.tracker import attending, fact_standing
 from services.tracker.attending import Asked, Attention
@@ -90,7 +91,6 @@ class Attending(Controller):
         found = await fact_standing.of(deps.pool, deps.offload, source, id_, deps.reference_data)
         if found is None:
             found = await _unread(deps, source, id_)
-        await require_request(deps.pool, found.request, deps.reference_data)
         return Response(msgspec.json.encode(found), media_type=JSON)
 
 
@@ -103,6 +103,8 @@ async def _unread(deps: Deps, source: str, id_: str) -> FactStanding:
             ahead = await deps.unread.look(source, id_)
     if ahead.found is not None:
         waiting = ahead.found
+        if not (organs := caller().organs) or not organs & set((waiting.posted_for or "").split()):
+            await require_request(deps.pool, waiting.subject, deps.reference_data)
         return FactStanding(source=source, id=id_, status="in-the-log", request=waiting.subject, type=waiting.type)
     # It may have been read while the log was looked at.
     if (found := await fact_standing.of(deps.pool, deps.offload, source, id_, deps.reference_data)) is not None:

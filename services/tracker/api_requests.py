@@ -13,7 +13,7 @@ from services.runtime.problems import FieldProblem, ProblemError, described
 from services.tracker import queries
 from services.tracker.days import days
 from services.tracker.deps import BUSY, JSON, MOST, WRONG, Deps, Injected, bad_cursor, require_organ
-from services.tracker.entitled import readable, require_request
+from services.tracker.entitled import is_readable, readable, require_request
 from services.tracker.queries import Detail, Page, Query, Wanted
 
 StoppedFor = Literal["clarification", "consultation", "fee", "special-step"]
@@ -111,24 +111,25 @@ class Requests(Controller):
         is listed under ``dead_letters``. With ``/days`` behind the id: who had it on each working day.
         """
         subject = subject.removeprefix("/")
-        name = subject.removesuffix("/days" if subject.endswith("/days") else "/history")
-        await require_request(deps.pool, name, deps.reference_data)
-        if subject.endswith("/days"):
-            ledger = await days(deps.pool, deps.offload, name, deps.reference_data, deps.clock.now())
-            if ledger is not None:
-                return Response(msgspec.json.encode(ledger), media_type=JSON)
-        if subject.endswith("/history"):
-            history = await self._history(deps, name, limit, cursor, latest)
-            if history is not None:
-                return history
-        now = deps.clock.now()
-        one = await queries.request(deps.pool, deps.offload, subject, deps.reference_data, now, each_day)
-        if one is None and subject.endswith("/history"):
+        part = next((end for end in ("/history", "/days") if subject.endswith(end)), "")
+        name = subject.removesuffix(part)
+        has_part = bool(part) and await is_readable(deps.pool, name, deps.reference_data)
+        if has_part:
+            found = await (
+                self._history(deps, name, limit, cursor, latest) if part == "/history" else _days(deps, name)
+            )
+            if found is not None:
+                return found
+        else:
+            await require_request(deps.pool, subject, deps.reference_data)
+        now, one = deps.clock.now(), None
+        # The id itself may end like a part's path, and be of another organ than the request that it seems to be of.
+        if not has_part or await is_readable(deps.pool, subject, deps.reference_data):
+            one = await queries.request(deps.pool, deps.offload, subject, deps.reference_data, now, each_day)
+        if one is None and has_part and part == "/history":
             undecided = await queries.request(deps.pool, deps.offload, name, deps.reference_data, now)
             if undecided is not None:
                 return Response(b"[]", media_type=JSON)
-        if name != subject:  # the id itself ends like a part of a request
-            await require_request(deps.pool, subject, deps.reference_data)
         if one is None:
             raise ProblemError(404, f"no fact about {subject!r} has come")
         return Response(await deps.offload.thread(msgspec.json.encode, one), media_type=JSON)
@@ -144,6 +145,12 @@ class Requests(Controller):
             return None
         link = {"link": f'<?limit={limit}&cursor={lot.next}>; rel="next"'} if lot.next else {}
         return Response(b"[" + b",".join(lot.events) + b"]", media_type=JSON, headers=link)
+
+
+async def _days(deps: Deps, subject: str) -> Response[bytes] | None:
+    """The ledger of a request's days; None where no fact of it has come."""
+    ledger = await days(deps.pool, deps.offload, subject, deps.reference_data, deps.clock.now())
+    return None if ledger is None else Response(msgspec.json.encode(ledger), media_type=JSON)
 
 
 def sequence_of(cursor: str | None) -> int:

@@ -25,7 +25,7 @@ from services.runtime.trail import trail_of
 from services.runtime.web import create_app, new_registry
 from services.runtime.worker import batch_app
 from services.statute import data, rules
-from services.tracker import api, api_rehearsal, attention_store, splitting, startup_check
+from services.tracker import api, api_rehearsal, attention_store, document, splitting, startup_check
 from services.tracker.core.reference_data import ReferenceData, check
 from services.tracker.metrics import CaseCollector, metrics
 from services.tracker.rehearsing import Rehearsing
@@ -67,7 +67,7 @@ async def build(settings: Settings, health: Health) -> AsyncIterator[Parts]:
     watch(registry, worker, pool)
     history = health.part("history")
     snapshots = Snapshots(pool, health.part("snapshot"))
-    registry.register(CaseCollector(lambda: snapshots.latest, reference_data, clock))
+    registry.register(CaseCollector(lambda: snapshots.latest, reference_data, clock, settings.organs_by_unit))
     registry.register(DeadLetterCollector(settings.facts_topic, snapshots.dead_letters))
 
     async def prepare() -> None:
@@ -103,7 +103,7 @@ async def build(settings: Settings, health: Health) -> AsyncIterator[Parts]:
     trail = trail_of("tracker", producer, settings, health)
     guard = Guard(Door(settings, health), needs_of("tracker"), reference.parents, trail)
     served = [*api.handlers(deps), api_rehearsal.router(rehearsing)]
-    app = create_app("tracker", served, health, registry, guard=guard)
+    app = create_app("tracker", served, health, registry, guard=guard, told=document.whole)
     try:
         yield Parts(
             app,

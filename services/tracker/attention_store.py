@@ -11,7 +11,7 @@ from services.events.cases import CaseEvent
 from services.runtime.database import Conn, Pool
 from services.runtime.health import Part
 from services.runtime.retry import report_to, retry_in_place
-from services.tracker import trail_store
+from services.tracker import office_store, trail_store
 from services.tracker.core.attention import ID_REUSED, items
 from services.tracker.core.case import Case, is_amendment
 from services.tracker.core.rows import Row
@@ -208,6 +208,7 @@ async def list_lot(conn: Conn, now: datetime) -> int:
             await save(conn, changed, rows(row["partition"], changed))
             listed.append((row["partition"], case))
         await trail_store.save(conn, listed)
+        await office_store.save(conn, listed)
         organs = {row["subject"]: row["organ"] for row in cases}
         # An organ's code can have any number of events: they come in parts.
         names: list[Row] = []

@@ -14,6 +14,7 @@ from services.runtime import applying
 from services.runtime.bulk import BulkReader
 from services.runtime.database import Conn
 from services.runtime.table_diff import TableDiff
+from services.tracker import office_store
 from services.tracker.core import apply
 from services.tracker.core.case import Case
 from services.tracker.core.decide import tick
@@ -98,14 +99,32 @@ async def check_waking(
     for offset, fact in reference:
         reference_data.learn(fact, offset)
     count = 0
-    async for row in live.cursor(f"SELECT body, wake_at FROM {SCHEMA}.cases WHERE state <> 'organ'", prefetch=1000):
+    # A release that knows no table of what is open inside the offices has written none, and a start fills it.
+    told = _OPEN if await live.fetchval("SELECT to_regclass($1) IS NOT NULL", f"{SCHEMA}.office") else "NULL"
+    query = f"SELECT body, wake_at, {told} AS office FROM {SCHEMA}.cases c WHERE state <> 'organ'"
+    async for row in live.cursor(query, prefetch=1000):
         count += 1
         case = decode_case(row["body"])
+        if row["office"] is not None and sorted(row["office"]) != (wanted := _open_of(case)):
+            problems.add("office", case.subject, f"has {list(row['office'])[:5]}, expected {wanted[:5]}")
         if case.view.wake_on is not None and _late(row["wake_at"], case, case.view.wake_on, reference_data):
             said = _asleep(case, row["wake_at"], reference_data, now)
             if said:
                 problems.add("cases", case.subject, said)
     return count
+
+
+_OPEN = (
+    f"CASE WHEN EXISTS (SELECT FROM {SCHEMA}.unlisted u WHERE u.subject = c.subject) THEN NULL ELSE ARRAY(SELECT "
+    f"kind || ' ' || about || ' ' || unit || ' ' || coalesce(due_on::text, '-') FROM {SCHEMA}.office o "
+    "WHERE o.subject = c.subject) END"
+)
+
+
+def _open_of(case: Case) -> list[str]:
+    """What is open of a case, as the table has it."""
+    rows = (dict(zip(office_store.COLUMNS, row, strict=True)) for row in office_store.open_work(case, 0))
+    return sorted(f"{row['kind']} {row['about']} {row['unit']} {row['due_on'] or '-'}" for row in rows)
 
 
 def _late(wake_at: datetime | None, case: Case, day: date, reference_data: ReferenceData) -> bool:

@@ -41,18 +41,24 @@ def one_of_own(reference_data: ReferenceData, organ: str | None) -> str | None:
 
 async def require_request(pool: Pool, subject: str, reference_data: ReferenceData) -> None:
     """Raises :class:`ProblemError` (404) for a request of another organ, as for one that is not there: a caller must
-    not learn which there are. One that waits for its receipt is read by those who posted what there is of it."""
+    not learn which there are."""
+    if not await is_readable(pool, subject, reference_data):
+        raise ProblemError(404, f"there is no request {subject!r} of an organ that {caller().account} may read")
+
+
+async def is_readable(pool: Pool, subject: str, reference_data: ReferenceData) -> bool:
+    """Whether the caller may read a request, or ask for one that is not there: whoever has no limits may. One that
+    waits for its receipt is read by those who posted what there is of it."""
     principal = caller()
     if principal.organs is None:
-        return
+        return True
     row = await pool.fetchrow(
         f"SELECT organ, body FROM {SCHEMA}.cases WHERE subject = $1", subject, timeout=READ_SECONDS
     )
-    if row is not None:
-        organ = row["organ"] or (subject if subject in reference_data.organs else "")
-        if organ and principal.reads(organ, reference_data.parents()):
-            return
-        posted = _facts.decode(row["body"]).facts if not organ else []
-        if any(one.postedfor and principal.organs & set(one.postedfor.split()) for one in posted):
-            return
-    raise ProblemError(404, f"there is no request {subject!r} of an organ that {principal.account} may read")
+    if row is None:
+        return False
+    organ = row["organ"] or (subject if subject in reference_data.organs else "")
+    if organ:
+        return principal.reads(organ, reference_data.parents())
+    posted = _facts.decode(row["body"]).facts
+    return any(one.postedfor and principal.organs & set(one.postedfor.split()) for one in posted)

@@ -1,5 +1,6 @@
 """What became of one fact, by the source and id that name it. Read-only."""
 
+from collections.abc import Collection
 from datetime import datetime
 from typing import Any, Literal
 
@@ -7,16 +8,20 @@ import msgspec
 from msgspec import Struct
 from msgspec.structs import replace
 
+from services.access.principal import Principal
 from services.events.facts import RequestFact
 from services.runtime.database import Pool
+from services.runtime.guard import caller
 from services.runtime.offload import Offload
 from services.statute.state import RequestState
 from services.tracker.core.attention import told_of
-from services.tracker.core.case import Case, name_of, worded
+from services.tracker.core.case import Case, name_of, organ_of, worded
+from services.tracker.core.content import content_of
 from services.tracker.core.contradictions import ID_CONFLICT
-from services.tracker.core.decide import content_of
+from services.tracker.core.foreign import counted
 from services.tracker.core.reference_data import ReferenceData
 from services.tracker.core.strands import is_request, shown
+from services.tracker.entitled import require_request
 from services.tracker.store import SCHEMA, decode_case, decode_strand
 from services.words.catalogue import Said, said
 from services.words.remark import FactRef, Remark, remark
@@ -57,39 +62,47 @@ class FactStanding(Struct, frozen=True, kw_only=True, omit_defaults=True):
 
 
 async def of(pool: Pool, offload: Offload, source: str, id_: str, reference_data: ReferenceData) -> FactStanding | None:
-    """The fact of that name; None where the tracker knows none. Raises what :meth:`Offload.turn` does."""
+    """The fact of that name, as far as the caller may know of it: as one who reads its request, or who posted it. None
+    where the tracker knows none. Raises what :meth:`Offload.turn` does."""
+    principal, name = caller(), (source, id_)
     async with offload.turn():
-        subject = await pool.fetchval(
-            f"SELECT subject FROM {SCHEMA}.fact_names WHERE (source, id) = ($1, $2)",
-            source,
-            id_,
-            timeout=READ_SECONDS,
-        )
-        others = await pool.fetch(
-            f"SELECT subject FROM {SCHEMA}.attention WHERE source = $1 AND fact = $2 AND piece = -1 LIMIT 20",
-            source,
-            id_,
-            timeout=READ_SECONDS,
-        )
-        if subject is None:
-            letter = await pool.fetchrow(
-                f"SELECT subject, type, state, reason FROM {SCHEMA}.dead_letter WHERE source = $1 AND event_id = $2 "
-                "ORDER BY recorded_at DESC LIMIT 1",
-                source,
-                id_,
-                timeout=READ_SECONDS,
-            )
-            return None if letter is None else _aside(source, id_, letter)
-        body = await pool.fetchval(f"SELECT body FROM {SCHEMA}.cases WHERE subject = $1", subject, timeout=READ_SECONDS)
-        strand = await pool.fetchval(
-            f"SELECT s.body FROM {SCHEMA}.strands s JOIN {SCHEMA}.strand_names n USING (subject, number) "
-            "WHERE (n.subject, n.source, n.id) = ($1, $2, $3)",
-            subject,
-            source,
-            id_,
-            timeout=READ_SECONDS,
-        )
-        return await offload.thread(_standing, source, id_, body, strand, reference_data, [r[0] for r in others])
+        rows = await pool.fetch(_SUBJECTS, *name, timeout=READ_SECONDS)
+        subjects = list(dict.fromkeys(row["subject"] for row in rows))
+        bodies = await pool.fetch(_BODIES, subjects, *name, timeout=READ_SECONDS)
+        if not bodies:
+            letter = await pool.fetchrow(_LETTER, *name, timeout=READ_SECONDS)
+            return None if letter is None else await _if_own(pool, _aside(source, id_, letter), reference_data)
+        found = [
+            each
+            for row in sorted(bodies, key=lambda row: subjects.index(row["subject"]))
+            if (each := await offload.thread(_standing, *name, row["body"], row["strand"], reference_data, principal))
+        ]
+    if not found:
+        return None
+    # What the caller may read comes before what it merely sent.
+    first = min(found, key=lambda each: not each.request)
+    return replace(first, also=[each.request for each in found if each.request and each is not first])
+
+
+_SUBJECTS = (
+    f"SELECT subject, 0 AS place FROM {SCHEMA}.fact_names WHERE (source, id) = ($1, $2) UNION ALL "
+    f"(SELECT subject, 1 FROM {SCHEMA}.attention WHERE source = $1 AND fact = $2 AND piece = -1 LIMIT 20) "
+    "ORDER BY place"
+)
+_BODIES = (
+    f"SELECT c.subject, c.body, s.body AS strand FROM {SCHEMA}.cases c "
+    f"LEFT JOIN {SCHEMA}.strand_names n ON (n.subject, n.source, n.id) = (c.subject, $2, $3) "
+    f"LEFT JOIN {SCHEMA}.strands s ON (s.subject, s.number) = (n.subject, n.number) WHERE c.subject = ANY($1)"
+)
+_LETTER = (
+    f"SELECT subject, type, state, reason FROM {SCHEMA}.dead_letter WHERE source = $1 AND event_id = $2 "
+    "ORDER BY recorded_at DESC LIMIT 1"
+)
+
+
+async def _if_own(pool: Pool, found: FactStanding, reference_data: ReferenceData) -> FactStanding:
+    await require_request(pool, found.request, reference_data)
+    return found
 
 
 def _aside(source: str, id_: str, letter: Any) -> FactStanding:
@@ -106,14 +119,25 @@ def _aside(source: str, id_: str, letter: Any) -> FactStanding:
 
 
 def _standing(
-    source: str, id_: str, body: bytes, strand: bytes | None, reference_data: ReferenceData, others: list[str]
-) -> FactStanding:
+    source: str,
+    id_: str,
+    body: bytes,
+    strand: bytes | None,
+    reference_data: ReferenceData,
+    principal: Principal,
+) -> FactStanding | None:
     case = decode_case(body)
     case = replace(case, view=worded(case, reference_data))
     if strand is not None and not is_request(case):
         case = shown(case, [decode_strand(strand)], reference_data)
-    status, why = standing(case, FactRef(source, id_))
-    fact = next((fact for fact in case.facts if (fact.source, fact.id) == (source, id_)), None)
+    counting = counted(case.facts, case.subject, reference_data.organs)
+    same = [fact for fact in (*counting, *case.facts) if (fact.source, fact.id) == (source, id_)]
+    if not may_read(case, reference_data, principal):
+        sent = next((fact for fact in same if posted_by(fact, principal)), None)
+        return None if sent is None else _sent(sent, sent in counting)
+    fact = same[0] if same else None
+    stands = fact is not None and any(fact is one for one in counting)
+    status, why = standing(case, FactRef(source, id_), without=("foreign-organ",) if stands else ())
     return FactStanding(
         source=source,
         id=id_,
@@ -121,9 +145,28 @@ def _standing(
         request=case.subject,
         type=name_of(fact) if fact is not None else "",
         why=[said(each) for each in why],
-        also=[other for other in others if other != case.subject],
         contents=contents(case, fact, status) if fact is not None else [],
     )
+
+
+def _sent(fact: RequestFact, counts: bool) -> FactStanding:
+    """What its sender learns of a fact whose request it may not read: that it has no effect, and nothing else."""
+    why = [] if counts else [said(remark("foreign-organ", fact, account=fact.postedby or ""))]
+    status: Standing = "waiting" if counts else "rejected"
+    return FactStanding(source=fact.source, id=fact.id, status=status, type=name_of(fact), why=why)
+
+
+def may_read(case: Case, reference_data: ReferenceData, principal: Principal) -> bool:
+    """Whether a caller may read a case."""
+    organ = case.view.organ or organ_of(case) or (case.subject if case.subject in reference_data.organs else "")
+    if principal.organs is None or not organ:
+        return principal.organs is None
+    return principal.reads(organ, reference_data.parents())
+
+
+def posted_by(fact: RequestFact, principal: Principal) -> bool:
+    """Whether a fact was posted for one of the caller's organs."""
+    return bool(fact.postedfor and principal.organs and principal.organs & set(fact.postedfor.split()))
 
 
 def contents(case: Case, fact: RequestFact, status: Standing) -> list[Content]:
@@ -141,10 +184,11 @@ def contents(case: Case, fact: RequestFact, status: Standing) -> list[Content]:
     ]
 
 
-def standing(case: Case, ref: FactRef) -> tuple[Standing, list[Remark]]:
-    """How a fact of a case stands, and why."""
+def standing(case: Case, ref: FactRef, without: Collection[str] = ()) -> tuple[Standing, list[Remark]]:
+    """How a fact of a case stands, and why; ``without``: remarks on others of its name, by their codes."""
     view: RequestState = case.view
-    about = [(kind, found) for kind, found in told_of(view) if found.fact == ref and found.code != "id-conflict"]
+    aside = ("id-conflict", *without)
+    about = [(kind, found) for kind, found in told_of(view) if found.fact == ref and found.code not in aside]
     if about:
         kinds = {kind for kind, _ in about}
         return ("rejected" if "rejected" in kinds else "without-effect"), [found for _, found in about]

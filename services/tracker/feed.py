@@ -5,14 +5,25 @@ from datetime import date, datetime
 
 from services.runtime.database import Pool
 from services.runtime.offload import Offload
-from services.tracker import ics, queries
+from services.tracker import ics, office_store, queries
 from services.tracker.core.reference_data import ReferenceData
 from services.tracker.listing import Query
+from services.tracker.office_store import Asked, OpenDuty
 from services.tracker.queries import Item
 
 LOT = 500
 _LAST = date(9999, 12, 30)
 """The last of all due dates: asking up to it leaves out what has none."""
+
+
+DUTIES = 1000
+"""The open duties that a feed tells of, the soonest due."""
+
+
+async def _duties(pool: Pool, offload: Offload, organs: list[str] | None, now: datetime) -> bytes:
+    async with offload.turn():
+        found, _ = await office_store.page(pool, Asked("duty", organs, limit=DUTIES))
+        return await offload.thread(ics.duties, [each for each in found if isinstance(each, OpenDuty)], now)
 
 
 async def lots(
@@ -29,6 +40,7 @@ async def lots(
     Raises what :meth:`Offload.turn` does, from the first piece on.
     """
     head, told, cursor = ics.begin(), 0, None
+    head += await _duties(pool, offload, office_store.organs_asked(organ, organs, reference_data.parents()), now)
     last: Item | None = None
     while True:
         query = Query(None, organ, None, _LAST, min(LOT, most - told), cursor, is_running=True, organs=organs)

@@ -9,6 +9,7 @@ from datetime import date, datetime, timedelta
 from icalendar import vText
 from icalendar.parser import Contentline
 
+from services.tracker.office_store import OpenDuty
 from services.tracker.queries import Item
 
 MOST = 100_000
@@ -37,6 +38,22 @@ def entries(items: Sequence[Item], now: datetime) -> bytes:
             item.due_on,
             f"{item.id} 答复期限 answer due ({item.organ})",
             f"{item.statute} · {item.status}",
+            "TENTATIVE" if item.provisional else "CONFIRMED",
+            now,
+        )
+        for item in items
+        if item.due_on is not None
+    )
+
+
+def duties(items: Sequence[OpenDuty], now: datetime) -> bytes:
+    """An all-day event on the last day of each duty that has one."""
+    return b"".join(
+        _entry(
+            f"{item.request}#{item.duty}@shixian",
+            item.due_on,
+            f"{item.duty} 法定职责 duty due ({item.organ})",
+            f"{item.kind} · {item.article}",
             "TENTATIVE" if item.provisional else "CONFIRMED",
             now,
         )

@@ -174,7 +174,7 @@ def by_number(number: str, query: Query, today: Today, most: int) -> tuple[str, 
         values.append(organs)
         condition = "AND organ = ANY($6::text[])"
     one = f"SELECT subject, body FROM {SCHEMA}.cases WHERE {{range}} AND (state <> 'waiting' OR waiting_for <> '') "
-    one += f"AND state <> 'organ' {condition} LIMIT $5"
+    one += f"AND state NOT IN ('organ', 'duty') {condition} LIMIT $5"
     begins = one.format(range="subject ~>=~ $1 AND subject ~<~ $2")
     ends = one.format(range="reverse(subject) ~>=~ $3 AND reverse(subject) ~<~ $4")
     return f"SELECT DISTINCT subject, body FROM (({begins}) UNION ALL ({ends})) AS hits ORDER BY subject", values

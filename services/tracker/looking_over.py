@@ -16,8 +16,12 @@ from services.tracker.core.case import Case
 from services.tracker.core.reference_data import ReferenceData
 from services.tracker.store import SCHEMA, decode_case
 
-PENDING = "(state IN ('open', 'stopped', 'unconfirmed', 'waiting') OR state = 'retracted' AND waiting_for <> '')"
-"""Cases whose dates can still move, in the words of the index ``cases_pending``."""
+PENDING = (
+    "(state IN ('open', 'stopped', 'unconfirmed', 'waiting', 'duty') OR state = 'retracted' AND waiting_for <> '' "
+    "OR state IN ('answered', 'closed') AND wake_at IS NOT NULL)"
+)
+"""Cases whose dates can still move, in the words of the index ``cases_movable``; of an ended request those of a duty
+can, while the clock has it to look at."""
 UNKNOWN = {"": "-"}
 """Cases that an earlier release wrote without the organ that they wait for: they are looked at once."""
 WOKEN = 1000

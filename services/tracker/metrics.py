@@ -1,7 +1,7 @@
 """What the tracker measures of itself, and tells of the cases that only it knows."""
 
 from collections import Counter as Numbers
-from collections.abc import Callable, Iterable, Iterator, Mapping
+from collections.abc import Callable, Collection, Iterable, Iterator, Mapping
 from dataclasses import dataclass
 from datetime import UTC, date, datetime, time, timedelta
 from typing import Any
@@ -14,6 +14,7 @@ from prometheus_client.registry import Collector
 from services.events.cases import CaseEvent, RequestOverdue
 from services.runtime.clock import Clock
 from services.statute.errors import StatuteError, UnknownCalendar
+from services.tracker import metrics_office
 from services.tracker.core.attention import KINDS
 from services.tracker.core.case import Case
 from services.tracker.core.reference_data import ReferenceData
@@ -82,8 +83,15 @@ class CaseCollector(Collector):
     Every replica gives the same numbers: combine them with ``max``, never with ``sum``.
     """
 
-    def __init__(self, latest: Callable[[], Snapshot | None], reference_data: ReferenceData, clock: Clock) -> None:
-        self._latest, self._world, self._clock = latest, reference_data, clock
+    def __init__(
+        self,
+        latest: Callable[[], Snapshot | None],
+        reference_data: ReferenceData,
+        clock: Clock,
+        by_unit: Collection[str] = (),
+    ) -> None:
+        """``by_unit``: the organs that want their units told apart."""
+        self._latest, self._world, self._clock, self._by_unit = latest, reference_data, clock, by_unit
 
     def describe(self) -> Iterator[Metric]:
         """Nothing: without it the registry would collect at once to learn the names."""
@@ -110,6 +118,7 @@ class CaseCollector(Collector):
             snapshot.untouched,
             {(organ, limit) for organ in organs for limit in UNTOUCHED_LIMITS},
         )
+        yield from metrics_office.collected(snapshot.office, sorted(organs), self._by_unit, self._today)
         yield _gauge(
             "shixian_cases_waiting",
             "Cases that are no running request yet, and what they wait for.",

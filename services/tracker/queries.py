@@ -18,6 +18,7 @@ from services.runtime.offload import Offload
 from services.statute.account import Line
 from services.statute.due import cards
 from services.statute.errors import StatuteError
+from services.statute.office.decisions import duty_now
 from services.statute.state import RequestState
 from services.statute.status import STATUSES as STATUSES
 from services.statute.status import Status as Status
@@ -187,6 +188,8 @@ class Detail(Item, frozen=True, kw_only=True):
     reviews: list[dict[str, Any]] = []
     steps: list[dict[str, Any]] = []
     """The work inside the office: each step with its holder, since when, until when, and who had it before."""
+    duties: list[dict[str, Any]] = []
+    """Other limits that the organ has: each with its article, its last day and what became of it."""
     cards: list[dict[str, Any]] = []
     """Cards of the ladder of supervision that stand."""
     rejected: list[dict[str, Any]] = []
@@ -279,6 +282,7 @@ def detail(case: Case, reference_data: ReferenceData, now: datetime, each_day: b
         explanation=_bounded(account(case, reference_data, today, each_day)),
         reviews=[msgspec.to_builtins(r) for r in case.view.reviews],
         steps=[msgspec.to_builtins(s) for s in case.view.steps],
+        duties=[duty_now(each) for each in case.view.duties],
         cards=cards(case.view.rungs),
         rejected=[_refused(each) for each in case.view.refused],
         facts=[msgspec.to_builtins(f) for f in case.facts],

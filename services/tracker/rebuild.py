@@ -51,6 +51,7 @@ MIGRATIONS = files("services.tracker") / "migrations"
 SIDE = shadow_schema.side_of(SCHEMA)
 REBUILT = (
     *("cases", "strands", "strand_names", "unsplit", "unlisted", "attention", "fact_names", "handed_on", "followed"),
+    "office",
     *("events", "published"),
 )
 RELAY_SECONDS = 15.0

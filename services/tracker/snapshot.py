@@ -7,10 +7,10 @@ read again only when the case has moved on, so that a reading costs what has cha
 import asyncio
 import time
 from collections import Counter
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
 from datetime import date, datetime
-from typing import Any
+from typing import Any, NamedTuple
 
 from services.runtime.database import Pool
 from services.runtime.health import Part
@@ -49,8 +49,30 @@ ATTENTION = (
     f"SELECT kind, organ, count(*), min(since) AS oldest FROM {SCHEMA}.attention WHERE since <= now() GROUP BY 1, 2"
 )
 
+OFFICE = (
+    f"SELECT kind, organ, unit, code, due_on, accepted, min(since) AS since, count(*) FROM {SCHEMA}.office "
+    "GROUP BY kind, organ, unit, code, due_on, accepted, CASE WHEN accepted THEN NULL ELSE since END"
+)
+
 Dates = Mapping[tuple[str, str, date], int]
 """How many, by organ, limit and last day."""
+
+
+class OpenWork(NamedTuple):
+    """How many steps, or duties, are alike."""
+
+    kind: str
+    """``step`` or ``duty``."""
+    organ: str
+    unit: str
+    """Who has it; empty: the office."""
+    code: str
+    """The step of the procedure, or the kind of the duty."""
+    due_on: date | None
+    accepted: bool
+    since: date
+    """Since when it lies where it lies; of those accepted the earliest."""
+    number: int
 
 
 @dataclass(frozen=True, slots=True)
@@ -70,6 +92,8 @@ class Snapshot:
     dead_letters: DeadLetters
     attention: Mapping[str, tuple[int, datetime]] = field(default_factory=dict)
     """What needs a person: by kind how many, and since when the longest waiting."""
+    office: Sequence[OpenWork] = ()
+    """Steps and duties that are not done."""
     needing: Mapping[tuple[str, str], int] = field(default_factory=dict)
     """The same by organ and kind."""
     unconfirmed: Mapping[str, int] = field(default_factory=dict)
@@ -172,6 +196,7 @@ class Snapshots:
             unpublished = await conn.fetchval(UNPUBLISHED)
             letters = await dead_letters(conn, SCHEMA)
             needing = await conn.fetch(ATTENTION)
+            office = [OpenWork(*row) for row in await conn.fetch(OFFICE)]
         known = list(self._known.values())
         running, due, untouched = await asyncio.to_thread(counted, known)
         stopped, steps = await asyncio.to_thread(at_work, known)
@@ -189,6 +214,7 @@ class Snapshots:
             unpublished,
             letters,
             _by_kind(needing),
+            office,
             needing={(row["organ"], row["kind"]): row["count"] for row in needing},
             unconfirmed=unconfirmed,
             stopped=stopped,

@@ -83,15 +83,16 @@ async def last_strands(pool: Pool, subject: str, limit: int) -> list[Strand]:
     return [decode_strand(row["body"]) for row in rows]
 
 
+DUE = (
+    f"SELECT body FROM {SCHEMA}.cases WHERE partition = $1 AND wake_at <= $2 "
+    "ORDER BY wake_at, subject LIMIT $3 FOR UPDATE SKIP LOCKED"
+)
+"""What the clock has to look at, read from the index ``cases_wake`` alone."""
+
+
 async def due_cases(conn: Conn, partition: int, now: datetime, limit: int) -> list[Case]:
     """Cases of a partition that the clock has to look at, the longest due first, locked."""
-    rows = await conn.fetch(
-        f"SELECT body FROM {SCHEMA}.cases WHERE partition = $1 AND wake_at <= $2 "
-        "ORDER BY wake_at, subject LIMIT $3 FOR UPDATE SKIP LOCKED",
-        partition,
-        now,
-        limit,
-    )
+    rows = await conn.fetch(DUE, partition, now, limit)
     return [decode_case(row["body"]) for row in rows]
 
 

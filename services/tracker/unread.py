@@ -29,6 +29,8 @@ class Waiting(Struct, frozen=True):
 
     subject: str
     type: str
+    posted_for: str | None = None
+    """The organs that its account may speak for; None: all."""
 
 
 class Ahead(Struct, frozen=True):
@@ -44,6 +46,7 @@ class _Named(Struct):
     id: str
     subject: str = ""
     type: str = ""
+    postedfor: str | None = None
 
 
 _named = msgspec.json.Decoder(_Named)
@@ -87,6 +90,6 @@ async def find(reader: Any, behind: list[tuple[TopicPartition, int, int]], sourc
                 except (msgspec.MsgspecError, UnicodeDecodeError, RecursionError):
                     continue  # no fact; it becomes a dead letter when it is read
                 if (named.source, named.id) == (source, id_):
-                    return Ahead(Waiting(named.subject, named.type))
+                    return Ahead(Waiting(named.subject, named.type, named.postedfor))
         left -= min(end - start, left)
     return Ahead(all_looked_at=sum(end - start for _, start, end in behind) <= MOST)

@@ -35,7 +35,7 @@ from services.runtime.producer import LogProducer
 from services.runtime.retry import LogUnavailable
 from services.runtime.settings import Settings
 from services.runtime.transport import Batch
-from services.tracker import attention_store, looking_over, splitting, store, trail_store
+from services.tracker import attention_store, looking_over, office_store, splitting, store, trail_store
 from services.tracker.core import apply
 from services.tracker.core.apply import Outcome
 from services.tracker.core.case import Case
@@ -290,6 +290,7 @@ class Tracker:
         await store.save_cases(conn, cases)
         await attention_store.save(conn, changed, needing)
         await trail_store.save(conn, [(partition, case) for case in outcome.cases.values()])
+        await office_store.save(conn, [(partition, case) for case in outcome.cases.values()])
         await attention_store.save_names(conn, partition, outcome.events, now)
         await store.save_strands(conn, partition, outcome.shelf)
         appended = await store.append_events(conn, partition, events)

@@ -10,7 +10,8 @@ import msgspec
 
 from services.statute.calendars import shipped
 from tests.chaos import garbage
-from tests.chaos.requests import SOURCE, Facts, organ_facts, request
+from tests.chaos.office import registered
+from tests.chaos.requests import SOURCE, Facts, duty_facts, organ_facts, request
 from tests.support import raw
 
 LAST_DAY = date(2024, 6, 20)
@@ -111,7 +112,11 @@ def generate(seed: int, facts: int, *, posters: int = 3, organs: int = 12, large
     late = set(codes[organs * 3 // 4 :])
     known = [_organ(code, codes[0] if code != codes[0] else None) for code in codes if code not in late]
     calendars = [_calendar(2023, 1, ["2023-03-08"]), _calendar(2022, 1, ["2022-03-08", "2022-09-13"])]
-    later = [[msgspec.json.encode(_organ(code, codes[0]))] for code in sorted(late)]
+    inside = [fact for code in codes if code not in late for fact in registered(code, SOURCE)]
+    later = [
+        [msgspec.json.encode(fact) for fact in (_organ(code, codes[0]), *registered(code, SOURCE))]
+        for code in sorted(late)
+    ]
     later += [
         [msgspec.json.encode(_calendar(2024, n, ["2024-05-06", "2024-06-11", "2024-06-12"][: n + 1]))] for n in (1, 2)
     ]
@@ -126,7 +131,9 @@ def generate(seed: int, facts: int, *, posters: int = 3, organs: int = 12, large
             # In portions, since how many facts a request has is only known once it is made.
             histories = [
                 organ_facts(share, share.choice(codes[poster::posters]), number + n, LAST_DAY)
-                if share.random() < 0.02
+                if (drawn := share.random()) < 0.02
+                else duty_facts(share, share.choice(codes), (number + n) * posters + poster, LAST_DAY)
+                if drawn < 0.03
                 else request(share, (number + n) * posters + poster, share.choice(codes), LAST_DAY)
                 for n in range(400 if facts > 4000 else 40)
             ]
@@ -136,7 +143,7 @@ def generate(seed: int, facts: int, *, posters: int = 3, organs: int = 12, large
             count += sum(map(len, portion))
         sent.append(calls)
     return History(
-        reference=[msgspec.json.encode(f) for f in known + calendars],
+        reference=[msgspec.json.encode(f) for f in known + inside + calendars],
         late_reference=later,
         posters=sent,
         refused=list(_refused(rng, max(4, facts // 2000))),

@@ -10,7 +10,7 @@ from aiokafka import AIOKafkaConsumer, TopicPartition
 from aiokafka.errors import KafkaError
 
 from services.stats import store as stats
-from services.stats.cells import Cell, Number, RequestRow, ReviewRow, TallyRow
+from services.stats.cells import Cell, Number, Row
 from services.tracker.core.case import Case
 from services.tracker.core.strands import Strand
 from services.tracker.store import decode_case, decode_strand
@@ -89,7 +89,7 @@ class Tables:
     letters: dict[tuple[int, int], tuple[bytes, str]]
     """Dead letters by partition and offset: bytes and reason."""
     cells: dict[Cell, Number]
-    rows: list[RequestRow | ReviewRow | TallyRow]
+    rows: list[Row]
     stats_letters: int
     repeated: int
     """Case events that stats found to be repetitions."""

@@ -7,6 +7,7 @@ from typing import Any
 
 from services.events.days import PLANNED
 from services.events.vocabulary import APPLICANTS, CHANNELS, MEASURES, OUTCOMES
+from tests.chaos import office
 from tests.support import raw
 
 SOURCE = "urn:shixian:chaos"
@@ -152,12 +153,34 @@ def request(rng: random.Random, number: int, organ: str, last_day: date) -> Fact
     namer = Namer(f"q{number}-")
     subject = f"{organ}/{number}"
     day = last_day - timedelta(days=int(rng.triangular(0, 4000, 400)))
+    steps = _steps(rng, organ, day)
+    # With a die of its own: what else happens to a request is the same with and without the work inside the office.
+    inner = random.Random(f"{organ}/{number}/{day}")
+    item = inner.random() < 0.15
+    if item:
+        steps[0][1]["item"] = office.item_of(organ)
+    for _, filed in (step for step in steps if step[0] == "review-filed"):
+        if inner.random() < 0.5:
+            filed["served_on"] = filed["filed_on"]
+    steps += [
+        (name, {k: v.isoformat() if isinstance(v, date) else v for k, v in data.items()})
+        for name, data in office.steps(inner, organ, subject, day, item=item)
+    ]
     facts = [
         namer.fact(name, subject, data, **({"time": f"{day}T12:00:00+08:00"} if rng.random() < 0.3 else {}))
-        for name, data in _steps(rng, organ, day)
+        for name, data in steps
         if _happened_by(last_day + timedelta(days=_SLACK), data)
     ]
     _amend(rng, namer, facts, 0.12, last_day)
+    return _disturb(rng, facts)
+
+
+def duty_facts(rng: random.Random, organ: str, number: int, last_day: date) -> Facts:
+    """A duty of an organ that belongs to no request, with its amendments."""
+    namer = Namer(f"d{number}-{organ}-")
+    subject = f"{organ}/duty/{number}"
+    facts = [namer.fact(name, subject, data) for name, data in office.duty(rng, organ, number, last_day)]
+    _amend(rng, namer, facts, 0.2, last_day)
     return _disturb(rng, facts)
 
 

@@ -6,6 +6,7 @@ from dataclasses import dataclass
 from datetime import datetime, time, timedelta
 from zoneinfo import ZoneInfo
 
+from services.events import cases as c
 from services.events.cases import CaseEvent
 from services.events.vocabulary import Ref
 from services.stats.cells import RequestRow, recount
@@ -72,6 +73,7 @@ async def check(
         if stored is None:
             findings.add("case missing", subject)
             continue
+        check_rungs(subject, found, stored, findings)
         case, kept = shelf.case(subject), remains.tables.strands.get(subject, {})
         if kept != shelf.strands[subject]:
             findings.add("strands differ", f"{subject}: {len(kept)}, expected {len(shelf.strands[subject])}")
@@ -107,6 +109,43 @@ def looked_at(case: Case, world: ReferenceData, now: datetime) -> datetime:
     return max(now, datetime.combine(case.as_of, time(12), zone)) if case.as_of > now.astimezone(zone).date() else now
 
 
+def check_rungs(subject: str, events: Iterable[CaseEvent], stored: Case, findings: Findings) -> None:
+    """By the case log alone: no card and no breach was told twice, none is missing, and each that went was there."""
+    told: set[tuple[object, ...]] = set()
+
+    def issue(key: tuple[object, ...]) -> None:
+        if key in told:
+            findings.add("told twice", f"{subject}: {key}")
+        told.add(key)
+
+    def withdraw(key: tuple[object, ...]) -> None:
+        if key not in told:
+            findings.add("taken back, and was not there", f"{subject}: {key}")
+        told.discard(key)
+
+    for event in events:
+        match event:
+            case c.CardIssued(data=data):
+                issue(("card", data.card.limit, data.card.about or "", data.card.card, data.card.on))
+            case c.CardWithdrawn(data=data):
+                withdraw(("card", data.card.limit, data.card.about or "", data.card.card, data.card.on))
+            case c.DutyOverdue(data=data):
+                told.difference_update(
+                    {k for k in told if k[:2] == ("duty", data.duty.duty) and k[2] != data.duty.overdue_from}
+                )
+                issue(("duty", data.duty.duty, data.duty.overdue_from))
+            case c.DutyOverdueWithdrawn(data=data) | c.DutyWithdrawn(data=data):
+                told.difference_update({k for k in told if k[:2] == ("duty", data.duty.duty)})
+            case _:
+                continue
+    expected: set[tuple[object, ...]] = {
+        ("card", r.limit, r.about, r.level, r.on) for r in stored.view.rungs if r.level != "warning"
+    }
+    expected |= {("duty", d.duty, d.overdue_from) for d in stored.view.duties if d.overdue_from is not None}
+    if told != expected:
+        findings.add("cards and breaches told are not those that stand", f"{subject}: {told ^ expected}")
+
+
 def _check_letters(remains: Remains, findings: Findings) -> None:
     """Dead letters are exactly the records that are no facts, whole, each with a reason."""
     for place, value in remains.log.unreadable.items():
@@ -140,6 +179,9 @@ def _compare(subject: str, stored: Case, alone: Case, findings: Findings) -> Non
     if [f.ref for f in stored.facts] != [f.ref for f in alone.facts]:
         findings.add("facts of a case differ", subject)
         return
+    inside = [(v.steps, v.duties, v.rungs) for v in (stored.view, alone.view)]
+    if inside[0] != inside[1]:
+        findings.add("work inside differs from the same facts without trouble", f"{subject}: {inside[0]}, {inside[1]}")
     if (had := summary(stored.view)) != (wanted := summary(alone.view)):
         findings.add("case differs from the same facts without trouble", f"{subject}: {had}, {wanted}")
 

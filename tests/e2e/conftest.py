@@ -15,6 +15,7 @@ import pytest
 
 from services.access import passwords
 from services.access.file import Access, User, encode
+from services.access.principal import Role
 from services.local.process import free_port, tie_to_parent
 from tests.support import require_no_secret
 
@@ -101,7 +102,7 @@ def system(short_folder: Path) -> Iterator[System]:
 
 
 PASSWORD = "a long sentence of nobody"
-USERS = {
+USERS: dict[str, tuple[tuple[Role, ...], tuple[str, ...] | None]] = {
     "officer": (("officer",), ("sample-bureau",)),
     "elsewhere": (("officer",), ("gz-psb",)),
     "first": (("publisher",), None),

@@ -22,7 +22,14 @@ from tests.e2e.test_pages import pytestmark as pytestmark
 from tests.support import NOTHING_TO_DO, eventually, service
 
 NOWHERE = {"SHIXIAN_KAFKA": "127.0.0.1:1", "SHIXIAN_POSTGRES": "postgresql://nobody@127.0.0.1:1/none"}
-EMPTY = {"organs": [], "total": 0, "timezone": None, "next": None, "requests": [], "as_of": "2024-01-01T00:00:00Z"} | NOTHING_TO_DO
+EMPTY = {
+    "organs": [],
+    "total": 0,
+    "timezone": None,
+    "next": None,
+    "requests": [],
+    "as_of": "2024-01-01T00:00:00Z",
+} | NOTHING_TO_DO
 ELSEWHERE = """<!doctype html><title>elsewhere</title>
 <form id="out" method="post" action="{desk}/logout"><input name="form_token" value="x"></form>
 <form id="publish" method="post" enctype="text/plain" action="{stats}/v1/annual/gz-psb/2013/publications">

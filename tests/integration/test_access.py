@@ -14,8 +14,10 @@ from typing import Any
 import httpx
 import pytest
 
-from services.access import file, tokens
+from services.access import file, signed, tokens
 from services.access.file import Access, Token
+from services.access.signed import Keys
+from services.desk.apis import DESK
 from tests.support import ORGAN, ServiceProcess, answered, eventually, raw, received, service
 
 SHIXIAN = str(Path(sys.executable).parent / "shixian")
@@ -27,6 +29,7 @@ def issued(name: str, scopes: tuple[Any, ...], *organs: str) -> tuple[str, Token
     return text, Token(id=id_, name=name, hash=kept, scopes=scopes, organs=limits, created_at=datetime.now(UTC))
 
 
+KEYS = Keys.new()
 ADMIN = issued("admin", ("admin",))
 A = issued("a", ("facts:write", "requests:read", "reports:read", "reports:publish"), "a")
 B = issued("b", ("facts:write", "requests:read", "reports:read"), "b")
@@ -39,6 +42,7 @@ def who(one: tuple[str, Token]) -> dict[str, str]:
 
 @pytest.fixture
 def env(kafka: str, postgres: str, folder: Path) -> dict[str, str]:
+    (folder / "desk-key.json").write_bytes(KEYS.text())
     (folder / "access.json").write_bytes(file.encode(Access(tokens=tuple(t for _, t in (ADMIN, A, B, CITY)))))
     return {
         "SHIXIAN_KAFKA": kafka,
@@ -82,16 +86,30 @@ def test_each_organ_posts_and_reads_its_own_and_the_trail_tells_of_it(
     assert post(A, received("A-1", "2024-03-04", "in-person", "a")).status_code == 202
     assert post(B, received("B-1", "2024-03-04", "in-person", "b")).status_code == 202
     # It names no organ, so it gets into the log; and there it has no effect.
-    assert post(B, answered("A-1", "2024-03-06")).status_code == 202
+    answer = answered("A-1", "2024-03-06")
+    assert post(B, answer).status_code == 202
     eventually(lambda: get(tracker, "/v1/requests/A-1", A).json()["rejected"] or None)
+    named = f"/v1/facts?source={answer['source']}&id={answer['id']}"
+    told = get(tracker, named, B).raise_for_status().json()
+    assert told["status"] == "rejected" and told["why"][0]["code"] == "foreign-organ" and "request" not in told
     case = get(tracker, "/v1/requests/A-1", A).json()
     assert [one["code"] for one in case["rejected"]] == ["foreign-organ"] and case["answered_on"] is None
     assert case["rejected"][0]["reason"].startswith(f"token:{B[1].id} may not speak for")
-    assert post(A, answered("A-1", "2024-03-06")).status_code == 202
+    # Nor does it keep the organ from that name.
+    assert post(A, answer).status_code == 202
     eventually(lambda: get(tracker, "/v1/requests/A-1", A).json()["answered_on"])
-    eventually(lambda: ids(B) or None)
+    assert (
+        get(tracker, named, A).json()["status"] == "decided" and get(tracker, named, B).json()["status"] == "rejected"
+    )
+    # An id may end like the path of another organ's history.
+    assert post(B, received("A-1/history", "2024-03-04", "in-person", "b")).status_code == 202
+    eventually(lambda: get(tracker, "/v1/requests/A-1/history", B).status_code == 200 or None)
+    assert isinstance(get(tracker, "/v1/requests/A-1/history", A).json(), list)
+    assert get(tracker, "/v1/requests/A-1/history", B).json()["id"] == "A-1/history"
+    eventually(lambda: len(ids(B)) == 2 or None)
 
-    assert (ids(A), ids(B), sorted(ids(CITY)), sorted(ids(ADMIN))) == (["A-1"], ["B-1"], ["A-1", "B-1"], ["A-1", "B-1"])
+    assert (ids(A), sorted(ids(B))) == (["A-1"], sorted(own := ["A-1/history", "B-1"]))
+    assert sorted(ids(CITY)) == sorted(ids(ADMIN)) == sorted(["A-1", *own])
     assert sorted(ids(CITY, "?organ=a")) == ["A-1"]
     assert get(tracker, "/v1/requests?organ=b", A).status_code == 403
     for path in ("/v1/requests/B-1", "/v1/requests/B-1/history", "/v1/requests/nowhere"):
@@ -114,6 +132,17 @@ def test_each_organ_posts_and_reads_its_own_and_the_trail_tells_of_it(
     published = stats.http.post("/v1/annual/b/2024/publications", json={}, headers=who(B))
     assert published.status_code == 403 and "reports:publish" in published.text
 
+    assert intake.http.post("/v1/events", json=[]).status_code == tracker.http.get("/v1/organs").status_code == 401
+    # Five wrong passwords, told by a desk, are known to whichever intake a desk asks.
+    desk = KEYS.sign(signed.of_person(DESK), signed.API, datetime.now(UTC), signed.TOKEN_TIME)
+    guess = {"account": "user:li", "action": "login-refused"}
+    for _ in range(5):
+        told = intake.http.post("/v1/audit-records", json=guess, headers={"authorization": f"Bearer {desk}"})
+        assert told.status_code == 202
+    who_is_locked = "/v1/lock-outs?account=user:li"
+    eventually(lambda: intake.http.get(who_is_locked, headers={"authorization": f"Bearer {desk}"}).json()["until"])
+    assert get(intake, who_is_locked, A).status_code == 403
+
     def trail() -> Any:
         found = get(intake, "/v1/audit-trail?limit=1000", ADMIN).raise_for_status().json()
         told = {(r["entry"]["account"], r["entry"]["action"], r["status"]) for r in found["records"]}
@@ -124,6 +153,8 @@ def test_each_organ_posts_and_reads_its_own_and_the_trail_tells_of_it(
             (f"token:{B[1].id}", "report-published", 403),
             (f"token:{B[1].id}", "cell-read", 403),
             (f"token:{B[1].id}", "token-used", 0),
+            ("unknown", "facts-posted", 401),
+            ("unknown", "call", 401),
         }
         return found if wanted <= told else None
 
@@ -140,8 +171,14 @@ def test_each_organ_posts_and_reads_its_own_and_the_trail_tells_of_it(
     assert done.returncode == 0, done.stderr
     lines = [json.loads(line) for line in done.stdout.splitlines()]
     assert {line["service"] for line in lines} == {"intake", "tracker", "stats"} and "the chain holds" in done.stderr
+    listed = subprocess.run(
+        [SHIXIAN, "token", "list"], env={**os.environ, **env}, capture_output=True, text=True, timeout=60, check=False
+    )
+    assert listed.returncode == 0 and listed.stderr == ""
+    uses = {line.split()[0]: line.split()[3] for line in listed.stdout.splitlines()}
+    assert uses[A[1].id].startswith(f"{datetime.now(UTC):%Y}"), listed.stdout
     for text, token in (ADMIN, A, B, CITY):
-        assert text not in done.stdout and token.hash not in done.stdout
+        assert text not in done.stdout + listed.stdout and token.hash not in done.stdout
 
 
 @pytest.mark.parametrize("command", [["intake"], ["desk"], ["up"]])

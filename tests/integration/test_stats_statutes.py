@@ -102,6 +102,7 @@ async def test_a_database_filled_before_comes_to_the_counts_by_law_of_a_fold(poo
             "0005_statutes",
             "0006_contradicting",
             "0007_contradicting_known",
+            "0008_office",
         ]
         for table in SAME:
             assert await told(conn, "older", table) == await told(conn, "stats", table), table

@@ -15,6 +15,16 @@ def untouched(limit: str, days: int) -> str:
     return f'shixian_requests_untouched_due_within{{organ="gz",limit="{limit}",days="{days}"}}'
 
 
+def inside(what: str, days: int | None = None) -> str:
+    more = "" if days is None else f',days="{days}"'
+    return f'shixian_{what}{{organ="gz",unit=""{more}}}'
+
+
+def within(what: str, days: int) -> str:
+    which = 'kind="publication"' if what == "duties" else 'unit="u"'
+    return f'shixian_{what}_due_within{{organ="gz",{which},days="{days}"}}'
+
+
 CALLS = {s: f'shixian_http_requests_total{{service="intake",route="/v1/events",status="{s}"}}' for s in ("2xx", "5xx")}
 PROVISIONAL = {'shixian_requests_provisional{organ="gz"}': "3x364"}
 PUBLISHED = {'shixian_calendar_published_until_timestamp_seconds{calendar="CN"}': f"{100 * DAY}x3000"}
@@ -26,6 +36,22 @@ SAME_RULES = {f'shixian_rules_info{{service="{name}",digest="aa"}}': "1x60" for 
 OTHER_RULES = 'shixian_rules_info{service="tracker",digest="bb"}'
 
 STORIES: Mapping[str, Sequence[Story]] = {
+    "office": [
+        Story("StepDueSoon", "warning", {within("assignments", 3): "4x60", within("assignments", 1): "0x60"}, ["50m"]),
+        Story("StepDueSoon", "warning", {within("assignments", 1): "0x10 2x60"}, ["10m", "19m"], ["25m"]),
+        Story("StepOverdue", "critical", {inside("assignments_overdue"): "0x10 1x60 0x9"}, ["19m"], ["25m"], ["75m"]),
+        Story("AssignmentNotAccepted", "warning", {inside("assignments_unaccepted", 1): "3x60"}, ["50m"]),
+        Story("AssignmentNotAccepted", "warning", {inside("assignments_unaccepted", 3): "0x9 3x60"}, ["9m"], ["25m"]),
+        Story("DutyDueSoon", "warning", {within("duties", 7): "1x60"}, ["50m"]),
+        Story("DutyDueSoon", "warning", {within("duties", 5): "0x9 1x60"}, ["9m"], ["25m"]),
+        Story(
+            "DutyOverdue",
+            "critical",
+            {'shixian_duties_overdue{organ="gz",kind="publication"}': "0x9 1x60"},
+            ["9m"],
+            ["25m"],
+        ),
+    ],
     "requests": [
         # Today is within 3 days; an organ without such requests shows 0, and what is due in 10 days is not meant.
         Story(

@@ -77,10 +77,10 @@ def test_an_overdue_request_reaches_the_webhook_and_its_answer_settles_it(watche
     assert page.status_code == 200
     assert f"<h1>{oldest} " in page.text
 
-    # Of these some are overdue as well, and some due soon: that alert is held back while the worse one stands.
+    # Of these some are overdue as well, and some due soon: the overdue ones must not silence the others' warning.
     watched.post(*(received(f"R-{days}", ago(days), "in-person", organ) for days in range(20, 36)))
     eventually(lambda: watched.query(f'shixian_requests_due_soon{{organ="{organ}",working_days="3"}} > 0') or None)
-    suppressed(watched, "RequestDueSoon", organ=organ)
+    firing(watched, "RequestDueSoon", organ=organ)
     late = overdue(watched, organ)
     assert len(late) > 1
     eventually(lambda: watched.query(f'shixian_requests_overdue{{organ="{organ}"}} == {len(late)}') or None)

@@ -9,8 +9,10 @@ import yaml
 
 from services.ops import prometheus
 from services.ops.__main__ import files
+from services.ops.alertmanager import OF_MANY, inhibitions
 from services.ops.config import BadConfig, Config, load
 from services.tracker import metrics as tracker_metrics
+from services.tracker import metrics_office
 from tests.ops.stories import STORIES
 from tests.ops.tools import DEPLOY, ROOT, run, tell
 
@@ -105,8 +107,19 @@ def test_an_overdue_request_is_told_with_its_organ_count_age_and_link(tmp_path: 
 def test_days_that_alerts_ask_for_are_days_that_metrics_count() -> None:
     config = Config()
     assert config.due_soon_days in tracker_metrics.WORKING_DAYS
+    assert {config.step_days, config.duty_days} <= set(metrics_office.DAYS)
+    assert config.unaccepted_days in metrics_office.WAITING_DAYS
     for days in (*config.untouched_days, *config.clarification_days, config.consultation_days):
         assert days in tracker_metrics.DAYS
+
+
+def test_an_overdue_request_silences_no_warning_about_others_of_its_organ() -> None:
+    officers = {r["labels"]["symptom"] for r in ALERTS if r["labels"]["audience"] == "officers"}
+    warnings = {r["labels"]["symptom"] for r in ALERTS if r["labels"]["severity"] == "warning"}
+    # A date that is provisional is provisional for all alike: the later, sharper word replaces the first.
+    assert officers & warnings - {"provisional"} <= set(OF_MANY)
+    targets = [rule["target_matchers"] for rule in inhibitions() if 'severity="critical"' in rule["source_matchers"]]
+    assert f'symptom!~"{"|".join(OF_MANY)}"' in targets[0]
 
 
 def test_thresholds_come_from_a_file_and_a_wrong_one_is_named(tmp_path: Path) -> None:

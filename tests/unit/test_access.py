@@ -175,7 +175,9 @@ def test_no_person_can_claim_scopes_that_her_roles_do_not_have() -> None:
     for wrong in ({"kind": "token"}, {"roles": "admin"}, {"organs": "a"}, {"sub": 1}):
         with pytest.raises(BadToken):
             signed.principal_of({**claims, **wrong})
-    assert signed.principal_of({**claims, "kind": "service", "roles": ["admin"]}).scopes == {"audit:write"}
+    for account, scopes in (("desk", {"audit:write"}), ("prometheus", {"metrics:read"}), ("user:li", set())):
+        made = signed.principal_of({**claims, "sub": account, "kind": "service", "roles": ["admin"]})
+        assert made.scopes == scopes
 
 
 RSA = RSAKey.generate_key(2048, parameters={"kid": "k"})

@@ -180,6 +180,19 @@ async def test_whoever_is_not_known_is_refused_everywhere_but_at_what_is_open(na
 
 
 @pytest.mark.parametrize("name", APIS)
+async def test_the_trail_tells_of_whoever_was_refused_and_no_token(name: str, settings: Settings) -> None:
+    async with service(name, settings) as (_, client, guard):
+        assert guard._trail is not None
+        where = {"intake": "/v1/audit-trail", "tracker": "/v1/requests", "stats": "/v1/annual"}[name]
+        for given in REFUSED.values():
+            assert (await send(client, "GET", where, given)).status_code == 401
+        told = [(entry, status) for _, entry, status in guard._trail._waiting]
+        assert [(e.account, e.path, status) for e, status in told] == [("unknown", where, 401)]
+        texts = [given.split()[1] for given in REFUSED.values() if given and len(given.split()) == 2]
+        assert texts and not any(text in str(told) for text in texts if len(text) > 1)
+
+
+@pytest.mark.parametrize("name", APIS)
 async def test_each_scope_opens_its_own_routes_and_no_other(name: str, settings: Settings) -> None:
     async with service(name, settings) as (app, client, _):
         for method, template, need in calls(app, name):

@@ -32,7 +32,14 @@ from tests.support import NOTHING_TO_DO
 PASSWORD = "correct horse battery"
 KEPT = passwords.hashed("li", PASSWORD)
 KEYS = Keys.new()
-EMPTY = {"organs": [], "total": 0, "timezone": None, "next": None, "requests": [], "as_of": "2024-01-01T00:00:00Z"} | NOTHING_TO_DO
+EMPTY = {
+    "organs": [],
+    "total": 0,
+    "timezone": None,
+    "next": None,
+    "requests": [],
+    "as_of": "2024-01-01T00:00:00Z",
+} | NOTHING_TO_DO
 PAGE = {"accept": "text/html", "accept-language": "en"}
 
 
@@ -43,12 +50,15 @@ class Played:
         self.asked: list[httpx.Request] = []
         self.told: list[Entry] = []
         self.now = datetime.now(UTC)
+        self.locked: datetime | None = None
 
     def __call__(self, request: httpx.Request) -> httpx.Response:
         self.asked.append(request)
         if request.url.path == "/v1/audit-records":
             self.told.append(msgspec.json.decode(request.content, type=Entry))
             return httpx.Response(202, json={})
+        if request.url.path == "/v1/lock-outs":
+            return httpx.Response(200, content=msgspec.json.encode({"until": self.locked}))
         return httpx.Response(200, json=EMPTY)
 
     @property
@@ -139,7 +149,21 @@ async def test_a_wrong_password_is_told_as_a_wrong_account_is_and_locks_in_the_e
         played.now += timedelta(minutes=2)
         assert (await log_in(client)).status_code == 303
         assert played.actions == ["login-refused"] * 5 + ["locked-out", "login"]
-        assert {entry.account for entry in played.told} == {"user:li", "unknown"}, "a typed name may be a password"
+        assert {a.partition(":")[0] for a in (entry.account for entry in played.told)} == {"user", "unknown"}
+        assert not any("wang" in entry.account for entry in played.told), "a typed name may be a password"
+
+
+async def test_who_is_locked_out_at_another_desk_is_locked_out_here(tmp_path: Path) -> None:
+    async with desk(tmp_path) as (client, played):
+        played.locked = played.now + timedelta(seconds=90)
+        locked = await log_in(client)
+        assert locked.status_code == 429 and locked.headers["retry-after"] == "91" and played.actions == []
+        assert played.asked[-1].url.params["account"] == "user:li"
+        nobody = await log_in(client, account="wang")
+        assert nobody.status_code == 429, "a name that is no account is asked about as one that is"
+        assert "wang" not in str(played.asked[-1].url)
+        played.locked = None
+        assert (await log_in(client)).status_code == 303
 
 
 @pytest.mark.parametrize("change", ["token", "cookie", "origin", "cross-site", "type"])

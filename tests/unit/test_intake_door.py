@@ -4,7 +4,7 @@ import asyncio
 import base64
 import gzip
 import json
-from collections.abc import AsyncIterator, Sequence
+from collections.abc import AsyncIterator, Mapping, Sequence
 from typing import Any
 
 import httpx
@@ -12,6 +12,7 @@ import pytest
 from cloudevents.v1.http import CloudEvent, to_binary
 
 from scripts import make_register
+from services.access.principal import Principal
 from services.events.codec import decode_with_extensions, encode
 from services.events.examples import example
 from services.intake import api, imports
@@ -21,6 +22,7 @@ from services.intake.unpacking import Room
 from services.runtime.health import Health
 from services.runtime.offload import Offload
 from services.runtime.web import create_app, new_registry
+from services.words.catalogue import Said
 
 PAID = example("facts", "fee-paid")
 MAX_BODY = 1024 * 1024
@@ -32,7 +34,7 @@ class Log:
     def __init__(self) -> None:
         self.taken: list[Taken] = []
 
-    async def write(self, taken: Sequence[Taken]) -> None:
+    async def write(self, taken: Sequence[Taken], by: Principal) -> None:
         self.taken += taken
 
     @property
@@ -43,8 +45,9 @@ class Log:
 class AllKnown:
     """References that all exist."""
 
-    async def refuse_unknown(self, reading: Reading, *, partial: bool = False) -> None:
+    async def refuse_unknown(self, reading: Reading, *, partial: bool = False) -> Mapping[int, Sequence[Said]]:
         assert not reading.malformed
+        return {}
 
 
 @pytest.fixture
@@ -243,10 +246,10 @@ class SlowLog(Log):
         self.free = asyncio.Event()
         self.waiting = 0
 
-    async def write(self, taken: Sequence[Taken]) -> None:
+    async def write(self, taken: Sequence[Taken], by: Principal) -> None:
         self.waiting += 1
         await self.free.wait()
-        await super().write(taken)
+        await super().write(taken, by)
 
 
 async def test_more_than_it_can_bear_is_shed_and_nothing_accepted_is_lost() -> None:

@@ -18,7 +18,7 @@ from services.events.office_facts import ItemData, ItemRegistered, TimeLimit, Un
 from services.events.vocabulary import Label
 from services.intake.notices import KnownNotices
 from services.intake.office import Office
-from services.intake.reading import Reading
+from services.intake.reading import Reading, Taken
 from services.intake.references import References
 from services.tracker.core.case import Case
 from services.tracker.core.decide import decide, tick
@@ -145,8 +145,7 @@ async def test_intake_refuses_what_names_another_organs_or_nobodys(fact: Any, pr
     office = Office(lambda: {"u": unit().data}, lambda: {"i": item().data})
     references = References(lambda _: None, lambda: organs, caught_up, 1, KnownNotices(lambda _: None), office=office)
     reading = Reading()
-    reading.facts.append(fact)
-    reading.places.append(0)
+    reading.taken.append(Taken(fact, 0))
     await references.refuse_unknown(reading)
     assert [bool(problem), not problem] == [bool(reading.errors), bool(reading.facts)]
     assert problem in str(reading.errors)

@@ -4,12 +4,13 @@
 """
 
 import os
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from typing import Any
 
 import schemathesis
 from hypothesis import HealthCheck, settings
 
+from services.access.principal import Principal
 from services.intake import api, imports
 from services.intake.reading import Reading, Taken
 from services.intake.repeats import Repeats
@@ -17,6 +18,7 @@ from services.intake.unpacking import Room
 from services.runtime.health import Health
 from services.runtime.offload import Offload
 from services.runtime.web import create_app, new_registry
+from services.words.catalogue import Said
 
 EXAMPLES = int(os.environ.get("SHIXIAN_FUZZ_EXAMPLES", "10"))
 CONFIG = {
@@ -31,11 +33,12 @@ CONFIG = {
 class Log:
     """A writer that keeps nothing, and references that all exist."""
 
-    async def write(self, taken: Sequence[Taken]) -> None:
+    async def write(self, taken: Sequence[Taken], by: Principal) -> None:
         pass
 
-    async def refuse_unknown(self, reading: Reading, *, partial: bool = False) -> None:
+    async def refuse_unknown(self, reading: Reading, *, partial: bool = False) -> Mapping[int, Sequence[Said]]:
         assert not reading.malformed
+        return {}
 
 
 def application() -> Any:

@@ -2,7 +2,7 @@
 
 import json
 import tomllib
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
@@ -11,6 +11,7 @@ import pytest
 from shixian_client import AsyncClient, Client, Event, NotFound, Refused, Unavailable
 from shixian_client import calls as client_calls
 
+from services.access.principal import Principal
 from services.events.examples import example
 from services.intake import api
 from services.intake.reading import Reading, Taken
@@ -18,6 +19,7 @@ from services.intake.repeats import Repeats
 from services.intake.unpacking import Room
 from services.runtime.health import Health
 from services.runtime.web import create_app, new_registry
+from services.words.catalogue import Said
 
 ROOT = Path(__file__).parents[2]
 
@@ -120,11 +122,12 @@ class Log:
     def __init__(self) -> None:
         self.ids: list[str] = []
 
-    async def write(self, taken: Sequence[Taken]) -> None:
+    async def write(self, taken: Sequence[Taken], by: Principal) -> None:
         self.ids += [each.fact.id for each in taken]
 
-    async def refuse_unknown(self, reading: Reading, *, partial: bool = False) -> None:
+    async def refuse_unknown(self, reading: Reading, *, partial: bool = False) -> Mapping[int, Sequence[Said]]:
         assert not reading.malformed
+        return {}
 
 
 async def test_intake_takes_what_the_client_sends_and_its_refusals_are_told_by_position(

@@ -95,6 +95,7 @@ def _unique(file: str, key: str, ids: list[str]) -> None:
 
 def _filter(file: str, key: str, kind: str, given: Filter) -> None:
     allowed: Mapping[str, tuple[str, ...]] = {d.name: d.values for d in KINDS[kind].asked}
+    own = {d.name for d in KINDS[kind].asked if d.open}
     for name in Filter.__struct_fields__:
         values: Values | None = getattr(given, name)
         if values is None:
@@ -102,5 +103,5 @@ def _filter(file: str, key: str, kind: str, given: Filter) -> None:
         if name not in allowed:
             raise BadData(file, f"{key}.{name}", f"cells of kind {kind!r} have {', '.join(allowed)}")
         for value in values:
-            if value not in allowed[name]:
+            if name not in own and value not in allowed[name]:
                 raise BadData(file, f"{key}.{name}", f"{value!r} is unknown; known are {', '.join(allowed[name])}")

@@ -23,6 +23,8 @@ CountedKind = Literal[
     "carried-out",
     "overdue",
     "committed",
+    "item-received",
+    "item-closed",
     "review",
     "review-each-year",
     "tally",
@@ -43,6 +45,7 @@ class Filter(Struct, frozen=True, forbid_unknown_fields=True):
     result: Values | None = None
     disputed: Values | None = None
     measure: Values | None = None
+    item: Values | None = None
 
 
 class Counts(Filter, frozen=True, forbid_unknown_fields=True, rename={"except_": "except"}):
@@ -76,9 +79,14 @@ class FormRow(Struct, frozen=True, forbid_unknown_fields=True):
 
     def counting(self, column: Column) -> Counts | None:
         """What its number in ``column`` counts; None where it has none there."""
-        if self.cells:
-            return self.cells.get(column.id)
-        return self.counts
+        counts = self.cells.get(column.id) if self.cells else self.counts
+        if counts is not None and column.where.item is not None and counts.kind in _BY_ITEM:
+            return replace(counts, kind=_BY_ITEM[counts.kind])
+        return counts
+
+
+_BY_ITEM: dict[CountedKind, CountedKind] = {"received": "item-received", "closed": "item-closed"}
+"""The cells that tell items apart, for a column of one."""
 
 
 class FormTable(Struct, frozen=True, forbid_unknown_fields=True):

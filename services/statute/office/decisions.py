@@ -4,12 +4,12 @@ from collections.abc import Iterator
 from datetime import date
 from typing import Any
 
-from services.statute.state import Decision, Holding, Reached, RequestState, Step
+from services.statute.state import Decision, Duty, Holding, Reached, RequestState, Step
 
 
 def office_changes(old: RequestState, new: RequestState, today: date) -> list[Decision]:
     """The decisions about steps and rungs that lead from ``old`` to ``new``, in the order in which they take effect."""
-    if old.steps == new.steps and old.rungs == new.rungs:
+    if old.steps == new.steps and old.rungs == new.rungs and old.duties == new.duties:
         return []
     before, after = {s.about: s for s in old.steps}, {s.about: s for s in new.steps}
     found = [
@@ -19,7 +19,7 @@ def office_changes(old: RequestState, new: RequestState, today: date) -> list[De
     ]
     for about, step in after.items():
         found += _changed(before.get(about), step, today)
-    return found + list(_rungs(old, new, today))
+    return [*found, *_duties(old, new, today), *_rungs(old, new, today)]
 
 
 def _changed(was: Step | None, now: Step, today: date) -> Iterator[Decision]:
@@ -58,19 +58,56 @@ def _changed(was: Step | None, now: Step, today: date) -> Iterator[Decision]:
         yield Decision("step-done", now.done_on, {"step": told})
 
 
+def _duties(old: RequestState, new: RequestState, today: date) -> Iterator[Decision]:
+    """What became of the duties."""
+    before, after = {d.duty: d for d in old.duties}, {d.duty: d for d in new.duties}
+    for key, gone in before.items():
+        if key not in after:
+            yield Decision("duty-withdrawn", today, {"duty": duty_now(gone)})
+    for key, now in after.items():
+        was = before.get(key)
+        if was == now:
+            continue
+        told = {"duty": duty_now(now)}
+        if was is not None and was.done_on is not None and now.done_on is None:
+            yield Decision("duty-reopened", today, told)
+        ended = was is not None and now.done_on is not None and was.due_on == now.due_on
+        if was is None or (not ended and _named(was) != _named(now)):
+            moved = {"old_due_on": was.due_on} if was is not None and was.due_on is not None else {}
+            yield Decision("duty-due-set", today if was else min(now.event_on, today), told | moved)
+        if was is not None and was.overdue_from is not None and now.overdue_from is None:
+            yield Decision("duty-overdue-withdrawn", today, told)
+        if now.overdue_from is not None and (was is None or was.overdue_from != now.overdue_from):
+            yield Decision("duty-overdue", now.overdue_from, told)
+        if now.done_on is not None and (was is None or (was.done_on, was.state) != (now.done_on, now.state)):
+            yield Decision("duty-ended", now.done_on, told)
+
+
+def _named(duty: Duty) -> tuple[object, ...]:
+    """What of a duty no other decision tells."""
+    return duty.due_on, duty.provisional, duty.organ, duty.kind, duty.event_on, duty.statute, duty.article, duty.about
+
+
 def _rungs(old: RequestState, new: RequestState, today: date) -> Iterator[Decision]:
     before, after = set(old.rungs), set(new.rungs)
     for rung in old.rungs:
         if rung.level != "warning" and rung not in after:
-            yield Decision("card-withdrawn", today, {"card": card_now(rung)})
+            yield Decision("card-withdrawn", today, {"card": card_now(rung, _alone(old))})
     for rung in new.rungs:
         if rung in before:
             continue
         if rung.level == "warning":
             values = {"limit": rung.limit, "about": rung.about, "due_on": rung.due_on, "days_left": rung.left}
+            if (organ := _alone(new)) is not None:
+                values["organ"] = organ
             yield Decision("deadline-approaching", rung.on, values)
         else:
-            yield Decision("card-issued", rung.on, {"card": card_now(rung)})
+            yield Decision("card-issued", rung.on, {"card": card_now(rung, _alone(new))})
+
+
+def _alone(view: RequestState) -> str | None:
+    """The organ of a subject that is no request: no summary of one tells it."""
+    return view.organ if view.submitted_on is None else None
 
 
 def step_now(step: Step) -> dict[str, Any]:
@@ -85,10 +122,16 @@ def holding_now(one: Holding) -> dict[str, Any]:
     return _some(one, names)
 
 
-def card_now(rung: Reached) -> dict[str, Any]:
+def duty_now(duty: Duty) -> dict[str, Any]:
+    """A duty as a case event carries it."""
+    names = ("duty", "organ", "kind", "event_on", "statute", "article", "state", "due_on", "done_on", "overdue_from")
+    return _some(duty, (*names, "about")) | ({"provisional": True} if duty.provisional else {})
+
+
+def card_now(rung: Reached, organ: str | None = None) -> dict[str, Any]:
     """A card as a case event carries it."""
     found = _some(rung, ("limit", "on", "due_on", "about", "step", "unit", "answer_by"))
-    return {"card": rung.level, **found}
+    return {"card": rung.level, **found} | ({"organ": organ} if organ else {})
 
 
 def _some(value: object, names: tuple[str, ...]) -> dict[str, Any]:

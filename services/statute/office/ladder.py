@@ -12,7 +12,7 @@ from services.statute.errors import BadData
 from services.statute.office.choice import apart, choose
 
 Level = Literal["warning", "yellow", "red"]
-Supervised = Literal["answer", "committed", "step"]
+Supervised = Literal["answer", "committed", "step", "duty"]
 Before = Annotated[int, Meta(ge=0, le=365, description="a number from 0 to 365")]
 After = Annotated[int, Meta(ge=1, le=365, description="a number from 1 to 365")]
 Within = Annotated[int, Meta(ge=1, le=365, description="a number of working days from 1 to 365")]
@@ -27,7 +27,8 @@ class Rung(_Table, frozen=True, kw_only=True):
 
     level: Level
     limits: Annotated[tuple[Supervised, ...], Meta(min_length=1)]
-    """For which limits: ``answer``, the statutory one; ``committed``, the promise of an item; ``step``, each step."""
+    """For which limits: ``answer``, the statutory one; ``committed``, the promise of an item; ``step``, each step;
+    ``duty``, each duty of the organ."""
     before: Before | None = None
     """So many days before the last day; 0: on the day itself. Only a warning."""
     after: After | None = None

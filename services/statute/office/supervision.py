@@ -13,11 +13,12 @@ from msgspec.structs import replace
 from services.statute import clock as clocks
 from services.statute.calendar import Calendar
 from services.statute.errors import OutOfRange
+from services.statute.office.duties import duties
 from services.statute.office.ladder import Ladder, Supervised, ladder_for
 from services.statute.office.procedure import procedure_for
 from services.statute.office.steps import Bounds, holder, steps
 from services.statute.profile import Profile, Unit
-from services.statute.state import Reached, RequestState, Step
+from services.statute.state import Duty, Reached, RequestState, Step
 from services.statute.timeline import Timeline
 
 _DAY = timedelta(days=1)
@@ -32,6 +33,7 @@ class _Limit(Struct, frozen=True):
     unit: Unit
     done_on: date | None
     step: Step | None = None
+    about: str = ""
 
 
 def laws_of(profile: Profile) -> tuple[str, str]:
@@ -70,12 +72,34 @@ def supervised(
     if ladder is not None and promise is not None and timeline.item is not None and ladder.of("committed"):
         unit = clocks.days_of(timeline.item.committed.unit)
         watched.append(_Limit("committed", state.received_on or promise, promise, unit, ended))
+    owed = duties(timeline, state.organ, profile, calendar, today)
+    if owed.duties or owed.remarks:
+        remarks, state = (*remarks, *owed.remarks), replace(state, duties=owed.duties)
+        watched += _owed(owed.duties)
     if not watched:
-        return state if not timeline.office else replace(state, remarks=remarks, steps=found)
+        return replace(state, remarks=remarks, steps=found) if remarks or found else state
+    return _reached_by(replace(state, remarks=remarks, steps=found), watched, ladder, calendar, today)
+
+
+def on_duty(state: RequestState, profile: Profile, calendar: Calendar, today: date) -> RequestState:
+    """A subject that has nothing but duties, with the rungs that they have come to."""
+    ladder = ladder_for(state.organ, laws_of(profile))
+    return _reached_by(state, _owed(state.duties), ladder, calendar, today)
+
+
+def _owed(found: tuple[Duty, ...]) -> list[_Limit]:
+    return [
+        _Limit("duty", d.event_on, d.due_on, d.unit, d.done_on, about=d.duty) for d in found if d.due_on is not None
+    ]
+
+
+def _reached_by(
+    state: RequestState, watched: list[_Limit], ladder: Ladder | None, calendar: Calendar, today: date
+) -> RequestState:
     reached: list[Reached] = []
     ahead = [] if state.wake_on is None else [state.wake_on]
     for limit in watched:
-        coming = [limit.due_on + _DAY] if limit.step is not None else []
+        coming = [limit.due_on + _DAY] if limit.limit in ("step", "duty") else []
         for rung in _rungs(limit, ladder, calendar):
             if limit.done_on is not None and (limit.done_on < rung.on or rung.level == "warning"):
                 continue  # a warning about what is done says nothing any more
@@ -85,7 +109,7 @@ def supervised(
                 coming.append(rung.on)
         if limit.done_on is None:
             ahead += [day for day in coming if day > today]
-    return replace(state, remarks=remarks, steps=found, rungs=tuple(reached), wake_on=min(ahead, default=None))
+    return replace(state, rungs=tuple(reached), wake_on=min(ahead, default=None))
 
 
 def _rungs(limit: _Limit, ladder: Ladder | None, calendar: Calendar) -> Iterator[Reached]:
@@ -120,7 +144,7 @@ def _reached(level: str, limit: _Limit, day: date, left: int = 0, answer_by: dat
         limit=limit.limit,
         on=day,
         due_on=limit.due_on,
-        about=step.about if step else "",
+        about=step.about if step else limit.about,
         left=left,
         step=step.step if step else "",
         unit=holder(step.holdings, day) if step else "",

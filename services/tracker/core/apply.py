@@ -8,6 +8,8 @@ from dataclasses import dataclass, field
 from datetime import date, datetime, time, timedelta
 from zoneinfo import ZoneInfo
 
+from msgspec.structs import replace
+
 from services.events import facts as f
 from services.events.cases import CaseEvent
 from services.events.codec import decode_fact, refuse_set
@@ -16,6 +18,7 @@ from services.events.refusals import FieldError, Reason, Refused, too_large
 from services.tracker.core.amend import Amendments
 from services.tracker.core.case import Case, Tallies, is_amendment
 from services.tracker.core.decide import again, decide, tick
+from services.tracker.core.foreign import MOST_FOREIGN, beside, holder
 from services.tracker.core.limit import Limit, Room
 from services.tracker.core.reference_data import ReferenceData
 from services.tracker.core.strands import MOST_BEFORE, Name, Shelf, apart, is_request, names
@@ -108,7 +111,7 @@ def run(
         except Refused as error:
             outcome.refused.append((place, error.reason))
             continue
-        if (known := held(fact, case, tallies)) is not None:
+        if (known := held(fact, case, tallies, reference_data)) is not None:
             head = shelf.case(fact.subject)
             after, events = again(head, known, fact, reference_data, now)
             if events:
@@ -119,7 +122,7 @@ def run(
             continue  # within a subject the first fact of a name holds it
         alone = not is_request(shelf.case(fact.subject))
         # The limit of a case is that of a strand, too; what is measured of one says nothing of the subject's others.
-        if reason := (Room(limit) if alone else room).refusal(case, fact):
+        if reason := _no_room(Room(limit) if alone else room, case, fact, reference_data, limit):
             outcome.refused.append((place, reason))
             continue
         if not alone and is_amendment(fact) and fact.subject not in amended:
@@ -134,11 +137,22 @@ def run(
     return outcome
 
 
-def held(fact: RequestFact, case: Case, tallies: Tallies) -> RequestFact | None:
-    """What the subject has already under the fact's name, if anything."""
-    if (tally := tallies.get(fact.ref)) is not None:
-        return tally
-    return next((known for known in case.facts if known.id == fact.id and known.source == fact.source), None)
+def held(fact: RequestFact, case: Case, tallies: Tallies, reference_data: ReferenceData) -> RequestFact | None:
+    """What the subject has already under the fact's name, if anything that keeps this one from it."""
+    tally = tallies.get(fact.ref)
+    known = case.facts if tally is None else (tally, *case.facts)
+    return holder(fact, known, case.subject, reference_data.organs)
+
+
+def _no_room(room: Room, case: Case, fact: RequestFact, reference_data: ReferenceData, limit: Limit) -> Reason | None:
+    """Why the case can't take the fact; None where it can."""
+    facts = beside(fact, case.facts, case.subject, reference_data.organs)
+    if facts is None:
+        said = f"the case has {MOST_FOREIGN} facts from those who may not speak for its organ; no more are kept"
+        return Reason("case-full", said, {"most": MOST_FOREIGN})
+    if len(facts) < len(case.facts):  # what was measured is the room of others
+        room, case = Room(limit), replace(case, facts=tuple(facts))
+    return room.refusal(case, fact)
 
 
 def sweep(cases: Iterable[Case], reference_data: ReferenceData, now: datetime) -> Outcome:

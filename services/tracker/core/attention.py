@@ -51,9 +51,26 @@ WITHOUT_EFFECT = frozenset(
         "review-filed-again",
         "review-decided-again",
         "review-not-filed",
+        "duty-done-again",
     }
 )
 """The law's remarks on facts that moved nothing."""
+INSIDE = frozenset(
+    {
+        "assignment-opened-again",
+        "assignment-not-opened",
+        "assignment-closed-already",
+        "assignment-after-end",
+        "duty-opened-again",
+        "duty-of-another",
+        "duty-unknown",
+        "duty-not-opened",
+        "special-step-unknown",
+        "special-step-opened-again",
+        "special-step-not-opened",
+    }
+)
+"""Remarks on facts about the work inside the office, and on duties, that moved nothing."""
 WITH_EFFECT = frozenset(
     {
         "correction-late",
@@ -104,7 +121,7 @@ def told_of(view: RequestState) -> Iterator[tuple[Kind, Remark]]:
 
 def without_effect(found: Remark) -> bool:
     """Whether a remark of the law says that its fact moved nothing."""
-    return found.code in WITHOUT_EFFECT or bool(found.values.get("void"))
+    return found.code in WITHOUT_EFFECT or found.code in INSIDE or bool(found.values.get("void"))
 
 
 def _found(case: Case) -> Iterator[tuple[Kind, datetime, Remark]]:

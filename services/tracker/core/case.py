@@ -4,7 +4,7 @@
 case after an event. The facts are what counts; the view is derived from them, so their order of arrival can't matter.
 """
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Collection, Iterator, Mapping, Sequence
 from datetime import date, datetime
 from typing import Any, NamedTuple, TypeGuard, get_args
 
@@ -17,19 +17,22 @@ from services.events.facts import FactCorrected, FactRetracted, RequestFact, Req
 from services.events.office_facts import ItemData
 from services.events.vocabulary import Ref
 from services.statute import assessment
+from services.statute.account import Line
 from services.statute.assessment import Assessment
 from services.statute.due import readings_of
 from services.statute.errors import StatuteError
 from services.statute.explain import explain, remarked
+from services.statute.office import duties
 from services.statute.office.items import item_of
-from services.statute.profile import Profile
+from services.statute.office.supervision import on_duty
+from services.statute.profile import Profile, profile_for, profiles
 from services.statute.readings import Reading
 from services.statute.state import Fact, RequestState
 from services.statute.timeline import Timeline
 from services.tracker.core import contradictions
 from services.tracker.core.amend import Amended, amend
 from services.tracker.core.contradictions import Settled, settle
-from services.tracker.core.foreign import is_foreign, part
+from services.tracker.core.foreign import counted, is_foreign, part
 from services.tracker.core.reference_data import ReferenceData
 from services.words.remark import Remark, key, remark
 
@@ -135,7 +138,7 @@ def look(case: Case, reference_data: ReferenceData, today: date, amended: Amende
     ``amended`` is what :func:`~services.tracker.core.amend.amend` gives for the case's facts, if already known.
     """
     kept, foreign = part(case.facts, case.subject, reference_data.organs)
-    if foreign:
+    if len(kept) != len(case.facts):
         case, amended = replace(case, facts=kept), amend(kept)
         amended = replace(amended, refused=(*foreign, *amended.refused))
     amended = amended or amend(kept)
@@ -151,6 +154,8 @@ def look(case: Case, reference_data: ReferenceData, today: date, amended: Amende
 
 def _looked(case: Case, timeline: Timeline, amended: Amended, reference_data: ReferenceData, today: date) -> Looked:
     """The same without what contradicts other facts."""
+    if timeline.received is None and timeline.duties:
+        return Looked(_on_duty(timeline, amended, reference_data, today))
     if timeline.received is None:
         return Looked(_without_request(case, _bare(timeline, amended), amended, reference_data))
     data = timeline.received.data
@@ -173,6 +178,22 @@ def _looked(case: Case, timeline: Timeline, amended: Amended, reference_data: Re
         view = replace(found.state, refused=(*amended.refused, *found.state.refused))
         found = replace(found, state=_awaiting(view, _awaited(amended)))
     return Looked(found.state, found)
+
+
+def _on_duty(timeline: Timeline, amended: Amended, reference_data: ReferenceData, today: date) -> RequestState:
+    """A subject that is no request, but a duty of an organ."""
+    code = timeline.duties[0].data.organ
+    organ = reference_data.organs.get(code)
+    if organ is None:
+        return _awaiting(_bare(timeline, amended), remark("organ-registered", organ=code))
+    try:
+        profile = profile_for(organ.statute, timeline.duties[0].data.event_on)
+        calendar = reference_data.calendar(organ.calendar)
+        view = on_duty(duties.alone(timeline, profile, calendar, today), profile, calendar, today)
+    except StatuteError as error:
+        return _awaiting(_bare(timeline, amended), error.remark)
+    view = replace(view, refused=(*amended.refused, *view.refused), reviews=assessment.reviews(timeline))
+    return _awaiting(view, _awaited(amended)) if amended.waiting else view
 
 
 def worded(case: Case, reference_data: ReferenceData) -> RequestState:
@@ -202,9 +223,11 @@ def organ_of(case: Case) -> str:
     if case.view.organ or case.view.state != "waiting" or case.view.waiting_for in ("", "request-received"):
         return case.view.organ
     # The first receipt in the log says which; without the law, since the law is what such a case may lack.
-    facts = settle([lawful(f) for f in amend(case.facts).facts], lambda _: None).facts
+    facts = settle([lawful(f) for f in amend(counted(case.facts, case.subject)).facts], lambda _: None).facts
     received = assessment.read(facts).received
-    return received.data.organ if received else ""
+    if received is None:
+        return next((str(f.data.organ) for f in facts if f.name == "duty-opened"), "")
+    return str(received.data.organ)
 
 
 def law_of(data: Any, organs: str, reference_data: ReferenceData) -> tuple[ItemData | None, str]:
@@ -247,6 +270,8 @@ def _bare(timeline: Timeline, amended: Amended) -> RequestState:
 def account(case: Case, reference_data: ReferenceData, today: date, each_day: bool = False) -> list[dict[str, Any]]:
     """Why the case's dates are what they are, as plain values; empty while the request or its organ is unknown."""
     found = look(_without_tallies(case), reference_data, today)
+    if found.view.state == "duty":
+        return [line.plain() for line in _duty_lines(found.view)]
     if found.assessment is None:
         lacking = found.view.awaits
         return [remarked(lacking).plain()] if lacking is not None and lacking.code in LACKING else []
@@ -259,6 +284,11 @@ def account(case: Case, reference_data: ReferenceData, today: date, each_day: bo
             found.assessment, reference_data.calendar(organ.calendar), today, changes=changes, each_day=each_day
         )
     ]
+
+
+def _duty_lines(view: RequestState) -> Iterator[Line]:
+    yield from duties.explained(view.duties, profiles()[view.statute])
+    yield from (remarked(each) for each in view.remarks)
 
 
 def _without_tallies(case: Case) -> Case:
@@ -319,9 +349,9 @@ def tally_value(fact: TallyRecorded, case: Case) -> TallyRecorded | None:
     return next((f for f in kept if isinstance(f, TallyRecorded)), None)
 
 
-def amended_root(fact: FactCorrected | FactRetracted, case: Case) -> Ref:
-    """What an amendment amends in the end, through amendments of amendments."""
-    by_ref = {f.ref: f for f in case.facts}
+def amended_root(fact: FactCorrected | FactRetracted, case: Case, organs: Collection[str]) -> Ref:
+    """What an amendment amends in the end, through amendments of amendments; ``organs``: the registered ones."""
+    by_ref = {f.ref: f for f in counted(case.facts, case.subject, organs)}
     target, seen = fact.data.amends, {fact.ref}
     while (found := by_ref.get(target)) is not None and target not in seen:
         if not isinstance(found, FactCorrected | FactRetracted):

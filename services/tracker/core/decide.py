@@ -32,6 +32,8 @@ from services.tracker.core.case import (
     settling,
     tally_value,
 )
+from services.tracker.core.content import content_of
+from services.tracker.core.foreign import holder
 from services.tracker.core.reference_data import ReferenceData
 from services.words.catalogue import flag, said, text
 from services.words.remark import remark
@@ -54,9 +56,8 @@ def decide(
     history can be posted years later without false alarms: the clock's own doings are left to :func:`tick`.
     ``amendments`` are those of the case, where somebody keeps them; the fact is added to them.
     """
-    for known in case.facts:
-        if known.id == fact.id and known.source == fact.source:
-            return again(case, known, fact, reference_data, now)
+    if (known := holder(fact, case.facts, case.subject, reference_data.organs)) is not None:
+        return again(case, known, fact, reference_data, now)
     if isinstance(fact, TallyRecorded):
         return _count(case, fact, reference_data, now, tallies)
     grown = replace(case, facts=(*case.facts, fact), conflicts=settling(case.conflicts, fact))
@@ -71,7 +72,7 @@ def decide(
     if view.refused:
         found += _rejections(case.view, view)
     if tallies:
-        found += _tally_changes(case, grown, fact, tallies, as_of)
+        found += _tally_changes(case, grown, fact, tallies, reference_data, as_of)
     if not found:
         found = [Decision("fact-recorded", as_of, _recorded(case.view, view))]
     return _conclude(case, view, found, fact, reference_data, as_of, now)
@@ -93,15 +94,6 @@ def again(
     wrong = remark(contradictions.ID_CONFLICT, fact)
     values = {"reason": text(wrong), "remark": said(wrong), "cause": fact.ref, "content": content}
     return _conclude(case, view, [Decision("fact-rejected", date.min, values)], None, reference_data, case.as_of, now)
-
-
-def content_of(fact: RequestFact) -> str:
-    """A digest of what a fact says; what a sender may write anew when it sends it again has no part in it."""
-    said_by_it = _contents.encode((fact.__class__.__name__, fact.data))
-    return sha1(said_by_it, usedforsecurity=False).hexdigest()
-
-
-_contents = msgspec.json.Encoder(decimal_format="number", order="sorted")
 
 
 def tick(case: Case, reference_data: ReferenceData, now: datetime) -> tuple[Case, list[CaseEvent], date | None]:
@@ -140,7 +132,7 @@ def _waits(view: RequestState) -> dict[str, Any]:
 def _unsaid(view: RequestState) -> tuple[object, ...]:
     """What no decision of the law tells of when it changes."""
     unsaid = (view.waiting_for, view.first_response_on, view.first_working_days, view.statute, view.calendar_id)
-    return (*unsaid, view.item, contradicting(view))
+    return (*unsaid, view.item, contradicting(view), view.state == "duty" and view.organ)
 
 
 def contradicting(view: RequestState) -> bool:
@@ -181,11 +173,13 @@ def _rejections(old: RequestState, new: RequestState) -> list[Decision]:
     ]
 
 
-def _tally_changes(case: Case, grown: Case, fact: RequestFact, tallies: Tallies, on: date) -> list[Decision]:
+def _tally_changes(
+    case: Case, grown: Case, fact: RequestFact, tallies: Tallies, reference_data: ReferenceData, on: date
+) -> list[Decision]:
     """A correction or retraction of a tally that the log already has: the tally as it counts now."""
     if not isinstance(fact, FactCorrected | FactRetracted):
         return []
-    tally = tallies.get(amended_root(fact, grown))
+    tally = tallies.get(amended_root(fact, grown, reference_data.organs))
     if tally is None:
         return []
     before, after = tally_value(tally, case), tally_value(tally, grown)
@@ -267,7 +261,9 @@ def event_id(subject: str, sequence: int) -> str:
 def _shapes(name: str, shape: Any) -> tuple[Any, Any, Mapping[str, Any]]:
     data: Any = {f.name: f.type for f in msgspec.structs.fields(shape)}["data"]
     types = (
-        {f.name: f.type for f in msgspec.structs.fields(data)} if name.startswith(("review-", "step-", "card-")) else {}
+        {f.name: f.type for f in msgspec.structs.fields(data)}
+        if name.startswith(("review-", "step-", "card-", "duty-"))
+        else {}
     )
     return shape, data, types
 
@@ -277,7 +273,7 @@ _SHAPES = {
     for name, shape in ((tag.removeprefix(PREFIX).removesuffix(VERSION), s) for tag, s in CASE_TYPES.items())
 }
 """By the decision's name: the event's type and its data's; and the types of its values for the decisions on reviews,
-steps and cards, which come as plain mappings."""
+steps, cards and duties, which come as plain mappings."""
 
 
 def summary(view: RequestState) -> RequestSummary | None:

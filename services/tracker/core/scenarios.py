@@ -53,10 +53,19 @@ class CardFor(_Table, frozen=True, kw_only=True):
     """A card that there has to be."""
 
     card: Literal["yellow", "red"]
-    limit: Literal["answer", "committed", "step"]
+    limit: Literal["answer", "committed", "step", "duty"]
     on: date
     unit: str | None = None
     """Who had the step on that day."""
+
+
+class DutyOf(_Table, frozen=True, kw_only=True):
+    """A duty of the organ that there has to be."""
+
+    kind: Text
+    due_on: date | bool | None = None
+    state: Literal["open", "done", "ended"] | None = None
+    overdue_from: date | bool | None = None
 
 
 class Expected(_Table, frozen=True, kw_only=True):
@@ -82,6 +91,8 @@ class Expected(_Table, frozen=True, kw_only=True):
     """All steps, in the order in which they were opened."""
     cards: tuple[CardFor, ...] | None = None
     """All cards."""
+    duties: tuple[DutyOf, ...] = ()
+    """Duties that there have to be."""
 
 
 class Scenario(_Table, frozen=True, kw_only=True):
@@ -173,6 +184,7 @@ def _compared(expected: Expected, found: Due) -> Iterator[Difference]:
         if any(c.limit == limit for c in found.clocks):
             yield Difference("no_clocks", f"no {limit}", limit)
     yield from _inside(expected, found)
+    yield from _owed(expected, found)
 
 
 def _inside(expected: Expected, found: Due) -> Iterator[Difference]:
@@ -204,6 +216,14 @@ def _inside(expected: Expected, found: Due) -> Iterator[Difference]:
                 _listed([[("", part) for part in c[1:]] for c in cards]),
                 _listed([[("", p) for p in c[1:]] for c in have]),
             )
+
+
+def _owed(expected: Expected, found: Due) -> Iterator[Difference]:
+    for place, wanted in enumerate(expected.duties):
+        names = [n for n in wanted.__struct_fields__ if getattr(wanted, n) is not None]
+        alike = [[(n, getattr(d, n) or False) for n in names] for d in found.duties if d.kind == wanted.kind]
+        if [(n, getattr(wanted, n)) for n in names] not in alike:
+            yield Difference(f"duties[{place}]", _listed([[(n, getattr(wanted, n)) for n in names]]), _listed(alike))
 
 
 def _listed(rows: Sequence[Sequence[tuple[str, object]]]) -> str:

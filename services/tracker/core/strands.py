@@ -128,7 +128,7 @@ class Shelf:
                 self._require_request(head, fact, reference_data)
             refs = [fact.ref]
             if isinstance(fact, FactCorrected | FactRetracted):
-                refs.append(amended_root(fact, head))
+                refs.append(amended_root(fact, head, reference_data.organs))
             found = [self._tally(fact.subject, ref) for ref in refs] if head.apart else []
             return head, {tally.ref: tally for tally in found if tally is not None}
         view = None

@@ -10,10 +10,11 @@ from typing import Any
 import msgspec
 from msgspec import Struct
 
-from services.events.facts import FactCorrected, Follows, RequestReceived, RequestTransferred
+from services.events.facts import FactCorrected, Follows, RequestFact, RequestReceived, RequestTransferred
 from services.statute.state import RequestState
 from services.tracker.core.amend import amend
 from services.tracker.core.case import Case, organ_of
+from services.tracker.core.foreign import counted
 
 
 class HandedOn(Struct, frozen=True):
@@ -37,19 +38,27 @@ def handed_on(case: Case) -> HandedOn | None:
     view: RequestState = case.view
     if view.closing != "transferred" or view.closed_on is None:
         return None
-    moves = [f.data for f in amend(case.facts).facts if isinstance(f, RequestTransferred)]
+    moves = [f.data for f in _standing(case) if isinstance(f, RequestTransferred)]
     to = next((m.to_organ for m in moves if m.transferred_on == view.closed_on), "")
     return HandedOn(to, view.organ, view.closed_on) if to else None
 
 
 def follows(case: Case) -> list[Following]:
     """The requests that the case's receipt says it follows, in its order."""
-    receipts = [f.data for f in amend(case.facts).facts if isinstance(f, RequestReceived) and f.data.follows]
+    receipts = [
+        f.data
+        for f in amend(counted(case.facts, case.subject)).facts
+        if isinstance(f, RequestReceived) and f.data.follows
+    ]
     if not receipts:
         return []
     organ = organ_of(case)
     found = [one for data in receipts if data.organ == organ for one in data.follows]
     return list(dict.fromkeys(Following(one.request, one.why) for one in found))
+
+
+def _standing(case: Case) -> tuple[RequestFact, ...]:
+    return amend(counted(case.facts, case.subject)).facts
 
 
 def bears_on(case: Case) -> set[str]:

@@ -1,0 +1,82 @@
+"""What is open inside the offices, in Prometheus's terms, counted for the day of the scrape in each organ's zone."""
+
+from collections import Counter
+from collections.abc import Callable, Collection, Iterator, Sequence
+from datetime import date
+
+from prometheus_client.core import GaugeMetricFamily
+from prometheus_client.metrics_core import Metric
+
+from services.tracker.snapshot import OpenWork
+
+DAYS = (0, 1, 3, 5, 7)
+"""How far ahead last days are counted, in calendar days; 0 is today."""
+WAITING_DAYS = (1, 3, 7)
+"""For how long a unit has not taken on what it was given, in calendar days."""
+
+
+def collected(
+    office: Sequence[OpenWork], organs: Collection[str], by_unit: Collection[str], today: Callable[[str], date]
+) -> Iterator[Metric]:
+    """The families; ``by_unit``: the organs whose units are told apart."""
+    steps = [work for work in office if work.kind == "step"]
+    duties = [work for work in office if work.kind == "duty"]
+
+    def unit(work: OpenWork) -> tuple[str, str]:
+        return work.organ, work.unit if work.organ in by_unit else ""
+
+    def kind(work: OpenWork) -> tuple[str, str]:
+        return work.organ, work.code
+
+    yield from _open(
+        "assignments", "Steps of requests that are not done", steps, ("organ", "unit"), unit, organs, today
+    )
+    number: Counter[tuple[str, ...]] = Counter()
+    for work in steps:
+        waited = 0 if work.accepted or not work.unit else (today(work.organ) - work.since).days
+        for days in WAITING_DAYS:
+            number[*unit(work), str(days)] += work.number if waited >= days else 0
+    for organ in organs:
+        for days in WAITING_DAYS:
+            number[organ, "", str(days)] += 0
+    text = "Steps that a unit was given at least so many calendar days ago and has not taken on."
+    yield _gauge("shixian_assignments_unaccepted", text, ("organ", "unit", "days"), number)
+    yield from _open("duties", "Duties of organs that are not done", duties, ("organ", "kind"), kind, (), today)
+
+
+def _open(
+    what: str,
+    text: str,
+    found: Sequence[OpenWork],
+    labels: tuple[str, str],
+    key: Callable[[OpenWork], tuple[str, str]],
+    organs: Collection[str],
+    today: Callable[[str], date],
+) -> Iterator[Metric]:
+    number: Counter[tuple[str, ...]] = Counter()
+    overdue: Counter[tuple[str, ...]] = Counter()
+    due: Counter[tuple[str, ...]] = Counter()
+    for place in sorted({*map(key, found), *((organ, "") for organ in organs)}):
+        number[place] += 0
+        overdue[place] += 0
+        for days in DAYS:
+            due[*place, str(days)] += 0
+    for work in found:
+        number[key(work)] += work.number
+        if work.due_on is None:
+            continue
+        left = (work.due_on - today(work.organ)).days
+        overdue[key(work)] += work.number if left < 0 else 0
+        for days in DAYS:
+            due[*key(work), str(days)] += work.number if 0 <= left <= days else 0
+    yield _gauge(f"shixian_{what}_open", f"{text}.", labels, number)
+    yield _gauge(f"shixian_{what}_overdue", f"{text} and whose last day has passed.", labels, overdue)
+    text = f"{text} and whose last day is at most so many calendar days away (0: today); without the overdue ones."
+    yield _gauge(f"shixian_{what}_due_within", text, (*labels, "days"), due)
+
+
+def _gauge(name: str, text: str, labels: tuple[str, ...], values: Counter[tuple[str, ...]]) -> GaugeMetricFamily:
+    family = GaugeMetricFamily(name, text, labels=labels)
+    for key, value in values.items():
+        family.add_metric(list(key), value)
+    return family
