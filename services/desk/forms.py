@@ -101,6 +101,8 @@ FORMS: Mapping[str, tuple[Field, ...]] = {
         _choice("result", ReviewResult),
         _on("delivered_on", is_needed=False),
     ),
+    "review-decision-delivered": (Field("review", "text"), _on("delivered_on")),
+    "duty-done": (Field("duty", "text"), _on("done_on")),
     "assignment-opened": (
         Field("unit", "unit"),
         Field("step", "step"),
@@ -152,6 +154,10 @@ def offered(request: Mapping[str, Any]) -> list[str]:
         names.append("assignment-completed")
     if any(not review.get("decided_on") for review in request.get("reviews", ())):
         names.append("review-decided")
+    if any(review.get("decided_on") and not review.get("delivered_on") for review in request.get("reviews", ())):
+        names.append("review-decision-delivered")
+    if any(not duty.get("done_on") for duty in request.get("duties", ())):
+        names.append("duty-done")
     return names
 
 
@@ -180,6 +186,12 @@ def defaults(name: str, request: Mapping[str, Any], today: str) -> dict[str, str
         case "review-decided":
             pending = [one["review"] for one in request.get("reviews", ()) if not one.get("decided_on")]
             found["review"] = pending[0] if pending else ""
+        case "review-decision-delivered":
+            decided = [one["review"] for one in request.get("reviews", ()) if one.get("decided_on")]
+            found["review"] = decided[-1] if decided else ""
+        case "duty-done":
+            duties = [one["duty"] for one in request.get("duties", ()) if not one.get("done_on")]
+            found["duty"] = duties[0] if duties else ""
         case "special-step-closed":
             opened = [fact["data"]["step"] for fact in facts if fact["type"] == type_of("special-step-opened")]
             found["step"] = opened[-1] if opened else ""
