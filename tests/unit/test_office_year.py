@@ -151,7 +151,14 @@ def test_both_returns_equal_a_recount(folded: tuple[ReferenceData, Fold, list[Fa
     assert {item: rows["licensing", "in-committed-time"][item] for item in items} == kept
     assert rows["licensing", "in-committed-time"]["total"] == sum(kept.values())
     disclosure = reporting.make(lines, "", "gz-psb", 2025, NOW)
-    assert disclosure.report.form != "cn-licensing"
+    assert disclosure.report.form == "cn-2021"
+    printed = {place: {c: n for c, n in row.items() if n} for place, row in disclosure.report.numbers().items()}
+    # Received, granted, and all results: the twelve of the story, each by a person, and nothing else.
+    asked = sum(type(each).__name__ == "RequestReceived" and not each.data.item for each in facts)  # type: ignore[union-attr]
+    told = {"natural-person": asked, "total": asked}
+    assert {place: row for place, row in printed.items() if row} == {
+        ("requests", number): told for number in ("1", "3.1", "3.7")
+    }
     assert disclosure.report.other_laws == {"CN-LICENSING": 10}
     assert len(made.form.tables[0].columns) == 35
 
