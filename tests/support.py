@@ -36,6 +36,17 @@ ORGAN = {
     "calendar": "CN",
     "statute": "CN",
 }
+NOTHING_TO_DO: dict[str, Any] = {
+    **dict.fromkeys(("overdue", "due_today", "this_week", "later", "stopped", "unconfirmed", "attention"), 0),
+    "stopped_for": {},
+    "attention_by_kind": {},
+    "steps": {},
+    "units": [],
+    "items": [],
+    "today": "2024-01-01",
+    "week_ends": "2024-01-07",
+}
+"""What the board's counts and an office's units are where there is nothing."""
 _numbers = count(1)
 
 

@@ -12,7 +12,9 @@ Url = Annotated[str, typer.Option(help="Address of the service; by default this 
 
 
 def up(
-    demo: Annotated[bool, typer.Option("--demo", help="Also post the 2013 sample and print its report.")] = False,
+    demo: Annotated[
+        bool, typer.Option("--demo", help="Also post the samples: the year 2013, and an invented bureau of today.")
+    ] = False,
     ops: Annotated[bool, typer.Option("--ops", help="Also run Prometheus and Alertmanager with the alerts.")] = False,
 ) -> None:
     """Run the whole system on this machine: Kafka, PostgreSQL and the four services, until Ctrl-C."""

@@ -1,4 +1,4 @@
-"""``shixian up``: the four services over the local stack, and on request the 2013 sample in them."""
+"""``shixian up``: the four services over the local stack, and on request the samples in them."""
 
 import asyncio
 import os
@@ -13,7 +13,7 @@ from rich.console import Console
 from rich.text import Text
 
 from services import samples
-from services.commands import access_file, ends, reporting, who
+from services.commands import access_file, ends, living_sample, reporting, who
 from services.intake import client
 from services.local import ops
 from services.local.failures import LocalFailure
@@ -136,6 +136,7 @@ def _demo(settings: Settings) -> None:
             raise Failed(f"the sample was posted, but not counted in {COUNTED_SECONDS:.0f} s; see the log above")
         time.sleep(0.1)
     reporting.print_table(report, Console(), only="requests")
+    living_sample.post(settings)
 
 
 def _cells(report: Report) -> dict[tuple[str, str, str], Number]:

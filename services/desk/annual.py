@@ -1,15 +1,24 @@
 """The annual reports: organs and their years, a year with all that belongs to it, years side by side, a number."""
 
-from typing import Any
+import asyncio
+from collections.abc import Mapping
+from typing import Any, Literal
+from urllib.parse import urlencode
 
-from litestar import Controller, Request, Response, get
+import msgspec
+from litestar import Controller, Request, Response, get, post
 from litestar.di import NamedDependency
 from litestar.params import FromPath, FromQuery
 
+from services.desk.board import tree
 from services.desk.charts import charts
+from services.desk.login import led
 from services.desk.pages import Desk, passed_on, wants_json
+from services.desk.pages import query as query_of
+from services.desk.sessions import FORM_FIELD
 from services.runtime.languages import Lang
 from services.runtime.paths import part
+from services.runtime.problems import ProblemError
 
 FILES = ("json", "csv", "xlsx", "docx", "html")
 
@@ -36,7 +45,9 @@ class Annual(Controller):
     ) -> Response[bytes]:
         """The organs and their years, found by name or code."""
         found = await desk.apis.ask("stats", "/v1/annual", {"q": q, "page": page})
-        return await desk.page("annual.html", request, lang, found=found, wanted=q)
+        known = {one["code"]: one for one in found["organs"]}
+        ordered = [(branch.depth, known[branch.code]) for branch in tree(found["organs"])]
+        return await desk.page("annual.html", request, lang, found=found, organs=ordered, wanted=q)
 
     @get("/{organ:str}")
     async def years(
@@ -70,17 +81,79 @@ class Annual(Controller):
         form: FromQuery[str | None] = None,
         as_of: FromQuery[str | None] = None,
         reach: FromQuery[str | None] = None,
+        done: FromQuery[Literal["published", "proposed"] | None] = None,
     ) -> Response[bytes]:
         """A year's report with charts, checks and publications; with a suffix, the report as a file."""
         query = {"form": form, "as_of": as_of, "reach": reach}
         if year.partition(".")[2] in FILES:
             return passed_on(await desk.apis.file("stats", api(organ, year), query | {"lang": lang}, {"accept": "*/*"}))
-        found = await desk.apis.ask("stats", f"{api(organ, year)}/sheet", query)
-        return await desk.page(
+        return await self._report(request, desk, lang, organ, year, query, done=done or "")
+
+    @post("/{organ:str}/{year:str}/publications", status_code=200)
+    async def publish(
+        self,
+        request: Request[Any, Any, Any],
+        organ: FromPath[str],
+        year: FromPath[str],
+        desk: NamedDependency[Desk],
+        lang: NamedDependency[Lang],
+    ) -> Response[bytes]:
+        """Publish the report, or (where the office wants four eyes) propose it, or confirm what another proposed."""
+        form = {name: str(value) for name, value in (await request.form()).items()}
+        desk.require_form(request, form.get(FORM_FIELD, ""))
+        query: dict[str, str | None] = {"form": form.get("form"), "reach": form.get("reach") or None}
+        if "sure" not in form:
+            raise ProblemError(400, "the publication was not confirmed")
+        wanted = {name: form.get(name, "").strip() for name in ("form", "published_on", "despite")}
+        path = f"{api(organ, year)}/publications" + (f"?{urlencode({'reach': r})}" if (r := query["reach"]) else "")
+        try:
+            made = await desk.apis.send("stats", path, msgspec.json.encode(wanted), (200, 201, 202))
+        except ProblemError as error:
+            if error.status not in (400, 403, 409):
+                raise
+            shown = await self._report(request, desk, lang, organ, year, query, refusal=error, filled=wanted)
+            shown.status_code = error.status
+            return shown
+        done = "published" if "content" in made else "proposed"
+        return led(f"/annual/{part(organ)}/{part(year)}?{query_of(**query, lang=lang, done=done)}#publications")
+
+    async def _report(
+        self,
+        request: Request[Any, Any, Any],
+        desk: Desk,
+        lang: Lang,
+        organ: str,
+        year: str,
+        query: Mapping[str, str | None],
+        *,
+        refusal: ProblemError | None = None,
+        filled: Mapping[str, str] | None = None,
+        done: str = "",
+    ) -> Response[bytes]:
+        found, publications = await asyncio.gather(
+            desk.apis.ask("stats", f"{api(organ, year)}/sheet", query),
+            desk.apis.ask("stats", f"{api(organ, year)}/publications"),
+        )
+        before = None
+        today = found["as_of"][:10]
+        if not query.get("as_of") and str(found["year"]) == today[:4] and today[5:7] != "01":
+            last = await desk.apis.ask_if_there("stats", f"{api(organ, str(found['year'] - 1))}/sheet", query)
+            before = beside(found["indicators"], last["indicators"], int(today[5:7]) - 1) if last else None
+        as_of, reach = query.get("as_of"), query.get("reach")
+        bad = [rule for rule in found["rules"] if any(not check["ok"] for check in rule["checks"])]
+        return await desk.form_page(
             "report.html",
             request,
             lang,
             found=found,
+            today=today,
+            before=before,
+            bad=bad,
+            four_eyes=publications["four_eyes"],
+            proposed=publications["proposed"],
+            refusal=refusal,
+            filled=filled or {},
+            done=done,
             tables=[with_lines(table) for table in found["tables"]],
             charts=charts(found["indicators"], lang),
             path=f"/annual/{part(organ)}",
@@ -142,6 +215,12 @@ class Annual(Controller):
             return passed_on(await desk.apis.file("stats", path, given | {"after": after, "limit": limit}))
         found = await desk.apis.ask("stats", path, given | {"after": after, "limit": limit})
         return await desk.page("cell.html", request, lang, found=found, path=f"/annual/{part(organ)}", given=given)
+
+
+def beside(this: Mapping[str, Any], last: Mapping[str, Any], months: int) -> dict[str, Any]:
+    """The whole months of this year beside the same months of the last one."""
+    pairs = {name: [sum(one[f"{name}_by_month"][:months]) for one in (last, this)] for name in ("received", "ended")}
+    return {"months": months, **pairs}
 
 
 def with_lines(table: dict[str, Any]) -> dict[str, Any]:

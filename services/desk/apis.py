@@ -103,6 +103,21 @@ class Apis:
             raise refused(service, answer)
         return answer
 
+    async def send(self, service: str, path: str, body: bytes, expected: Sequence[int] = (200,)) -> Any:
+        """Send JSON in the caller's own name; the JSON of the answer.
+
+        Raises :class:`ProblemError`: as the API refused it, with the fields that it names, or 503 where it is away: the
+        same may be sent again then.
+        """
+        headers = {"content-type": "application/json", "accept": "application/json", **self._who(caller())}
+        try:
+            answer = await self._client.post(f"{self._addresses[service]}{path}", content=body, headers=headers)
+        except httpx.TransportError as error:
+            raise away(service, f"does not answer at {self._addresses[service]} ({type(error).__name__})") from error
+        if answer.status_code not in expected:
+            raise refused(service, answer)
+        return _decoder.decode(answer.content)
+
     async def tell(self, entry: Entry) -> None:
         """Add to the audit trail what happened at the desk. Raises :class:`ProblemError`."""
         headers = {"content-type": "application/json", **self._who(DESK)}

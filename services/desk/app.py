@@ -11,11 +11,13 @@ from prometheus_client import CollectorRegistry
 from services.access.routes import needs_of
 from services.desk.annual import Annual
 from services.desk.apis import SERVICES, Apis
-from services.desk.assets import icon, stylesheet
+from services.desk.assets import icon, script, stylesheet
 from services.desk.attention import Needing
 from services.desk.audit import Audit
 from services.desk.login import Login
 from services.desk.pages import Desk, answer_error, language
+from services.desk.recording import Recording
+from services.desk.register import Register
 from services.desk.requests import Requests
 from services.desk.sessions import Sessions
 from services.runtime.door import Door
@@ -50,7 +52,7 @@ def application(desk: Desk, health: Health, registry: CollectorRegistry, guard: 
     """The desk's pages over what ``desk`` asks."""
     return create_app(
         "desk",
-        [Requests, Needing, Annual, Audit, Login, stylesheet, icon],
+        [Requests, Recording, Register, Needing, Annual, Audit, Login, stylesheet, script, icon],
         health,
         registry,
         description="The pages for people, made from the public APIs of the other services.",

@@ -1,4 +1,4 @@
-"""The desk's stylesheet and icon."""
+"""The desk's stylesheet, script and icon."""
 
 from functools import cache
 from importlib.resources import files
@@ -19,6 +19,12 @@ def _asset(name: str, media_type: str, seconds: int) -> Response[bytes]:
 def stylesheet() -> Response[bytes]:
     """The look of all pages."""
     return _asset("desk.css", "text/css", 3600)
+
+
+@get("/static/desk.js", include_in_schema=False, sync_to_thread=False)
+def script() -> Response[bytes]:
+    """What keeps pages up to date."""
+    return _asset("desk.js", "text/javascript", 3600)
 
 
 @get("/static/icon.svg", include_in_schema=False, sync_to_thread=False)

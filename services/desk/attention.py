@@ -30,6 +30,7 @@ class Needing(Controller):
         cursor: FromQuery[str | None] = None,
     ) -> Response[bytes]:
         """What the tracker lists, narrowed by kind, organ and source; an empty field narrows nothing."""
+        organ = desk.own_organ(request, organ)
         query = {"kind": kind, "organ": organ, "source": source, "cursor": cursor}
         asked = {name: value for name, value in query.items() if value} | {"limit": PER_PAGE}
         found = await desk.apis.ask("tracker", "/v1/attention", asked)

@@ -1,11 +1,14 @@
 """How the desk makes its pages: one environment for templates, one catalogue of words, one way out for errors."""
 
 import asyncio
+import secrets
 from collections.abc import Mapping
 from dataclasses import dataclass, field
+from datetime import UTC, datetime, tzinfo
 from functools import cache
 from typing import Any
 from urllib.parse import urlencode
+from zoneinfo import ZoneInfo
 
 import httpx
 from jinja2 import Environment, PackageLoader, StrictUndefined
@@ -13,9 +16,9 @@ from litestar import Request, Response
 from msgspec import to_builtins
 
 from services.access.audit import Entry
-from services.desk import office_words
+from services.desk import board_words, form_words, office_words
 from services.desk.apis import Apis
-from services.desk.sessions import Sessions, session_of
+from services.desk.sessions import FORM_COOKIE, Sessions, cookies, require_form, session_of
 from services.desk.words import AUDIT_WORDS, EVENT_WORDS, LIMIT_WORDS, STATUS_WORDS, WORDS
 from services.events.names import NAMES
 from services.events.vocabulary import Label
@@ -27,6 +30,8 @@ from services.runtime.problems import ProblemError
 from services.words import catalogue
 
 HEADERS = {"cache-control": "no-store", "vary": "accept, accept-language"}
+FORM_SECONDS = 12 * 3600
+"""How long a form may lie open where there are no accounts."""
 PASSED_ON = ("content-type", "content-disposition", "content-security-policy")
 """Headers of a file that go to the reader with it."""
 _TITLES = {403: "forbidden", 404: "not_found", 400: "not_right", 503: "away"}
@@ -38,7 +43,14 @@ _WORDS_BY_CODE = {
     "step_words": office_words.STEP_WORDS,
     "card_words": office_words.CARD_WORDS,
     "who_words": office_words.WHO_WORDS,
+    "waits_words": board_words.WAITS_WORDS,
+    "stopped_words": board_words.STOPPED_WORDS,
+    "form_words": form_words.FORM_WORDS,
+    "field_words": form_words.FIELD_WORDS,
+    "step_names": board_words.STEP_NAMES,
 }
+REFRESH = "x-desk-refresh"
+"""Set by a page that keeps itself up to date; nobody is at work for that, so that a session does not live on by it."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -56,8 +68,40 @@ class Desk:
         """A page, made beside the loop."""
         here = Here(request.scope["path"], tuple(request.query_params.items()))
         text = await self.offload.thread(render, template, lang, here, self.reader(request), **values)
-        renewed = self.sessions.renewed(request) if self.sessions is not None else []
+        is_work = self.sessions is not None and REFRESH not in request.headers
+        renewed = self.sessions.renewed(request) if self.sessions is not None and is_work else []
         return Response(text.encode(), media_type="text/html", headers=HEADERS, cookies=renewed)
+
+    async def form_page(
+        self, template: str, request: Request[Any, Any, Any], lang: Lang, **values: Any
+    ) -> Response[bytes]:
+        """A page with a form that changes something: it carries the session's token, or (where there are no accounts)
+        one that a cookie has, too."""
+        session = session_of(request)
+        if session is not None or self.sessions is None:
+            token = session.form_token if session is not None else ""
+            return await self.page(template, request, lang, form_token=token, **values)
+        token = self._sent(request) or secrets.token_urlsafe(24)
+        made = await self.page(template, request, lang, form_token=token, **values)
+        made.cookies.append(self.sessions.plain(FORM_COOKIE, token, request.scope["scheme"], FORM_SECONDS))
+        return made
+
+    def require_form(self, request: Request[Any, Any, Any], given: str) -> None:
+        """Raises :class:`ProblemError` (403) for a form that no page of ours made for this reader."""
+        if self.sessions is not None:
+            session = session_of(request)
+            require_form(given, session.form_token if session is not None else self._sent(request))
+
+    def _sent(self, request: Request[Any, Any, Any]) -> str:
+        assert self.sessions is not None
+        return cookies(dict(request.scope["headers"])).get(self.sessions.name(FORM_COOKIE), "")
+
+    @staticmethod
+    def own_organ(request: Request[Any, Any, Any], organ: str | None) -> str | None:
+        """The organ whose list is shown: the one asked for, else the reader's own where she has but one."""
+        session = session_of(request)
+        own = session.principal.organs if session is not None else None
+        return next(iter(own)) if organ is None and own is not None and len(own) == 1 else organ
 
     def reader(self, request: Request[Any, Any, Any]) -> Mapping[str, Any]:
         """Who reads a page, as its bar tells it."""
@@ -66,7 +110,9 @@ class Desk:
         if session is not None:
             told = {"account": session.principal.account.partition(":")[2], "form_token": session.form_token}
         audits = session.principal.may("audit:read") if session is not None else mode == "insecure"
-        return {"access": mode, "reader": told, "may_audit": audits}
+        publishes = session.principal.may("reports:publish") if session is not None else True
+        writes = session.principal.may("facts:write") if session is not None else True
+        return {"access": mode, "reader": told, "may_audit": audits, "may_write": writes, "may_publish": publishes}
 
     async def tell(self, entry: Entry) -> None:
         """Tell the audit trail what happened here. Raises :class:`ProblemError` where it can't be told: what has to be
@@ -129,7 +175,7 @@ def say_in(lang: Lang, what: str | Label | Mapping[str, str]) -> str:
     return label[lang]
 
 
-NOBODY: Mapping[str, Any] = {"access": "", "reader": None, "may_audit": False}
+NOBODY: Mapping[str, Any] = {"access": "", "reader": None, "may_audit": False, "may_write": False, "may_publish": False}
 """Of a page that is made before it is known who reads it."""
 
 
@@ -186,3 +232,9 @@ def answer_error(request: Request[Any, Any, Any], error: Exception) -> Response[
 def _accepted(request: Request[Any, Any, Any]) -> str:
     accepted: str = request.headers.get("accept-language", "")
     return accepted
+
+
+def local(instant: str, zone: str | None) -> str:
+    """An instant as a reader in that zone has it on the clock, with the offset; in UTC where the zone is not known."""
+    there: tzinfo = ZoneInfo(zone) if zone else UTC
+    return datetime.fromisoformat(instant).astimezone(there).isoformat(sep=" ", timespec="seconds")

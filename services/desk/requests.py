@@ -2,28 +2,33 @@
 
 import asyncio
 from collections.abc import Sequence
-from datetime import UTC, datetime, tzinfo
-from typing import Any
-from zoneinfo import ZoneInfo
+from functools import partial
+from typing import Annotated, Any, get_args
 
-from litestar import Controller, Request, Response, get
+from litestar import Controller, Request, Response, get, post
 from litestar.di import NamedDependency
-from litestar.params import FromPath, FromQuery
+from litestar.params import FromPath, FromQuery, QueryParameter
 
+from services.desk import forms
 from services.desk.apis import Apis
-from services.desk.pages import Desk, passed_on, wants_json
+from services.desk.board import counted, left, tiles, tree
+from services.desk.drawing import drawn
+from services.desk.form_page import OFFERED, form_for
+from services.desk.pages import Desk, local, passed_on, wants_json
+from services.desk.recording import entered
+from services.desk.timeline import timeline
 from services.desk.words import STATUS_WORDS
+from services.events.vocabulary import Channel
 from services.runtime.languages import Lang
 from services.runtime.paths import part
 
 PER_PAGE = 100
 EVENTS_SHOWN = 200
 """The latest events on a request's page; the API has them all."""
-OFFERED = 500
-"""Organs to choose from: among thousands one types the code, or part of it."""
 CODES_ASKED = 4000
 """Bytes of codes in one question: a URL has its limit."""
 UNFINISHED = "unfinished"
+CHANNELS: tuple[str, ...] = get_args(Channel)
 
 
 class Requests(Controller):
@@ -39,23 +44,54 @@ class Requests(Controller):
         lang: NamedDependency[Lang],
         status: FromQuery[str | None] = None,
         organ: FromQuery[str | None] = None,
+        number: FromQuery[str | None] = None,
+        unit: FromQuery[str | None] = None,
+        item: FromQuery[str | None] = None,
+        channel: FromQuery[str | None] = None,
+        due_from: FromQuery[str | None] = None,
+        due_through: FromQuery[str | None] = None,
+        stopped_for: FromQuery[str | None] = None,
+        order: FromQuery[str | None] = None,
         cursor: FromQuery[str | None] = None,
     ) -> Response[bytes]:
-        """What is due, the soonest first. Nobody asked for a status: what is unfinished, or all where nothing is."""
+        """What needs doing, counted, and what is due, the soonest first. Nobody asked for a status: what is unfinished,
+        or all where nothing is."""
+        organ = desk.own_organ(request, organ)
+        given = {
+            "organ": organ,
+            "number": (number or "").strip(),
+            "unit": unit,
+            "item": item,
+            "channel": channel,
+            "due_from": due_from,
+            "due_through": due_through,
+            "stopped_for": stopped_for,
+            "order": order,
+        }
 
         async def listed(wanted: str | None) -> Any:
-            query = {"status": wanted, "organ": organ, "cursor": cursor, "limit": PER_PAGE}
+            query = {"status": wanted, **given, "cursor": cursor, "limit": PER_PAGE}
             return await desk.apis.ask("tracker", "/v1/requests", query)
 
         shown = UNFINISHED if status is None else status
-        found, offered = await asyncio.gather(listed(shown), desk.apis.ask("tracker", "/v1/organs", {"limit": OFFERED}))
-        if status is None and not found["requests"]:
+        asked = {"organ": organ} if organ else {}
+        found, offered, counts, office = await asyncio.gather(
+            listed(shown),
+            desk.apis.ask("tracker", "/v1/organs", {"limit": OFFERED}),
+            counted(desk.apis, asked),
+            desk.apis.ask("tracker", "/v1/office", asked),
+        )
+        if (
+            status is None
+            and not found["requests"]
+            and not any(value for name, value in given.items() if name != "organ")
+        ):
             shown = ""
             found = await listed(None)
         organs = {one["code"]: one for one in offered["organs"]}
         few = offered["total"] <= OFFERED
         if not few:
-            organs |= await named(desk.apis, [item["organ"] for item in found["requests"]] + [organ or ""])
+            organs |= await named(desk.apis, [one["organ"] for one in found["requests"]] + [organ or ""])
         zone = organs[organ]["timezone"] if organ in organs else offered["timezone"]
         return await desk.page(
             "board.html",
@@ -63,11 +99,18 @@ class Requests(Controller):
             lang,
             page=found,
             status=shown,
-            organ=organ or "",
+            given={name: value or "" for name, value in given.items()},
             names_of={code: one["name"] for code, one in organs.items()},
-            organs={one["code"]: one["name"] for one in offered["organs"]} if few else {},
+            organs=tree(offered["organs"]) if few else [],
             filters=list(STATUS_WORDS),
+            channels=CHANNELS,
+            units={one["code"]: one["name"] for one in office["units"]},
+            items={one["code"]: one["name"] for one in office["items"]},
+            tiles=tiles(counts, organ or "") if counts else [],
+            counts=counts,
+            left=partial(left, lang=lang),
             as_of=local(found["as_of"], zone),
+            today=local(found["as_of"], zone)[:10],
         )
 
     @get("/requests/{subject:path}")
@@ -78,18 +121,27 @@ class Requests(Controller):
         desk: NamedDependency[Desk],
         lang: NamedDependency[Lang],
         each_day: FromQuery[bool] = False,
+        record: FromQuery[str] = "",
+        source: FromQuery[str] = "",
+        id_: Annotated[str, QueryParameter(name="id")] = "",
+        recorded: FromQuery[str] = "",
     ) -> Response[bytes]:
-        """One request, with why each of its dates is what it is."""
+        """One request, with why each of its dates is what it is; ``record``: the form to enter such a fact about it."""
         path = f"/v1/requests/{part(subject.removeprefix('/'))}"
         if wants_json(request):
             return passed_on(await desk.apis.file("tracker", path, {"each_day": "true" if each_day else None}))
-        found, events, ledger = await asyncio.gather(
+        found, by_day, events, ledger = await asyncio.gather(
             desk.apis.ask("tracker", path, {"each_day": "true" if each_day else None}),
+            desk.apis.ask("tracker", path, {"each_day": "true"}),
             desk.apis.ask_if_there("tracker", f"{path}/history", {"latest": "true", "limit": EVENTS_SHOWN}),
             desk.apis.ask_if_there("tracker", f"{path}/days"),
         )
+        office = await desk.apis.ask("tracker", "/v1/office", {"organ": found["organ"]} if found["organ"] else None)
         organs = await named(desk.apis, [found["organ"], found.get("transferred_to", "")])
         organ = organs.get(found["organ"])
+        today = local(found["as_of"], organ["timezone"] if organ else None)[:10]
+        if record:
+            return await form_for(request, desk, lang, found | {"today": today}, record, source, id_)
         return await desk.page(
             "request.html",
             request,
@@ -97,12 +149,29 @@ class Requests(Controller):
             r=found,
             organ=organ["name"] if organ else None,
             names_of={code: one["name"] for code, one in organs.items()},
+            units={one["code"]: one["name"] for one in office["units"]},
+            items={one["code"]: one["name"] for one in office["items"]},
             each_day=each_day,
             as_of=local(found["as_of"], organ["timezone"] if organ else None),
-            events=events or [],
+            months=drawn(by_day["explanation"], found, today),
+            offered=forms.offered(found),
+            recorded=recorded if recorded in forms.FORMS or recorded == forms.CORRECTION else "",
+            timeline=timeline(found["facts"], events or []),
+            left=partial(left, lang=lang),
             ledger=ledger or {},
             earlier=events[0]["sequence"] - 1 if events else 0,
         )
+
+    @post("/requests/{subject:path}", status_code=200)
+    async def recorded(
+        self,
+        request: Request[Any, Any, Any],
+        subject: FromPath[str],
+        desk: NamedDependency[Desk],
+        lang: NamedDependency[Lang],
+    ) -> Response[bytes]:
+        """A fact about a request, looked at or sent."""
+        return await entered(request, desk, lang, subject.removeprefix("/"))
 
 
 async def named(apis: Apis, codes: Sequence[str]) -> dict[str, Any]:
@@ -121,9 +190,3 @@ async def named(apis: Apis, codes: Sequence[str]) -> dict[str, Any]:
     ]
     answers = [await apis.ask("tracker", "/v1/organs", one) for one in asked]
     return {one["code"]: one for answer in answers for one in answer["organs"]}
-
-
-def local(instant: str, zone: str | None) -> str:
-    """An instant as a reader in that zone has it on the clock, with the offset; in UTC where the zone is not known."""
-    there: tzinfo = ZoneInfo(zone) if zone else UTC
-    return datetime.fromisoformat(instant).astimezone(there).isoformat(sep=" ", timespec="seconds")

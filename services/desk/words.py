@@ -1,6 +1,6 @@
 """What the desk's pages say, in Chinese and English; what codes are called, ``services.events.names`` says."""
 
-from services.desk import office_words
+from services.desk import board_words, form_words, office_words
 from services.events.meanings import CASES
 from services.events.vocabulary import Label
 
@@ -185,6 +185,7 @@ WORDS: dict[str, Label] = {
     "tracker": Label("跟踪服务", "tracker"),
     "stats": Label("统计服务", "stats"),
 } | office_words.WORDS
+WORDS |= board_words.WORDS | form_words.WORDS
 # Who is at the desk
 WORDS |= {
     "log_in": Label("登录", "Log in"),

@@ -72,6 +72,8 @@ class Settings:
     """The access file with tokens and accounts (docs/access.md); empty: none, and the only principal is ``local``."""
     insecure: bool = False
     """Listen beyond this machine though nobody has to say who they are."""
+    four_eyes: bool = False
+    """A second person has to confirm what is published."""
     token: str = ""
     """What the commands of this machine say who they are with."""
     hosts: str = ""

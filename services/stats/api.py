@@ -12,13 +12,13 @@ from litestar.types import ControllerRouterHandler
 from services.runtime.guard import caller
 from services.runtime.moved import likes_pages, moved
 from services.runtime.problems import ProblemError, described
-from services.stats import listing
+from services.stats import listing, publications
 from services.stats.api_cells import Cells
 from services.stats.api_publications import Publications
 from services.stats.api_reports import Reports
 from services.stats.api_units import Units
 from services.stats.api_years import Years
-from services.stats.deps import AWAY, Deps, Injected, json_of
+from services.stats.deps import AWAY, Deps, Injected, json_of, read
 from services.stats.forms.form import Form, UnknownForm, form_ids, load
 from services.stats.listing import AnnualPage
 from services.stats.params import JSON
@@ -71,7 +71,10 @@ class Front(Controller):
         latest, codes = deps.snapshots.latest, deps.organs.codes()
         own = caller().readable(deps.organs.parents())
         async with deps.offload.turn():
-            return json_of(await deps.offload.thread(listing.listed, deps.organs, latest, q, page, codes, own))
+            found = await deps.offload.thread(listing.listed, deps.organs, latest, q, page, codes, own)
+        named = [one.code for one in found.organs]
+        numbers = await read(deps, lambda conn: publications.numbers_of(conn, named))
+        return json_of(listing.with_published(found, numbers))
 
 
 class Forms(Controller):

@@ -8,6 +8,7 @@ from litestar.openapi import ResponseSpec
 from litestar.params import FromPath, FromQuery, JSONBody
 
 from services.runtime.database import Conn
+from services.runtime.guard import caller
 from services.runtime.languages import negotiated
 from services.runtime.problems import ProblemError, described
 from services.stats import params, publishing, render
@@ -15,7 +16,7 @@ from services.stats.deps import AWAY, HEADERS, UNKNOWN, WRONG, Injected, answere
 from services.stats.exports import downloads
 from services.stats.forms.form import Form
 from services.stats.params import CSV, DOCX, JSON, XLSX
-from services.stats.publishing import NewPublication, Published, PublishedYear
+from services.stats.publishing import NewPublication, Proposed, Published, PublishedYear
 from services.stats.report import Report
 
 
@@ -28,6 +29,9 @@ class Publications(Controller):
         responses={
             200: ResponseSpec(Published, generate_examples=False, description="The same had been published already."),
             201: ResponseSpec(Published, generate_examples=False, description="Published."),
+            202: ResponseSpec(
+                Proposed, generate_examples=False, description="Proposed: a second person has to ask for the same."
+            ),
             400: WRONG,
             404: UNKNOWN,
             409: described(
@@ -49,21 +53,27 @@ class Publications(Controller):
     ) -> Response[bytes]:
         """Freeze the year's figures as published, with the positions of the log and a digest. Numbers that change later
         are shown beside them. Refused are a year that is not over, a day before the figures' own, and a report that
-        does not add up, unless ``despite`` says why it is published all the same."""
+        does not add up, unless ``despite`` says why it is published all the same. With ``SHIXIAN_FOUR_EYES`` the first
+        call proposes (202), and the same call by another account publishes."""
         if request.content_type[0] != JSON:
             raise ProblemError(415, f"content-type: is {request.content_type[0][:60]!r}; expected {JSON}")
         asked = params.asked(deps.organs, organ, params.year_of(year), data.form, None, reach)
 
-        async def make(conn: Conn) -> tuple[Published, bool]:
+        proposer = caller().account if deps.four_eyes else None
+
+        async def make(conn: Conn) -> tuple[Published | Proposed, bool]:
             answer, positions = await answered(conn, deps, asked)
-            return await publishing.publish(conn, asked, answer, places(positions), data, deps.organs.today(organ))
+            return await publishing.publish(
+                conn, asked, answer, places(positions), data, deps.organs.today(organ), proposer
+            )
 
         try:
             publication, new = await read(deps, make, readonly=False)
         except (asyncpg.UniqueViolationError, asyncpg.SerializationError):
             detail = f"{year} of {organ} is just being published by somebody else; look at what they published"
             raise ProblemError(409, detail, kind="published-meanwhile") from None
-        return Response(render.encode(publication), media_type=JSON, status_code=201 if new else 200)
+        status = 202 if isinstance(publication, Proposed) else 201 if new else 200
+        return Response(render.encode(publication), media_type=JSON, status_code=status)
 
     @get(responses={200: ResponseSpec(PublishedYear, generate_examples=False), 400: WRONG, 404: UNKNOWN, 503: AWAY})
     async def published(self, deps: Injected, organ: FromPath[str], year: FromPath[str]) -> Response[bytes]:
@@ -72,7 +82,7 @@ class Publications(Controller):
 
         async def ask(conn: Conn) -> PublishedYear:
             await known(conn, deps, organ)
-            return await publishing.of_year(conn, deps.organs, organ, wanted)
+            return await publishing.of_year(conn, deps.organs, organ, wanted, four_eyes=deps.four_eyes)
 
         return Response(render.encode(await read(deps, ask)), media_type=JSON, headers=HEADERS)
 

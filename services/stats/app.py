@@ -88,6 +88,7 @@ async def build(settings: Settings, health: Health) -> AsyncIterator[Parts]:
                 snapshots,
                 tracker=settings.tracker_address,
                 desk=settings.desk_address,
+                four_eyes=settings.four_eyes,
                 points=score.load(settings.score),
             )
         ),

@@ -47,6 +47,8 @@ class Deps:
     """What the units' score is made of; None: there is none."""
     desk: str = ""
     """The desk's public address, where the pages for people stand."""
+    four_eyes: bool = False
+    """Whether a second person has to confirm a publication."""
 
 
 Injected: TypeAlias = NamedDependency[SkipValidation[Deps]]

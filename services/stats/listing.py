@@ -1,9 +1,10 @@
 """The organs by code, each with its latest years, found by name or code. Pure."""
 
 from collections import defaultdict
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 
 from msgspec import Struct
+from msgspec.structs import replace
 
 from services.events.vocabulary import Label
 from services.stats import pages
@@ -21,6 +22,8 @@ class YearReceived(Struct, frozen=True):
 
     year: int
     received: int
+    published: int = 0
+    """How often it was published."""
 
 
 class OrganYears(Struct, frozen=True):
@@ -31,6 +34,7 @@ class OrganYears(Struct, frozen=True):
     years: list[YearReceived]
     this_year: int
     """The year that it is there now."""
+    parent: str | None = None
 
 
 class AnnualPage(Struct, frozen=True):
@@ -67,11 +71,21 @@ def listed(
         OrganYears(
             code,
             organs.name(code),
-            [YearReceived(*found) for found in sorted(years[code].items(), reverse=True)[:YEARS]]
+            [YearReceived(year, received) for year, received in sorted(years[code].items(), reverse=True)[:YEARS]]
             if code in years
             else [],
             organs.today(code).year,
+            organs.parents().get(code),
         )
         for code in some
     ]
     return AnnualPage(told, len(known), len(fitting), min(max(page, 1), count), count)
+
+
+def with_published(page: AnnualPage, numbers: Mapping[tuple[str, int], int]) -> AnnualPage:
+    """The page with how often each year was published, by organ and year."""
+    told = [
+        replace(one, years=[replace(each, published=numbers.get((one.code, each.year), 0)) for each in one.years])
+        for one in page.organs
+    ]
+    return replace(page, organs=told)

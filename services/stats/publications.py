@@ -6,7 +6,7 @@ none can be taken out of the row unseen. Whoever has the text can check the dige
 
 import hashlib
 from collections.abc import Sequence
-from datetime import date
+from datetime import date, datetime
 from decimal import Decimal
 
 import msgspec
@@ -145,3 +145,62 @@ async def of_year(conn: Conn, organ: str, year: int) -> list[Publication]:
         f"SELECT content, digest FROM {SCHEMA}.publication WHERE organ = $1 AND year = $2 ORDER BY number", organ, year
     )
     return [Publication(_decoder.decode(r["content"]), r["content"], r["digest"]) for r in rows]
+
+
+class Proposal(Struct, frozen=True):
+    """A publication that a second person has still to confirm."""
+
+    said: str
+    """What is to be published, as :func:`what_it_says`."""
+    account: str
+    """Who proposed it."""
+    proposed_at: datetime
+
+
+def what_it_says(publication: Publication) -> str:
+    """A digest of the figures, the form, the reach, the date and the reason: another proposal says something else."""
+    content = publication.content
+    said = (content.form, content.reach, content.published_on, content.tables, content.note, content.overruled)
+    return digest_of(_encoder.encode(said).decode())
+
+
+async def proposed(conn: Conn, organ: str, year: int, *, lock: bool = False) -> Proposal | None:
+    """What is proposed for an organ's year, if anything."""
+    row = await conn.fetchrow(
+        f"SELECT said, account, proposed_at FROM {SCHEMA}.proposal WHERE organ = $1 AND year = $2"
+        + (" FOR UPDATE" if lock else ""),
+        organ,
+        year,
+    )
+    return Proposal(row["said"], row["account"], row["proposed_at"]) if row else None
+
+
+async def propose(conn: Conn, publication: Publication, account: str) -> Proposal:
+    """Keep a proposal, in place of another one."""
+    content = publication.content
+    row = await conn.fetchrow(
+        f"INSERT INTO {SCHEMA}.proposal (organ, year, said, account) VALUES ($1, $2, $3, $4) ON CONFLICT (organ, year) "
+        "DO UPDATE SET said = excluded.said, account = excluded.account, proposed_at = now() "
+        "RETURNING said, account, proposed_at",
+        content.organ,
+        content.year,
+        what_it_says(publication),
+        account,
+    )
+    assert row is not None
+    return Proposal(row["said"], row["account"], row["proposed_at"])
+
+
+async def settle(conn: Conn, organ: str, year: int) -> None:
+    """Nothing is proposed any more."""
+    await conn.execute(f"DELETE FROM {SCHEMA}.proposal WHERE organ = $1 AND year = $2", organ, year)
+
+
+async def numbers_of(conn: Conn, organs: Sequence[str]) -> dict[tuple[str, int], int]:
+    """How often each year of some organs was published, those that never were left out."""
+    rows = await conn.fetch(
+        f"SELECT organ, year, max(number) AS number FROM {SCHEMA}.publication WHERE organ = ANY($1::text[]) "
+        "GROUP BY organ, year",
+        list(organs),
+    )
+    return {(row["organ"], row["year"]): row["number"] for row in rows}

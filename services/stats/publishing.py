@@ -1,7 +1,7 @@
 """Publishing a year, and what its publications look like from outside."""
 
 from collections.abc import Sequence
-from datetime import date
+from datetime import date, datetime
 from typing import Annotated, Literal, NamedTuple
 
 from msgspec import Meta, Struct
@@ -40,12 +40,24 @@ class Published(Struct, frozen=True):
     """The numbers that are others now, and the facts behind the change."""
 
 
+class Proposed(Struct, frozen=True):
+    """A publication that a second person has to confirm, by sending the same."""
+
+    account: str
+    """Who proposed it, and can't confirm it."""
+    proposed_at: datetime
+
+
 class PublishedYear(Struct, frozen=True):
     """The publications of an organ's year, the first one first."""
 
     organ: str
     year: int
     publications: list[Published]
+    proposed: Proposed | None = None
+    """What waits for a second person, where the office wants four eyes."""
+    four_eyes: bool = False
+    """Whether it does (``SHIXIAN_FOUR_EYES``)."""
 
 
 ObjectionCode = Literal["year-unfinished", "published-before-figures", "arithmetic"]
@@ -88,9 +100,16 @@ def _refusal(found: Sequence[Objection]) -> ProblemError:
 
 
 async def publish(
-    conn: Conn, asked: Asked, answer: Answer, offsets: Sequence[Place], wanted: NewPublication, today: date
-) -> tuple[Published, bool]:
-    """Freeze ``answer``; False where the same is the latest publication already.
+    conn: Conn,
+    asked: Asked,
+    answer: Answer,
+    offsets: Sequence[Place],
+    wanted: NewPublication,
+    today: date,
+    proposer: str | None = None,
+) -> tuple[Published | Proposed, bool]:
+    """Freeze ``answer``; False where the same is the latest publication already. ``proposer``: the account that asks
+    for it, where a second one has to ask for the same before it is published.
 
     Raises :class:`ProblemError` (409) where something speaks against it (:func:`objections`) and no reason to publish
     all the same is given.
@@ -108,6 +127,12 @@ async def publish(
         return told(before), False
     if against and not reason:
         raise _refusal(against)
+    if proposer is not None:
+        there = await publications.proposed(conn, asked.organ, asked.year, lock=True)
+        if there is None or there.account == proposer or there.said != publications.what_it_says(made):
+            kept = await publications.propose(conn, made, proposer)
+            return Proposed(kept.account, kept.proposed_at), True
+    await publications.settle(conn, asked.organ, asked.year)
     await publications.insert(conn, made)
     return told(made), True
 
@@ -117,7 +142,7 @@ def told(publication: Publication, revised: Sequence[Revision] = ()) -> Publishe
     return Published(publication.content, publication.digest, publication.is_intact, publication.text, list(revised))
 
 
-async def of_year(conn: Conn, organs: Organs, organ: str, year: int) -> PublishedYear:
+async def of_year(conn: Conn, organs: Organs, organ: str, year: int, *, four_eyes: bool = False) -> PublishedYear:
     """The publications of a year, each compared with the present numbers."""
     found = []
     for publication in await publications.of_year(conn, organ, year):
@@ -141,7 +166,9 @@ async def of_year(conn: Conn, organs: Organs, organ: str, year: int) -> Publishe
         )
         present = (await annual.answer(conn, asked)).report
         found.append(told(publication, await annual.since(conn, publication, present, asked)))
-    return PublishedYear(organ, year, found)
+    waiting = await publications.proposed(conn, organ, year)
+    proposed = Proposed(waiting.account, waiting.proposed_at) if waiting and four_eyes else None
+    return PublishedYear(organ, year, found, proposed, four_eyes)
 
 
 async def as_published(conn: Conn, organ: str, year: int, number: int) -> tuple[Report, Form]:

@@ -11,6 +11,7 @@ from litestar.types import ControllerRouterHandler
 from services.runtime.moved import likes_pages, moved
 from services.runtime.paths import part
 from services.tracker.api_attention import Attending
+from services.tracker.api_board import Board
 from services.tracker.api_lists import Feed, Organs, Rejected
 from services.tracker.api_office import Office
 from services.tracker.api_preview import Preview
@@ -40,7 +41,7 @@ def handlers(deps: Deps) -> list[ControllerRouterHandler]:
     return [
         Router(
             "/",
-            route_handlers=[Front, Attending, Requests, Office, Organs, Rejected, Feed, Preview],
+            route_handlers=[Front, Attending, Board, Requests, Office, Organs, Rejected, Feed, Preview],
             dependencies=injected,
         )
     ]

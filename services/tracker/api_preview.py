@@ -4,12 +4,21 @@ from email.message import Message
 from functools import partial
 from typing import Any
 
+import msgspec
 from litestar import Controller, Request, Response, post
 
+from services.events.codec import decode_fact
+from services.events.facts import RequestFact
 from services.events.refusals import Refused
+from services.runtime.guard import caller
 from services.runtime.problems import FieldProblem, ProblemError, described
 from services.tracker.core import preview
-from services.tracker.deps import BUSY, JSON, Injected
+from services.tracker.core.case import Case
+from services.tracker.core.proposal import proposal
+from services.tracker.deps import BUSY, JSON, Deps, Injected
+from services.tracker.entitled import require_request
+from services.tracker.queries import READ_SECONDS
+from services.tracker.store import SCHEMA, decode_case
 
 PREVIEW_BYTES = 1024 * 1024
 """Of the one case that a preview is about; the facts that a case may have fit in several times."""
@@ -30,18 +39,69 @@ class Preview(Controller):
         },
     )
     async def preview_due(self, request: Request[Any, Any, Any], deps: Injected) -> Response[bytes]:
-        """What would be due: one case given whole, as `shixian due --jsonl` takes it; nothing is stored."""
+        """What would be due: one case given whole, as `shixian due --jsonl` takes it; nothing is stored.
+
+        With `{"fact": ...}` instead, a fact as intake takes it: what it would do to its request as that stands now, and
+        what the law says against it.
+        """
         require_json(request.headers.get("content-type", ""))
         body = await request.body()
+        if (fact := _proposed(body)) is not None:
+            return await self._proposal(fact, deps)
         try:
             async with deps.offload.turn():
                 calendars = deps.reference_data.as_known().calendar_as_of
                 answer = await deps.offload.thread(partial(preview.answer, body, published=calendars))
         except Refused as refused:
-            e = refused.error
-            wrong = FieldProblem(field=e.field, problem=e.problem, expected=e.expected, code=e.code)
-            raise ProblemError(422, str(refused), kind="case-refused", errors=[wrong]) from None
+            raise _refusal(refused) from None
         return Response(answer, media_type=JSON)
+
+    @staticmethod
+    async def _proposal(raw: msgspec.Raw, deps: Deps) -> Response[bytes]:
+        try:
+            fact = decode_fact(raw)
+        except Refused as refused:
+            raise _refusal(refused, "$.fact") from None
+        if not isinstance(fact, RequestFact):
+            wrong = FieldProblem(
+                field="$.fact.type", problem="is a fact about no request", expected="one about a request"
+            )
+            raise ProblemError(422, "$.fact.type: expected a fact about a request", kind="case-refused", errors=[wrong])
+        organs = caller().organs
+        if organs is not None:  # it is judged as one that the caller posts
+            fact = msgspec.structs.replace(fact, postedfor=" ".join(sorted(organs)), postedby=caller().account)
+        async with deps.offload.turn():
+            body = await deps.pool.fetchval(
+                f"SELECT body FROM {SCHEMA}.cases WHERE subject = $1", fact.subject, timeout=READ_SECONDS
+            )
+            if body is not None:
+                await require_request(deps.pool, fact.subject, deps.reference_data)
+
+            def made() -> bytes:
+                case = decode_case(body) if body is not None else Case(subject=fact.subject)
+                return msgspec.json.encode(proposal(case, fact, deps.reference_data, deps.clock.now()))
+
+            return Response(await deps.offload.thread(made), media_type=JSON)
+
+
+class _Body(msgspec.Struct):
+    fact: msgspec.Raw | msgspec.UnsetType = msgspec.UNSET
+
+
+def _proposed(body: bytes) -> msgspec.Raw | None:
+    """The fact of a body that has one; None for anything else, which is then read as a case."""
+    try:
+        found = msgspec.json.decode(body, type=_Body).fact
+    except (msgspec.MsgspecError, UnicodeDecodeError, RecursionError):
+        return None
+    return None if isinstance(found, msgspec.UnsetType) else found
+
+
+def _refusal(refused: Refused, at: str = "$") -> ProblemError:
+    e = refused.error
+    field = e.field.replace("$", at, 1)
+    wrong = FieldProblem(field=field, problem=e.problem, expected=e.expected, code=e.code)
+    return ProblemError(422, str(refused), kind="case-refused", errors=[wrong])
 
 
 def require_json(content_type: str) -> None:

@@ -1,20 +1,22 @@
 """Requests over HTTP: the list with its due dates, one request whole, and its history."""
 
 from datetime import date
-from typing import Annotated
+from typing import Annotated, Literal
 
 import msgspec
 from litestar import Controller, Response, get
 from litestar.openapi import ResponseSpec
 from litestar.params import FromPath, FromQuery, QueryParameter
 
-from services.runtime.problems import ProblemError, described
+from services.events.vocabulary import Channel
+from services.runtime.problems import FieldProblem, ProblemError, described
 from services.tracker import queries
 from services.tracker.days import days
 from services.tracker.deps import BUSY, JSON, MOST, WRONG, Deps, Injected, bad_cursor, require_organ
 from services.tracker.entitled import is_readable, readable, require_request
 from services.tracker.queries import Detail, Page, Query, Wanted
 
+StoppedFor = Literal["clarification", "consultation", "fee", "special-step"]
 Limit = Annotated[int, QueryParameter(ge=1, le=MOST)]
 
 
@@ -37,17 +39,46 @@ class Requests(Controller):
         organ: FromQuery[str | None] = None,
         due_from: FromQuery[date | None] = None,
         due_through: FromQuery[date | None] = None,
+        channel: FromQuery[Channel | None] = None,
+        item: FromQuery[str | None] = None,
+        unit: FromQuery[str | None] = None,
+        stopped_for: FromQuery[StoppedFor | None] = None,
+        order: FromQuery[Literal["soonest", "latest"]] = "soonest",
+        number: Annotated[str | None, QueryParameter(min_length=1, max_length=200)] = None,
         limit: Limit = 100,
         cursor: FromQuery[str | None] = None,
     ) -> Response[bytes]:
         """Requests, the soonest due first; the status is as of now, in the organ's time zone. ``organ``: those of an
         organ and of all that are under it.
 
-        ``unfinished`` is every status before a request's end. A page may hold fewer than ``limit`` where the cases are
-        large; there are more as long as ``next`` is there.
+        ``unfinished`` is every status before a request's end. ``unit``: those of which it has a step that is not done;
+        empty: the office itself. ``stopped_for``: what the clock stands still for. ``order=latest``: the latest due
+        first. ``number``: those whose number begins or ends with it, by number, whatever their status; at most 1,000 of
+        each are looked at. A page may hold fewer than ``limit`` where the cases are large, or few of those looked at
+        fit; there are more as long as ``next`` is there.
         """
         require_organ(deps, organ)
-        query = Query(status, organ, due_from, due_through, limit, cursor, organs=readable(deps.reference_data))
+        query = Query(
+            status,
+            organ,
+            due_from,
+            due_through,
+            limit,
+            cursor,
+            organs=readable(deps.reference_data),
+            latest_first=order == "latest",
+            channel=channel,
+            item=item,
+            unit=unit,
+            stopped_for=stopped_for,
+        )
+        if number is not None:
+            if "\x00" in number:
+                wrong = FieldProblem(field="query.number", problem="has NUL in it", expected="a part of a number")
+                raise ProblemError(400, "number: has NUL in it; expected a part of a number", errors=[wrong])
+            now = deps.clock.now()
+            hits = await queries.numbered(deps.pool, deps.offload, query, number, deps.reference_data, now)
+            return Response(msgspec.json.encode(hits), media_type=JSON)
         try:
             page = await queries.requests(deps.pool, deps.offload, query, deps.reference_data, deps.clock.now())
         except queries.BadCursor:

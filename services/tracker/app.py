@@ -101,6 +101,7 @@ async def build(settings: Settings, health: Health) -> AsyncIterator[Parts]:
         desk=settings.desk_address,
         facts_topic=settings.facts_topic,
         unread=Unread(settings.bootstrap, settings.facts_topic, asking),
+        snapshot=lambda: snapshots.latest,
     )
     rehearsing = Rehearsing(asking, deps.offload, clock, reference_data, reference.facts)
     trail = trail_of("tracker", producer, settings, health)

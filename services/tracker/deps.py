@@ -1,5 +1,6 @@
 """What the tracker's handlers share: what they read from, and the answers and refusals that several of them give."""
 
+from collections.abc import Callable
 from dataclasses import dataclass, field
 from typing import TypeAlias
 
@@ -11,6 +12,7 @@ from services.runtime.database import Pool
 from services.runtime.offload import Offload
 from services.runtime.problems import FieldProblem, ProblemError, described
 from services.tracker.core.reference_data import ReferenceData
+from services.tracker.snapshot import Snapshot
 from services.tracker.unread import Unread
 
 MOST = 1000
@@ -35,6 +37,8 @@ class Deps:
     facts_topic: str = "shixian.facts"
     unread: Unread | None = None
     """Looks for facts that the log has and the tracker has still to read."""
+    snapshot: Callable[[], Snapshot | None] | None = None
+    """The latest reading of what is open."""
 
 
 Injected: TypeAlias = NamedDependency[SkipValidation[Deps]]

@@ -17,8 +17,10 @@ import msgspec
 
 from services.events.registrations import below
 from services.events.vocabulary import FIRST_DAY, LAST_DAY
+from services.statute.state import RequestState
 from services.statute.status import Status
 from services.tracker.core.reference_data import ReferenceData
+from services.tracker.snapshot import AT_WORK
 from services.tracker.store import SCHEMA
 
 Wanted = Status | Literal["unfinished"]
@@ -80,6 +82,27 @@ class Query:
     """Overdue, due today or open, for whom it is all the same; ``status`` is left out then."""
     organs: frozenset[str] | None = None
     """The organs that the caller may read, where these are not all."""
+    latest_first: bool = False
+    """The latest due date first, those without one before them."""
+    channel: str | None = None
+    item: str | None = None
+    unit: str | None = None
+    """Has a step of it that is not done; empty: the office itself."""
+    stopped_for: str | None = None
+    """What the clock stands still for: the code of the reason without ``stopped-``."""
+
+    @property
+    def narrowed(self) -> bool:
+        """Whether requests have to be looked at one by one."""
+        return (self.channel, self.item, self.unit, self.stopped_for) != (None, None, None, None)
+
+    def fits(self, view: RequestState) -> bool:
+        """Whether a request is one of those wanted, as far as no index tells."""
+        if self.channel not in (None, view.channel) or self.item not in (None, view.item):
+            return False
+        if self.stopped_for is not None and not (view.stop and view.stop.code == f"stopped-{self.stopped_for}"):
+            return False
+        return self.unit is None or any(each.unit == self.unit and each.state in AT_WORK for each in view.steps)
 
 
 class BadCursor(ValueError):
@@ -128,14 +151,33 @@ def page(query: Query, today: Today) -> tuple[str, list[Any]]:
     conditions += _bounds(query, first, last, put)
     limit = put(query.limit + 1, "bigint")
     states = ("open",) if query.is_running else _states(query.status)
-    parts = [_part(state, conditions, limit, each) for state in states]
+    order = "{key} DESC, subject DESC" if query.latest_first else "{key}, subject"
+    parts = [_part(state, conditions, limit, order.format(key=KEY), each) for state in states]
+    order = order.format(key="key")
     return (
         f"SELECT subject, due_on, body, found FROM (SELECT subject, due_on, body, key, count(*) OVER () AS found, "
-        "sum(octet_length(body)) OVER (ORDER BY key, subject) - octet_length(body) AS before "
-        f"FROM ({' UNION ALL '.join(parts)} ORDER BY key, subject LIMIT {limit}) AS page) AS cut "
-        f"WHERE before < {PAGE_BYTES} ORDER BY key, subject",
+        f"sum(octet_length(body)) OVER (ORDER BY {order}) - octet_length(body) AS before "
+        f"FROM ({' UNION ALL '.join(parts)} ORDER BY {order} LIMIT {limit}) AS page) AS cut "
+        f"WHERE before < {PAGE_BYTES} ORDER BY {order}",
         values,
     )
+
+
+def by_number(number: str, query: Query, today: Today, most: int) -> tuple[str, list[Any]]:
+    """The query for requests whose number begins or ends with ``number``, by number."""
+    organs = today.under(query.organ)
+    if query.organs is not None:
+        organs = sorted(query.organs if query.organ is None else query.organs.intersection(organs))
+    values: list[Any] = [number, number + chr(0x10FFFF), number[::-1], number[::-1] + chr(0x10FFFF), most]
+    condition = ""
+    if organs or query.organs is not None:
+        values.append(organs)
+        condition = "AND organ = ANY($6::text[])"
+    one = f"SELECT subject, body FROM {SCHEMA}.cases WHERE {{range}} AND (state <> 'waiting' OR waiting_for <> '') "
+    one += f"AND state NOT IN ('organ', 'duty') {condition} LIMIT $5"
+    begins = one.format(range="subject ~>=~ $1 AND subject ~<~ $2")
+    ends = one.format(range="reverse(subject) ~>=~ $3 AND reverse(subject) ~<~ $4")
+    return f"SELECT DISTINCT subject, body FROM (({begins}) UNION ALL ({ends})) AS hits ORDER BY subject", values
 
 
 def _range(query: Query, early: date, late: date) -> tuple[date | None, date | None, str]:
@@ -161,7 +203,12 @@ def _bounds(query: Query, first: date | None, last: date | None, put: Callable[[
     """The conditions of a range; one lower bound, so that the index is entered there: the cursor's, if it is within."""
     found = []
     behind = read_cursor(query.cursor) if query.cursor is not None else None
-    if behind is not None and behind[0] >= (first or date.min):
+    if query.latest_first:
+        if behind is not None:
+            found.append(f"({KEY}, subject) < ({put(behind[0], 'date')}, {put(behind[1], 'text')})")
+        if first is not None:
+            found.append(f"{KEY} >= {put(first, 'date')}")
+    elif behind is not None and behind[0] >= (first or date.min):
         found.append(f"({KEY}, subject) > ({put(behind[0], 'date')}, {put(behind[1], 'text')})")
     elif first is not None:
         found.append(f"{KEY} >= {put(first, 'date')}")
@@ -188,13 +235,13 @@ def _states(status: Wanted | None) -> tuple[str, ...]:
             return (status,)
 
 
-def _part(state: str, conditions: list[str], limit: str, each: str = "") -> str:
+def _part(state: str, conditions: list[str], limit: str, order: str, each: str = "") -> str:
     # The state is written out, not given as a value: only so can the planner tell that the index holds such rows.
     # A row that waits for nothing holds what counts outside requests (an organ's tallies), and is none.
     all_ = [f"state = '{state}'", *(["waiting_for <> ''"] if state == "waiting" else []), *conditions]
     one = (
         f"(SELECT subject, due_on, body, {KEY} AS key FROM {SCHEMA}.cases WHERE {' AND '.join(all_)} "
-        f"ORDER BY {KEY}, subject LIMIT {limit}) AS part"
+        f"ORDER BY {order} LIMIT {limit}) AS part"
     )
     if not each:
         return f"SELECT * FROM {one}"

@@ -5,7 +5,7 @@ wrong. The statuses part the time of a request without gap or overlap.
 """
 
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import date, datetime
 from typing import Any
 
@@ -17,6 +17,7 @@ from services.runtime.dead_letters import CUT_TEXT
 from services.runtime.offload import Offload
 from services.statute.account import Line
 from services.statute.due import cards
+from services.statute.errors import StatuteError
 from services.statute.office.decisions import duty_now
 from services.statute.state import RequestState
 from services.statute.status import STATUSES as STATUSES
@@ -28,6 +29,7 @@ from services.tracker.core.reference_data import ReferenceData
 from services.tracker.core.strands import Strand, is_request, shown
 from services.tracker.core.trail import Following, follows, handed_on
 from services.tracker.listing import PAGE_BYTES, BadCursor, Query, Today, Wanted
+from services.tracker.snapshot import AT_WORK
 from services.tracker.store import SCHEMA, decode_case, last_strands
 from services.tracker.trail_store import followers
 from services.words import catalogue
@@ -45,8 +47,36 @@ EVENTS = 1000
 """The most events of a history in one answer."""
 LINES = 5000
 """The most lines of an account in one answer; day by day, that is more than thirteen years."""
+LOOKED = 2000
+"""Requests looked at for a page, where what narrows the list stands in no index."""
+HITS = 1000
+"""Numbers looked at, of those that begin with what is searched for, and of those that end with it."""
 STRANDS = 100
 """How many reviews and tallies of an organ's own are shown at once."""
+
+
+class Waits(Struct, frozen=True, kw_only=True):
+    """Somebody whom a request waits for while its clock stands still."""
+
+    limit: str
+    """``clarification-reply``, ``consultation``, ``fee-payment`` or ``special-step``: whose limit runs instead."""
+    about: str = ""
+    since: date
+    until: date | None = None
+    """The last day of that limit."""
+
+
+class Held(Struct, frozen=True, kw_only=True):
+    """A step inside the office that is not done."""
+
+    step: str
+    state: str
+    """``assigned``, ``accepted`` or ``returned``."""
+    assignment: str
+    unit: str = ""
+    """Who has it; empty: the office."""
+    since: date
+    due_on: date | None = None
 
 
 class Item(Struct, frozen=True, kw_only=True):
@@ -79,6 +109,15 @@ class Item(Struct, frozen=True, kw_only=True):
     awaits: Said | None = None
     stop: Said | None = None
     """Why the clock stands still."""
+    stopped_since: date | None = None
+    item: str = ""
+    committed_due_on: date | None = None
+    days_left: int | None = None
+    """Working days until the last day: 0 on it, negative behind it; None where nothing runs."""
+    waits: list[Waits] = []
+    """While the clock stands still: for whom, since when, until when at most."""
+    held: list[Held] = []
+    """Its steps inside the office that are not done, each with its holder."""
 
 
 class Page(Struct, frozen=True, kw_only=True):
@@ -175,15 +214,35 @@ _SAME = [
     for name in Item.__struct_fields__
     if hasattr(RequestState(), name) and name not in ("remarks", "awaits", "stop")
 ]
+WAITS = ("clarification-reply", "consultation", "fee-payment", "special-step")
+"""The limits that run for others while the answer's clock stands still."""
 
 
-def _fields(case: Case | _Shown, today: date) -> dict[str, Any]:
+def _fields(case: Case | _Shown, today: date, reference_data: ReferenceData) -> dict[str, Any]:
     view = case.view
     same = {name: getattr(view, name) for name in _SAME}
     same |= {
         "remarks": [said(each) for each in view.remarks],
         "awaits": said(view.awaits) if view.awaits else None,
         "stop": said(view.stop) if view.stop else None,
+        "days_left": days_left(view, today, reference_data),
+        "waits": [
+            Waits(limit=each.limit, about=each.about, since=each.start, until=each.due_on)
+            for each in view.clocks
+            if view.state == "stopped" and each.limit in WAITS and each.done_on is None
+        ],
+        "held": [
+            Held(
+                step=each.step,
+                state=each.state,
+                assignment=each.assignment,
+                unit=each.unit,
+                since=each.since,
+                due_on=each.due_on,
+            )
+            for each in view.steps
+            if each.state in AT_WORK
+        ],
     }
     overdue = view.overdue_from
     if overdue is None and status(view, today) == "overdue" and view.due_on is not None:
@@ -191,12 +250,25 @@ def _fields(case: Case | _Shown, today: date) -> dict[str, Any]:
     return same | {"id": case.subject, "status": status(view, today), "overdue_from": overdue}
 
 
+def days_left(view: RequestState, today: date, reference_data: ReferenceData) -> int | None:
+    """Working days from today to a running request's last day; behind it they are negative."""
+    if view.state != "open" or view.due_on is None or view.organ not in reference_data.organs:
+        return None
+    calendar = reference_data.calendar(reference_data.organs[view.organ].calendar)
+    try:
+        if today <= view.due_on:
+            return calendar.count(today, view.due_on)
+        return -calendar.count(view.due_on, today) or -1  # the day after a Friday is behind it, too
+    except StatuteError:
+        return None
+
+
 def detail(case: Case, reference_data: ReferenceData, now: datetime, each_day: bool = False) -> Detail:
     """One request as the API gives it; ``each_day``: the explanation has a line for every day."""
     today = Today(reference_data, now).of(case.view.organ)
     case = msgspec.structs.replace(case, view=worded(case, reference_data))
     return Detail(
-        **_fields(case, today),
+        **_fields(case, today, reference_data),
         as_of=now,
         calendar=case.view.calendar,
         latest_due_on=case.view.latest_due_on,
@@ -241,18 +313,42 @@ async def requests(pool: Pool, offload: Offload, query: Query, reference_data: R
     """A page of requests, the soonest due first. It ends before its limit where the cases are large; ``next`` is what
     says whether there are more. Raises :class:`BadCursor`, and what :meth:`Offload.turn` does."""
     today = Today(reference_data, now)
-    sql, values = listing.page(query, today)
+    most = LOOKED if query.narrowed else query.limit
+    sql, values = listing.page(replace(query, limit=most), today)
     async with offload.turn():
         rows = await pool.fetch(sql, *values, timeout=READ_SECONDS)
-        found = await offload.thread(_items, [row["body"] for row in rows[: query.limit]], today)
-    cut = bool(rows) and (len(rows) < rows[0]["found"] or len(rows) > query.limit)
-    last = rows[len(found) - 1] if cut else None
+        bodies = [row["body"] for row in rows[:most]]
+        found, looked = await offload.thread(_items, bodies, today, query, reference_data)
+    more = bool(rows) and (len(rows) < rows[0]["found"] or len(rows) > looked)
+    last = rows[looked - 1] if more else None
     return Page(as_of=now, requests=found, next=listing.cursor_after(last["due_on"], last["subject"]) if last else None)
 
 
-def _items(bodies: Sequence[bytes], today: Today) -> list[Item]:
-    cases = (_shown.decode(body) for body in bodies)
-    return [Item(**_fields(case, today.of(case.view.organ))) for case in cases]
+def _items(
+    bodies: Sequence[bytes], today: Today, query: Query, reference_data: ReferenceData
+) -> tuple[list[Item], int]:
+    """The items that fit, and how many were looked at for them."""
+    found: list[Item] = []
+    for looked, body in enumerate(bodies, 1):
+        case = _shown.decode(body)
+        if query.fits(case.view):
+            found.append(Item(**_fields(case, today.of(case.view.organ), reference_data)))
+            if len(found) == query.limit:
+                return found, looked
+    return found, len(bodies)
+
+
+async def numbered(
+    pool: Pool, offload: Offload, query: Query, number: str, reference_data: ReferenceData, now: datetime
+) -> Page:
+    """The requests whose number begins or ends with some text, by number; at most :data:`HITS` are looked at. Raises
+    what :meth:`Offload.turn` does."""
+    today = Today(reference_data, now)
+    sql, values = listing.by_number(number, query, today, HITS)
+    async with offload.turn():
+        rows = await pool.fetch(sql, *values, timeout=READ_SECONDS)
+        found, _ = await offload.thread(_items, [row["body"] for row in rows], today, query, reference_data)
+    return Page(as_of=now, requests=found)
 
 
 NOTHING_CAME = RequestState(awaits=remark("request-received"), waiting_for="request-received")

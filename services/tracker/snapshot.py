@@ -31,19 +31,23 @@ LIMITS = ("clarification-notice", "clarification-reply", "consultation", "fee-pa
 AWAITED = ("receipt-confirmed", "organ-registered", "request-received", "fact", "other")
 """What a case can wait for: the confirmation of its receipt, its organ, its request, a fact that another one amends, or
 what its statute and calendar lack."""
+AT_WORK = frozenset({"assigned", "accepted", "returned"})
+"""States of a step that is not done."""
 _RECEIPT = frozenset({"request-received", "receipt-confirmed"})
 
 OPEN = f"SELECT subject, sequence FROM {SCHEMA}.cases WHERE state IN ('open', 'stopped')"
 WAITING = (
-    f"SELECT state, waiting_for, count(*) FROM {SCHEMA}.cases "
-    "WHERE state = 'unconfirmed' OR state = 'waiting' AND waiting_for <> '' GROUP BY 1, 2"
+    f"SELECT state, waiting_for, organ, count(*) FROM {SCHEMA}.cases "
+    "WHERE state = 'unconfirmed' OR state = 'waiting' AND waiting_for <> '' GROUP BY 1, 2, 3"
 )
 UNPUBLISHED = (
     f"SELECT coalesce(sum(n), 0)::bigint FROM {SCHEMA}.progress g LEFT JOIN {SCHEMA}.published p "
     f"USING (partition) CROSS JOIN LATERAL (SELECT count(*) AS n FROM {SCHEMA}.events e "
     "WHERE e.partition = g.partition AND e.number > coalesce(p.through, 0)) AS unpublished"
 )
-ATTENTION = f"SELECT kind, count(*), min(since) AS oldest FROM {SCHEMA}.attention WHERE since <= now() GROUP BY kind"
+ATTENTION = (
+    f"SELECT kind, organ, count(*), min(since) AS oldest FROM {SCHEMA}.attention WHERE since <= now() GROUP BY 1, 2"
+)
 
 OFFICE = (
     f"SELECT kind, organ, unit, code, due_on, accepted, min(since) AS since, count(*) FROM {SCHEMA}.office "
@@ -87,9 +91,17 @@ class Snapshot:
     """Events decided and not in the log yet."""
     dead_letters: DeadLetters
     attention: Mapping[str, tuple[int, datetime]] = field(default_factory=dict)
+    """What needs a person: by kind how many, and since when the longest waiting."""
     office: Sequence[OpenWork] = ()
     """Steps and duties that are not done."""
-    """What needs a person: by kind how many, and since when the longest waiting."""
+    needing: Mapping[tuple[str, str], int] = field(default_factory=dict)
+    """The same by organ and kind."""
+    unconfirmed: Mapping[str, int] = field(default_factory=dict)
+    """Requests whose receipt is not confirmed, by organ."""
+    stopped: Mapping[tuple[str, str], int] = field(default_factory=dict)
+    """Requests whose clock stands still, by organ and the code of the reason."""
+    steps: Mapping[tuple[str, str], int] = field(default_factory=dict)
+    """Steps that a unit has, by organ and unit; the empty unit is the office itself."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -103,6 +115,10 @@ class Limits:
     """The clock for the answer runs."""
     due_on: date | None
     running: tuple[tuple[str, date], ...]
+    stopped: str = ""
+    """Why the clock stands still, as a code; empty where it does not."""
+    units: tuple[str, ...] = ()
+    """Who has its steps that are not done."""
 
 
 def limits(case: Case) -> Limits:
@@ -114,7 +130,9 @@ def limits(case: Case) -> Limits:
         if timer.limit in LIMITS and timer.done_on is None and timer.due_on is not None and timer.stopped_since is None
     )
     untouched = all(name_of(fact) in _RECEIPT for fact in case.facts)
-    return Limits(case.sequence, view.organ, untouched, view.state == "open", view.due_on, running)
+    stopped = view.stop.code if view.state == "stopped" and view.stop else ""
+    units = tuple([step.unit for step in view.steps if step.state in AT_WORK])
+    return Limits(case.sequence, view.organ, untouched, view.state == "open", view.due_on, running, stopped, units)
 
 
 def awaited(state: str, waiting_for: str) -> str:
@@ -140,6 +158,12 @@ def counted(cases: Iterable[Limits]) -> tuple[Dates, Mapping[tuple[str, date], i
         if case.untouched and case.due_on is not None:
             untouched[case.organ, "answer", case.due_on] += 1
     return running, due, untouched
+
+
+def at_work(cases: Iterable[Limits]) -> tuple[Mapping[tuple[str, str], int], Mapping[tuple[str, str], int]]:
+    """``stopped`` and ``steps`` of a snapshot."""
+    stopped = Counter((case.organ, case.stopped) for case in cases if case.stopped)
+    return stopped, Counter((case.organ, unit) for case in cases for unit in case.units)
 
 
 class Snapshots:
@@ -173,12 +197,29 @@ class Snapshots:
             letters = await dead_letters(conn, SCHEMA)
             needing = await conn.fetch(ATTENTION)
             office = [OpenWork(*row) for row in await conn.fetch(OFFICE)]
-        attention = {row["kind"]: (row["count"], row["oldest"]) for row in needing}
-        running, due, untouched = await asyncio.to_thread(counted, list(self._known.values()))
+        known = list(self._known.values())
+        running, due, untouched = await asyncio.to_thread(counted, known)
+        stopped, steps = await asyncio.to_thread(at_work, known)
         numbers: Counter[str] = Counter()
-        for state, waiting_for, count in waiting:
+        unconfirmed: Counter[str] = Counter()
+        for state, waiting_for, organ, count in waiting:
             numbers[awaited(state, waiting_for)] += count
-        return Snapshot(running, due, untouched, numbers, unpublished, letters, attention, office)
+            if state == "unconfirmed":
+                unconfirmed[organ] += count
+        return Snapshot(
+            running,
+            due,
+            untouched,
+            numbers,
+            unpublished,
+            letters,
+            _by_kind(needing),
+            office,
+            needing={(row["organ"], row["kind"]): row["count"] for row in needing},
+            unconfirmed=unconfirmed,
+            stopped=stopped,
+            steps=steps,
+        )
 
     async def _refresh(self) -> None:
         """Bring what is remembered of the open cases up to date."""
@@ -199,6 +240,14 @@ class Snapshots:
                     moved[first : first + BODIES],
                 )
             self._known.update(await asyncio.to_thread(_read, bodies))
+
+
+def _by_kind(rows: Iterable[Any]) -> Mapping[str, tuple[int, datetime]]:
+    found: dict[str, tuple[int, datetime]] = {}
+    for row in rows:
+        count, oldest = found.get(row["kind"], (0, row["oldest"]))
+        found[row["kind"]] = count + row["count"], min(oldest, row["oldest"])
+    return found
 
 
 def _compared(known: Mapping[str, Limits], open_: Mapping[str, int]) -> tuple[dict[str, Limits], list[str]]:

@@ -13,6 +13,9 @@ from pathlib import Path
 
 import pytest
 
+from services.access import passwords
+from services.access.file import Access, User, encode
+from services.access.principal import Role
 from services.local.process import free_port, tie_to_parent
 from tests.conftest import is_last_of
 from tests.support import require_no_secret
@@ -25,7 +28,8 @@ SHIXIAN = str(Path(sys.executable).parent / "shixian")
 class System:
     """A running ``shixian up``: its addresses, its environment and what it printed."""
 
-    def __init__(self, home: Path, *options: str) -> None:
+    def __init__(self, home: Path, *options: str, **more: str) -> None:
+        """``more``: further settings."""
         self.home = home
         ports = {name: free_port() for name in ("intake", "tracker", "stats", "desk")}
         self.intake, self.tracker, self.stats, self.desk = (f"http://127.0.0.1:{ports[n]}" for n in ports)
@@ -38,6 +42,7 @@ class System:
             "SHIXIAN_SWEEP_SECONDS": "0.5",
             "SHIXIAN_SETTLE_SECONDS": "2",
             "COLUMNS": "120",
+            **more,
         }
         self.output = home.parent / f"{home.name}.out"
         self.errors = home.parent / f"{home.name}.err"
@@ -112,6 +117,34 @@ def pytest_runtest_teardown(item: pytest.Item, nextitem: pytest.Item | None) -> 
     yield
     if is_last_of(item, nextitem):
         _end_shared()
+
+
+PASSWORD = "a long sentence of nobody"
+USERS: dict[str, tuple[tuple[Role, ...], tuple[str, ...] | None]] = {
+    "officer": (("officer",), ("sample-bureau",)),
+    "elsewhere": (("officer",), ("gz-psb",)),
+    "first": (("publisher",), None),
+    "second": (("publisher",), None),
+}
+"""The people of :func:`guarded`: roles and organs by account."""
+
+
+@pytest.fixture(scope="session")
+def guarded(short_folder: Path) -> Iterator[System]:
+    """The same with accounts, where a publication takes two people."""
+    access = short_folder / "access.json"
+    users = tuple(
+        User(account=name, password=passwords.hashed(name, PASSWORD), roles=roles, organs=organs)
+        for name, (roles, organs) in USERS.items()
+    )
+    access.write_bytes(encode(Access(users=users)))
+    access.chmod(0o600)
+    more = {"SHIXIAN_ACCESS": str(access), "SHIXIAN_FOUR_EYES": "yes"}
+    running = System(short_folder / "guarded", "--demo", **more)
+    running.start()
+    yield running
+    if running.process.poll() is None:
+        running.stop()
 
 
 def table_rows(text: str) -> dict[str, int]:

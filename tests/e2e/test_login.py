@@ -19,10 +19,17 @@ from services.access.signed import Keys
 from services.local.process import free_port
 from tests.e2e.test_pages import browser as browser  # the fixture
 from tests.e2e.test_pages import pytestmark as pytestmark
-from tests.support import eventually, service
+from tests.support import NOTHING_TO_DO, eventually, service
 
 NOWHERE = {"SHIXIAN_KAFKA": "127.0.0.1:1", "SHIXIAN_POSTGRES": "postgresql://nobody@127.0.0.1:1/none"}
-EMPTY = {"organs": [], "total": 0, "timezone": None, "next": None, "requests": [], "as_of": "2024-01-01T00:00:00Z"}
+EMPTY = {
+    "organs": [],
+    "total": 0,
+    "timezone": None,
+    "next": None,
+    "requests": [],
+    "as_of": "2024-01-01T00:00:00Z",
+} | NOTHING_TO_DO
 ELSEWHERE = """<!doctype html><title>elsewhere</title>
 <form id="out" method="post" action="{desk}/logout"><input name="form_token" value="x"></form>
 <form id="publish" method="post" enctype="text/plain" action="{stats}/v1/annual/gz-psb/2013/publications">

@@ -24,6 +24,7 @@ from services.stats.report import make_report
 from services.stats.revisions import Because, Revision
 from services.stats.sheet import sheet
 from services.tracker.core.attention import KINDS
+from tests.support import NOTHING_TO_DO
 from tests.unit.test_stats_render import GZ, NAME, Page
 
 Answering = Callable[[httpx.Request], httpx.Response]
@@ -37,10 +38,19 @@ REQUESTS: dict[str, Any] = {"as_of": "2024-01-01T00:00:00Z", "requests": [], "ne
 
 def client(answering: Answering, health: Health | None = None) -> httpx.AsyncClient:
     health = health or Health()
+
+    def with_the_rest(request: httpx.Request) -> httpx.Response:
+        """What pages ask beside what a test is about."""
+        if request.url.path in ("/v1/counts", "/v1/office") and answering is not away:
+            return httpx.Response(200, json=NOTHING_TO_DO)
+        if request.url.path.endswith("/publications"):
+            return httpx.Response(200, json={"publications": [], "proposed": None, "four_eyes": False})
+        return answering(request)
+
     apis = Apis(
         {name: f"http://{name}.test" for name in ("intake", "tracker", "stats")},
         health,
-        httpx.MockTransport(answering),
+        httpx.MockTransport(with_the_rest),
     )
     app: Any = application(Desk(apis), health, new_registry())
     transport = httpx.ASGITransport(app=app)
@@ -251,6 +261,7 @@ LISTED: dict[str, list[Any]] = {name: [] for name in ("explanation", "clocks", "
 REQUEST: dict[str, Any] = {"id": "r/1", "status": "closed", "organ": "a", "statute": "CN-2019", "channel": "post"}
 REQUEST |= NOTHING | LISTED | {"outcome": "other", "as_of": "2024-01-01T00:00:00Z", "latest_due_on": "2023-04-03"}
 REQUEST |= {"transferred_to": "b", "follows": [{"request": "r/0", "why": "re-filed"}], "followed_by": ["r/2"]}
+REQUEST |= {"facts": [], "remarks": []}
 REQUEST["readings"] = [
     {
         "setting": "start-day",

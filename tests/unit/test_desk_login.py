@@ -27,11 +27,19 @@ from services.runtime.guard import Guard
 from services.runtime.health import Health
 from services.runtime.settings import Settings
 from services.runtime.web import new_registry
+from tests.support import NOTHING_TO_DO
 
 PASSWORD = "correct horse battery"
 KEPT = passwords.hashed("li", PASSWORD)
 KEYS = Keys.new()
-EMPTY = {"organs": [], "total": 0, "timezone": None, "next": None, "requests": [], "as_of": "2024-01-01T00:00:00Z"}
+EMPTY = {
+    "organs": [],
+    "total": 0,
+    "timezone": None,
+    "next": None,
+    "requests": [],
+    "as_of": "2024-01-01T00:00:00Z",
+} | NOTHING_TO_DO
 PAGE = {"accept": "text/html", "accept-language": "en"}
 
 

@@ -97,7 +97,7 @@ def _rungs(old: RequestState, new: RequestState, today: date) -> Iterator[Decisi
         if rung in before:
             continue
         if rung.level == "warning":
-            values = {"limit": rung.limit, "about": rung.about, "due_on": rung.due_on, "days_left": rung.left}
+            values = {"limit": rung.limit, "about": rung.about or None, "due_on": rung.due_on, "days_left": rung.left}
             if (organ := _alone(new)) is not None:
                 values["organ"] = organ
             yield Decision("deadline-approaching", rung.on, values)

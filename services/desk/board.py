@@ -1,0 +1,90 @@
+"""What the board says in words: the counted views, the days that are left, the organs as a tree."""
+
+from collections.abc import Mapping, Sequence
+from typing import Any, NamedTuple
+
+from services.desk.apis import Apis
+from services.desk.pages import say_in
+from services.runtime.languages import Lang
+from services.runtime.problems import ProblemError
+
+
+class Tile(NamedTuple):
+    """A counted view of the board: its word, its number, where it stands, whether it is bad news."""
+
+    word: str
+    number: int
+    href: Mapping[str, str]
+    """The query of the board that lists it."""
+    is_late: bool = False
+    path: str = "/"
+
+
+def tiles(counts: Mapping[str, Any], organ: str) -> list[Tile]:
+    """The board's views in the order of a morning."""
+    kinds = counts["attention_by_kind"]
+    expected = kinds.get("expected", 0)
+    tomorrow = {"status": "open", "due_through": counts["week_ends"]}
+    listed = [
+        Tile("overdue", counts["overdue"], {"status": "overdue"}, is_late=True),
+        Tile("due_today", counts["due_today"], {"status": "due-today"}),
+        Tile("this_week", counts["this_week"], tomorrow),
+        Tile("waiting_for_someone", counts["stopped"], {"status": "stopped"}),
+        Tile("receipt_unconfirmed", counts["unconfirmed"], {"status": "unconfirmed"}),
+        Tile("attention", counts["attention"] - expected, {}, path="/attention"),
+        Tile("expected", expected, {"kind": "expected"}, path="/attention"),
+    ]
+    return [tile._replace(href={**tile.href, **({"organ": organ} if organ else {})}) for tile in listed]
+
+
+def left(item: Mapping[str, Any], lang: Lang) -> str:
+    """The days that are left, in words; empty where nothing runs."""
+    days = item.get("days_left")
+    if days is None:
+        return ""
+    if days < 0:
+        return say_in(lang, "days_late_one" if days == -1 else "days_late").format(n=-days)
+    return say_in(lang, "days_left_0" if days == 0 else "days_left_one" if days == 1 else "days_left").format(n=days)
+
+
+class Branch(NamedTuple):
+    """An organ in the picker."""
+
+    code: str
+    name: Mapping[str, str]
+    depth: int
+    has_children: bool
+
+
+def tree(organs: Sequence[Mapping[str, Any]]) -> list[Branch]:
+    """The organs, each followed by those under it, by name; one whose parent is not among them stands at the top."""
+    known = {one["code"]: one for one in organs}
+    under: dict[str | None, list[Mapping[str, Any]]] = {}
+    for one in organs:
+        parent = one.get("parent")
+        under.setdefault(parent if parent in known else None, []).append(one)
+    found: list[Branch] = []
+    seen: set[str] = set()
+
+    def walk(parent: str | None, depth: int) -> None:
+        for one in sorted(under.get(parent, ()), key=lambda each: str(each["name"]["zh"])):
+            code = one["code"]
+            if code not in seen:
+                seen.add(code)
+                found.append(Branch(code, one["name"], depth, code in under))
+                walk(code, depth + 1)
+
+    walk(None, 0)
+    # Organs that are one another's parents stand under none.
+    found += [Branch(one["code"], one["name"], 0, False) for code, one in sorted(known.items()) if code not in seen]
+    return found
+
+
+async def counted(apis: Apis, query: dict[str, str]) -> Any | None:
+    """What needs doing, counted; None while the tracker has not counted yet."""
+    try:
+        return await apis.ask("tracker", "/v1/counts", query)
+    except ProblemError as error:
+        if error.status == 503 and "counted" in error.detail:
+            return None
+        raise

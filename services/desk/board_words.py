@@ -1,0 +1,70 @@
+"""What the board says, in Chinese and English."""
+
+from services.events.vocabulary import Label
+
+WORDS: dict[str, Label] = {
+    "skip": Label("跳到正文", "Skip to the content"),
+    "morning": Label("待办一览", "What needs doing"),
+    "overdue": Label("已逾期", "overdue"),
+    "due_today": Label("今天到期", "due today"),
+    "this_week": Label("本周到期", "due this week"),
+    "waiting_for_someone": Label("等待他人", "waiting for someone"),
+    "receipt_unconfirmed": Label("待确认收到", "receipt unconfirmed"),
+    "expected": Label("移送待收", "expected by transfer"),
+    "unit_steps": Label("各科室在办环节", "Steps by unit"),
+    "number": Label("编号", "Number"),
+    "number_hint": Label("编号的开头或结尾", "its beginning or its end"),
+    "find": Label("查找", "Find"),
+    "narrow": Label("筛选", "Narrow"),
+    "any": Label("不限", "any"),
+    "office_unit": Label("科室", "Unit"),
+    "item": Label("事项", "Item"),
+    "due_from": Label("期限自", "Due from"),
+    "due_through": Label("期限至", "Due through"),
+    "sort": Label("排序", "Order"),
+    "sort_soonest": Label("期限由近及远", "soonest due first"),
+    "sort_latest": Label("期限由远及近", "latest due first"),
+    "with_children": Label("含下属", "with those under it"),
+    "days_left": Label("剩余 {n} 个工作日", "{n} working days left"),
+    "days_left_one": Label("剩余 1 个工作日", "1 working day left"),
+    "days_left_0": Label("今天到期", "due today"),
+    "days_late": Label("已逾期 {n} 个工作日", "{n} working days late"),
+    "days_late_one": Label("已逾期 1 个工作日", "1 working day late"),
+    "left": Label("余期", "Left"),
+    "who_has_it": Label("承办", "Who has it"),
+    "answered_late": Label("逾期答复", "answered late"),
+    "until": Label("至", "until"),
+    "since_day": Label("自", "since"),
+    "runs_again": Label("期满或回复后继续计期", "the clock runs again with the reply, or when that limit ends"),
+    "updated": Label("自动更新", "updates by itself"),
+    "counted_seconds": Label("计数为数秒前", "counts are a few seconds old"),
+    "new_request": Label("登记新申请", "Enter a request"),
+    "print_list": Label("打印清单", "Print the list"),
+    "day_list": Label("今日清单", "Today's list"),
+    "week_list": Label("本周清单", "This week's list"),
+    "to_answer": Label("待登记", "to be entered"),
+    "not_counted_yet": Label("正在计数。", "The requests are being counted."),
+}
+WAITS_WORDS: dict[str, Label] = {
+    "clarification-reply": Label("申请人补正", "the applicant, to clarify"),
+    "consultation": Label("征求意见", "a consultation"),
+    "fee-payment": Label("申请人缴费", "the applicant, to pay"),
+    "special-step": Label("特殊环节", "a special step"),
+}
+STOPPED_WORDS: dict[str, Label] = {
+    "clarification": Label("补正", "clarification"),
+    "consultation": Label("征求意见", "consultation"),
+    "fee": Label("缴费", "payment"),
+    "special-step": Label("特殊环节", "special step"),
+}
+STEP_NAMES: dict[str, Label] = {
+    "register": Label("登记", "register"),
+    "accept": Label("受理", "accept"),
+    "assign": Label("交办", "assign"),
+    "opinion": Label("经办意见", "opinion"),
+    "handle": Label("承办", "handle"),
+    "legal-review": Label("法制审核", "legal review"),
+    "sign": Label("签发", "sign"),
+    "answer": Label("答复", "answer"),
+}
+"""Of the procedures that ship; an office's own steps are shown by their codes."""

@@ -1,0 +1,109 @@
+"""The page of a form: empty, or filled with what the fact would do."""
+
+from collections.abc import Mapping
+from typing import Any
+
+import msgspec
+from litestar import Request, Response
+
+from services.desk import forms
+from services.desk.apis import Apis
+from services.desk.board import tree
+from services.desk.pages import Desk, local
+from services.runtime.languages import Lang
+from services.runtime.paths import part
+from services.runtime.problems import ProblemError
+
+OFFERED = 500
+"""Organs to choose from: among thousands one types the code, or part of it."""
+
+
+class Entry(msgspec.Struct, frozen=True):
+    """What is being entered: a kind of fact, about what, and for a correction or retraction the fact that it amends."""
+
+    name: str
+    subject: str
+    source: str = ""
+    id: str = ""
+
+    @property
+    def amends(self) -> bool:
+        return bool(self.id)
+
+
+async def form_for(
+    request: Request[Any, Any, Any], desk: Desk, lang: Lang, found: Mapping[str, Any], name: str, source: str, id_: str
+) -> Response[bytes]:
+    """The empty form for a fact about a request, or the one of a fact to be corrected. Raises :class:`ProblemError`."""
+    today = found["today"]
+    filled: dict[str, str] = {"fact_id": forms.new_id()}
+    entry = Entry(name, found["id"], source, id_)
+    if name == forms.CORRECTION:
+        _, data = amended(found, entry)
+        filled |= {key: _text(value) for key, value in data.items()}
+    elif name in forms.FORMS:
+        filled |= forms.defaults(name, found, today)
+    else:
+        raise ProblemError(404, f"there is no form for {name[:60]!r}")
+    return await show(request, desk, lang, entry, filled, found=found)
+
+
+def amended(found: Mapping[str, Any], entry: Entry) -> tuple[str, dict[str, Any]]:
+    """The form and the present data of the fact to be corrected. Raises :class:`ProblemError`."""
+    there = forms.current(found["facts"], entry.source, entry.id)
+    if there is None or there[0] not in forms.FORMS or there[0] == "fact-retracted":
+        raise ProblemError(404, f"the request has no fact {entry.id[:60]!r} that can be corrected here")
+    return there
+
+
+async def request_of(apis: Apis, subject: str) -> dict[str, Any]:
+    """A request with the date in its organ's zone. Raises :class:`ProblemError`."""
+    found: dict[str, Any] = await apis.ask("tracker", f"/v1/requests/{part(subject)}")
+    organs = (
+        await apis.ask("tracker", "/v1/organs", {"code": [found["organ"]], "missing": "skip"}) if found["organ"] else {}
+    )
+    zone = organs["organs"][0]["timezone"] if organs.get("organs") else None
+    return found | {"today": local(found["as_of"], zone)[:10]}
+
+
+async def show(
+    request: Request[Any, Any, Any],
+    desk: Desk,
+    lang: Lang,
+    entry: Entry,
+    filled: Mapping[str, str],
+    *,
+    found: Mapping[str, Any] | None = None,
+    looked: Mapping[str, Any] | None = None,
+    unfit: tuple[str, str] | None = None,
+    refusal: ProblemError | None = None,
+    again: bool = False,
+    status: int = 200,
+) -> Response[bytes]:
+    """A form's page: empty, or filled with what it would do."""
+    fields = forms.FORMS[amended(found, entry)[0] if entry.name == forms.CORRECTION and found else entry.name]
+    kinds = {field.kind for field in fields}
+    asked = {"organ": found["organ"]} if found and found["organ"] else {}
+    organs = await desk.apis.ask("tracker", "/v1/organs", {"limit": OFFERED}) if "organ" in kinds else None
+    office = await desk.apis.ask("tracker", "/v1/office", asked) if "unit" in kinds else None
+    made = await desk.form_page(
+        "record.html",
+        request,
+        lang,
+        entry=entry,
+        r=found,
+        fields=fields,
+        filled=filled,
+        looked=looked,
+        unfit=unfit,
+        refusal=refusal,
+        again=again,
+        organs=tree(organs["organs"]) if organs else [],
+        units=office["units"] if office else [],
+    )
+    made.status_code = status
+    return made
+
+
+def _text(value: Any) -> str:
+    return "" if value in (None, False) else "1" if value is True else str(value)

@@ -1,0 +1,275 @@
+"""The forms by which a person enters a fact: their fields, what is offered when, and the fact that a filled form says.
+
+The rules are the law's and intake's: a form knows what a fact is made of, and nothing of what it leads to.
+"""
+
+import re
+from collections.abc import Iterable, Mapping
+from decimal import Decimal, InvalidOperation
+from typing import Any, Literal, NamedTuple, get_args
+from uuid import uuid4
+
+from services.events.envelope import type_of
+from services.events.vocabulary import (
+    Applicant,
+    Channel,
+    Mail,
+    Outcome,
+    Party,
+    Reply,
+    ReviewKind,
+    ReviewResult,
+    Service,
+)
+
+SOURCE = "urn:shixian:desk"
+_ID = re.compile(r"[0-9a-f]{32}")
+
+Kind = Literal["date", "text", "number", "amount", "choice", "check", "organ", "unit", "step"]
+
+
+class Field(NamedTuple):
+    """A field of a form, named as the fact's data has it."""
+
+    name: str
+    kind: Kind = "date"
+    options: tuple[str, ...] = ()
+    is_needed: bool = True
+    is_today: bool = False
+    """Whether it begins with today's date."""
+
+
+def _choice(name: str, codes: Any, *, is_needed: bool = True) -> Field:
+    return Field(name, "choice", get_args(codes), is_needed)
+
+
+def _on(name: str, *, is_needed: bool = True) -> Field:
+    return Field(name, "date", (), is_needed, is_needed)
+
+
+FORMS: Mapping[str, tuple[Field, ...]] = {
+    "request-received": (
+        Field("organ", "organ"),
+        _choice("channel", Channel),
+        _choice("applicant", Applicant),
+        _on("submitted_on"),
+        _on("received_on", is_needed=False),
+        _on("confirmed_on", is_needed=False),
+        _choice("mail", Mail, is_needed=False),
+    ),
+    "receipt-confirmed": (_on("confirmed_on"),),
+    "clarification-requested": (_on("requested_on"), Field("respond_by")),
+    "clarification-received": (_on("received_on"), Field("excused", "check", (), False)),
+    "consultation-opened": (
+        Field("consultation", "text"),
+        _choice("party", Party),
+        _on("sent_on"),
+        _on("reached_on", is_needed=False),
+    ),
+    "consultation-reached": (Field("consultation", "text"), _on("reached_on")),
+    "consultation-closed": (Field("consultation", "text"), _on("closed_on"), _choice("reply", Reply)),
+    "extension-granted": (
+        _on("decided_on"),
+        _on("notified_on"),
+        Field("amount", "number"),
+        Field("reason", "text", (), False),
+        _on("approved_on", is_needed=False),
+    ),
+    "fee-notified": (_on("notified_on"), Field("amount", "amount")),
+    "fee-paid": (_on("paid_on"),),
+    "volume-deferred": (_on("notified_on"), Field("until")),
+    "answer-issued": (
+        _choice("outcome", Outcome),
+        _on("answered_on"),
+        _choice("service", Service),
+        _on("delivered_on", is_needed=False),
+    ),
+    "answer-delivered": (_on("delivered_on"),),
+    "request-withdrawn": (_on("withdrawn_on"),),
+    "request-transferred": (_on("transferred_on"), Field("to_organ", "organ")),
+    "review-filed": (
+        Field("review", "text"),
+        Field("organ", "organ"),
+        _choice("kind", ReviewKind),
+        _on("filed_on"),
+        _on("served_on", is_needed=False),
+        Field("first_handling_disputed", "check", (), False),
+    ),
+    "review-decided": (
+        Field("review", "text"),
+        _on("decided_on"),
+        _choice("result", ReviewResult),
+        _on("delivered_on", is_needed=False),
+    ),
+    "review-decision-delivered": (Field("review", "text"), _on("delivered_on")),
+    "duty-done": (Field("duty", "text"), _on("done_on")),
+    "assignment-opened": (
+        Field("unit", "unit"),
+        Field("step", "step"),
+        _on("assigned_on"),
+        _on("due_on", is_needed=False),
+        Field("assignment", "text"),
+    ),
+    "assignment-accepted": (Field("assignment", "text"), _on("accepted_on")),
+    "assignment-returned": (Field("assignment", "text"), _on("returned_on"), Field("reason", "text")),
+    "assignment-completed": (Field("assignment", "text"), _on("completed_on")),
+    "special-step-opened": (Field("step", "text"), _on("opened_on")),
+    "special-step-closed": (Field("step", "text"), _on("closed_on")),
+    "fact-retracted": (Field("reason", "text"),),
+}
+"""By the contract's name of the fact. A correction has the form of the fact that it corrects."""
+CORRECTION = "fact-corrected"
+_STOPPED = {
+    "clarification": ("clarification-received",),
+    "consultation": ("consultation-reached", "consultation-closed"),
+    "fee": ("fee-paid",),
+    "special-step": ("special-step-closed",),
+}
+
+
+def offered(request: Mapping[str, Any]) -> list[str]:
+    """What may come next for a request as it stands; what is entered all the same the law judges."""
+    match request["status"]:
+        case "waiting" if not request["organ"]:
+            return ["request-received"]
+        case "unconfirmed":
+            names = ["receipt-confirmed", "clarification-requested", "request-transferred", "request-withdrawn"]
+        case "open" | "due-today" | "overdue":
+            names = ["answer-issued", "extension-granted", "clarification-requested", "consultation-opened"]
+            names += ["fee-notified", "request-transferred", "request-withdrawn", "assignment-opened"]
+            if request.get("item"):
+                names.append("special-step-opened")
+        case "stopped":
+            stops = [(request.get("stop") or {}).get("code", "").removeprefix("stopped-")]
+            names = [name for stop in stops for name in _STOPPED.get(stop, ())]
+            names += ["answer-issued", "assignment-opened", "request-withdrawn"]
+        case "answered":
+            names = ["answer-delivered", "review-filed"]
+        case _:
+            names = ["review-filed"]
+    states = {one["state"] for one in request.get("held", ())}
+    if "assigned" in states:
+        names += ["assignment-accepted", "assignment-returned"]
+    if states & {"accepted", "assigned"}:
+        names.append("assignment-completed")
+    if any(not review.get("decided_on") for review in request.get("reviews", ())):
+        names.append("review-decided")
+    if any(review.get("decided_on") and not review.get("delivered_on") for review in request.get("reviews", ())):
+        names.append("review-decision-delivered")
+    if any(not duty.get("done_on") for duty in request.get("duties", ())):
+        names.append("duty-done")
+    return names
+
+
+def defaults(name: str, request: Mapping[str, Any], today: str) -> dict[str, str]:
+    """What a form begins with."""
+    found = {field.name: today for field in FORMS[name] if field.is_today}
+    subject = request.get("id", "")
+    facts = request.get("facts", ())
+
+    def many(kind: str) -> int:
+        return sum(fact["type"] == type_of(kind) for fact in facts)
+
+    open_steps = [one for one in request.get("held", ()) if one["state"] in ("assigned", "accepted")]
+    match name:
+        case "consultation-opened":
+            found["consultation"] = str(many("consultation-opened") + 1)
+        case "consultation-reached" | "consultation-closed":
+            waits = [one["about"] for one in request.get("waits", ()) if one["limit"] == "consultation"]
+            found["consultation"] = waits[0] if waits else "1"
+        case "assignment-opened":
+            found["assignment"] = f"{subject}/{many('assignment-opened') + 1}"
+        case "assignment-accepted" | "assignment-returned" | "assignment-completed":
+            found["assignment"] = open_steps[0]["assignment"] if open_steps else ""
+        case "review-filed":
+            found |= {"review": f"{subject}/review-{many('review-filed') + 1}", "organ": request.get("organ", "")}
+        case "review-decided":
+            pending = [one["review"] for one in request.get("reviews", ()) if not one.get("decided_on")]
+            found["review"] = pending[0] if pending else ""
+        case "review-decision-delivered":
+            decided = [one["review"] for one in request.get("reviews", ()) if one.get("decided_on")]
+            found["review"] = decided[-1] if decided else ""
+        case "duty-done":
+            duties = [one["duty"] for one in request.get("duties", ()) if not one.get("done_on")]
+            found["duty"] = duties[0] if duties else ""
+        case "special-step-closed":
+            opened = [fact["data"]["step"] for fact in facts if fact["type"] == type_of("special-step-opened")]
+            found["step"] = opened[-1] if opened else ""
+        case _:
+            pass
+    return found
+
+
+class Unfit(ValueError):
+    """A field that can't be read; ``field`` names it, ``wanted`` is the word for what was expected."""
+
+    def __init__(self, field: str, wanted: str) -> None:
+        super().__init__(field)
+        self.field, self.wanted = field, wanted
+
+
+def data_of(name: str, given: Mapping[str, str]) -> dict[str, Any]:
+    """The data that a filled form says. Raises :class:`Unfit`; what the contract asks beyond that intake checks."""
+    found: dict[str, Any] = {}
+    for field in FORMS[name]:
+        text = given.get(field.name, "").strip()
+        if field.kind == "check":
+            if text:
+                found[field.name] = True
+        elif text:
+            found[field.name] = _value(field, text)
+        elif field.is_needed:
+            raise Unfit(field.name, "is_needed")
+    return found
+
+
+def _value(field: Field, text: str) -> Any:
+    if field.kind == "number":
+        if not (text.isascii() and text.isdigit() and len(text) < 5):
+            raise Unfit(field.name, "is_number")
+        return int(text)
+    if field.kind == "amount":
+        try:
+            return Decimal(text)
+        except InvalidOperation:
+            raise Unfit(field.name, "is_number") from None
+    return text
+
+
+def new_id() -> str:
+    """What names a fact that is entered here: given with the empty form, so that sending it twice says it once."""
+    return uuid4().hex
+
+
+def is_id(text: str) -> bool:
+    """Whether it is one of ours."""
+    return _ID.fullmatch(text) is not None
+
+
+def event(name: str, subject: str, data: Mapping[str, Any], id_: str) -> dict[str, Any]:
+    """A fact as intake takes it."""
+    return {
+        "specversion": "1.0",
+        "type": type_of(name),
+        "source": SOURCE,
+        "id": id_,
+        "subject": subject,
+        "data": dict(data),
+    }
+
+
+def current(facts: Iterable[Mapping[str, Any]], source: str, id_: str) -> tuple[str, dict[str, Any]] | None:
+    """The kind of a fact and its data after the latest correction; None where the request has no such fact."""
+    facts = list(facts)
+    named = [fact for fact in facts if (fact["source"], fact["id"]) == (source, id_)]
+    if not named:
+        return None
+    taken_back = [fact["data"]["amends"] for fact in facts if fact["type"] == type_of("fact-retracted")]
+    latest = [
+        fact["data"]["data"]
+        for fact in facts
+        if fact["type"] == type_of(CORRECTION)
+        and fact["data"]["amends"] == {"source": source, "id": id_}
+        and {"source": fact["source"], "id": fact["id"]} not in taken_back
+    ]
+    return named[0]["type"].split(".")[2], dict(latest[-1] if latest else named[0]["data"])

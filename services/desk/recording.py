@@ -1,0 +1,153 @@
+"""Entering a fact: a form, what it would do and what the law says against it, then one fact through intake's API."""
+
+import asyncio
+import hashlib
+from collections.abc import Mapping
+from typing import Any
+
+import msgspec
+from litestar import Controller, Request, Response, get, post
+from litestar.di import NamedDependency
+from litestar.params import FromQuery
+
+from services.desk import forms
+from services.desk.apis import Apis
+from services.desk.board import counted
+from services.desk.form_page import Entry, amended, request_of, show
+from services.desk.login import led
+from services.desk.pages import Desk, query
+from services.desk.sessions import FORM_FIELD
+from services.runtime.languages import Lang
+from services.runtime.paths import part
+from services.runtime.problems import ProblemError
+
+REFUSED_CODES = frozenset({"extension-beyond-cap", "extension-too-often"})
+"""What the law gives no effect beyond its own limit: nobody means to enter that."""
+NOTES = frozenset({"receipt-unconfirmed", "receipt-confirmed-later", "receipt-confirmed-next-day"})
+"""What the law only has to add: nobody needs to say that they have read it."""
+APPLIED_SECONDS = 5.0
+"""How long a page waits for the tracker, so that it shows what was entered."""
+_encoder = msgspec.json.Encoder(decimal_format="number", order="sorted")
+
+
+class Recording(Controller):
+    """The page that enters a request; of what comes later its own page takes the forms."""
+
+    include_in_schema = False
+
+    @get("/new")
+    async def empty(
+        self,
+        request: Request[Any, Any, Any],
+        desk: NamedDependency[Desk],
+        lang: NamedDependency[Lang],
+        organ: FromQuery[str] = "",
+    ) -> Response[bytes]:
+        """The form for a request that comes in here."""
+        counts = await counted(desk.apis, {"organ": organ} if organ else {})
+        today = counts["today"] if counts else ""
+        filled = {**forms.defaults("request-received", {}, today), "organ": organ, "fact_id": forms.new_id()}
+        return await show(request, desk, lang, Entry("request-received", ""), filled)
+
+    @post("/new", status_code=200)
+    async def received(
+        self, request: Request[Any, Any, Any], desk: NamedDependency[Desk], lang: NamedDependency[Lang]
+    ) -> Response[bytes]:
+        """A request that comes in here, looked at or sent."""
+        return await entered(request, desk, lang, "")
+
+
+async def entered(request: Request[Any, Any, Any], desk: Desk, lang: Lang, subject: str) -> Response[bytes]:
+    """A filled form: looked at until it is sent as it was looked at. Raises :class:`ProblemError`."""
+    form = {name: str(value) for name, value in (await request.form()).items() if isinstance(value, str)}
+    desk.require_form(request, form.get(FORM_FIELD, ""))
+    name = form.get("record", "request-received")
+    if (name not in forms.FORMS and name != forms.CORRECTION) or not forms.is_id(form.get("fact_id", "")):
+        raise ProblemError(400, "this is no form of this desk")
+    entry = Entry(name, subject or form.get("subject", "").strip(), form.get("source", ""), form.get("id", ""))
+    found = await request_of(desk.apis, entry.subject) if subject else None
+    try:
+        fact = fact_of(entry, form, found)
+    except forms.Unfit as unfit:
+        return await show(request, desk, lang, entry, form, found=found, unfit=(unfit.field, unfit.wanted), status=422)
+    try:
+        proposal = await desk.apis.send("tracker", "/v1/preview", _encoder.encode({"fact": fact}))
+    except ProblemError as error:
+        if error.status not in (400, 422):
+            raise
+        return await show(request, desk, lang, entry, form, found=found, refusal=error, status=error.status)
+    remarks = [one for one in proposal["remarks"] if one["code"] not in NOTES]
+    looked = {
+        "proposal": proposal,
+        "notes": [one for one in proposal["remarks"] if one["code"] in NOTES],
+        "objections": [one for one in remarks if _about(one, fact)],
+        "others": [one for one in remarks if not _about(one, fact)],
+        "refused": [one for one in proposal["rejected"] if _about(one, fact)]
+        + [one for one in proposal["remarks"] if _about(one, fact) and one["code"] in REFUSED_CODES],
+        "published": await published(desk.apis, proposal),
+        "digest": digest(fact),
+    }
+    doubts = bool(looked["objections"] or looked["others"] or proposal["rejected"])
+    sure = (not doubts or "despite" in form) and (not proposal["moves_ended"] or "despite_ended" in form)
+    if form.get("do") != "send" or looked["refused"] or not sure or form.get("digest") != looked["digest"]:
+        again = form.get("do") == "send" and not looked["refused"]
+        return await show(request, desk, lang, entry, form, found=found, looked=looked, again=again)
+    try:
+        await desk.apis.send("intake", "/v1/events", _encoder.encode(fact), (202,))
+    except ProblemError as error:
+        if error.status not in (400, 403, 409, 422, 503):
+            raise
+        return await show(
+            request, desk, lang, entry, form, found=found, looked=looked, refusal=error, status=error.status
+        )
+    await applied(desk.apis, fact)
+    return led(f"/requests/{part(entry.subject)}?{query(lang=lang, recorded=name)}")
+
+
+def fact_of(entry: Entry, form: Mapping[str, str], found: Mapping[str, Any] | None) -> dict[str, Any]:
+    """The fact that a filled form says. Raises :class:`~services.desk.forms.Unfit` and :class:`ProblemError`."""
+    if not entry.subject:
+        raise forms.Unfit("subject", "is_needed")
+    if entry.name == forms.CORRECTION:
+        assert found is not None
+        kind, old = amended(found, entry)
+        data = forms.data_of(kind, form)
+        own = {field.name for field in forms.FORMS[kind]}
+        kept = {key: value for key, value in old.items() if key not in own and value not in (None, [], False)}
+        amends = {"source": entry.source, "id": entry.id}
+        return forms.event(entry.name, entry.subject, {"amends": amends, "data": kept | data}, form["fact_id"])
+    data = forms.data_of(entry.name, form)
+    if entry.name == "fact-retracted":
+        data["amends"] = {"source": entry.source, "id": entry.id}
+    return forms.event(entry.name, entry.subject, data, form["fact_id"])
+
+
+def digest(fact: Mapping[str, Any]) -> str:
+    """What stands for a fact that was looked at: another one has to be looked at first."""
+    return hashlib.sha256(_encoder.encode(fact)).hexdigest()[:32]
+
+
+async def published(apis: Apis, proposal: Mapping[str, Any]) -> list[int]:
+    """Those of the years that a fact moves whose figures are published."""
+    organ = proposal["after"]["organ"] or proposal["before"]["organ"]
+    found = []
+    for year in proposal["years"] if organ else []:
+        answer = await apis.ask_if_there("stats", f"/v1/annual/{part(organ)}/{year}/publications")
+        if answer and answer["publications"]:
+            found.append(year)
+    return found
+
+
+async def applied(apis: Apis, fact: Mapping[str, Any]) -> None:
+    """Wait a moment until the tracker has decided the fact; it may take longer, and nothing is lost by that."""
+    asked = {"source": fact["source"], "id": fact["id"]}
+    for _ in range(int(APPLIED_SECONDS / 0.1)):
+        there = await apis.ask_if_there("tracker", "/v1/facts", asked)
+        if there is not None and there["status"] != "in-the-log":
+            return
+        await asyncio.sleep(0.1)
+
+
+def _about(said: Mapping[str, Any], fact: Mapping[str, Any]) -> bool:
+    ref = said.get("fact") or {}
+    return (ref.get("source"), ref.get("id")) == (fact["source"], fact["id"])

@@ -1,0 +1,226 @@
+"""The work of a day at the desk in a real browser, under accounts: entered, refused, corrected, watched, published."""
+
+from collections.abc import Iterator
+from datetime import UTC, datetime
+from pathlib import Path
+
+import pytest
+from playwright.sync_api import Browser, BrowserContext, Page
+
+from services.samples import living
+from tests.e2e.conftest import PASSWORD, System
+from tests.e2e.test_pages import browser as browser  # the fixture
+from tests.e2e.test_pages import pytestmark as pytestmark
+from tests.support import eventually
+
+AXE = (Path(__file__).parent / "vendor" / "axe.min.js").read_text("utf-8")
+TAGS = ["wcag2a", "wcag2aa", "wcag21a", "wcag21aa", "wcag22aa"]
+CLICKS = "addEventListener('click', () => sessionStorage.clicks = +(sessionStorage.clicks || 0) + 1, true)"
+
+
+def sample(number: int) -> str:
+    """A request of the living sample."""
+    return f"样例-{living.on(datetime.now(UTC)):%Y%m%d}-{number:02d}"
+
+
+def log_in(browser: Browser, system: System, account: str) -> BrowserContext:
+    """A browser in which somebody has logged in."""
+    context = browser.new_context(viewport={"width": 1200, "height": 900}, base_url=system.desk)
+    page = context.new_page()
+    page.goto("/login?lang=en")
+    page.get_by_label("Account").fill(account)
+    page.get_by_label("Password").fill(PASSWORD)
+    page.get_by_role("button", name="Log in").click()
+    page.wait_for_url(f"{system.desk}/")
+    page.close()
+    return context
+
+
+@pytest.fixture(scope="module")
+def officer(browser: Browser, guarded: System) -> Iterator[BrowserContext]:
+    context = log_in(browser, guarded, "officer")
+    yield context
+    context.close()
+
+
+@pytest.fixture
+def page(officer: BrowserContext) -> Iterator[Page]:
+    opened = officer.new_page()
+    complaints: list[str] = []
+    opened.on("console", lambda message: complaints.append(message.text))
+    opened.on("pageerror", lambda error: complaints.append(str(error)))
+    yield opened
+    opened.close()
+    # A page that looks again by itself may come at a moment at which a service has no turn for it.
+    assert [text for text in complaints if "503" not in text and "404" not in text] == []
+
+
+def enter(page: Page, **fields: str) -> None:
+    """Fill the form that is shown, look at what it does, and send it."""
+    fill(page, **fields)
+    page.get_by_role("button", name="Enter it").click()
+    page.locator(".done").wait_for()
+
+
+def fill(page: Page, **fields: str) -> str:
+    """Fill the form that is shown; what its preview says."""
+    for name, value in fields.items():
+        field = page.locator(f".fields [name={name}]")
+        if field.evaluate("one => one.tagName") == "SELECT":
+            field.select_option(value)
+        else:
+            field.fill(value)
+    page.get_by_role("button", name="Preview").click()
+    return page.locator("#looked").inner_text()
+
+
+def test_a_request_goes_from_its_receipt_to_its_answer_on_the_page(page: Page) -> None:
+    page.goto("/?lang=en&organ=sample-bureau")
+    page.get_by_role("link", name="Enter a request").click()
+    kind = {"channel": "in-person", "applicant": "natural-person", "organ": living.BUREAU}
+    enter(page, subject="desk/2026 7", **kind)
+    assert "open" in page.inner_text("h1") and "user:officer" in page.inner_text(".timeline")
+    assert page.locator("td.is-due").count() == 1 and page.locator("td.is-today").count() == 1
+    page.get_by_role("link", name="assignment", exact=True).click()
+    enter(page, unit="sample-planning", step="opinion")
+    page.get_by_role("link", name="answer", exact=True).click()
+    enter(page, outcome="granted", service="handed")
+    assert "answered" in page.inner_text("h1") and "in time" in page.inner_text("main")
+
+
+def test_an_extension_beyond_the_cap_is_refused_with_its_article(page: Page) -> None:
+    page.goto(f"/requests/{sample(14)}?lang=zh&record=extension-granted")
+    page.locator("[name=amount]").fill("30")
+    page.get_by_role("button", name="预览").click()
+    told = page.locator("#looked").inner_text()
+    assert "不能登记" in told and "超过上限20" in told and "条例(2019) 第三十三条第二款" in told
+    assert page.get_by_role("button", name="确认登记").count() == 0
+    page.goto(f"/requests/{sample(14)}?lang=zh")
+    assert "延长答复期限" not in page.inner_text(".timeline")
+
+
+def test_a_wrong_date_is_corrected_and_an_ended_case_asks_twice(page: Page) -> None:
+    page.goto(f"/requests/{sample(45)}?lang=en")  # an answered one of the sample
+    assert "answered" in page.inner_text("h1")
+    page.get_by_role("link", name="Correct", exact=True).last.click()
+    before = page.locator("[name=answered_on]").input_value()
+    received = page.inner_text("dl").split("Received on")[1].split()[0] if page.locator("dl").count() else ""
+    told = fill(page, answered_on=earlier(before))
+    assert before in told and earlier(before) in told and not received
+    assert "ended" in told
+    page.locator("[name=digest]").wait_for(state="attached")
+    page.locator("[name=despite_ended]").check()
+    page.get_by_role("button", name="Enter it").click()
+    page.locator(".done").wait_for()
+    assert "corrected" in page.inner_text(".timeline") and earlier(before) in page.inner_text("dl")
+
+
+def earlier(day: str) -> str:
+    """The day before."""
+    return datetime.fromordinal(datetime.fromisoformat(day).toordinal() - 1).date().isoformat()
+
+
+def test_the_board_moves_without_being_loaded_anew(page: Page, officer: BrowserContext) -> None:
+    page.goto("/?lang=en&organ=sample-bureau")
+    page.evaluate("window.same = true")
+    tile = page.locator(".tile", has_text="receipt unconfirmed").locator("strong")
+    before = int(tile.inner_text())
+    other = officer.new_page()
+    other.goto(f"/requests/{sample(53)}?lang=en&record=receipt-confirmed")
+    enter(other)
+    other.close()
+    eventually(lambda: int(tile.inner_text()) == before - 1 or None, 60)
+    assert page.evaluate("window.same") is True
+
+
+def test_the_counts_of_the_board_are_those_of_its_lists(page: Page) -> None:
+    page.goto("/?lang=en&organ=sample-bureau")
+    tiles = {}
+    for tile in page.locator(".tile").all():
+        tiles[tile.locator("span").inner_text()] = (
+            int(tile.locator("strong").inner_text()),
+            tile.get_attribute("href"),
+        )
+    for word in ("overdue", "due today", "due this week", "waiting for someone"):
+        number, address = tiles[word]
+        page.goto(address or "")
+        assert page.locator(".board tbody tr").count() == number, word
+
+
+def test_an_extension_takes_few_clicks_and_the_keyboard_alone_will_do(page: Page) -> None:
+    page.add_init_script(CLICKS)
+    page.goto("/?lang=en&organ=sample-bureau")
+    page.get_by_role("link", name=sample(16)).click()
+    page.get_by_role("link", name="extension", exact=True).click()
+    enter(page, amount="10")
+    assert int(page.evaluate("sessionStorage.clicks")) < 10
+    page.goto("/?lang=en&organ=sample-bureau")
+    reach(page, sample(17))
+    page.keyboard.press("Enter")
+    page.wait_for_url("**/requests/**")
+    reach(page, "extension")
+    page.keyboard.press("Enter")
+    page.locator(".fields").wait_for()
+    reach(page, "amount")
+    page.keyboard.type("10")
+    page.keyboard.press("Enter")
+    page.locator("#looked").wait_for()
+    reach(page, "Enter it")
+    page.keyboard.press("Enter")
+    page.locator(".done").wait_for()
+
+
+def reach(page: Page, named: str) -> None:
+    """Press Tab until what is so named has the focus."""
+    for _ in range(150):
+        page.keyboard.press("Tab")
+        if page.evaluate("[document.activeElement.innerText?.trim(), document.activeElement.name]").count(named):
+            return
+    raise AssertionError(f"{named} can't be reached with the keyboard")
+
+
+def test_publishing_takes_two_people(browser: Browser, guarded: System) -> None:
+    year = living.on(datetime.now(UTC)).year - 1
+    for account, said in (("first", "Proposed"), ("first", "Proposed"), ("second", "Published")):
+        context = log_in(browser, guarded, account)
+        page = context.new_page()
+        page.goto(f"/annual/{living.BUREAU}/{year}?lang=en")
+        if not page.locator("[name=sure]").is_visible():
+            page.get_by_text("Publish this report").click()
+        page.locator("[name=sure]").check()
+        page.get_by_role("button", name="Publish").click()
+        assert said in page.locator(".done").inner_text()
+        context.close()
+
+
+def test_another_organs_page_is_refused_and_nothing_is_left_after_logging_out(
+    browser: Browser, guarded: System
+) -> None:
+    context = log_in(browser, guarded, "elsewhere")
+    page = context.new_page()
+    for path, status in ((f"/requests/{sample(14)}", 404), (f"/annual/{living.BUREAU}/2025", 403)):
+        answer = page.goto(f"{path}?lang=en")
+        assert answer is not None and answer.status == status
+        assert living.BUREAU not in page.inner_text("h1")
+    page.goto("/?lang=en")
+    assert sample(14) not in page.inner_text("main")
+    page.get_by_role("button", name="Log out").click()
+    page.wait_for_url("**/login**")
+    page.goto("/")
+    assert "/login" in page.url
+    context.close()
+
+
+def test_no_page_has_a_fault_that_axe_finds_or_is_wider_than_a_small_screen(page: Page) -> None:
+    pages = ["/", "/new", "/attention", "/annual", f"/annual/{living.BUREAU}", f"/annual/{living.BUREAU}/2025"]
+    pages += [f"/requests/{sample(35)}", f"/requests/{sample(14)}?record=extension-granted", "/requests/none"]
+    for lang, scheme in (("zh", "light"), ("en", "dark")):
+        page.emulate_media(color_scheme=scheme)  # type: ignore[arg-type]  # one of its two words
+        for path in pages:
+            page.set_viewport_size({"width": 1200, "height": 900})
+            page.goto(f"{path}{'&' if '?' in path else '?'}lang={lang}")
+            page.evaluate(AXE)
+            found = page.evaluate("tags => axe.run(document, {runOnly: tags})", TAGS)
+            assert [(one["id"], one["nodes"][0]["html"]) for one in found["violations"]] == [], path
+            page.set_viewport_size({"width": 360, "height": 800})
+            assert page.evaluate("document.documentElement.scrollWidth") <= 360, (path, lang)

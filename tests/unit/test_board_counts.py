@@ -1,0 +1,166 @@
+"""What the board counts, what a list is narrowed by, and what a fact would do before it is posted."""
+
+from datetime import UTC, date, datetime
+from typing import Any
+
+import msgspec
+
+from services.events.cases import CaseEvent
+from services.events.codec import decode_case_event, decode_fact, encode
+from services.events.facts import RequestFact
+from services.samples import living
+from services.statute.state import RequestState, Step
+from services.statute.status import STATUSES, status
+from services.tracker import board, listing
+from services.tracker.core.case import Case
+from services.tracker.core.decide import decide, tick
+from services.tracker.core.proposal import Proposal, proposal
+from services.tracker.core.reference_data import ReferenceData
+from services.tracker.listing import Query, Today
+from services.tracker.snapshot import Snapshot
+from services.words.remark import remark
+from tests.support import ORGAN, fact, received
+
+NOW = datetime(2026, 11, 26, 2, tzinfo=UTC)
+REFERENCE = ReferenceData([fact("organ-registered", "gz-psb", ORGAN)])
+
+
+def snapshot(**more: Any) -> Snapshot:
+    due = {
+        ("gz-psb", date(2026, 11, 25)): 2,
+        ("gz-psb", date(2026, 11, 26)): 1,
+        ("gz-psb", date(2026, 11, 29)): 3,
+        ("gz-psb", date(2026, 11, 30)): 4,
+        ("b", date(2026, 11, 26)): 50,
+    }
+    return Snapshot({}, due, {}, {}, 0, None, **more)  # type: ignore[arg-type]  # nothing asks for the letters
+
+
+def test_a_request_is_counted_once_by_the_day_in_its_organs_zone_and_other_organs_are_left_out() -> None:
+    needing = {("gz-psb", "waiting"): 2, ("gz-psb", "expected"): 1, ("b", "waiting"): 9}
+    found = board.counts(
+        snapshot(
+            needing=needing,
+            unconfirmed={"gz-psb": 6, "b": 7},
+            stopped={("gz-psb", "stopped-fee"): 1, ("gz-psb", "stopped-consultation"): 2, ("b", "stopped-fee"): 9},
+            steps={("gz-psb", "u"): 2, ("b", "u"): 9},
+        ),
+        Today(REFERENCE, NOW),
+        frozenset({"gz-psb"}),
+        NOW,
+        "gz-psb",
+    )
+    assert (found.overdue, found.due_today, found.this_week, found.later) == (2, 1, 3, 4)
+    assert (found.stopped, found.stopped_for) == (3, {"consultation": 2, "fee": 1})
+    assert (found.unconfirmed, found.attention, found.steps) == (6, 3, {"u": 2})
+    assert (found.today, found.week_ends) == (date(2026, 11, 26), date(2026, 11, 29))
+    # In Guangzhou it is the 27th already.
+    later = board.counts(snapshot(), Today(REFERENCE, NOW.replace(hour=17)), frozenset({"gz-psb"}), NOW)
+    assert (later.overdue, later.due_today, later.this_week) == (3, 0, 3)
+    every = board.counts(snapshot(needing=needing), Today(REFERENCE, NOW), None, NOW)
+    assert (every.due_today, every.attention) == (51, 12)
+
+
+def test_a_list_is_narrowed_by_what_stands_in_no_index() -> None:
+    step = Step("a", "opinion", "accepted", "a", date(2026, 11, 1), date(2026, 11, 1), unit="u")
+    view = RequestState(state="stopped", channel="fax", stop=remark("stopped-fee"), steps=(step,))
+    for query, fits in (
+        (Query(), True),
+        (Query(channel="fax", unit="u", stopped_for="fee"), True),
+        (Query(channel="post"), False),
+        (Query(item="i"), False),
+        (Query(unit="v"), False),
+        (Query(unit=""), False),
+        (Query(stopped_for="consultation"), False),
+    ):
+        assert query.fits(view) is fits, query
+    assert not Query(organ="a").narrowed and Query(unit="").narrowed
+    done = msgspec.structs.replace(view, steps=(msgspec.structs.replace(step, state="completed"),))
+    assert not Query(unit="u").fits(done), "a step that is done is nobody's work"
+
+
+def test_the_latest_due_first_goes_on_behind_its_cursor() -> None:
+    sql, _ = listing.page(
+        Query(latest_first=True, cursor=listing.cursor_after(date(2026, 1, 1), "r")), Today(REFERENCE, NOW)
+    )
+    assert "DESC, subject DESC" in sql and ", subject) < ($" in sql and ") > (" not in sql
+
+
+def would(case: Case, name: str, **data: Any) -> Proposal:
+    return proposal(case, fact(name, case.subject, data), REFERENCE, NOW)
+
+
+def case_of(*facts: Any) -> Case:
+    case = Case(subject="r")
+    for one in facts:
+        case, _ = decide(case, one, REFERENCE, NOW, {})
+    return case
+
+
+def opened() -> RequestFact:
+    raw = received("r", "2026-11-02", channel="in-person")
+    found: RequestFact = fact("request-received", "r", raw["data"], id="first")
+    return found
+
+
+def test_a_fact_is_judged_before_it_is_posted_and_changes_nothing() -> None:
+    case = case_of(opened())
+    within = would(case, "extension-granted", decided_on="2026-11-20", notified_on="2026-11-20", amount=20)
+    assert (within.before.due_on, within.after.due_on) == (date(2026, 11, 30), date(2026, 12, 28))
+    assert not within.remarks and not within.moves_ended
+    beyond = would(case, "extension-granted", decided_on="2026-11-20", notified_on="2026-11-20", amount=30)
+    assert [one.code for one in beyond.remarks] == ["extension-beyond-cap"]
+    assert beyond.article == "条例(2019) 第三十三条第二款"
+    assert len(case.facts) == 1 and case.view.extended == 0
+
+
+def test_a_correction_of_an_ended_case_says_which_years_it_moves() -> None:
+    answer = fact(
+        "answer-issued", "r", {"outcome": "granted", "answered_on": "2026-11-20", "service": "handed"}, id="a"
+    )
+    case = case_of(opened(), answer)
+    data = {"outcome": "granted", "answered_on": "2026-11-18", "service": "handed"}
+    amends = {"source": "urn:shixian:test", "id": "a"}
+    found = would(case, "fact-corrected", amends=amends, data=data)
+    assert found.moves_ended and found.years == [2026]
+    assert (found.before.answered_on, found.after.answered_on) == (date(2026, 11, 20), date(2026, 11, 18))
+    same = would(case, "fact-corrected", amends=amends, data=data | {"answered_on": "2026-11-20"})
+    assert not same.moves_ended and same.years == []
+
+
+def test_the_living_sample_is_the_same_for_a_day_and_has_every_state() -> None:
+    lines = living.living(date(2026, 11, 26))
+    assert lines == living.living(date(2026, 11, 26))
+    facts = [msgspec.json.decode(line) for line in lines]
+    assert len({(one["source"], one["id"]) for one in facts}) == len(facts)
+    assert all(one["source"] == living.SOURCE for one in facts)
+    named = [one["data"]["name"] for one in facts if one["type"] == "org.shixian.organ-registered.v1"]
+    assert len(named) == 3 and all("虚构" in name["zh"] and "invented" in name["en"] for name in named)
+    days = [day for one in facts for key, day in one["data"].items() if key.endswith("_on")]
+    assert max(days) == "2026-11-26", "nothing that has happened lies ahead"
+
+
+def test_what_the_tracker_says_of_the_living_sample_can_be_read_and_every_status_is_there() -> None:
+    today = date(2026, 11, 26)
+    facts = [decode_fact(line) for line in living.living(today)]
+    reference = ReferenceData([one for one in facts if not isinstance(one, RequestFact)])
+    cases: dict[str, Case] = {}
+    events: list[CaseEvent] = []
+    for one in facts:
+        if isinstance(one, RequestFact):
+            case = cases.get(one.subject, Case(subject=one.subject))
+            cases[one.subject], found = decide(case, one, reference, NOW, {})
+            events += found
+    for subject, case in cases.items():
+        cases[subject], found, _ = tick(case, reference, NOW)
+        events += found
+    for event in events:
+        assert decode_case_event(encode(event)).sequence == event.sequence
+    assert {status(case.view, today) for case in cases.values()} == set(STATUSES)
+    late = [case for case in cases.values() if case.view.timeliness == "late"]
+    assert len(late) >= 2 and {"step-overdue", "deadline-approaching"} <= {kind(event) for event in events}
+
+
+def kind(event: CaseEvent) -> str:
+    """The contract's name of a case event."""
+    return str(event.__struct_config__.tag).split(".")[2]

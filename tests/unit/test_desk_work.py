@@ -1,0 +1,141 @@
+"""What the desk works out by itself: the organs as a tree, days in words, the calendar, the forms and what they say."""
+
+from datetime import date
+from decimal import Decimal
+from typing import Any
+
+import msgspec
+import pytest
+
+from services.desk import forms
+from services.desk.board import left, tiles, tree
+from services.desk.drawing import drawn
+from services.desk.form_words import FIELD_WORDS, FORM_WORDS
+from services.desk.timeline import timeline
+from services.events.codec import FACT_TYPES
+from services.events.envelope import type_of
+
+COUNTS: dict[str, Any] = {
+    "overdue": 2,
+    "due_today": 1,
+    "this_week": 3,
+    "stopped": 4,
+    "unconfirmed": 5,
+    "attention": 7,
+    "attention_by_kind": {"expected": 2, "waiting": 5},
+    "week_ends": "2026-11-29",
+}
+
+
+def organ(code: str, parent: str | None = None) -> dict[str, Any]:
+    return {"code": code, "parent": parent, "name": {"zh": code, "en": code}}
+
+
+def test_organs_stand_under_their_parents_and_none_is_lost_in_a_ring() -> None:
+    found = tree([organ("c", "b"), organ("b", "a"), organ("a"), organ("x", "y"), organ("y", "x"), organ("o", "away")])
+    assert [(one.code, one.depth) for one in found] == [("a", 0), ("b", 1), ("c", 2), ("o", 0), ("x", 0), ("y", 0)]
+    assert found[0].has_children and not found[2].has_children
+
+
+def test_the_tiles_count_what_needs_doing_and_say_where_it_is_listed() -> None:
+    found = {tile.word: tile for tile in tiles(COUNTS, "a")}
+    assert (found["attention"].number, found["expected"].number) == (5, 2), "none is counted in both"
+    assert found["this_week"].href == {"status": "open", "due_through": "2026-11-29", "organ": "a"}
+    assert all(tile.href["organ"] == "a" for tile in found.values())
+
+
+@pytest.mark.parametrize(
+    ("days", "zh", "en"),
+    [
+        (0, "今天到期", "due today"),
+        (1, "剩余 1 个工作日", "1 working day left"),
+        (12, "剩余 12 个工作日", "12 working days left"),
+        (-1, "已逾期 1 个工作日", "1 working day late"),
+        (-3, "已逾期 3 个工作日", "3 working days late"),
+        (None, "", ""),
+    ],
+)
+def test_days_left_are_said_in_words(days: int | None, zh: str, en: str) -> None:
+    assert (left({"days_left": days}, "zh"), left({"days_left": days}, "en")) == (zh, en)
+
+
+def line(kind: str, first: str, last: str | None, days: int = 0, limit: str = "answer") -> dict[str, Any]:
+    words = {"zh": kind, "en": kind}
+    return {"limit": limit, "kind": kind, "from": first, "to": last, "days": days, "text": words, "basis": words}
+
+
+def test_the_calendar_shows_each_day_of_the_answers_limit_as_the_account_has_it() -> None:
+    lines = [
+        line("counted", "2026-11-27", "2026-11-27", 1),
+        line("weekend", "2026-11-28", "2026-11-29"),
+        line("counted", "2026-11-30", "2026-11-30", 1),
+        line("counted", "2026-11-12", "2026-11-12", 1, limit="consultation"),
+        line("due", "2026-12-01", "2026-12-01"),
+        line("stopped", "2026-12-02", None),
+    ]
+    request = {"received_on": "2026-11-26", "due_on": "2026-12-01"}
+    november, december = drawn(lines, request, "2026-12-03")
+    days = {cell.day: cell for week in november.weeks for cell in week if cell}
+    assert [days[n].kind for n in (12, 27, 28, 29, 30)] == ["", "counted", "weekend", "weekend", "counted"]
+    assert (days[26].marks, days[27].number, days[30].number) == (("received",), 1, 2)
+    days = {cell.day: cell for week in december.weeks for cell in week if cell}
+    assert days[1].marks == ("due",) and days[1].article == {"zh": "due", "en": "due"}
+    assert [days[n].kind for n in (2, 3, 4)] == ["stopped", "stopped", ""], "it stands still until today"
+    assert all(len(week) == 7 for month in (november, december) for week in month.weeks)
+    assert drawn(lines, {"received_on": None, "due_on": None}, "2026-12-03") == []
+
+
+def test_every_form_is_of_a_fact_of_the_contract_and_has_its_words() -> None:
+    for name, fields in forms.FORMS.items():
+        shape: Any = {f.name: f.type for f in msgspec.structs.fields(FACT_TYPES[type_of(name)])}["data"]
+        known = set(shape.__struct_fields__)
+        assert {field.name for field in fields} <= known, name
+        assert name in FORM_WORDS and all(field.name in FIELD_WORDS for field in fields)
+
+
+def test_a_form_says_a_fact_and_names_the_field_that_can_not_be_read() -> None:
+    given = {"notified_on": "2026-11-26", "amount": "12.50", "stray": "x"}
+    assert forms.data_of("fee-notified", given) == {"notified_on": "2026-11-26", "amount": Decimal("12.50")}
+    given = {"received_on": "2026-11-26", "excused": ""}
+    assert forms.data_of("clarification-received", given) == {"received_on": "2026-11-26"}
+    for name, bad, field in (
+        ("extension-granted", {"decided_on": "d", "notified_on": "d", "amount": "ten"}, "amount"),
+        ("extension-granted", {"decided_on": "d", "notified_on": "d", "amount": " "}, "amount"),
+        ("answer-issued", {"answered_on": "d", "service": "posted"}, "outcome"),
+    ):
+        with pytest.raises(forms.Unfit) as unfit:
+            forms.data_of(name, bad)
+        assert unfit.value.field == field
+
+
+def fact(name: str, id_: str, at: str, **data: Any) -> dict[str, Any]:
+    return {"type": type_of(name), "source": "s", "id": id_, "recordedtime": at, "data": data}
+
+
+def test_a_correction_begins_with_what_holds_and_a_mistake_is_marked_in_the_timeline() -> None:
+    facts = [
+        fact("receipt-confirmed", "1", "2026-11-01", confirmed_on="2026-11-01"),
+        fact(
+            "fact-corrected", "2", "2026-11-02", amends={"source": "s", "id": "1"}, data={"confirmed_on": "2026-11-02"}
+        ),
+        fact("fact-retracted", "3", "2026-11-03", amends={"source": "s", "id": "2"}, reason="r"),
+    ]
+    assert forms.current(facts, "s", "1") == ("receipt-confirmed", {"confirmed_on": "2026-11-01"}), "taken back"
+    assert forms.current(facts[:2], "s", "1") == ("receipt-confirmed", {"confirmed_on": "2026-11-02"})
+    assert forms.current(facts, "s", "9") is None
+    event = {"type": "org.shixian.due-date-set.v1", "sequence": 1, "data": {"cause": {"source": "s", "id": "1"}}}
+    late = {"type": "org.shixian.request-overdue.v1", "recordedtime": "2026-12-01", "sequence": 2, "data": {}}
+    found = timeline(facts, [event, late])
+    assert [one.name for one in found] == ["receipt-confirmed", "fact-corrected", "fact-retracted", ""]
+    assert (found[0].amended, found[1].amended, found[0].events) == ("fact-corrected", "fact-retracted", [event])
+
+
+def test_what_is_offered_follows_how_the_request_stands() -> None:
+    assert "extension-granted" in forms.offered({"status": "open", "organ": "a"})
+    stop = {"status": "stopped", "organ": "a", "stop": {"code": "stopped-consultation"}}
+    assert "consultation-closed" in forms.offered(stop) and "extension-granted" not in forms.offered(stop)
+    answered = {"status": "answered", "organ": "a", "reviews": [{"review": "r", "decided_on": None}]}
+    assert {"answer-delivered", "review-decided"} <= set(forms.offered(answered))
+    held = {"status": "open", "organ": "a", "held": [{"state": "assigned", "assignment": "x"}], "id": "r", "facts": []}
+    assert "assignment-accepted" in forms.offered(held)
+    assert forms.defaults("assignment-accepted", held, date(2026, 11, 26).isoformat())["assignment"] == "x"
