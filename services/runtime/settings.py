@@ -66,6 +66,8 @@ class Settings:
     rules: str = ""
     """A folder of the office's own statutes, calendars, forms and scenarios, over those that ship; empty: none."""
     topic_prefix: str = "shixian."
+    transport: Literal["faust", "aiokafka"] = "faust"
+    """What brings the workers their batches: Faust, or aiokafka without it."""
     partitions: int = 12
     replication: int = 1
     log: Literal["auto", "json", "console"] = "auto"
@@ -141,7 +143,11 @@ _ADDRESSES = {
     "tracker_api": uris.http,
     "stats_api": uris.http,
 }
-_CHOICES = {"log": ("auto", "json", "console"), "log_level": ("debug", "info", "warning", "error")}
+_CHOICES = {
+    "log": ("auto", "json", "console"),
+    "log_level": ("debug", "info", "warning", "error"),
+    "transport": ("faust", "aiokafka"),
+}
 
 
 def _parse(name: str, text: str, default: object) -> object:
