@@ -22,7 +22,7 @@ _plain = re.compile(PLAIN).match
 def decode(decoder: "msgspec.json.Decoder[T]", raw: bytes | msgspec.Raw) -> T:
     """What ``decoder`` makes of ``raw``, every text of it plain. Raises what the decoder raises."""
     value = decoder.decode(raw)
-    content = raw if isinstance(raw, bytes) else bytes(raw)
+    content = bytes(raw)  # of bytes no copy
     if b"\\" in content or b"\x7f" in content:
         refuse_controls(value)
     return value

