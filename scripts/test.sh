@@ -32,7 +32,7 @@ make --no-print-directory check || status=$?
 # Side by side, a file by one worker, each worker with a broker and a server of its own: much of a test is waiting.
 SHIXIAN_TEST_MISSING="${missing[*]:-}" .venv/bin/pytest -n "${SHIXIAN_TEST_WORKERS:-3}" --dist loadfile "$@" || status=$?
 
-echo 'Longer proofs are targets of their own: make chaos, make fuzz, make bench, make bench-nth (docs/chaos.md).'
+echo 'Longer proofs are targets of their own: make chaos, make fuzz, make bench, make bench-nth (docs/chaos.md), make image-test, make bundle-test, make canary.'
 if [ ${#missing[@]} -gt 0 ]; then
   printf 'Not on this machine, so the tests that use it were left out: %s\n' "${missing[@]}"
   [ -n "${CI:-}" ] && { echo "On CI nothing may be left out."; status=1; }
