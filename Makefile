@@ -6,7 +6,7 @@ PYTHON ?= $(shell command -v python3.11 || command -v python3)
 BIN := .venv/bin
 PIP := $(BIN)/python -m pip --disable-pip-version-check --quiet
 
-.PHONY: help install run test test-quick check bench bench-due bench-nth histories chaos fuzz canary image image-test bundle bundle-test format docs deploy-files lock clean
+.PHONY: help install run test test-quick check bench year bench-due bench-nth histories chaos fuzz canary image image-test bundle bundle-test format docs deploy-files lock clean
 
 help: ## this list
 	@grep -hE '^[a-z-]+:.*##' $(MAKEFILE_LIST) | sed -E 's/:[^#]*##/\t/' | expand -t 12
@@ -53,6 +53,9 @@ check: .venv/installed-dev ## format, lint, types, import rules
 bench: .venv/installed-dev .venv/peers/installed ## what a second brings, beside Kafka Streams, Quix, Faust: SHORT=1 FACTS=200000 OUT=bench-results
 	$(BIN)/python -m benchmarks.bench $(if $(SHORT),--short) $(if $(FACTS),--facts $(FACTS)) --output $(or $(OUT),bench-results)
 
+year: .venv/installed-dev ## a bureau's year, 2,200,046 requests, in a run that goes on where it stopped: SHARE=10 FOLDER=year-run
+	$(BIN)/python -m benchmarks.year --share $(or $(SHARE),1) --folder $(or $(FOLDER),year-run)
+
 bench-due: .venv/installed-dev ## due dates a second, beside holidays and numpy
 	$(BIN)/python -m benchmarks.due
 
@@ -84,7 +87,7 @@ image: ## the container image, with Docker or podman (Debian and root: without a
 	deploy/image.sh
 
 image-test: .venv/installed-dev image ## the services run from the image, without rights, through the sample year
-	$(BIN)/pytest -q -rs tests/image/proof.py
+	$(BIN)/pytest -q -rs tests/image/proof.py tests/image/proof_stacks.py
 
 bundle: .venv/installed ## wheels, jars and a script for a machine without a network: BUNDLE=dist/shixian-bundle
 	scripts/bundle.sh $(or $(BUNDLE),dist/shixian-bundle)

@@ -29,7 +29,9 @@ async def main(bootstrap: str, topic: str, total: int, wanted: int) -> None:
     name = f"faust-{uuid.uuid4().hex[:8]}"
     admin = AIOKafkaAdminClient(bootstrap_servers=bootstrap)
     await admin.start()
-    await admin.create_topics([NewTopic(f"{name}-moves", PARTITIONS, 1)])
+    # As a deployment would: the group looks at the topics before Faust's own declarations have made them.
+    made = (f"{name}-moves", f"{name}-rows-changelog", f"{name}-cells-changelog")
+    await admin.create_topics([NewTopic(topic, PARTITIONS, 1) for topic in made])
     await admin.close()
     app = faust.App(
         name,

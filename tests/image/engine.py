@@ -1,21 +1,40 @@
 """What the image's proof asks of podman: containers as an operator would run them, and what the kernel says of them."""
 
+import atexit
+import os
 import shutil
 import subprocess
+import tempfile
 import uuid
 from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
+from functools import cache
 from pathlib import Path
 
 IMAGE = "localhost/shixian:0.1.0"
-RUNTIME = ("--runtime", "runc")
 HARDENED = ("--read-only", "--tmpfs", "/tmp", "--cap-drop=all", "--security-opt=no-new-privileges")
+
+
+@cache
+def configuration() -> str:
+    """A file for podman: Debian's crun can't start containers on every kernel, and limits may not go above our own."""
+    folder = tempfile.mkdtemp(prefix="shixian-image-")
+    atexit.register(shutil.rmtree, folder, ignore_errors=True)
+    file = Path(folder) / "containers.conf"
+    limits = '["nofile=4096:4096", "nproc=4096:4096"]'
+    file.write_text(f'[containers]\ndefault_ulimits = {limits}\n[engine]\nruntime = "runc"\n', encoding="utf-8")
+    return str(file)
 
 
 def podman(*arguments: str, check: bool = True, seconds: float = 120) -> str:
     """What podman prints. Raises ``RuntimeError`` with what it says if it fails and ``check`` is true."""
-    command = ("podman", *RUNTIME, *arguments)
-    done = subprocess.run(command, capture_output=True, text=True, timeout=seconds, check=False)
+    return run("podman", *arguments, check=check, seconds=seconds)
+
+
+def run(*command: str, check: bool = True, seconds: float = 120) -> str:
+    """What a command of the engine prints. Raises ``RuntimeError`` as :func:`podman` does."""
+    env = {**os.environ, "CONTAINERS_CONF": configuration()}
+    done = subprocess.run(command, capture_output=True, text=True, timeout=seconds, check=False, env=env)
     if done.returncode and check:
         raise RuntimeError(f"{' '.join(command)}: {done.returncode}\n{done.stderr.strip()[-800:]}")
     return done.stdout.strip()
@@ -36,8 +55,7 @@ def container(service: str, env: Mapping[str, str]) -> Iterator[str]:
     """A container of one service on the host's network, by its name; hardened as deploy/compose.yaml has it."""
     name = f"shixian-{service}-{uuid.uuid4().hex[:6]}"
     given = [part for key, value in env.items() for part in ("--env", f"{key}={value}")]
-    limits = ("--ulimit", "nofile=4096:4096", "--ulimit", "nproc=4096:4096")
-    podman("run", "--detach", "--name", name, "--network=host", *limits, *HARDENED, *given, IMAGE, service)
+    podman("run", "--detach", "--name", name, "--network=host", *HARDENED, *given, IMAGE, service)
     try:
         yield name
     finally:

@@ -3,11 +3,9 @@
 Not collected by ``make test``: it needs a container engine, root, and the image (``make image``).
 """
 
-import asyncio
 import json
 import subprocess
 import sys
-import threading
 import time
 from collections.abc import Iterator
 from contextlib import ExitStack
@@ -18,9 +16,7 @@ import pytest
 
 from services import samples
 from services.local.kafka import KafkaNode
-from services.local.postgres import PostgresServer
 from services.local.process import free_port
-from tests.chaos.proxy import Proxy
 from tests.image import engine
 from tests.support import eventually
 
@@ -48,20 +44,6 @@ class Site:
             return self.get(service, "/readyz").status_code == 200 or None
         except httpx.TransportError:
             return None
-
-
-@pytest.fixture(scope="module")
-def database(postgres_server: PostgresServer) -> Iterator[str]:
-    """The session's server by TCP: its socket is open to its own user alone, and the containers' user is another."""
-    loop, proxy = asyncio.new_event_loop(), Proxy(free_port(), postgres_server.socket_folder / ".s.PGSQL.5432")
-    thread = threading.Thread(target=loop.run_forever, daemon=True)
-    thread.start()
-    asyncio.run_coroutine_threadsafe(proxy.start(), loop).result(10)
-    yield f"postgresql://shixian@127.0.0.1:{proxy.port}/postgres?sslmode=disable"
-    asyncio.run_coroutine_threadsafe(proxy.stop(), loop).result(10)
-    loop.call_soon_threadsafe(loop.stop)
-    thread.join(10)
-    loop.close()
 
 
 @pytest.fixture(scope="module")
