@@ -69,7 +69,7 @@ class Bench:
         except Exception as error:  # noqa: BLE001 - named among the problems, and the exit code is 1
             if not isinstance(error, Failed):
                 traceback.print_exc(file=sys.stderr)
-            self.figures.problem(label, f"failed: {error or type(error).__name__}")
+            self.figures.problem(label, f"failed: {str(error) or type(error).__name__}")
 
     async def topics(self) -> None:
         """The facts, and the beginning of them."""

@@ -39,9 +39,14 @@ async def _ready(http: aiohttp.ClientSession, *urls: str) -> None:
 
 async def _post(http: aiohttp.ClientSession, url: str, events: Any) -> None:
     headers = {"content-type": "application/cloudevents-batch+json" if isinstance(events, list) else "application/json"}
-    async with http.post(url, data=msgspec.json.encode(events), headers=headers) as answer:
-        if answer.status != 202:
-            raise RuntimeError(f"{url}: {answer.status} {(await answer.text())[:300]}")
+    body = msgspec.json.encode(events)
+    while True:
+        async with http.post(url, data=body, headers=headers) as answer:
+            if answer.status == 202:
+                return
+            if answer.status != 503:  # the log is slow: the same call again, as any sender would
+                raise RuntimeError(f"{url}: {answer.status} {(await answer.text())[:300]}")
+        await asyncio.sleep(0.2)
 
 
 def _fact(subject: str) -> dict[str, Any]:

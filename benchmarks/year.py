@@ -12,14 +12,14 @@ import json
 import os
 import sys
 import time
-from collections.abc import Callable
+from collections.abc import Awaitable, Callable
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
 from typing import Any
 
 import aiohttp
 import asyncpg
-import psutil
+import psutil  # type: ignore[import-untyped]
 import uvloop
 
 from benchmarks import year_facts
@@ -230,14 +230,15 @@ async def everything(site: Site) -> None:
         if f"{number:02}" not in site.done["months"]:
             await month(site, number)
     file = site.folder / "year.export"
-    for name, step in (
-        ("returns", lambda: returns(site)),
-        ("audit", lambda: command(site, "audit")),
-        ("rebuild stats", lambda: command(site, "rebuild", "--service", "stats")),
-        ("rebuild tracker", lambda: command(site, "rebuild", "--service", "tracker")),
-        ("export", lambda: command(site, "export", str(file))),
-        ("restore", lambda: restore(site, file)),
-    ):
+    steps: dict[str, Callable[[], Awaitable[dict[str, Any]]]] = {
+        "returns": lambda: returns(site),
+        "audit": lambda: command(site, "audit"),
+        "rebuild stats": lambda: command(site, "rebuild", "--service", "stats"),
+        "rebuild tracker": lambda: command(site, "rebuild", "--service", "tracker"),
+        "export": lambda: command(site, "export", str(file)),
+        "restore": lambda: restore(site, file),
+    }
+    for name, step in steps.items():
         if name not in site.done["steps"]:
             site.note("steps", name, await step())
 
