@@ -177,13 +177,17 @@ async def returns(site: Site) -> dict[str, Any]:
             await ready(http, running)
             await quiet(site.servers)
             found: dict[str, Any] = {}
-            for form, wanted in (("cn-2021", year_facts.DISCLOSURE), ("cn-licensing", site.year.requests - 46)):
+            disclosure = year_facts.DISCLOSURE
+            for form, name, first, wanted in (
+                ("cn-2021", "requests", "1", disclosure),
+                ("cn-licensing", "licensing", "received", site.year.requests - disclosure),
+            ):
                 began = time.monotonic()
                 url = f"{running['stats'].url}/v1/annual/{ORGAN}/{YEAR}?form={form}"
                 async with http.get(url, headers={"accept": "application/json"}) as answer:
                     report = await answer.json()
-                rows = {row["id"]: row["cells"]["total"] for row in report["tables"][0]["rows"] if row["cells"]}
-                received = rows.get("1", rows.get("received"))
+                (table,) = (each for each in report["tables"] if each["id"] == name)
+                (received,) = (row["cells"]["total"] for row in table["rows"] if row["id"] == first)
                 checks = [check for check in report["checks"] if not check["ok"]]
                 if received != wanted or checks:
                     raise SystemExit(f"{form}: {received} received, not {wanted}; {checks}")
