@@ -76,7 +76,8 @@ fuzz: .venv/installed-dev ## a hostile load beside an ordinary one: RECORDS=1000
 # The same packages, with the newest Faust in front of the locked one.
 canary: .venv/installed-dev ## the transport's tests with the newest release of Faust, before anyone moves to it
 	$(PYTHON) -m venv .venv/canary
-	$(BIN)/python -c 'import site; print(site.getsitepackages()[0])' >"$$(echo .venv/canary/lib/python3*/site-packages)/locked.pth"
+	$(BIN)/python -c 'import site; print("import site; site.addsitedir(%r)" % site.getsitepackages()[0])' \
+	  >"$$(echo .venv/canary/lib/python3*/site-packages)/locked.pth"
 	.venv/canary/bin/python -m pip --disable-pip-version-check --quiet install --upgrade --ignore-installed --no-deps \
 	  faust-streaming mode-streaming
 	.venv/canary/bin/python -c 'import importlib.metadata as m, importlib.util as u; print("Faust", m.version("faust-streaming"), \
