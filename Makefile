@@ -6,7 +6,7 @@ PYTHON ?= $(shell command -v python3.11 || command -v python3)
 BIN := .venv/bin
 PIP := $(BIN)/python -m pip --disable-pip-version-check --quiet
 
-.PHONY: help install run test test-quick check bench bench-nth bench-throughput histories proofs chaos fuzz format docs deploy-files lock clean
+.PHONY: help install run test test-quick check bench year bench-due bench-nth histories proofs chaos fuzz canary image image-test bundle bundle-test format docs deploy-files lock clean
 
 help: ## this list
 	@grep -hE '^[a-z-]+:.*##' $(MAKEFILE_LIST) | sed -E 's/:[^#]*##/\t/' | expand -t 12
@@ -44,15 +44,23 @@ check: .venv/installed-dev ## format, lint, types, import rules
 	$(BIN)/mypy
 	$(BIN)/lint-imports
 
-bench: .venv/installed-dev ## due dates a second, then facts a second, each beside others in the same run
+# What the peers need besides is in an environment of its own; without it they are named as missing.
+.venv/peers/installed: .venv/pyvenv.cfg requirements-bench.lock
+	@echo "Installing the packages of requirements-bench.lock ..."
+	@$(PYTHON) -m venv .venv/peers && .venv/peers/bin/python -m pip --disable-pip-version-check --quiet install --require-hashes \
+	  -r requirements-bench.lock && touch $@ || echo "not installed; the bench names what it can't run"
+
+bench: .venv/installed-dev .venv/peers/installed ## what a second brings, beside Kafka Streams, Quix, Faust: SHORT=1 FACTS=200000 OUT=bench-results
+	$(BIN)/python -m benchmarks.bench $(if $(SHORT),--short) $(if $(FACTS),--facts $(FACTS)) --output $(or $(OUT),bench-results)
+
+year: .venv/installed-dev ## a bureau's year, 2,200,046 requests, in a run that goes on where it stopped: SHARE=10 FOLDER=year-run
+	$(BIN)/python -m benchmarks.year --share $(or $(SHARE),1) --folder $(or $(FOLDER),year-run)
+
+bench-due: .venv/installed-dev ## due dates a second, beside holidays and numpy
 	$(BIN)/python -m benchmarks.due
-	$(BIN)/python -m benchmarks.throughput
 
 bench-nth: .venv/installed-dev ## the n-th fact of one case beside the first, a batch of one subject beside an ordinary one
 	$(BIN)/python -m benchmarks.nth
-
-bench-throughput: .venv/installed-dev ## facts a second of the tracker and of stats, beside an ordinary Faust agent
-	$(BIN)/python -m benchmarks.throughput --facts $(or $(FACTS),200000)
 
 histories: .venv/installed-dev ## status, events, account, metrics and lists agree on every day of 100,000 histories: HISTORIES=100000
 	HISTORIES=$(or $(HISTORIES),100000) $(BIN)/pytest -q tests/property/test_histories.py
@@ -68,6 +76,29 @@ fuzz: .venv/installed-dev ## a hostile load beside an ordinary one: RECORDS=1000
 	$(BIN)/python -m tests.chaos.fuzz --records $(or $(RECORDS),100000) --seed $(or $(SEED),1)
 	SHIXIAN_FUZZ_EXAMPLES=$(or $(EXAMPLES),500) $(BIN)/pytest -q --timeout 3600 tests/unit/test_openapi_fuzz.py tests/integration/test_openapi.py
 	$(BIN)/python -m tests.chaos.hostile --cases $(or $(CASES),1000000) --seconds $(or $(SECONDS),120) --seed $(or $(SEED),1)
+
+# The same packages, with the newest Faust in front of the locked one.
+canary: .venv/installed-dev ## the transport's tests with the newest release of Faust, before anyone moves to it
+	$(PYTHON) -m venv .venv/canary
+	$(BIN)/python -c 'import site; print("import site; site.addsitedir(%r)" % site.getsitepackages()[0])' \
+	  >"$$(echo .venv/canary/lib/python3*/site-packages)/locked.pth"
+	.venv/canary/bin/python -m pip --disable-pip-version-check --quiet install --upgrade --ignore-installed --no-deps \
+	  faust-streaming mode-streaming
+	.venv/canary/bin/python -c 'import importlib.metadata as m, importlib.util as u; print("Faust", m.version("faust-streaming"), \
+	  "without opentracing" if u.find_spec("opentracing") is None else "WITH opentracing: that hides what broke once")'
+	.venv/canary/bin/python -m pytest -q tests/integration/test_transport_*.py -k 'not aiokafka'
+
+image: ## the container image, with Docker or podman (Debian and root: without a registry)
+	deploy/image.sh
+
+image-test: .venv/installed-dev image ## the services run from the image, without rights, through the sample year
+	$(BIN)/pytest -q -rs tests/image/proof.py tests/image/proof_stacks.py
+
+bundle: .venv/installed ## wheels, jars and a script for a machine without a network: BUNDLE=dist/shixian-bundle
+	scripts/bundle.sh $(or $(BUNDLE),dist/shixian-bundle)
+
+bundle-test: bundle ## that bundle installed and run where there is no network
+	scripts/bundle_test.sh $(or $(BUNDLE),dist/shixian-bundle)
 
 format: .venv/installed-dev ## put the code into the format that `check` wants
 	$(BIN)/ruff format .
@@ -92,6 +123,8 @@ lock: .venv/installed-dev ## resolve the locks anew (the only target that needs 
 	    $$([ -n "$$extra" ] || echo "-c requirements-dev.lock") pyproject.toml \
 	    -o requirements$${extra:+-$$extra}.lock; \
 	done
+	$(BIN)/uv pip compile --quiet --universal --generate-hashes --no-emit-index-url --no-emit-find-links --no-annotate \
+	  --python-version 3.11 --custom-compile-command "make lock" benchmarks/peers/requirements.in -o requirements-bench.lock
 
 clean: ## remove what the targets above made in this folder (not the data of `make run`)
 	rm -rf .venv .mypy_cache .ruff_cache .pytest_cache .hypothesis .import_linter_cache

@@ -34,7 +34,8 @@ make --no-print-directory check || status=$?
 SHIXIAN_TEST_MISSING="${missing[*]:-}" .venv/bin/pytest -n "${SHIXIAN_TEST_WORKERS:-3}" --dist loadgroup \
   -m "not proof" "$@" || status=$?
 
-echo 'Longer proofs are targets of their own: make proofs, make chaos, make fuzz, make bench, make bench-nth (docs/chaos.md).'
+echo 'Longer proofs are targets of their own: make proofs, make chaos, make fuzz, make bench, make bench-nth (docs/chaos.md),'
+echo 'make image-test, make bundle-test, make canary.'
 if [ ${#missing[@]} -gt 0 ]; then
   printf 'Not on this machine, so the tests that use it were left out: %s\n' "${missing[@]}"
   [ -n "${CI:-}" ] && { echo "On CI nothing may be left out."; status=1; }

@@ -130,6 +130,14 @@ def postgres_server(session_folder: Path) -> Iterator[PostgresServer]:
     server.stop()
 
 
+@pytest.fixture(params=("faust", "aiokafka"))
+def transport(request: pytest.FixtureRequest, monkeypatch: pytest.MonkeyPatch) -> str:
+    """Each transport: workers made in the test have it, those in processes of their own as well. Both keep one
+    contract, and are held against it by the same tests."""
+    monkeypatch.setenv("SHIXIAN_TRANSPORT", request.param)
+    return str(request.param)
+
+
 @pytest.fixture
 async def postgres(postgres_server: PostgresServer) -> AsyncIterator[str]:
     """The URI of a fresh, empty database, dropped after the test."""

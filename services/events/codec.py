@@ -8,7 +8,7 @@ from zoneinfo import available_timezones
 
 import msgspec
 
-from services.events import extensions
+from services.events import extensions, plain
 from services.events import facts as f
 from services.events.cases import CaseEvent
 from services.events.envelope import Event
@@ -62,12 +62,12 @@ def decode_with_extensions(raw: bytes | msgspec.Raw) -> tuple[Fact, bytes]:
     kept = b""
     try:
         try:
-            fact = _facts.decode(raw)
+            fact = plain.decode(_facts, raw)
         except msgspec.ValidationError as error:
             if not extensions.may_be(error):
                 raise
             raw, kept = extensions.parted(raw)
-            fact = _facts.decode(raw)
+            fact = plain.decode(_facts, raw)
     except (msgspec.MsgspecError, UnicodeDecodeError, RecursionError) as error:
         raise Refused(explain(error, raw, FACT_TYPES)) from None
     check(fact)
@@ -77,7 +77,7 @@ def decode_with_extensions(raw: bytes | msgspec.Raw) -> tuple[Fact, bytes]:
 def decode_case_event(raw: bytes | msgspec.Raw) -> CaseEvent:
     """A case event from the log. Raises :class:`Refused`."""
     try:
-        return _case_events.decode(raw)
+        return plain.decode(_case_events, raw)
     except (msgspec.MsgspecError, UnicodeDecodeError, RecursionError) as error:
         raise Refused(explain(error, raw, CASE_TYPES)) from None
 
@@ -86,7 +86,7 @@ def replace_data(fact: RequestFact, data: dict[str, Any]) -> RequestFact:
     """``fact`` with the whole of its data replaced, as a correction asks. Raises :class:`Refused`."""
     shape = fact.__class__.__annotations__["data"]
     try:
-        new = msgspec.convert(data, shape)
+        new = plain.convert(data, shape)
     except msgspec.ValidationError as error:
         found = explain(error, b"", {}, shape)
         raise Refused(msgspec.structs.replace(found, field=found.field.replace("$", "$.data.data", 1))) from None

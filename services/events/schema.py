@@ -132,7 +132,7 @@ def _tidy(node: Any) -> Any:
     if isinstance(at.get("enum"), list) and len(at["enum"]) == 1:
         at["const"] = at.pop("enum")[0]
     if isinstance(at.get("pattern"), str):
-        at["pattern"] = re.sub(r"\\Z$", "$", at["pattern"])
+        at["pattern"] = re.sub(r"\\Z$", "$", at.pop("pattern"))  # last, as msgspec has it for patterns of its own
     properties = at.get("properties")
     if isinstance(properties, dict) and "specversion" in properties:
         for name, why in _SET_BY_US.items():

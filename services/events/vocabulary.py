@@ -10,15 +10,19 @@ from typing import Annotated, Literal, get_args
 
 from msgspec import Meta, Struct
 
-# No control character: PostgreSQL can't store NUL in text, and a line break in a code is a mistake everywhere.
-# ``\Z``, since Python's ``$`` would let a last line break through.
-_PLAIN = r"^[^\x00-\x1f\x7f]+\Z"
+PLAIN = r"^[^\x00-\x1f\x7f]+\Z"
+"""No control character: PostgreSQL can't store NUL in text, and a line break in a code is a mistake everywhere.
+``\\Z``, since Python's ``$`` would let a last line break through. It stands in the schemas alone: what holds texts
+against it is :mod:`services.events.plain`, by which all that comes from outside is decoded."""
+_schema = {"pattern": PLAIN}
 
 Text = Annotated[
-    str, Meta(min_length=1, max_length=500, pattern=_PLAIN, description="plain text without control characters")
+    str,
+    Meta(min_length=1, max_length=500, description="plain text without control characters", extra_json_schema=_schema),
 ]
 Code = Annotated[
-    str, Meta(min_length=1, max_length=200, pattern=_PLAIN, description="an identifier of 1 to 200 characters")
+    str,
+    Meta(min_length=1, max_length=200, description="an identifier of 1 to 200 characters", extra_json_schema=_schema),
 ]
 Days = Annotated[int, Meta(ge=1, le=3660, description="a number of the limit's units, 1 to 3660")]
 Year = Annotated[int, Meta(ge=1950, le=2199, description="a calendar year")]

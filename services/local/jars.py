@@ -80,13 +80,25 @@ def jar_folder() -> Path:
 def kafka_classpath(
     folder: Path | None = None, *, progress: ShowProgress = show_progress, offline: bool = False
 ) -> list[Path]:
-    """The broker's class path: every jar of the lock in ``folder`` (:func:`jar_folder`), each verified now.
+    """The broker's class path: :func:`classpath` of its lock."""
+    return classpath(LOCK_FILE, "Apache Kafka", folder, progress=progress, offline=offline)
+
+
+def classpath(
+    lock: Path,
+    what: str,
+    folder: Path | None = None,
+    *,
+    progress: ShowProgress = show_progress,
+    offline: bool = False,
+) -> list[Path]:
+    """Every jar of a lock in ``folder`` (:func:`jar_folder`), each verified now; ``what`` names them for people.
 
     What is missing is fetched, unless ``offline``. Raises :class:`JarMismatch` for a jar that is not the lock's and
     :class:`JarsUnavailable`, in one line, when one can't be had.
     """
     place = (jar_folder() if folder is None else folder).resolve()
-    jars = read_lock()
+    jars = read_lock(lock)
     missing = [jar for jar in jars if not (place / jar.name).exists()]
     if missing and offline:
         names = ", ".join(jar.name for jar in missing[:3]) + (", ..." if len(missing) > 3 else "")
@@ -96,7 +108,7 @@ def kafka_classpath(
         if jar not in missing:
             _verify(jar, place / jar.name)
     if missing:
-        _fetch_all(missing, place, progress)
+        _fetch_all(missing, place, f"{what}, {len(missing)} jars", progress)
     return [place / jar.name for jar in jars]
 
 
@@ -107,14 +119,13 @@ def _verify(jar: Jar, path: Path) -> None:
         raise JarMismatch(str(path), jar.sha256, found)
 
 
-def _fetch_all(missing: Sequence[Jar], place: Path, progress: ShowProgress) -> None:
+def _fetch_all(missing: Sequence[Jar], place: Path, title: str, progress: ShowProgress) -> None:
     try:
         place.mkdir(parents=True, exist_ok=True)
         # A folder of its own for each fetch: a half-written jar is never seen, and two processes don't meet.
         stage = Path(tempfile.mkdtemp(prefix=".fetch-", dir=place))
     except OSError as error:
         raise JarsUnavailable(f"can't write the jars to {place}: {error.strerror}") from error
-    title = f"Apache Kafka, {len(missing)} jars"
     try:
         with progress(title, sum(jar.size for jar in missing)) as advance:
             executor = ThreadPoolExecutor(AT_ONCE, "jars")

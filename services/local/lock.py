@@ -1,6 +1,6 @@
-"""Makes ``kafka.lock.toml`` anew: ``python -m services.local.lock``.
+"""Makes a lock of jars anew: ``python -m services.local.lock`` the broker's, ``--root`` and ``--output`` another.
 
-The lock holds the coordinate, size and sha256 of every jar that the broker needs, and no host name: where jars come
+The lock holds the coordinate, size and sha256 of every jar that is needed, and no host name: where jars come
 from is the fetching machine's business, what they are is the lock's.
 """
 
@@ -8,6 +8,7 @@ import argparse
 import hashlib
 import sys
 import tempfile
+from collections.abc import Sequence
 from pathlib import Path
 
 from jgo.maven import MavenContext, PythonResolver
@@ -20,15 +21,15 @@ LOCK_FILE = Path(__file__).with_name("kafka.lock.toml")
 ROOTS = ("org.apache.kafka:kafka_2.13:4.3.1", "org.apache.logging.log4j:log4j-slf4j-impl:2.25.4")
 
 
-def resolve(repository: Path) -> dict[str, Path]:
-    """Coordinate and file of each jar that :data:`ROOTS` need at run time, fetched into ``repository``.
+def resolve(repository: Path, roots: Sequence[str] = ROOTS) -> dict[str, Path]:
+    """Coordinate and file of each jar that ``roots`` need at run time, fetched into ``repository``.
 
     The first root's versions win over the second's.
     """
     context = MavenContext(resolver=PythonResolver(), repo_cache=repository)
     versions: dict[tuple[str, str], str] = {}
     found: dict[str, Path] = {}
-    for root in ROOTS:
+    for root in roots:
         dependency = context.create_dependency(f"{root}!")
         inputs, transitive = context.resolver.resolve([dependency])
         for each in (*inputs, *transitive):
@@ -59,11 +60,13 @@ def render(found: dict[str, Path]) -> str:
 
 
 def main() -> None:
-    parser = argparse.ArgumentParser(description="Resolve the broker's jars and write the lock.")
+    parser = argparse.ArgumentParser(description="Resolve jars and write their lock.")
+    parser.add_argument("--root", action="append", help="group:artifact:version (the broker's, if none is given)")
     parser.add_argument("--output", type=Path, default=LOCK_FILE)
-    output: Path = parser.parse_args().output
+    options = parser.parse_args()
+    output: Path = options.output
     with tempfile.TemporaryDirectory(prefix="shixian-lock-") as repository:
-        found = resolve(Path(repository))
+        found = resolve(Path(repository), options.root or ROOTS)
         output.write_text(render(found), encoding="utf-8")
     sys.stderr.write(f"{output}: {len(found)} jars\n")
 

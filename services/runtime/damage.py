@@ -8,7 +8,7 @@ on, and reads record by record up to it: everything before the damage is read, a
 import struct
 import time
 import zlib
-from collections.abc import Awaitable, Callable
+from collections.abc import Awaitable, Callable, Mapping
 from typing import Any
 
 from aiokafka import TopicPartition
@@ -57,6 +57,38 @@ async def up_to_damage(one: Callable[[], Awaitable[Any]], most: int) -> tuple[li
             break
         found.append(record)
     return found, None
+
+
+SINGLE_SECONDS = 1.0
+
+
+async def read_singly(
+    consumer: Any, starts: Mapping[TopicPartition, int], others: Mapping[TopicPartition, int]
+) -> tuple[dict[TopicPartition, list[Any]], list[LogDamaged]]:
+    """What stands before the damage in each partition of ``starts``; ``others`` go back to where we had them.
+
+    ``consumer`` is aiokafka's. Raises ``IllegalStateError`` for a partition that is not its own any more.
+    """
+    fetcher = consumer._fetcher
+    found: dict[TopicPartition, list[Any]] = {}
+    damaged: list[LogDamaged] = []
+    for tp, offset in {**starts, **others}.items():
+        fetcher.seek_to(tp, offset)
+    for tp, start in starts.items():
+
+        async def one(tp: TopicPartition = tp) -> Any:
+            single = await fetcher.fetched_records([tp], SINGLE_SECONDS, 1)
+            return next(iter(single.get(tp, ())), None)
+
+        with fetcher._subscriptions.fetch_context():
+            records, error = await up_to_damage(one, consumer._max_poll_records)
+        behind = records[-1].offset + 1 if records else start
+        fetcher.seek_to(tp, behind)
+        if records:
+            found[tp] = records
+        if error is not None:
+            damaged.append(LogDamaged(tp, behind, error))
+    return found, damaged
 
 
 _REFUSED = {code.errno: code.__name__ for code in (UnknownError, CorruptRecordException, KafkaStorageError)}

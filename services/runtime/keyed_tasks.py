@@ -46,6 +46,12 @@ class KeyedTasks:
         failure = TaskCancelled(str(lane)) if task.cancelled() else task.exception()
         self._failure = self._failure or failure
 
+    async def idle(self) -> None:
+        """Return when no piece runs, however the last ones ended."""
+        while self._running:
+            await asyncio.wait(self._running.values())
+            await asyncio.sleep(0)  # their callbacks come first
+
     def touch(self, lane: Hashable) -> None:
         """The piece in ``lane`` has come a step further: for :meth:`oldest` it begins now."""
         if lane in self._begun:

@@ -111,6 +111,8 @@ class Settings:
     audit_months: int = 12
     """How long the audit trail is kept, at least six months."""
     topic_prefix: str = "shixian."
+    transport: Literal["faust", "aiokafka"] = "faust"
+    """What brings the workers their batches: Faust, or aiokafka without it."""
     partitions: int = 12
     replication: int = 1
     log: Literal["auto", "json", "console"] = "auto"
@@ -231,7 +233,11 @@ _ADDRESSES = {
     "stats_api": uris.http,
     "oidc": uris.http,
 }
-_CHOICES = {"log": ("auto", "json", "console"), "log_level": ("debug", "info", "warning", "error")}
+_CHOICES = {
+    "log": ("auto", "json", "console"),
+    "log_level": ("debug", "info", "warning", "error"),
+    "transport": ("faust", "aiokafka"),
+}
 
 
 def _parse(name: str, text: str, default: object) -> object:

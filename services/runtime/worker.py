@@ -1,4 +1,5 @@
-"""A worker: one Faust app that hands a service the batches of one topic, in order, until it is stopped.
+"""A worker: one app (Faust's, or aiokafka's alone) that hands a service the batches of one topic, in order, until it
+is stopped.
 
 The contract with the handler is small. It gets each :class:`Batch` once its predecessors of that partition are done,
 stores the effects and ``batch.next_offset`` together, and returns. If it raises something that repeating can't help,
@@ -9,36 +10,29 @@ import asyncio
 import contextvars
 import time
 from collections.abc import Awaitable, Callable, Collection, Coroutine, Mapping
-from typing import Any
+from typing import Any, Protocol
 
-import faust
 import structlog
 from aiokafka import TopicPartition
 from aiokafka.errors import KafkaError
-from mode.supervisors import CrashingSupervisor
-from yarl import URL
 
-from services.events import brokers
 from services.runtime import bounded, tracing
+from services.runtime.aiokafka_app import AiokafkaApp
 from services.runtime.batch import Batch, LogHole
 from services.runtime.damage import LogDamaged
+from services.runtime.fetching import Hooks, Partitions, Positions
 from services.runtime.health import Health
 from services.runtime.keyed_tasks import KeyedTasks, TaskCancelled
 from services.runtime.probe import LogProbe
 from services.runtime.retry import is_transient as default_is_transient
 from services.runtime.retry import report_to, retry_in_place
 from services.runtime.settings import Settings
-from services.runtime.transport import FAUST_LOGGER, BatchTransport, Hooks, Partitions, Positions
 
 Handle = Callable[[Batch], Awaitable[None]]
 PartitionHook = Callable[[Partitions], Awaitable[None]]
 
-POLL_RECORDS = 2000
-BUFFERED_BATCHES = 4
 LANES = 2
 """Partitions that are worked on at once."""
-METADATA_MILLISECONDS = 5000
-YEAR_SECONDS = 365 * 86_400.0
 
 log = structlog.get_logger(__name__)
 
@@ -51,31 +45,34 @@ def _is_broker_error(error: BaseException) -> bool:
     return isinstance(error, KafkaError | OSError)
 
 
-def _credentials(security: Mapping[str, Any]) -> Any:
-    """What Faust calls credentials; None for a plain address."""
-    if "sasl_mechanism" in security:
-        return faust.SASLCredentials(
-            username=security["sasl_plain_username"],
-            password=security["sasl_plain_password"],
-            mechanism=security["sasl_mechanism"],
-            ssl_context=security.get("ssl_context"),
-        )
-    return faust.SSLCredentials(security["ssl_context"]) if security else None
+class App(Protocol):
+    """What brings the batches, of whichever transport."""
 
+    @property
+    def group(self) -> str:
+        """The consumer group's name."""
 
-class _App(faust.App):  # type: ignore[misc]  # Faust is untyped here
-    logger = FAUST_LOGGER
+    started: bool
+    crash_reason: BaseException | None
 
-    def _create_directories(self) -> None:
-        """No tables, so no folders in the working directory."""
+    def finalize(self) -> None: ...
+
+    async def start(self) -> None: ...
+
+    async def wait_until_stopped(self) -> None: ...
+
+    async def crash(self, error: BaseException) -> None: ...
+
+    async def stop(self) -> None: ...
 
 
 class BatchWorker:
-    """One Faust app with one agent; made by :func:`batch_app`, run by the service's main."""
+    """One app; made by :func:`batch_app`, run by the service's main."""
+
+    app: App
 
     def __init__(
         self,
-        app: Any,
         topic: str,
         probe: LogProbe,
         health: Health,
@@ -84,7 +81,6 @@ class BatchWorker:
         on_revoked: PartitionHook,
         stopping: asyncio.Event,
     ) -> None:
-        self.app = app
         self.topic = topic
         self.probe = probe
         self.health = health
@@ -124,7 +120,7 @@ class BatchWorker:
                 return
             raise
         self.part.ok()
-        log.info("worker_started", topic=self.topic, group=self.app.conf.id)
+        log.info("worker_started", topic=self.topic, group=self.app.group)
         await self.app.wait_until_stopped()
         if self.app.crash_reason is not None and not self._stopping.is_set():
             raise self.app.crash_reason
@@ -178,24 +174,28 @@ class BatchWorker:
         log.info("partitions_revoked", topic=self.topic, partitions=sorted(tp.partition for tp in partitions))
         await self._on_revoked(partitions)
 
-    async def consume(self, stream: Any) -> None:
-        async for event in stream.noack().events():
-            await self._lanes.start(event.value.tp, self._work(stream, event))
+    async def take(self, batch: Batch, acknowledge: Callable[[], Awaitable[None]]) -> None:
+        """Begin a batch when its lane is free. Raises what any batch failed with, once one did."""
+        await self._lanes.start(batch.tp, self._work(batch, acknowledge))
 
-    async def _work(self, stream: Any, event: Any) -> None:
+    async def drained(self) -> None:
+        """Return when no batch is in hand."""
+        await self._lanes.idle()
+
+    async def _work(self, batch: Batch, acknowledge: Callable[[], Awaitable[None]]) -> None:
         """One batch, acknowledged when it is applied; what it fails with ends the app."""
         try:
-            await self._apply(event.value)
+            await self._apply(batch)
         except Exception as error:
-            # The agent may be waiting for its next event, and would not hear of it.
+            # Who brings the batches may be waiting for the next one, and would not hear of it.
             await self.app.crash(error)
             raise
         except asyncio.CancelledError:
             me = asyncio.current_task()
             if me is not None and not me.cancelling():  # nobody cancelled us: a library did so to what it was asked
-                await self.app.crash(TaskCancelled(f"{event.value.tp.topic} partition {event.value.tp.partition}"))
+                await self.app.crash(TaskCancelled(f"{batch.tp.topic} partition {batch.tp.partition}"))
             raise
-        await stream.ack(event)
+        await acknowledge()
 
     async def _apply(self, batch: Batch) -> None:
         expected = self.handled.get(batch.tp)
@@ -255,33 +255,9 @@ def batch_app(
     stopping = asyncio.Event()
     part = health.part("worker")
     patiently = {"is_transient": is_transient, "on_retry": report_to(part), "stopping": stopping}
-    app = _App(
-        name,
-        broker=[URL(f"aiokafka://{host}") for host in brokers.hosts(settings.bootstrap)],
-        broker_credentials=_credentials(brokers.security(settings.bootstrap)),
-        store="memory://",
-        agent_supervisor=CrashingSupervisor,
-        topic_allow_declare=False,
-        topic_disable_leader=True,
-        table_standby_replicas=0,
-        # Never move a position by itself: an offset that the log doesn't have is an error that we explain.
-        consumer_auto_offset_reset="none",
-        # A worker that waits for its database, or has no partition, must stay in the group however long that lasts.
-        broker_max_poll_interval=YEAR_SECONDS,
-        broker_session_timeout=10.0,
-        broker_heartbeat_interval=2.0,
-        broker_max_poll_records=POLL_RECORDS,
-        # A leader that joins while a broker restarts may know no partitions, and then gives none to anybody; the group
-        # finds out when the leader next asks which there are.
-        consumer_metadata_max_age_ms=METADATA_MILLISECONDS,
-        stream_buffer_maxsize=BUFFERED_BATCHES,
-        stream_wait_empty=True,
-        web_enabled=False,
-    )
     probe = LogProbe(settings.bootstrap, health.part("kafka"))
     stored = retry_in_place(positions, **patiently)  # type: ignore[arg-type]  # the three keywords above
     worker = BatchWorker(
-        app,
         topic,
         probe,
         health,
@@ -298,9 +274,21 @@ def batch_app(
 
     bounds = retry_in_place(probe.bounds, _is_broker_error, report_to(part), stopping=stopping)
     hooks = Hooks(starts, worker.assigned, worker.revoked, bounds, worker.set_damaged)
-    app.transport = BatchTransport(app.conf.broker_consumer, app, hooks)
-    channel = app.topic(
-        topic, key_type=bytes, value_type=bytes, key_serializer="raw", value_serializer="raw", internal=False
-    )
-    app.agent(channel, name=f"{name}-{topic}", concurrency=1)(worker.consume)
+    if settings.transport == "aiokafka":
+        worker.app = _aiokafka_app(name, settings, topic, hooks, worker)
+    else:
+        from services.runtime.faust_app import faust_app  # not loaded where it is not wanted: it might not even load
+
+        worker.app = faust_app(name, settings.bootstrap, topic, hooks, worker.take)
     return worker
+
+
+def _aiokafka_app(name: str, settings: Settings, topic: str, hooks: Hooks, worker: BatchWorker) -> AiokafkaApp:
+    async def hand_on(batch: Batch) -> None:
+        async def acknowledge() -> None:
+            app.ack(batch)
+
+        await worker.take(batch, acknowledge)
+
+    app = AiokafkaApp(name, settings.bootstrap, topic, hooks, hand_on, worker.drained)
+    return app

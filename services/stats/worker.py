@@ -24,8 +24,8 @@ from services.events.refusals import FieldError, Refused
 from services.runtime import applying
 from services.runtime.applying import computed
 from services.runtime.attempts import Attempts
+from services.runtime.batch import Batch
 from services.runtime.database import Conn, Pool
-from services.runtime.transport import Batch
 from services.stats import store
 from services.stats.fold import Place
 from services.stats.store import SCHEMA

@@ -27,6 +27,7 @@ from services.events.facts import RequestFact
 from services.runtime import applying, dead_letters, progress, tracing
 from services.runtime.applying import computed
 from services.runtime.attempts import Attempts
+from services.runtime.batch import Batch
 from services.runtime.clock import Clock
 from services.runtime.database import Conn, Pool
 from services.runtime.dead_letters import DeadLetter
@@ -34,7 +35,6 @@ from services.runtime.failed import reason_of
 from services.runtime.producer import LogProducer
 from services.runtime.retry import LogUnavailable
 from services.runtime.settings import Settings
-from services.runtime.transport import Batch
 from services.tracker import attention_store, looking_over, office_store, splitting, store, trail_store
 from services.tracker.core import apply
 from services.tracker.core.apply import Outcome

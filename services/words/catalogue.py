@@ -73,12 +73,20 @@ def name(group: str, code: str, lang: Lang) -> str:
     return code if words is None else words.said(lang)
 
 
-class _Filler(Formatter):
-    def __init__(self, lang: Lang) -> None:
-        self._lang = lang
+@cache
+def _parts(text: str) -> tuple[tuple[str, str | None, str], ...]:
+    """A sentence cut up: what stands before each value, the value's name, and the group of codes that it is one of."""
+    return tuple((before, value, group or "") for before, value, group, _ in Formatter().parse(text))
 
-    def format_field(self, value: Any, format_spec: str) -> str:
-        return name(format_spec, str(value), self._lang) if format_spec else str(value)
+
+def _filled(text: str, values: Mapping[str, Any], lang: Lang) -> str:
+    found = []
+    for before, value, group in _parts(text):
+        found.append(before)
+        if value is not None:
+            said = str(values[value])
+            found.append(name(group, said, lang) if group else said)
+    return "".join(found)
 
 
 def sentence(code: str, values: Mapping[str, Any], lang: Lang) -> str:
@@ -86,7 +94,7 @@ def sentence(code: str, values: Mapping[str, Any], lang: Lang) -> str:
     words = sentences().get(code)
     if words is None:
         raise UnknownCode(code)
-    return _Filler(lang).vformat(words.said(lang), (), values)
+    return _filled(words.said(lang), values, lang)
 
 
 def refusal(code: str, values: Mapping[str, Any]) -> Words:
@@ -94,7 +102,7 @@ def refusal(code: str, values: Mapping[str, Any]) -> Words:
     words = refusals().get(code)
     if words is None:
         raise UnknownCode(code)
-    return Words(*(_Filler(lang).vformat(words.said(lang), (), values) for lang in LANGS))
+    return Words(*(_filled(words.said(lang), values, lang) for lang in LANGS))
 
 
 def said(remark: Remark) -> Said:

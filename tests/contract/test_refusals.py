@@ -25,7 +25,7 @@ LIBRARIES = {
     "statute/data_file.py": "the same",
     "intake/reading.py": "msgspec says the byte of a fault in its text alone",
     "runtime/retry.py": "asyncpg has one class for several states of a connection",
-    "runtime/transport.py": "aiokafka names a partition in its text alone",
+    "runtime/fetching.py": "aiokafka names a partition in its text alone",
     "local/kafka.py": "the broker's own log",
     "local/revival.py": "the first line of a text is kept",
 }

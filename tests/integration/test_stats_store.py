@@ -13,7 +13,7 @@ from prometheus_client import CollectorRegistry
 
 from services.events.cases import CaseEvent
 from services.events.codec import encode
-from services.runtime.transport import Batch, LogHole
+from services.runtime.batch import Batch, LogHole
 from services.stats import snapshot, store
 from services.stats.cells import Cell, add, plain, recount
 from services.stats.fold import Fold

@@ -63,6 +63,7 @@ def offsets(folder: Path, partition: int) -> list[int]:
     return sorted(offset for at, offset in handled(folder) if at == partition)
 
 
+@pytest.mark.usefixtures("transport")
 async def test_a_damaged_partition_stands_still_and_is_named_while_the_others_go_on(
     classpath: list[Path], folder: Path
 ) -> None:

@@ -1,11 +1,13 @@
-"""The batch transport against the real broker: where it starts, what it refuses, what a failure leaves."""
+"""The batch transports against the real broker: where they start, what they refuse, what a failure leaves."""
 
 import asyncio
+import os
 from collections import Counter
 from collections.abc import AsyncIterator, Awaitable, Callable, Collection, Mapping
 from contextlib import asynccontextmanager
 from dataclasses import dataclass, field
 from pathlib import Path
+from typing import Any
 
 import pytest
 from aiokafka import TopicPartition
@@ -14,9 +16,11 @@ from services.local.kafka import KafkaNode
 from services.runtime.batch import Batch, LogHole, LogTooShort
 from services.runtime.health import Health
 from services.runtime.probe import LogProbe
-from services.runtime.settings import Settings
+from services.runtime.settings import load
 from services.runtime.worker import BatchWorker, batch_app
 from tests.integration.log_tools import committed, delete_before, fill, make_topic, until
+
+pytestmark = pytest.mark.usefixtures("transport")
 
 
 @dataclass
@@ -49,7 +53,12 @@ async def running(
     kafka: str, topic: str, store: Store, handle: Handle | None = None, health: Health | None = None
 ) -> AsyncIterator[tuple[BatchWorker, asyncio.Task[None]]]:
     worker = batch_app(
-        f"group-{topic}", Settings(kafka=kafka), topic, store.read, handle or store.apply, health=health or Health()
+        f"group-{topic}",
+        load({"SHIXIAN_KAFKA": kafka, "SHIXIAN_TRANSPORT": os.environ.get("SHIXIAN_TRANSPORT", "")}),
+        topic,
+        store.read,
+        handle or store.apply,
+        health=health or Health(),
     )
     task = asyncio.create_task(worker.run())
     try:
@@ -271,7 +280,9 @@ async def test_a_stalled_handler_bounds_what_is_fetched(kafka: str) -> None:
     async with running(kafka, topic, store, stalls) as (worker, _):
 
         def fetched() -> int:
-            return sum(worker.app.consumer._next.values()) if worker.app.started else 0
+            app: Any = worker.app
+            brings = getattr(app, "consumer", app) if app.started else None
+            return sum(brings.fetching.next.values()) if brings is not None else 0
 
         await until(lambda: fetched() > 0)
         before = -1

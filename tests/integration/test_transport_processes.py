@@ -14,6 +14,7 @@ from contextlib import asynccontextmanager, contextmanager
 from pathlib import Path
 
 import httpx
+import pytest
 
 from services.local.kafka import KafkaNode
 from tests.integration.log_tools import fill, make_topic, until
@@ -108,6 +109,7 @@ def free_port() -> Iterator[int]:
         yield sock.getsockname()[1]
 
 
+@pytest.mark.usefixtures("transport")
 async def test_workers_that_join_leave_and_die_lose_and_repeat_nothing(kafka: str, folder: Path) -> None:
     topic = await make_topic(kafka)
 
@@ -138,6 +140,7 @@ async def test_workers_that_join_leave_and_die_lose_and_repeat_nothing(kafka: st
     assert_monotone(folder)
 
 
+@pytest.mark.usefixtures("transport")
 async def test_sigterm_lets_the_batch_finish_and_the_next_start_goes_on_behind_it(kafka: str, folder: Path) -> None:
     topic = await make_topic(kafka, 1)
     await fill(kafka, topic, range(9000))
@@ -170,6 +173,7 @@ async def test_a_batch_that_never_ends_is_cut_off_at_the_deadline(kafka: str, fo
     assert not handled(folder)
 
 
+@pytest.mark.usefixtures("transport")
 async def test_the_watchdog_ends_a_worker_that_stalls(kafka: str, folder: Path) -> None:
     topic = await make_topic(kafka, 1)
     await fill(kafka, topic, range(10))
@@ -223,6 +227,7 @@ async def test_http_alone_finishes_its_requests_before_it_ends(folder: Path) -> 
         assert (await slow).text == "here"
 
 
+@pytest.mark.usefixtures("transport")
 async def test_a_worker_waits_for_a_broker_that_is_away_and_goes_on_when_it_is_back(
     classpath: list[Path], folder: Path
 ) -> None:

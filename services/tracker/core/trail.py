@@ -10,6 +10,7 @@ from typing import Any
 import msgspec
 from msgspec import Struct
 
+from services.events import plain
 from services.events.facts import FactCorrected, Follows, RequestFact, RequestReceived, RequestTransferred
 from services.statute.state import RequestState
 from services.tracker.core.amend import amend
@@ -79,6 +80,6 @@ def _named(data: dict[str, Any]) -> set[str]:
     """The requests that a correction's data name, if it is a receipt's; none where they are not what a receipt's are,
     since such a correction never had an effect."""
     try:
-        return {one.request for one in msgspec.convert(data.get("follows", ()), tuple[Follows, ...])}
+        return {one.request for one in plain.convert(data.get("follows", ()), tuple[Follows, ...])}
     except msgspec.ValidationError:
         return set()
