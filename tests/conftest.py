@@ -20,6 +20,7 @@ from typing import Any
 import asyncpg
 import pytest
 from hypothesis import settings
+from xdist.scheduler import LoadScopeScheduling
 
 from services.local.jars import kafka_classpath
 from services.local.kafka import KafkaNode
@@ -38,29 +39,32 @@ LIMIT_SECONDS = 300
 """Of a test that names no other (``--timeout`` in pyproject.toml)."""
 
 
-SHARED = ("system", "watched")
-"""Whole systems, each started once: all files that use one are run by one worker."""
+SHARING = {
+    "e2e": ("test_drill", "test_pages", "test_pages_board", "test_pages_report", "test_try_page", "test_year_2013"),
+    "ops": ("test_alerting", "test_dashboards"),
+}
+"""By folder, the files that share a whole system, which is started once: one worker runs them all."""
 
 
-@pytest.hookimpl(tryfirst=True)
-def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
-    """A file is run by one worker, and so are all that share a system. See ``--dist loadgroup``."""
-    files: dict[Path, str] = {}
-    for item in items:
-        uses = [name for name in SHARED if name in getattr(item, "fixturenames", ())]
-        files[item.path] = uses[0] if uses else files.get(item.path, str(item.path))
-    for item in items:
-        item.add_marker(pytest.mark.xdist_group(files[item.path]))
+def group_of(nodeid: str) -> str:
+    """What one worker runs: a file, or all files that share a system."""
+    file = Path(nodeid.partition("::")[0])
+    return file.parent.name if file.stem in SHARING.get(file.parent.name, ()) else str(file)
+
+
+class _ByGroup(LoadScopeScheduling):  # type: ignore[misc]  # xdist has no types
+    def _split_scope(self, nodeid: str) -> str:
+        return group_of(nodeid)
+
+
+def pytest_xdist_make_scheduler(config: pytest.Config, log: Any) -> LoadScopeScheduling:
+    """In the place of ``--dist``."""
+    return _ByGroup(config, log)
 
 
 def is_last_of(item: pytest.Item, following: pytest.Item | None) -> bool:
     """Whether the group of ``item`` ends with it: what its tests share can end, and take nothing from the others."""
-    return following is None or _group(following) != _group(item)
-
-
-def _group(item: pytest.Item) -> object:
-    mark = item.get_closest_marker("xdist_group")
-    return mark.args if mark is not None else None
+    return following is None or group_of(following.nodeid) != group_of(item.nodeid)
 
 
 @pytest.hookimpl(wrapper=True, tryfirst=True)

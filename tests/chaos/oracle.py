@@ -110,8 +110,10 @@ def check_posted(accepted: Sequence[Sequence[bytes]], refused: Iterable[bytes], 
         for ref, sent_as in facts.items():
             if ref not in found:
                 findings.add("fact lost", f"{subject} {ref.id}")
-            elif encode(msgspec.structs.replace(found[ref], recordedtime=None)) != sent_as:
+            elif encode(_as_sent(found[ref])) != sent_as:
                 findings.add("fact changed", f"{subject} {ref.id}")
+            elif found[ref].postedby is None:
+                findings.add("fact without the account that posted it", f"{subject} {ref.id}")
             elif found[ref].recordedtime is None:
                 findings.add("fact without time of recording", f"{subject} {ref.id}")
         if [r for r in found if r in facts] != list(facts):
@@ -123,6 +125,11 @@ def check_posted(accepted: Sequence[Sequence[bytes]], refused: Iterable[bytes], 
                 findings.add("refused fact in the log", f"{subject} {fact.id}")
             elif fact.ref not in expected.get(subject, {}) and subject in expected:
                 findings.add("fact that nobody posted", f"{subject} {fact.id}")
+
+
+def _as_sent(fact: RequestFact) -> RequestFact:
+    """Without what intake writes into it."""
+    return msgspec.structs.replace(fact, recordedtime=None, postedby=None, postedfor=None)
 
 
 def _is_fact(raw: bytes) -> bool:

@@ -32,7 +32,7 @@ def _log() -> tuple[list[Record], list[Record], Worlds]:
     """A log as the system would have left it: facts, case events, reference."""
     worlds = Worlds([Record(0, 0, b"gz-psb", msgspec.json.encode(raw("organ-registered", "gz-psb", ORGAN)))])
     facts = [
-        Record(0, n, x["subject"].encode(), msgspec.json.encode({**x, "recordedtime": RECORDED}))
+        Record(0, n, x["subject"].encode(), msgspec.json.encode({**x, "recordedtime": RECORDED, "postedby": "local"}))
         for n, x in enumerate(SENT)
     ]
     facts.append(Record(0, len(facts), b"x", b"garbage"))

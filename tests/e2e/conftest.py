@@ -142,9 +142,9 @@ def guarded(short_folder: Path) -> Iterator[System]:
     more = {"SHIXIAN_ACCESS": str(access), "SHIXIAN_FOUR_EYES": "yes"}
     running = System(short_folder / "guarded", "--demo", **more)
     running.start()
+    _SHARED.append(running)
     yield running
-    if running.process.poll() is None:
-        running.stop()
+    _end_shared()
 
 
 def table_rows(text: str) -> dict[str, int]:
