@@ -13,6 +13,7 @@ from services.events.vocabulary import Label
 from services.runtime.database import Conn
 from services.runtime.languages import negotiated
 from services.runtime.paths import part
+from services.runtime.problems import ProblemError
 from services.stats import params, units
 from services.stats.annual import moment
 from services.stats.deps import AWAY, HEADERS, UNKNOWN, WRONG, Deps, Injected, json_of, known, read
@@ -76,7 +77,8 @@ class Units(Controller):
         """The requests that a unit's number counts, by their ids; ``unit`` left out: the office itself. ``after`` takes
         the ``next`` of the page before."""
         if measure not in units.OPENED:
-            raise params.wrong("path.measure", measure, f"one of {', '.join(units.OPENED)}")
+            known_ones = ", ".join(units.OPENED)
+            raise ProblemError(404, f"a unit's year has no number {measure[:60]!r} to open; there are {known_ones}")
         if not 1 <= limit <= MOST:
             raise params.wrong("query.limit", str(limit), f"a number from 1 to {MOST}")
         wanted = params.year_of(year)

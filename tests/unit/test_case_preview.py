@@ -165,7 +165,8 @@ def test_the_cases_own_account_is_the_previews() -> None:
 def test_a_remembered_case_differs_in_all_that_bears_on_a_date() -> None:
     """A field of the request that moves its dates must be part of what a bare case is remembered by."""
     bearing = set(inspect.signature(preview._bare.__wrapped__).parameters) - {"as_of"}
-    assert set(ReceivedData.__struct_fields__) - bearing == {"organ", "applicant", "follows"}
+    # A case that names an item is no bare one.
+    assert set(ReceivedData.__struct_fields__) - bearing == {"organ", "applicant", "follows", "item"}
 
 
 def test_an_ordinary_letter_is_not_answered_from_the_memory_of_a_signed_one() -> None:
