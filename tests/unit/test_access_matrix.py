@@ -58,12 +58,12 @@ def person(*roles: str, organs: tuple[str, ...] | None = None) -> Principal:
     return Principal(account="user:li", kind="person", scopes=scopes_of(roles), organs=own, roles=roles)
 
 
-def desk_token(who: Principal, keys: Keys = KEYS, audience: str = API, at: datetime = NOW) -> str:
-    return keys.sign(signed.of_person(who), audience, at, signed.TOKEN_TIME)
+def desk_token(who: Principal, keys: Keys = KEYS, audience: str = API, at: datetime | None = None) -> str:
+    return keys.sign(signed.of_person(who), audience, at or datetime.now(UTC), signed.TOKEN_TIME)
 
 
 def provider_token(key: RSAKey = RSA, **more: Any) -> str:
-    claims = {"iss": ISSUER, "aud": "shixian", "sub": "s", "exp": int(NOW.timestamp()) + 600, "scope": "admin", **more}
+    claims = {"iss": ISSUER, "aud": "shixian", "sub": "s", "exp": int(time.time()) + 600, "scope": "admin", **more}
     return jwt.encode({"alg": "RS256", "kid": "k"}, {"organs": "*"} | claims, key)
 
 
