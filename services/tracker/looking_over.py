@@ -131,7 +131,7 @@ LOT = (
     f"WHERE partition = $1 AND organ = $2 AND subject > $3 AND {PENDING} AND (state <> 'waiting' OR waiting_for <> '') "
     "ORDER BY subject LIMIT $4 FOR UPDATE"
 )
-"""A lot of an organ's cases, read from the index ``cases_pending`` alone, however many cases there are. What waits for
+"""A lot of an organ's cases, read from the index ``cases_movable`` alone, however many cases there are. What waits for
 nothing holds tallies only, and has no date."""
 
 

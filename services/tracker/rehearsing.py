@@ -46,7 +46,7 @@ NEXT = (
     f"SELECT partition, organ, subject, body FROM {SCHEMA}.cases WHERE {OPEN} AND "
     "(partition, organ, subject) > ($2::int, $3::text, $4::text) ORDER BY partition, organ, subject LIMIT $5::bigint"
 )
-"""The next open cases, in the order of the index ``cases_pending``."""
+"""The next open cases, in the order of the index ``cases_movable``."""
 
 Decide = Callable[[Sequence[bytes]], Awaitable[Sequence[Standing]]]
 

@@ -159,7 +159,7 @@ def test_a_rehearsal_names_exactly_what_moves(kafka: str, postgres: str, tmp_pat
         assert [r["code"] for r in found["remarks"]] == ["notice-fewer-holidays"]
         assert moves(asyncio.run(read_cases(env))) == {}, "a rehearsal moves nothing"
         nodes, whole = asyncio.run(plan(env))
-        assert ("cases_pending" in nodes, "Sort" in nodes, whole) == (True, False, [])
+        assert ("cases_movable" in nodes, "Sort" in nodes, whole) == (True, False, [])
 
         # Intake refuses it without the digest, or with another one.
         for confirms in ({}, {"confirms": "0" * 16}):
