@@ -40,7 +40,15 @@ LIMIT_SECONDS = 300
 
 
 SHARING = {
-    "e2e": ("test_drill", "test_pages", "test_pages_board", "test_pages_report", "test_try_page", "test_year_2013"),
+    "e2e": (
+        "test_drill",
+        "test_office_story",
+        "test_pages",
+        "test_pages_board",
+        "test_pages_report",
+        "test_try_page",
+        "test_year_2013",
+    ),
     "ops": ("test_alerting", "test_dashboards"),
 }
 """By folder, the files that share a whole system, which is started once: one worker runs them all."""
