@@ -142,6 +142,9 @@ class Requests(Controller):
         today = local(found["as_of"], organ["timezone"] if organ else None)[:10]
         if record:
             return await form_for(request, desk, lang, found | {"today": today}, record, source, id_)
+        # As much work as the page itself, for a request that stood still often.
+        months = await desk.offload.thread(drawn, by_day["explanation"], found, today)
+        told = await desk.offload.thread(timeline, found["facts"], events or [])
         return await desk.page(
             "request.html",
             request,
@@ -153,10 +156,10 @@ class Requests(Controller):
             items={one["code"]: one["name"] for one in office["items"]},
             each_day=each_day,
             as_of=local(found["as_of"], organ["timezone"] if organ else None),
-            months=drawn(by_day["explanation"], found, today),
+            months=months,
             offered=forms.offered(found),
             recorded=recorded if recorded in forms.FORMS or recorded == forms.CORRECTION else "",
-            timeline=timeline(found["facts"], events or []),
+            timeline=told,
             left=partial(left, lang=lang),
             ledger=ledger or {},
             earlier=events[0]["sequence"] - 1 if events else 0,
