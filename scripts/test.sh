@@ -26,6 +26,9 @@ need prometheus prometheus
 need promtool prometheus
 need prometheus-alertmanager prometheus-alertmanager
 need amtool prometheus-alertmanager
+need curl curl
+need node nodejs
+need javac default-jdk-headless # the recipes that docs/recipes has; the product needs none of the three
 
 status=0
 make --no-print-directory check || status=$?

@@ -111,7 +111,7 @@ class Publications(Controller):
 
         async def ask(conn: Conn) -> tuple[Report, Form]:
             await known(conn, deps, organ)
-            return await publishing.as_published(conn, organ, wanted, which)
+            return await publishing.as_published(conn, deps.organs, organ, wanted, which)
 
         report, form = await read(deps, ask)
         name, language = deps.organs.name(organ), negotiated(request)

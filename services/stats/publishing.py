@@ -12,6 +12,7 @@ from services.runtime.problems import FieldProblem, ProblemError
 from services.stats import annual, publications
 from services.stats.annual import Answer, Asked, Scope
 from services.stats.forms.form import Form, UnknownForm, law_of, load
+from services.stats.forms.items import with_items
 from services.stats.organs import Organs
 from services.stats.publications import Content, Publication
 from services.stats.render import Place
@@ -146,14 +147,12 @@ async def of_year(conn: Conn, organs: Organs, organ: str, year: int, *, four_eye
     """The publications of a year, each compared with the present numbers."""
     found = []
     for publication in await publications.of_year(conn, organ, year):
-        content = publication.content
+        reach, codes = _reach_of(publication, organs)
         try:
-            form = load(content.form)
+            form = _form_of(publication, organs)
         except UnknownForm:  # a form of a later version: its figures can be shown, but not compared
             found.append(told(publication))
             continue
-        reach: Scope = "own" if content.reach == "own" else "tree"
-        codes = annual.organs_of(organs, organ, reach)
         asked = Asked(
             organ,
             year,
@@ -171,12 +170,24 @@ async def of_year(conn: Conn, organs: Organs, organ: str, year: int, *, four_eye
     return PublishedYear(organ, year, found, proposed, four_eyes)
 
 
-async def as_published(conn: Conn, organ: str, year: int, number: int) -> tuple[Report, Form]:
+def _reach_of(publication: Publication, organs: Organs) -> tuple[Scope, tuple[str, ...]]:
+    """What a publication is about: the organ alone or with those under it, and their codes."""
+    content = publication.content
+    reach: Scope = "own" if content.reach == "own" else "tree"
+    return reach, annual.organs_of(organs, content.organ, reach)
+
+
+def _form_of(publication: Publication, organs: Organs) -> Form:
+    """The form that it was filled in, with the columns of the organs' items. Raises :class:`UnknownForm`."""
+    return with_items(load(publication.content.form), organs.items(_reach_of(publication, organs)[1]))
+
+
+async def as_published(conn: Conn, organs: Organs, organ: str, year: int, number: int) -> tuple[Report, Form]:
     """A publication as a report, with its form, to be given out in any format. Raises :class:`ProblemError` (404)."""
     for publication in await publications.of_year(conn, organ, year):
         if publication.content.number == number:
             try:
-                form = load(publication.content.form)
+                form = _form_of(publication, organs)
             except UnknownForm as error:
                 raise ProblemError(404, f"publication {number} can't be laid out: {error}") from None
             return annual.thawed(publication, form), form

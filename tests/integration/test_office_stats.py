@@ -1,7 +1,8 @@
 """A bureau's year in PostgreSQL: rows, counters, both returns and the units' year, each opened to its requests."""
 
-from datetime import timedelta
+from datetime import date, timedelta
 from importlib.resources import files
+from types import SimpleNamespace
 from typing import Any
 
 import pytest
@@ -12,7 +13,7 @@ from services.events.facts import Fact
 from services.events.office_facts import ItemRegistered
 from services.events.vocabulary import Label
 from services.runtime.migrations import migrate
-from services.stats import annual, drilldown, publications, snapshot, units
+from services.stats import annual, drilldown, publications, publishing, snapshot, units
 from services.stats.annual import Asked
 from services.stats.cells import recount
 from services.stats.fold import Fold
@@ -86,3 +87,24 @@ async def test_each_items_number_is_opened_to_its_requests(pool: Any, folded: tu
             for column in ("total", *(item.code for item in items[:3])):
                 page = await drilldown.page(conn, asked, ("licensing", row, column), "", 100, "")
                 assert len(page.requests or ()) == page.number == columns[column], (row, column)
+
+
+async def test_a_publication_keeps_the_columns_of_its_items(pool: Any, folded: tuple[list[Fact], Fold]) -> None:
+    facts, _ = folded
+    items = [each.data for each in facts if isinstance(each, ItemRegistered)]
+    organs: Any = SimpleNamespace(
+        items=lambda codes: [item for item in items if item.organ in codes],
+        today=lambda organ: date(2025, 7, 1),
+        statutes=lambda: {"gz-psb": "CN"},
+    )
+    asked = Asked("gz-psb", 2025, with_items(load("cn-licensing"), items), "2025-07-01", None, ORGANS, "own")
+    async with pool.acquire() as conn:
+        await migrate(conn, publications.SCHEMA, files("services.stats") / "kept")
+        report = (await annual.answer(conn, asked)).report
+        made = publications.frozen(report, date(2025, 7, 1), "own", ORGANS, (), None)
+        await publications.insert(conn, made)
+        printed, form = await publishing.as_published(conn, organs, "gz-psb", 2025, 1)
+        assert form == asked.form and printed.numbers() == report.numbers()
+        assert len(printed.numbers()["licensing", "received"]) == 1 + len(items), "a column for each item, and all"
+        (told,) = (await publishing.of_year(conn, organs, "gz-psb", 2025)).publications
+        assert told.revisions == []

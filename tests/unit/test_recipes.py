@@ -17,7 +17,6 @@ from services.intake.reading import STRUCTURED, read
 RECIPES = Path(__file__).parents[2] / "docs" / "recipes"
 COMMANDS = {"post.sh": ("curl", ["sh"]), "post.mjs": ("node", ["node"]), "Post.java": ("javac", ["java"])}
 """What each needs on the machine, and how it is run: the source launcher of Java needs the compiler."""
-HERE = [recipe for recipe, (program, _) in COMMANDS.items() if shutil.which(program)]
 
 
 @contextmanager
@@ -49,12 +48,15 @@ def intake(answers: list[int], came: list[tuple[str, bytes]]) -> Iterator[str]:
 
 
 def run(recipe: str, url: str) -> subprocess.CompletedProcess[str]:
+    needed = COMMANDS[recipe][0]
+    if shutil.which(needed) is None and f"{needed} (" in os.environ.get("SHIXIAN_TEST_MISSING", ""):
+        pytest.skip(f"no {needed} on this machine, and none could be had")
     env = {**os.environ, "SHIXIAN_INTAKE": url, "SHIXIAN_TOKEN": "secret", "no_proxy": "127.0.0.1"}
     command = [*COMMANDS[recipe][1], str(RECIPES / recipe), "e-1"]
     return subprocess.run(command, env=env, capture_output=True, text=True, timeout=200, check=False)
 
 
-@pytest.mark.parametrize("recipe", HERE)
+@pytest.mark.parametrize("recipe", COMMANDS)
 async def test_a_recipe_posts_a_fact_and_repeats_it_with_its_id(recipe: str) -> None:
     came: list[tuple[str, bytes]] = []
     with intake([503, 202], came) as url:
@@ -68,7 +70,7 @@ async def test_a_recipe_posts_a_fact_and_repeats_it_with_its_id(recipe: str) -> 
     assert [fact.id for fact in found.facts] == ["e-1"]
 
 
-@pytest.mark.parametrize("recipe", HERE)
+@pytest.mark.parametrize("recipe", COMMANDS)
 def test_a_refusal_ends_a_recipe_with_what_intake_said(recipe: str) -> None:
     came: list[tuple[str, bytes]] = []
     with intake([422], came) as url:
@@ -78,6 +80,5 @@ def test_a_refusal_ends_a_recipe_with_what_intake_said(recipe: str) -> None:
     assert len(came) == 1
 
 
-def test_each_recipe_is_run_or_its_program_is_not_here() -> None:
+def test_each_recipe_is_run() -> None:
     assert {file.name for file in RECIPES.iterdir()} == {*COMMANDS, "README.md"}
-    assert "post.sh" in HERE or not shutil.which("curl")
