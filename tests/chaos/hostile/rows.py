@@ -1,5 +1,6 @@
 """Very many cases, put straight into the tracker's table: lists and feeds have to live with them."""
 
+import asyncio
 from collections.abc import Callable, Iterator
 from datetime import datetime, timedelta
 
@@ -61,6 +62,24 @@ def rows(count: int, now: datetime) -> Iterator[Row]:
         subject = f"{PREFIX}{number:0{_WIDTH}}"
         row = templates[number % len(templates)]
         yield (subject, row[1], row[2].replace(_TEMPLATE.encode(), subject.encode()), *row[3:])
+
+
+async def organs_looked_over(dsn: str, partitions: int, seconds: float) -> None:
+    """Wait until the tracker knows every organ in every partition: later it would look at all their cases.
+
+    Raises ``TimeoutError`` after ``seconds``.
+    """
+    query = (
+        f"SELECT count(*) FROM {store.SCHEMA}.organ_applied "
+        "WHERE organ = ANY($1::text[]) AND terms <> '' AND through IS NULL"
+    )
+    conn = await asyncpg.connect(dsn)
+    try:
+        async with asyncio.timeout(seconds):
+            while await conn.fetchval(query, codes()) < partitions * ORGAN_COUNT:  # noqa: ASYNC110 - a table's rows
+                await asyncio.sleep(0.2)
+    finally:
+        await conn.close()
 
 
 async def put(dsn: str, count: int, now: datetime, advance: Advance) -> None:

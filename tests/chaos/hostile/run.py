@@ -135,6 +135,7 @@ async def _prepare(site: Site, http: aiohttp.ClientSession, load: Ordinary, plan
         advance("cases", done, plan.cases)
 
     if plan.cases:
+        await rows.organs_looked_over(site.dsn, site.partitions, plan.quiet_seconds)
         await rows.put(site.dsn, plan.cases, site.now(), copied)
     await load.register(http)
     # What a first call costs, and a worker that has just joined, is not what is measured.
