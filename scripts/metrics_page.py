@@ -17,7 +17,7 @@ from services.events.vocabulary import Label
 from services.intake import api as intake_api
 from services.runtime.clock import ManualClock
 from services.runtime.health import Health
-from services.runtime.metrics import tell_rules, watch
+from services.runtime.metrics import register_rules, watch
 from services.runtime.metrics_tables import DeadLetterCollector, DeadLetters
 from services.runtime.reference import KnownOrgan, Reference
 from services.runtime.web import create_app, new_registry
@@ -158,7 +158,7 @@ def registries() -> Mapping[str, CollectorRegistry]:
         health.part("database").ok()
         health.disk_free = lambda: 1
         create_app(name, [], health, registry)
-        tell_rules(registry, rules.current().digest)
+        register_rules(registry, rules.current().digest)
     return found
 
 

@@ -20,7 +20,7 @@ from services.runtime.door import Door
 from services.runtime.guard import Guard
 from services.runtime.health import Health
 from services.runtime.main import Parts
-from services.runtime.metrics import tell_rules
+from services.runtime.metrics import register_rules
 from services.runtime.offload import Offload
 from services.runtime.producer import LogProducer
 from services.runtime.reference import Reference
@@ -44,7 +44,7 @@ async def build(settings: Settings, health: Health) -> AsyncIterator[Parts]:
     bootstrap = settings.bootstrap
     data.use(settings.rules)
     registry = new_registry()
-    health.rules = tell_rules(registry, rules.current().digest)
+    health.rules = register_rules(registry, rules.current().digest)
     topics_part = health.part("topics")
     producer = LogProducer(bootstrap, health.part("log"), client_id="shixian-intake", give_up_seconds=GIVE_UP_SECONDS)
     disk = health.parts.get("disk")

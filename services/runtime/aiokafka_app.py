@@ -61,8 +61,8 @@ class _Client:
         return frozenset(self._consumer.assignment())
 
     async def fetch(self, active: Partitions, timeout: float) -> Records:
-        found: Records = await self._consumer.getmany(*active, timeout_ms=int(1000 * timeout))
-        return found
+        records: Records = await self._consumer.getmany(*active, timeout_ms=int(1000 * timeout))
+        return records
 
     async def go_to(self, starts: Starts) -> None:
         for tp, offset in starts.items():

@@ -1,4 +1,4 @@
-"""Records that end the process: found out by the next starts, and passed over as dead letters.
+"""Records that end the process: the next starts find out which they are, and put them aside as dead letters.
 
 What runs out of memory, crashes in C or never comes back from there leaves no exception behind. So the first batch of
 each partition that a process takes up is noted before it is begun, in the partition's row of ``progress``; the position
@@ -59,7 +59,7 @@ class Attempts:
             yield
         finally:
             self._in_hand -= 1
-            await self._tell()
+            await self._notify()
 
     @asynccontextmanager
     async def _all_alone(self) -> AsyncIterator[None]:
@@ -74,7 +74,7 @@ class Attempts:
             yield
         finally:
             self._in_hand = 0
-            await self._tell()
+            await self._notify()
 
     async def _wait(self, free: Callable[[], bool]) -> None:
         while not free():
@@ -83,7 +83,7 @@ class Attempts:
             except TimeoutError:
                 bounded.alive.get()()  # if what is in hand is stuck, that is seen where it is in hand
 
-    async def _tell(self) -> None:
+    async def _notify(self) -> None:
         async with self._turn:
             self._turn.notify_all()
 
@@ -111,9 +111,9 @@ class Attempts:
         """Note once for this process that the batch is begun; the number of notes, this one counted."""
         if (noted := self._noted.get(batch.tp)) is not None:
             return noted
-        found = await progress.attempt(self._pool, self._schema, batch.topic, batch.partition)
-        self._noted[batch.tp] = found
-        return found
+        notes = await progress.attempt(self._pool, self._schema, batch.topic, batch.partition)
+        self._noted[batch.tp] = notes
+        return notes
 
     async def _singly(self, batch: Batch, handle: Callable[[Batch], Awaitable[None]]) -> None:
         log.warning(

@@ -107,14 +107,14 @@ class BulkReader:
         silent = 0.0
         while (position := await consumer.position(tp)) < end:
             try:
-                found = await consumer.getmany(tp, timeout_ms=int(POLL_SECONDS * 1000), max_records=RECORDS)
+                fetched = await consumer.getmany(tp, timeout_ms=int(POLL_SECONDS * 1000), max_records=RECORDS)
             except Exception as error:
                 if is_damage(error):
                     raise LogDamaged(tp, await self._damaged_at(tp, position), error) from error
                 if not isinstance(error, KafkaError):
                     raise
                 raise LogUnavailable(f"{tp.topic} partition {tp.partition}: {reason_of(error)}") from error
-            records = found.get(tp, [])
+            records = fetched.get(tp, [])
             if records and records[-1].offset >= end:
                 records = [record for record in records if record.offset < end]
             if records:
@@ -131,8 +131,8 @@ class BulkReader:
         consumer.seek(tp, position)
 
         async def one() -> Any:
-            found = await consumer.getmany(tp, timeout_ms=int(POLL_SECONDS * 1000), max_records=1)
-            return next(iter(found.get(tp, ())), None)
+            fetched = await consumer.getmany(tp, timeout_ms=int(POLL_SECONDS * 1000), max_records=1)
+            return next(iter(fetched.get(tp, ())), None)
 
         records, _ = await up_to_damage(one, sys.maxsize)
         return int(records[-1].offset) + 1 if records else position

@@ -45,18 +45,18 @@ def is_damage(error: BaseException) -> bool:
 
 async def up_to_damage(one: Callable[[], Awaitable[Any]], most: int) -> tuple[list[Any], Exception | None]:
     """Up to ``most`` records as ``one`` gives them, one or None at a time, and the damage that came behind them."""
-    found: list[Any] = []
-    while len(found) < most:
+    records: list[Any] = []
+    while len(records) < most:
         try:
             record = await one()
         except Exception as error:
             if not is_damage(error):
                 raise
-            return found, error
+            return records, error
         if record is None:
             break
-        found.append(record)
-    return found, None
+        records.append(record)
+    return records, None
 
 
 SINGLE_SECONDS = 1.0
@@ -70,7 +70,7 @@ async def read_singly(
     ``consumer`` is aiokafka's. Raises ``IllegalStateError`` for a partition that is not its own any more.
     """
     fetcher = consumer._fetcher
-    found: dict[TopicPartition, list[Any]] = {}
+    undamaged: dict[TopicPartition, list[Any]] = {}
     damaged: list[LogDamaged] = []
     for tp, offset in {**starts, **others}.items():
         fetcher.seek_to(tp, offset)
@@ -85,10 +85,10 @@ async def read_singly(
         behind = records[-1].offset + 1 if records else start
         fetcher.seek_to(tp, behind)
         if records:
-            found[tp] = records
+            undamaged[tp] = records
         if error is not None:
             damaged.append(LogDamaged(tp, behind, error))
-    return found, damaged
+    return undamaged, damaged
 
 
 _REFUSED = {code.errno: code.__name__ for code in (UnknownError, CorruptRecordException, KafkaStorageError)}

@@ -80,7 +80,7 @@ class _Asking(_Patient):
 
 
 class DatabaseProbe:
-    """Asks PostgreSQL every few seconds, over a connection of its own, whether it answers; tells ``part``."""
+    """Asks PostgreSQL every few seconds, over a connection of its own, whether it answers, and sets ``part``."""
 
     def __init__(self, dsn: str, part: Part) -> None:
         self.part = part

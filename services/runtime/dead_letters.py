@@ -99,10 +99,10 @@ def about(value: bytes, key: bytes | None) -> About:
 
 def _text(raw: msgspec.Raw) -> str | None:
     try:
-        found = msgspec.json.decode(raw)
+        value = msgspec.json.decode(raw)
     except _UNREADABLE:
         return None
-    return _cut(found) if isinstance(found, str) else None
+    return _cut(value) if isinstance(value, str) else None
 
 
 def _cut(text: str) -> str | None:
@@ -113,7 +113,7 @@ def _cut(text: str) -> str | None:
 async def record(conn: Conn, schema: str, letters: Sequence[DeadLetter]) -> None:
     """Write ``letters`` to ``<schema>.dead_letter``; one already there stays as it is."""
     if letters:
-        told = [about(x.value, x.key) for x in letters]
+        abouts = [about(x.value, x.key) for x in letters]
         await conn.execute(
             f'INSERT INTO {schema}.dead_letter (topic, partition, "offset", value, reason, code, "values", key, '
             f"{', '.join(About.__struct_fields__)}) "
@@ -129,7 +129,7 @@ async def record(conn: Conn, schema: str, letters: Sequence[DeadLetter]) -> None
             [x.reason.code for x in letters],
             [_json(x.reason.values) for x in letters],
             [x.key for x in letters],
-            *([getattr(x, name) for x in told] for name in About.__struct_fields__),
+            *([getattr(x, name) for x in abouts] for name in About.__struct_fields__),
         )
 
 
@@ -173,7 +173,7 @@ async def mark_published(conn: Conn, schema: str, letters: Sequence[DeadLetter])
     )
 
 
-def told(letter: DeadLetter, service: str, *, cut: bool = False) -> Record:
+def to_record(letter: DeadLetter, service: str, *, cut: bool = False) -> Record:
     """The letter as a record of the topic of dead letters: its own key and bytes, all else in the headers."""
     headers = {
         "service": service,
@@ -239,26 +239,26 @@ class Relay:
                     conn, self._schema, topic, [tp.partition for tp in owned if tp.topic == topic]
                 )
             if letters:
-                await self._tell(letters)
+                await self._publish(letters)
                 async with self._pool.acquire() as conn:
                     await mark_published(conn, self._schema, letters)
             sent += len(letters)
         return sent
 
-    async def _tell(self, letters: Sequence[DeadLetter]) -> None:
+    async def _publish(self, letters: Sequence[DeadLetter]) -> None:
         # Those that might be too large go alone: a refusal among others would mean publishing these twice.
         sure = [letter for letter in letters if len(letter.value) <= SURE_BYTES]
         if len(letters) > 1 and len(sure) < len(letters):
             for part in (sure, *([letter] for letter in letters if len(letter.value) > SURE_BYTES)):
-                await self._tell(part)
+                await self._publish(part)
             return
         try:
-            await self._producer.send_all(self._target, [told(letter, self._schema) for letter in letters])
+            await self._producer.send_all(self._target, [to_record(letter, self._schema) for letter in letters])
         except MessageSizeTooLargeError:
             # With its headers a record near the limit goes beyond it.
             if len(letters) > 1:
                 for letter in letters:
-                    await self._tell([letter])
+                    await self._publish([letter])
                 return
             log.warning("dead_letter_cut", offset=letters[0].offset, size=len(letters[0].value))
-            await self._producer.send_all(self._target, [told(letters[0], self._schema, cut=True)])
+            await self._producer.send_all(self._target, [to_record(letters[0], self._schema, cut=True)])

@@ -82,12 +82,12 @@ class Door:
         door._any_host = True
         return door
 
-    def on_change(self, told: Callable[[str, str], None]) -> None:
-        """Tell of each change of the access file: what it is called, and which token or account it is about."""
+    def on_change(self, report: Callable[[str, str], None]) -> None:
+        """Call ``report`` for each change of the access file, with its name and the token or account concerned."""
 
         def changed(before: Access, after: Access) -> None:
             for action, about in file.differences(before, after):
-                told(action, about)
+                report(action, about)
 
         if isinstance(self.access, KeptFile):
             self.access.changed = changed
@@ -130,9 +130,9 @@ class Door:
         media = headers.get(b"content-type", b"").decode("latin-1").partition(";")[0].strip().lower()
         if types and media not in types:
             expected = f"{types[0]}, in UTF-8" if len(types) == 1 else f"one of {', '.join(types)}, in UTF-8"
-            found = media[:100] or "missing"
-            wrong = FieldProblem(field="header.content-type", problem=f"is {found}", expected=expected)
-            detail = f"the content type is {found}; expected {expected} (curl: -H 'content-type: {types[0]}')"
+            given = media[:100] or "missing"
+            wrong = FieldProblem(field="header.content-type", problem=f"is {given}", expected=expected)
+            detail = f"the content type is {given}; expected {expected} (curl: -H 'content-type: {types[0]}')"
             accepted = {"Accept-Post": ", ".join(types)}
             raise ProblemError(415, detail, kind="content-type", errors=[wrong], headers=accepted)
 
@@ -147,10 +147,10 @@ class Door:
         if kind.lower() != "bearer" or not text:
             raise unknown("the header Authorization is not `Bearer` and a token", "invalid_request")
         if text.startswith("shx_"):
-            found, why = file.check(self.access(), text, self.now())
-            if found is None:
+            principal, why = file.check(self.access(), text, self.now())
+            if principal is None:
                 raise unknown(why)
-            return found
+            return principal
         try:
             return await self._signed(text)
         except BadToken as error:
@@ -169,7 +169,7 @@ class Door:
 
 
 def unknown(detail: str, error: str = "invalid_token") -> ProblemError:
-    """The refusal of a caller who can't be told (RFC 6750, 3)."""
+    """The refusal of a caller who can't be identified (RFC 6750, 3)."""
     challenge = f'Bearer realm="shixian", error="{error}"' if error else 'Bearer realm="shixian"'
     return ProblemError(401, detail, kind="who", headers={"WWW-Authenticate": challenge})
 

@@ -111,10 +111,12 @@ class Edge:
     def _path_field(self, scope: Any) -> str:
         """Which parameter of the path is the bad one, where the path leads anywhere."""
         try:
-            found = self._app.asgi_router.handle_routing(path=normalize_path(scope["path"]), method=scope["method"])[3]
+            parameters = self._app.asgi_router.handle_routing(
+                path=normalize_path(scope["path"]), method=scope["method"]
+            )[3]
         except HTTPException:
             return "path"
-        bad = [name for name, value in found.items() if "\ufffd" in str(value) or paths.control(str(value))]
+        bad = [name for name, value in parameters.items() if "\ufffd" in str(value) or paths.control(str(value))]
         return f"path.{bad[0]}" if bad else "path"
 
 
@@ -164,13 +166,13 @@ class _Answer:
             message["body"] = b""
         await self._send(message)
 
-    async def problem(self, scope: HTTPScope, found: ProblemError) -> None:
+    async def problem(self, scope: HTTPScope, error: ProblemError) -> None:
         """Answer with a problem; where an answer has begun, leave it torn, so that nobody takes it for a whole one."""
         if self._begun:
             return
-        body = problems.encoded(found, problems.instance(scope))
-        headers: Iterable[tuple[str, str]] = found.headers.items()
+        body = problems.encoded(error, problems.instance(scope))
+        headers: Iterable[tuple[str, str]] = error.headers.items()
         start = [(k.lower().encode(), v.encode()) for k, v in headers]
         start += [(b"content-type", problems.MEDIA_TYPE.encode()), (b"content-length", str(len(body)).encode())]
-        await self.send({"type": "http.response.start", "status": found.status, "headers": start})
+        await self.send({"type": "http.response.start", "status": error.status, "headers": start})
         await self.send({"type": "http.response.body", "body": body, "more_body": False})

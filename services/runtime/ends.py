@@ -63,7 +63,7 @@ _BY_NUMBER = {
     **dict.fromkeys(FULL, Cause.DISK_FULL),
 }
 BY_EVENT = {"worker_stalled": Cause.WORKER_STALLED, "event_loop_blocked": Cause.WORKER_STALLED}
-"""What the watchdog's last lines mean; it has no error to tell of."""
+"""What the watchdog's last lines mean; there is no exception to take the cause from."""
 
 
 def cause_of(error: BaseException | None) -> Cause:

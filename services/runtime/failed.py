@@ -1,4 +1,4 @@
-"""What is said when something fails, and how a command shows how far it is. Imports no client, so that every command
+"""The error of a command that fails, and how a command shows its progress. Imports no client, so that every command
 may import it."""
 
 from collections.abc import Callable

@@ -147,22 +147,22 @@ class Fetching:
         """Read up to the damage, if it is there; note it, or that it is there no more."""
         epoch, starts = self._epoch, {tp: self.next[tp] for tp in suspects}
         try:
-            found, damaged = await self._client.read_singly(starts, {tp: self.next[tp] for tp in others})
+            records, damaged = await self._client.read_singly(starts, {tp: self.next[tp] for tp in others})
         except IllegalStateError:  # a partition was taken from us just now; a rebalance is under way
             return {}
         self._looked_at = time.monotonic()  # a look takes a second for each; the others have their turn in between
         if epoch == self._epoch:
             self._set_damaged(
-                {tp: d for tp, d in self._damaged.items() if tp not in found} | {d.tp: d for d in damaged}
+                {tp: d for tp, d in self._damaged.items() if tp not in records} | {d.tp: d for d in damaged}
             )
-        return found
+        return records
 
     def _note_refusals(self, active: Collection[TopicPartition]) -> None:
         """Note what the broker itself can't read. It is asked again and again, and says when it can."""
         refused = self._client.refused()
-        told = {tp: LogDamaged(tp, self.next[tp], reason) for tp, reason in refused.items() if tp in active}
-        if told:
-            self._set_damaged(self._damaged | told)
+        damaged = {tp: LogDamaged(tp, self.next[tp], reason) for tp, reason in refused.items() if tp in active}
+        if damaged:
+            self._set_damaged(self._damaged | damaged)
 
     def _set_damaged(self, damaged: dict[TopicPartition, LogDamaged]) -> None:
         for tp in damaged.keys() - self._damaged.keys():

@@ -43,7 +43,7 @@ class Guard:
         *,
         own_pages: bool = False,
     ) -> None:
-        """``who``: how the caller is told, where it is not by a bearer token: the desk's sessions; ``own_pages``:
+        """``who``: identifies the caller where that is not done by a bearer token (the desk's sessions); ``own_pages``:
         whether the application has pages that send what changes something."""
         self.door, self._needs, self._parents, self._trail = door, needs, parents, trail
         self._who, self._own_pages = who, own_pages
@@ -111,10 +111,10 @@ class Guard:
         """Who calls; None where nobody needs to be anyone."""
         if need.scope == "open":
             return None
-        found: Principal = await (self._who(scope, headers) if self._who is not None else self.door.who(headers))
-        if self._trail is not None and found.kind in ("token", "provider"):
-            self._trail.used(found.account, (scope.get("client") or ("",))[0])
-        return found
+        principal: Principal = await (self._who(scope, headers) if self._who is not None else self.door.who(headers))
+        if self._trail is not None and principal.kind in ("token", "provider"):
+            self._trail.used(principal.account, (scope.get("client") or ("",))[0])
+        return principal
 
     def _check(self, need: Need, scope: Scope, principal: Principal) -> None:
         """Raises :class:`ProblemError` (403) for what the principal may not."""

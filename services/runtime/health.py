@@ -25,7 +25,7 @@ class Part:
     since: datetime = field(default_factory=_now)
     """When the state was entered; real time, not the service's clock."""
     is_needed: bool = True
-    """Whether the service can't do its work without it; what is not needed is told, and no reason to be not ready."""
+    """Whether the service can't do its work without it; what is not needed is shown, but never makes it not ready."""
 
     @property
     def is_ok(self) -> bool:
@@ -55,7 +55,7 @@ class Health:
         self.rules = ""
         """The digest of the data files (statutes, calendars, forms) that the service judges by."""
         self.access = "local"
-        """How callers are told: ``accounts``, ``local`` (everyone on this machine), ``insecure`` (everyone)."""
+        """How callers are identified: ``accounts``, ``local`` (everyone on this machine), ``insecure`` (everyone)."""
         self.disk_free: Callable[[], int] | None = None
         """Free bytes of the folder that the service watches, if it watches one."""
 
@@ -65,8 +65,8 @@ class Health:
 
     def ready(self) -> tuple[bool, dict[str, dict[str, str]]]:
         """Whether the service can do its work, and each part's state, reason and since (RFC 3339)."""
-        told = {
+        parts = {
             name: {"state": p.state, "reason": p.reason, "since": p.since.isoformat(timespec="seconds")}
             for name, p in self.parts.items()
         }
-        return not self.stopping and all(p.is_ok or not p.is_needed for p in self.parts.values()), told
+        return not self.stopping and all(p.is_ok or not p.is_needed for p in self.parts.values()), parts

@@ -29,7 +29,7 @@ class KeptFile(Generic[T]):
         self._value = read(path.read_bytes())
         self._looked = now()
         self.changed: Callable[[T, T], None] = lambda before, after: None
-        """Told of each change."""
+        """Called after each change, with the content before and after it."""
         part.ok()
 
     def __call__(self) -> T:
@@ -56,5 +56,5 @@ class KeptFile(Generic[T]):
         self.changed(before, self._value)
 
     def _look(self) -> tuple[int, int, int]:
-        found = self._path.stat()
-        return found.st_mtime_ns, found.st_size, found.st_ino
+        stat = self._path.stat()
+        return stat.st_mtime_ns, stat.st_size, stat.st_ino

@@ -22,7 +22,7 @@ LINES_PER_SECOND = 3
 LONGEST_SECONDS = 60.0
 NOISY = ("aiokafka", "faust", "mode", "asyncio", "uvicorn")
 CHATTY = ("aiokafka", "faust", "httpx", "mode", "uvicorn")
-"""Libraries whose informative lines tell an operator nothing: shown only at the level ``debug``."""
+"""Libraries whose informational lines are of no use to an operator: shown only at the level ``debug``."""
 
 PASSING = ("Group Coordinator Request failed",)
 """Errors of the libraries' that are none: what they ask for takes a moment to come to be, and they ask again. If it
@@ -41,7 +41,7 @@ def without_secrets(text: str) -> str:
     """``text`` with the passwords of connection strings, tokens and signed cookies replaced by ``***``; a token's id
     stays, to find it by."""
     text = _NAMED_PASSWORD.sub(r"\1***", _URL_PASSWORD.sub(r"\1:***@", text))
-    return _TOKEN.sub(lambda found: f"shx_{found[1]}_***" if found[1] else "***", text)
+    return _TOKEN.sub(lambda match: f"shx_{match[1]}_***" if match[1] else "***", text)
 
 
 @dataclass(slots=True)

@@ -14,7 +14,7 @@ from services.runtime.database import Pool
 from services.runtime.worker import BatchWorker
 
 SAMPLES = 4096
-"""How many different ends of a partition are remembered to tell how old its lag is."""
+"""How many different ends of a partition are remembered, to know how old its lag is."""
 
 
 class LagAge:
@@ -137,7 +137,7 @@ def watch(registry: CollectorRegistry, worker: BatchWorker, pool: Pool) -> None:
     registry.register(PoolCollector(pool))
 
 
-def tell_rules(registry: CollectorRegistry, digest: str) -> str:
+def register_rules(registry: CollectorRegistry, digest: str) -> str:
     """Show the digest of the data files that a service judges by; services with different ones judge differently."""
     Info("shixian_rules", "The statutes, calendars and forms in force, as a digest.", registry=registry).info(
         {"digest": digest}

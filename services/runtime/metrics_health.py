@@ -1,4 +1,4 @@
-"""The parts of a service, as /readyz tells them, in Prometheus's terms."""
+"""The parts of a service as /readyz shows them, as Prometheus metrics."""
 
 from collections.abc import Iterator
 from importlib.metadata import PackageNotFoundError, version

@@ -38,8 +38,8 @@ def schema_name(schema: str) -> str:
 
 
 def _scripts(folder: Traversable, prefix: str) -> dict[str, str]:
-    found = sorted((f for f in folder.iterdir() if _FILE.fullmatch(f.name)), key=lambda f: f.name)
-    return {f"{prefix}{f.name.removesuffix('.sql')}": f.read_text("utf-8") for f in found}
+    files = sorted((f for f in folder.iterdir() if _FILE.fullmatch(f.name)), key=lambda f: f.name)
+    return {f"{prefix}{f.name.removesuffix('.sql')}": f.read_text("utf-8") for f in files}
 
 
 def _digest(text: str) -> str:

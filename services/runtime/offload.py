@@ -19,7 +19,7 @@ TURNS = 3
 """How many callers are served at once by one process; the pool of connections has room for these and the worker."""
 THREADS = 2
 WAIT_SECONDS = 5.0
-"""How long a caller waits for a turn before being told to come back."""
+"""How long a caller waits for a turn before being asked to come back later."""
 
 P = ParamSpec("P")
 T = TypeVar("T")

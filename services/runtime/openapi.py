@@ -14,7 +14,7 @@ PROBLEM = "application/problem+json"
 RETRY = {"Retry-After": {"description": "Seconds to wait.", "schema": {"type": "integer", "minimum": 0}}}
 EVERYWHERE = {
     "400": "A part of the path, of the query or of the headers is not what it should be.",
-    "401": "Nobody can be told by the token, or there is none; not where there are no accounts.",
+    "401": "The token is missing, or identifies nobody; never given where there are no accounts.",
     "403": "The caller may not do this, or not for this organ; or a page of a foreign origin asks.",
     "421": "The `Host` is no name of this installation.",
     "429": "The caller makes more calls than one may.",
@@ -61,14 +61,14 @@ def _operation(operation: Mapping[str, Any], need: Need | None, problem: Mapping
     """An operation with what stands before its handler; one that is open has no caller to be refused."""
     if need is None or need.scope == "open":
         return dict(operation)
-    # Where a handler says nothing of 400, Litestar tells of an answer of its own, which we never give.
-    told = operation.get("responses", {}).items()
-    answers = {status: one for status, one in told if status != "400" or PROBLEM in one.get("content", {})}
+    # Where a handler declares no 400, Litestar documents one of its own, which we never give.
+    declared = operation.get("responses", {}).items()
+    answers = {status: one for status, one in declared if status != "400" or PROBLEM in one.get("content", {})}
     common = EVERYWHERE | (CHANGING if "requestBody" in operation else {})
     for status, description in common.items():
-        said = answers.get(status) or {"description": description, "content": problem}
-        waits = {"headers": {**RETRY, **said.get("headers", {})}} if status in ("429", "503") else {}
-        answers[status] = {**said, **waits}
+        response = answers.get(status) or {"description": description, "content": problem}
+        waits = {"headers": {**RETRY, **response.get("headers", {})}} if status in ("429", "503") else {}
+        answers[status] = {**response, **waits}
     scope = {} if need.scope == "anyone" else {"x-scope": need.scope}
     # The empty alternative: where there are no accounts, nobody has to say who they are.
     return {**operation, **scope, "security": [{BEARER: []}, {}], "responses": dict(sorted(answers.items()))}

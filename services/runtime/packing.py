@@ -57,5 +57,5 @@ def pack(records: Sequence[Record], partitions: Sequence[int], new_builder: Call
 
 @lru_cache(maxsize=KEYS)
 def _place(key: bytes, count: int) -> int:
-    found: int = DefaultPartitioner()(key, range(count), range(count))
-    return found
+    partition: int = DefaultPartitioner()(key, range(count), range(count))
+    return partition

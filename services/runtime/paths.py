@@ -41,8 +41,8 @@ def trouble(raw: bytes) -> str:
         text = unquote_to_bytes(raw).decode()
     except UnicodeDecodeError as error:
         return f"is not UTF-8 at byte {error.start}"
-    found = control(text)
-    return f"holds the control character U+{ord(found):04X}" if found else ""
+    bad = control(text)
+    return f"holds the control character U+{ord(bad):04X}" if bad else ""
 
 
 def control(text: str) -> str:

@@ -26,7 +26,7 @@ log = structlog.get_logger(__name__)
 
 
 class LogProbe:
-    """Asks the broker; tells ``part`` whether it answers."""
+    """Asks the broker whether it answers, and sets ``part``."""
 
     def __init__(self, bootstrap: str, part: Part) -> None:
         self.part = part

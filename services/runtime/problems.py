@@ -18,7 +18,7 @@ from services.runtime.retry import is_transient
 
 MEDIA_TYPE = "application/problem+json"
 RETRY_AFTER = "5"
-"""What a 503 tells the client to wait, in seconds."""
+"""How long a 503 asks the client to wait, in seconds."""
 
 log = structlog.get_logger(__name__)
 
@@ -104,21 +104,21 @@ def instance(scope: Mapping[str, Any]) -> str:
 
 def answer(request: Request[Any, Any, Any], error: Exception) -> Response[bytes]:
     """The exception handler of every application: any error to its problem, nothing internal to the client."""
-    found = of(request.scope, error)
+    problem = of(request.scope, error)
     return Response(
-        encoded(found, instance(request.scope)),
-        status_code=found.status,
+        encoded(problem, instance(request.scope)),
+        status_code=problem.status,
         media_type=MEDIA_TYPE,
-        headers=found.headers,
+        headers=problem.headers,
     )
 
 
 def of(scope: Mapping[str, Any], error: Exception) -> ProblemError:
     """The problem that ``error`` is; a failure of ours is logged here, once."""
-    found = _problem_of(scope, error)
-    if found.status >= 500 and found.status != HTTPStatus.SERVICE_UNAVAILABLE:
+    problem = _problem_of(scope, error)
+    if problem.status >= 500 and problem.status != HTTPStatus.SERVICE_UNAVAILABLE:
         log.error("request_failed", method=scope["method"], path=instance(scope), exc_info=error)
-    return found
+    return problem
 
 
 def _problem_of(scope: Mapping[str, Any], error: Exception) -> ProblemError:

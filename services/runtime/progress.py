@@ -29,16 +29,16 @@ async def lock(conn: Conn, schema: str, topic: str, partition: int) -> int:
     applied. Call it inside a transaction.
     """
     select = f"SELECT next_offset FROM {schema}.progress WHERE topic = $1 AND partition = $2 FOR UPDATE"
-    found: int | None = await conn.fetchval(select, topic, partition)
-    if found is None:
+    position: int | None = await conn.fetchval(select, topic, partition)
+    if position is None:
         await conn.execute(
             f"INSERT INTO {schema}.progress (topic, partition, next_offset) VALUES ($1, $2, 0) ON CONFLICT DO NOTHING",
             topic,
             partition,
         )
-        found = await conn.fetchval(select, topic, partition)
-        assert found is not None
-    return found
+        position = await conn.fetchval(select, topic, partition)
+        assert position is not None
+    return position
 
 
 async def advance(conn: Conn, schema: str, topic: str, partition: int, next_offset: int) -> None:
@@ -87,7 +87,7 @@ async def alone(pool: Pool, schema: str, topic: str, partition: int, position: i
 
 
 async def forget_attempts(pool: Pool, schema: str, topic: str, partition: int) -> None:
-    """Clear a partition's notes: what stopped the process was told, and is not the records' doing."""
+    """Clear a partition's notes: what stopped the process is known, and was not caused by the records."""
     await pool.execute(
         f"UPDATE {schema}.progress SET attempts = 0, alone = 0 WHERE topic = $1 AND partition = $2", topic, partition
     )

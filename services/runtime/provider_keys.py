@@ -34,7 +34,7 @@ class ProviderKeys:
     ) -> None:
         self.issuer = issuer
         self._part, self._transport, self._now = part, transport, now
-        self._found: tuple[dict[str, Any], KeySet] | None = None
+        self._kept: tuple[dict[str, Any], KeySet] | None = None
         self._at = float("-inf")
         self._asking = asyncio.Lock()
 
@@ -47,16 +47,16 @@ class ProviderKeys:
         return (await self._known(None))[0]
 
     async def _known(self, kid: str | None) -> tuple[dict[str, Any], KeySet]:
-        found = self._found
-        if found is not None and not self._stale(found[1], kid):
-            return found
+        kept = self._kept
+        if kept is not None and not self._stale(kept[1], kid):
+            return kept
         async with self._asking:
-            if self._found is None or self._stale(self._found[1], kid):
+            if self._kept is None or self._stale(self._kept[1], kid):
                 await self._ask()
-            if self._found is None:
+            if self._kept is None:
                 reason = f"the OpenID provider can't be asked: {self._part.reason}"
                 raise ProblemError(503, reason, kind="not-ready", headers={"Retry-After": RETRY_AFTER})
-            return self._found
+            return self._kept
 
     def _stale(self, keys: KeySet, kid: str | None) -> bool:
         age = self._now() - self._at
@@ -77,5 +77,5 @@ class ProviderKeys:
             log.warning("provider_away", issuer=self.issuer, reason=str(error) or type(error).__name__)
             self._part.away(str(error) or type(error).__name__)
             return
-        self._found = about, keys
+        self._kept = about, keys
         self._part.ok()

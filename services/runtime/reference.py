@@ -192,7 +192,7 @@ class Reference:
     async def _poll(self, consumer: AIOKafkaConsumer) -> None:
         """Take what came. Raises :class:`LogDamaged`; what stands before the damage is taken all the same."""
         try:
-            found = await consumer.getmany(self._tp, timeout_ms=int(POLL_SECONDS * 1000))
+            fetched = await consumer.getmany(self._tp, timeout_ms=int(POLL_SECONDS * 1000))
         except Exception as error:
             if not is_damage(error):
                 raise
@@ -205,7 +205,7 @@ class Reference:
             records, _ = await up_to_damage(one, sys.maxsize)
             await self._take(records)
             raise LogDamaged(self._tp, self.next_offset, error) from error
-        await self._take(found.get(self._tp, ()))
+        await self._take(fetched.get(self._tp, ()))
 
     def _look(self, end: int) -> None:
         if end < self.next_offset:

@@ -48,7 +48,7 @@ def is_transient(error: BaseException) -> bool:
         state = error.sqlstate or ""
         return state.startswith(_TRANSIENT_CLASSES) or state in _TRANSIENT_SQLSTATES
     if isinstance(error, asyncpg.InterfaceError):
-        # asyncpg has one class for a connection that is gone and for wrong use; only the text tells them apart.
+        # asyncpg has one class for a connection that is gone and for wrong use; only the text distinguishes them.
         return "closed" in str(error) or "closing" in str(error)
     if isinstance(error, asyncpg.InternalClientError):
         # The server said goodbye on a connection that was idle, and asyncpg has read it, but not yet the end behind it.
@@ -57,7 +57,7 @@ def is_transient(error: BaseException) -> bool:
 
 
 def report_to(part: Part) -> Callable[[Exception | None], None]:
-    """An ``on_retry`` that tells ``part``: waiting, and why, while a call is repeated; ok when it went through."""
+    """An ``on_retry`` that sets ``part``: waiting, and why, while a call is repeated; ok when it went through."""
 
     def report(error: Exception | None) -> None:
         if error is None:

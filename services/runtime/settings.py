@@ -183,7 +183,7 @@ class Settings:
 
     @property
     def organs_by_unit(self) -> frozenset[str]:
-        """The organs that want their units told apart in the metrics."""
+        """The organs whose units have metrics of their own."""
         return frozenset(one.strip() for one in self.units.split(",") if one.strip())
 
     @property

@@ -115,7 +115,7 @@ async def carry_over(conn: Conn, schema: str, rebuilt: Collection[str]) -> None:
             name,
         )
         listed = ", ".join(f'"{row["column_name"]}"' for row in columns)
-        if name == "dead_letter":  # what was found anew stays beside what is known; what is known, with its state, wins
+        if name == "dead_letter":  # a letter known already stays as it is, with its state; only new ones are added
             await conn.execute(
                 f"DELETE FROM {side}.{name} s USING {schema}.{name} l "
                 'WHERE (s.topic, s.partition, s."offset") = (l.topic, l.partition, l."offset")'

@@ -11,10 +11,11 @@ KEYS = 1000
 
 
 @dataclass(slots=True)
-class _Told:
+class _Logged:
     began: float
     """When it was first seen; real times by the clock of :class:`Silence`."""
-    told: float
+    last: float
+    """When it was last let through."""
     seen: float
     pause: float
     held: int = 0
@@ -34,26 +35,26 @@ class Silence:
         now: Callable[[], float] = time.monotonic,
     ) -> None:
         self._first, self._cap, self._forgotten, self._now = first, cap, forgotten, now
-        self._told: dict[Hashable, _Told] = {}
+        self._logged: dict[Hashable, _Logged] = {}
 
     def says(self, key: Hashable) -> int | None:
         """None if this one is held back; else how many equal ones were since the last that was not."""
         now = self._now()
-        told = self._told.get(key)
-        if told is None or now - told.seen > self._forgotten + told.pause:
-            if len(self._told) >= KEYS:
-                del self._told[min(self._told, key=lambda each: self._told[each].seen)]
-            self._told[key] = _Told(now, now, now, self._first)
+        known = self._logged.get(key)
+        if known is None or now - known.seen > self._forgotten + known.pause:
+            if len(self._logged) >= KEYS:
+                del self._logged[min(self._logged, key=lambda each: self._logged[each].seen)]
+            self._logged[key] = _Logged(now, now, now, self._first)
             return 0
-        told.seen = now
-        if now - told.told < told.pause:
-            told.held += 1
+        known.seen = now
+        if now - known.last < known.pause:
+            known.held += 1
             return None
-        held, told.held, told.told = told.held, 0, now
-        told.pause = min(self._cap, 2 * told.pause)
+        held, known.held, known.last = known.held, 0, now
+        known.pause = min(self._cap, 2 * known.pause)
         return held
 
     def over(self, key: Hashable) -> float | None:
         """It has passed: how long it went on, in seconds; None if it was not there."""
-        told = self._told.pop(key, None)
-        return None if told is None else self._now() - told.began
+        known = self._logged.pop(key, None)
+        return None if known is None else self._now() - known.began

@@ -30,7 +30,7 @@ class Difference:
 
 @dataclass
 class TableDiff:
-    """All that was found: everything counted, the first of each kind kept."""
+    """All differences: everything counted, the first of each kind kept."""
 
     counts: Counter[str] = field(default_factory=Counter)
     shown: list[Difference] = field(default_factory=list)
@@ -113,7 +113,7 @@ async def compare(
                 differences.add(table.name, _named(should[0]), "is missing")
         else:
             if is_[1] != should[1] and not leave_out(is_[0]):
-                await _tell(table, is_[0], found, expected, differences, explain, where)
+                await _note(table, is_[0], found, expected, differences, explain, where)
             is_ = await anext(ours, None)
         should = await anext(theirs, None)
     return rows
@@ -125,7 +125,7 @@ async def _rows(conn: Conn, query: str, size: int) -> AsyncIterator[tuple[tuple[
         yield values[:size], values[size]
 
 
-async def _tell(
+async def _note(
     table: Table,
     key: tuple[Any, ...],
     found: tuple[Conn, str],
@@ -137,12 +137,12 @@ async def _tell(
     is_ = await found[0].fetchrow(table.row(found[1]), *key)
     should = await expected[0].fetchrow(table.row(expected[1]), *key)
     assert is_ is not None and should is not None
-    said = [
+    texts = [
         text for name in table.columns if is_[name] != should[name] and (text := explain(name, is_[name], should[name]))
     ]
-    if said:
+    if texts:
         among = await where(is_, should) if where is not None else differences
-        among.add(table.name, _named(key), "; ".join(said))
+        among.add(table.name, _named(key), "; ".join(texts))
 
 
 def _named(key: tuple[Any, ...]) -> str:

@@ -121,8 +121,8 @@ def contexts(records: Iterable[Any]) -> list[str]:
     """The trace contexts of a batch, without repetition, at most :data:`LINKS`."""
     if _tracer is None:
         return []
-    found = dict.fromkeys(context for record in records if (context := of_record(record)) is not None)
-    return list(found)[:LINKS]
+    distinct = dict.fromkeys(context for record in records if (context := of_record(record)) is not None)
+    return list(distinct)[:LINKS]
 
 
 class _Names(msgspec.Struct):
@@ -141,11 +141,11 @@ def envelope(value: bytes) -> str | None:
 
 def identity(record: Any) -> Mapping[str, str]:
     """What a log line about one record names: the request, the event, the trace, as far as they can be read."""
-    found = {"request_id": (record.key or b"").decode("utf-8", "backslashreplace")}
+    fields = {"request_id": (record.key or b"").decode("utf-8", "backslashreplace")}
     try:
         names = _names.decode(record.value or b"")
     except (msgspec.MsgspecError, UnicodeDecodeError, RecursionError):
         names = _Names()
-    found |= {"event_id": names.id, "event_source": names.source}
+    fields |= {"event_id": names.id, "event_source": names.source}
     context = valid(names.traceparent) or of_record(record)
-    return {name: text for name, text in found.items() if text} | ({"trace_id": trace_id(context)} if context else {})
+    return {name: text for name, text in fields.items() if text} | ({"trace_id": trace_id(context)} if context else {})

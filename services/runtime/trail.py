@@ -177,7 +177,7 @@ class Trail:
 
 
 def trail_of(service: str, producer: LogProducer, settings: Settings, health: Health) -> Trail:
-    """The trail of a service. Where everyone on this machine is ``local``, there is nobody to tell of, and it stays
+    """The trail of a service. Where everyone on this machine is ``local``, there are no callers to record, and it stays
     without records and without a topic."""
     if not (settings.has_accounts or settings.insecure):
         return _Nothing(service, producer, settings, Part("audit"))
@@ -230,11 +230,11 @@ async def page(settings: Settings, limit: int, before: int | None = None) -> tup
             end = (await consumer.end_offsets([tp]))[tp]
             end = end if before is None else max(first, min(end, before))
             start = max(first, end - limit)
-            found: list[Record] = []
+            records: list[Record] = []
             consumer.seek(tp, start)
             while start < end and await consumer.position(tp) < end:
                 lots = await consumer.getmany(tp, timeout_ms=200)
-                found += [msgspec.json.decode(one.value, type=Record) for one in lots.get(tp, ()) if one.offset < end]
-            return found, start if start > first else None
+                records += [msgspec.json.decode(one.value, type=Record) for one in lots.get(tp, ()) if one.offset < end]
+            return records, start if start > first else None
         finally:
             await consumer.stop()

@@ -39,8 +39,8 @@ async def follow(
                 end = (await consumer.end_offsets([tp]))[tp]
                 if position is None:
                     began = int((datetime.now(UTC) - since).timestamp() * 1000)
-                    found = (await consumer.offsets_for_times({tp: began}))[tp]
-                    position = end if found is None else found.offset
+                    first = (await consumer.offsets_for_times({tp: began}))[tp]
+                    position = end if first is None else first.offset
             consumer.seek(tp, position)
             while True:
                 if position >= end:
@@ -62,7 +62,7 @@ async def last_uses(settings: Settings) -> dict[str, datetime]:
 
     Raises what :class:`~services.runtime.bulk.BulkReader` does.
     """
-    found: dict[str, datetime] = {}
+    used: dict[str, datetime] = {}
     async with BulkReader(settings.bootstrap) as reader:
         partitions = await reader.partitions(settings.audit_topic)
         firsts, ends = await reader.firsts(partitions), await reader.ends(partitions)
@@ -71,5 +71,5 @@ async def last_uses(settings: Settings) -> dict[str, datetime]:
                 for one in records:
                     if b'"token-used"' in one.value:
                         record = msgspec.json.decode(one.value, type=Record)
-                        found[record.entry.account] = max(record.at, found.get(record.entry.account, record.at))
-    return found
+                        used[record.entry.account] = max(record.at, used.get(record.entry.account, record.at))
+    return used

@@ -108,8 +108,8 @@ class _Client:
         return frozenset(TopicPartition(*tp) for tp in self._consumer.assignment())
 
     async def fetch(self, active: Partitions, timeout: float) -> Records:
-        found: Records = await super(BatchConsumer, self._consumer)._getmany(set(active), timeout)
-        return found
+        records: Records = await super(BatchConsumer, self._consumer)._getmany(set(active), timeout)
+        return records
 
     async def go_to(self, starts: Starts) -> None:
         await self._consumer.seek_wait(starts)
@@ -120,8 +120,8 @@ class _Client:
 
     async def read_singly(self, starts: Starts, others: Starts) -> tuple[Records, list[LogDamaged]]:
         thread = self._consumer._thread
-        found: tuple[Records, list[LogDamaged]] = await thread.call_thread(thread.read_singly, starts, others)
-        return found
+        read: tuple[Records, list[LogDamaged]] = await thread.call_thread(thread.read_singly, starts, others)
+        return read
 
     def refused(self) -> Mapping[TopicPartition, str]:
         refusals: Refusals = self._consumer._thread.refusals

@@ -63,23 +63,22 @@ def create_app(
     answer: Callable[[Request[Any, Any, Any], Exception], Response[bytes]] = problems.answer,
     guard: Guard | None = None,
     also_asked: Collection[str] = (),
-    told: Callable[[dict[str, Any]], dict[str, Any]] = dict,
+    complete: Callable[[dict[str, Any]], dict[str, Any]] = dict,
     **more: Any,
 ) -> Litestar:
     """The application of the service ``name``: its handlers and what every service has.
 
     ``schemas`` (JSON Schema by name) are added to OpenAPI's components; ``max_body`` is in bytes, more is answered with
     413; ``answer`` makes an answer of an error; ``guard`` stands before the handlers, and without one only callers
-    within this process are expected; ``also_asked`` are query parameters that every route takes; ``told`` makes
-    of the OpenAPI document what is to be shown; ``more`` goes to
-    Litestar (dependencies, template engine...). Raises :class:`~services.access.routes.Undeclared` for a route that the
-    table of scopes does not have.
+    within this process are expected; ``also_asked`` are query parameters that every route takes; ``complete``
+    completes the OpenAPI document; ``more`` goes to Litestar (dependencies, template engine...). Raises
+    :class:`~services.access.routes.Undeclared` for a route that the table of scopes does not have.
     """
     guard = guard or Guard(Door.indoors(), needs_of(name), dict, None)
     strict = StrictQuery(also_asked)
 
-    def document(found: Mapping[str, Any]) -> dict[str, Any]:
-        return told(openapi.whole(found, needs_of(name), schemas or {}))
+    def document(generated: Mapping[str, Any]) -> dict[str, Any]:
+        return complete(openapi.whole(generated, needs_of(name), schemas or {}))
 
     app = Litestar(
         [*handlers, *_common(health, registry), *try_page.HANDLERS],
@@ -120,8 +119,8 @@ def _common(health: Health, registry: CollectorRegistry) -> list[ControllerRoute
         """The service can do its work; 503 says which part can't, and why."""
         ready, parts = health.ready()
         if not ready:
-            away = {part: told for part, told in parts.items() if told["state"] != "ok"}
-            reasons = [f"{part} is {told['state']}: {told['reason']}" for part, told in away.items()]
+            away = {name: part for name, part in parts.items() if part["state"] != "ok"}
+            reasons = [f"{name} is {part['state']}: {part['reason']}" for name, part in away.items()]
             detail = "; ".join(reasons) or "the service is stopping"
             raise problems.ProblemError(503, detail, kind="not-ready", parts=away, headers={"Retry-After": RETRY_AFTER})
         return {"status": "ok", "parts": parts, "rules": health.rules, "access": health.access}

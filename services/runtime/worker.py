@@ -268,9 +268,9 @@ def batch_app(
     )
 
     async def starts(tps: Collection[TopicPartition]) -> Mapping[TopicPartition, int]:
-        found = await stored(tps)
-        worker.handled = {tp: found.get(tp, 0) for tp in tps}
-        return found
+        offsets = await stored(tps)
+        worker.handled = {tp: offsets.get(tp, 0) for tp in tps}
+        return offsets
 
     bounds = retry_in_place(probe.bounds, _is_broker_error, report_to(part), stopping=stopping)
     hooks = Hooks(starts, worker.assigned, worker.revoked, bounds, worker.set_damaged)

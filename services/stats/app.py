@@ -16,7 +16,7 @@ from services.runtime.door import Door
 from services.runtime.guard import Guard
 from services.runtime.health import Health
 from services.runtime.main import Parts
-from services.runtime.metrics import tell_rules, watch
+from services.runtime.metrics import register_rules, watch
 from services.runtime.metrics_tables import DeadLetterCollector
 from services.runtime.producer import LogProducer
 from services.runtime.reference import Reference
@@ -41,7 +41,7 @@ async def build(settings: Settings, health: Health) -> AsyncIterator[Parts]:
     """The parts of a stats process, closed in the end."""
     in_force.use(settings.rules)
     registry = new_registry()
-    health.rules = tell_rules(registry, rules.current().digest)
+    health.rules = register_rules(registry, rules.current().digest)
     check = checking(frozenset(statute_ids()), frozenset(calendar_ids()))
     reference = Reference(settings.bootstrap, settings.reference_topic, health.part("reference"), registry, check)
     organs = Organs(reference, SystemClock(settings.now))

@@ -15,7 +15,7 @@ from services.runtime.door import Door
 from services.runtime.guard import Guard
 from services.runtime.health import Health
 from services.runtime.main import Parts
-from services.runtime.metrics import tell_rules, watch
+from services.runtime.metrics import register_rules, watch
 from services.runtime.metrics_tables import DeadLetterCollector
 from services.runtime.producer import LogProducer
 from services.runtime.reference import Reference
@@ -41,7 +41,7 @@ async def build(settings: Settings, health: Health) -> AsyncIterator[Parts]:
     """The parts of a tracker process, closed in the end."""
     data.use(settings.rules)
     registry = new_registry()
-    health.rules = tell_rules(registry, rules.current().digest)
+    health.rules = register_rules(registry, rules.current().digest)
     clock = SystemClock(settings.now)
     reference_data = ReferenceData()
     reference = Reference(settings.bootstrap, settings.reference_topic, health.part("reference"), registry, check)
@@ -107,7 +107,7 @@ async def build(settings: Settings, health: Health) -> AsyncIterator[Parts]:
     trail = trail_of("tracker", producer, settings, health)
     guard = Guard(Door(settings, health), needs_of("tracker"), reference.parents, trail)
     served = [*api.handlers(deps), api_rehearsal.router(rehearsing)]
-    app = create_app("tracker", served, health, registry, guard=guard, told=document.whole)
+    app = create_app("tracker", served, health, registry, guard=guard, complete=document.whole)
     try:
         yield Parts(
             app,
