@@ -106,8 +106,8 @@ def _is_alike(publication: Publication, asked: Asked) -> bool:
 async def since(conn: Conn, publication: Publication, present: Report, asked: Asked) -> list[Revision]:
     """What changed since a publication."""
     content = publication.content
-    found = revisions(content, present, asked.form, (), asked.law)
-    if not found:
+    changed = revisions(content, present, asked.form, (), asked.law)
+    if not changed:
         return []
     reached = {place.partition: place.next_offset for place in content.offsets}
     changes = await reading.changes_beyond(conn, sorted({*content.organs, *asked.organs}), asked.year, reached)

@@ -71,10 +71,10 @@ class Front(Controller):
         latest, codes = deps.snapshots.latest, deps.organs.codes()
         own = caller().readable(deps.organs.parents())
         async with deps.offload.turn():
-            found = await deps.offload.thread(listing.listed, deps.organs, latest, q, page, codes, own)
-        named = [one.code for one in found.organs]
+            listed = await deps.offload.thread(listing.listed, deps.organs, latest, q, page, codes, own)
+        named = [one.code for one in listed.organs]
         numbers = await read(deps, lambda conn: publications.numbers_of(conn, named))
-        return json_of(listing.with_published(found, numbers))
+        return json_of(listing.with_published(listed, numbers))
 
 
 class Forms(Controller):

@@ -19,7 +19,7 @@ from services.stats.annual import moment
 from services.stats.deps import AWAY, HEADERS, UNKNOWN, WRONG, Deps, Injected, json_of, known, read
 from services.stats.exports.csv import BOM
 from services.stats.params import CSV, XLSX
-from services.stats.report import Lang, said
+from services.stats.report import Lang, in_language
 from services.stats.units import Behind, Counted, Year
 
 MOST = 1000
@@ -44,13 +44,13 @@ class Units(Controller):
         steps that were late, cards (and its score, where points are configured); and the organ's duties. ``{year}`` may
         end in ``.json``, ``.csv`` or ``.xlsx``; ``as_of`` (a date or an instant): as it was known then."""
         wanted, media_type = params.year_and_type(request, year)
-        found = await read(deps, lambda conn: _year(conn, deps, organ, wanted, as_of))
+        counted = await read(deps, lambda conn: _year(conn, deps, organ, wanted, as_of))
         if media_type not in (CSV, XLSX):
-            return json_of(found)
+            return json_of(counted)
         language = negotiated(request)
 
         def made() -> Response[bytes]:
-            content = _csv(found, language) if media_type == CSV else _xlsx(found, language)
+            content = _csv(counted, language) if media_type == CSV else _xlsx(counted, language)
             plain = "".join(c if c.isascii() and (c.isalnum() or c in "-_") else "_" for c in organ)
             name = f"{plain}-{wanted}-units.{'csv' if media_type == CSV else 'xlsx'}"
             headers = {**HEADERS, "content-disposition": f'attachment; filename="{name}"'}
@@ -82,7 +82,7 @@ class Units(Controller):
         if not 1 <= limit <= MOST:
             raise params.wrong("query.limit", str(limit), f"a number from 1 to {MOST}")
         wanted = params.year_of(year)
-        told, before = _moment(deps, organ, as_of)
+        day, before = _moment(deps, organ, as_of)
 
         async def ask(conn: Conn) -> Behind:
             await known(conn, deps, organ)
@@ -91,7 +91,7 @@ class Units(Controller):
             return Behind(
                 organ=organ,
                 year=wanted,
-                as_of=told,
+                as_of=day,
                 unit=unit,
                 measure=measure,
                 number=number,
@@ -110,9 +110,9 @@ def _moment(deps: Deps, organ: str, as_of: str | None) -> tuple[str, Any]:
 
 
 async def _year(conn: Conn, deps: Deps, organ: str, year: int, as_of: str | None) -> Year:
-    told, before = _moment(deps, organ, as_of)
+    day, before = _moment(deps, organ, as_of)
     await known(conn, deps, organ)
-    found = await units.cells(conn, organ, year, before)
+    cells = await units.cells(conn, organ, year, before)
     organs = deps.organs
 
     def name(unit: str) -> Label:
@@ -122,20 +122,20 @@ async def _year(conn: Conn, deps: Deps, organ: str, year: int, as_of: str | None
         organ=organ,
         name=organs.name(organ),
         year=year,
-        as_of=told,
-        units=tuple(units.units_of(found, organs.units(organ), name, deps.points)),
-        duties=tuple(units.duties_of(found)),
+        as_of=day,
+        units=tuple(units.units_of(cells, organs.units(organ), name, deps.points)),
+        duties=tuple(units.duties_of(cells)),
     )
 
 
 def _lines(year: Year, lang: Lang) -> list[list[Any]]:
     heads, lines = units.printed(year)
-    return [[said(each, lang) for each in heads], *([_plain(each, lang) for each in line] for line in lines)]
+    return [[in_language(each, lang) for each in heads], *([_plain(each, lang) for each in line] for line in lines)]
 
 
 def _plain(each: Any, lang: Lang) -> Any:
     if isinstance(each, Label):
-        text = said(each, lang)
+        text = in_language(each, lang)
         return f"'{text}" if text.startswith(("=", "+", "-", "@", "\t", "\r")) else text
     return "" if each is None else each
 

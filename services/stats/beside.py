@@ -45,21 +45,21 @@ class CarriedLevel(Struct, frozen=True):
     organs: int
     """Of how many organs."""
     since: date
-    """The day that the oldest of them was told for."""
+    """The day for which the oldest of them was reported."""
 
 
 def timely(cells: Iterable[tuple[Cell, Number]]) -> Timely | UnsetType:
     """From the cells of one year; ``UNSET`` where nothing is measured against a limit."""
-    found = {"in-time": 0, "late": 0, "overdue": 0}
+    counts = {"in-time": 0, "late": 0, "overdue": 0}
     for cell, number in cells:
         if cell.kind == "overdue":
-            found["overdue"] += int(number)
+            counts["overdue"] += int(number)
         elif cell.kind == "closed" and (how := value(cell, "timeliness")):
-            found[how] += int(number)
-    base = sum(found.values())
+            counts[how] += int(number)
+    base = sum(counts.values())
     if not base:
         return UNSET
-    return Timely(found["in-time"], found["late"], found["overdue"], base, found["in-time"] / base)
+    return Timely(counts["in-time"], counts["late"], counts["overdue"], base, counts["in-time"] / base)
 
 
 def carried_levels(
@@ -67,7 +67,7 @@ def carried_levels(
 ) -> tuple[CarriedLevel, ...]:
     """The form's numbers that rest on levels of earlier years."""
     old = [(cell, number) for cell, number in levels(cells, organs, year).items() if cell.year < year]
-    found = []
+    carried = []
     for table in form.tables if old else ():
         for row in table.rows:
             for column in table.columns_of(row):
@@ -78,17 +78,17 @@ def carried_levels(
                 if felt:
                     since = min(date.fromisoformat(value(cell, "day")) for cell, _ in felt)
                     number = plain(sum(n for _, n in felt))
-                    found.append(CarriedLevel(table.id, row.id, column.id, number, len(felt), since))
-    return tuple(found)
+                    carried.append(CarriedLevel(table.id, row.id, column.id, number, len(felt), since))
+    return tuple(carried)
 
 
 def other_laws(cells: Mapping[Cell, Number], organs: Collection[str], year: int, law: Law) -> dict[str, int]:
     """How many requests of the year are under statutes that the form does not count, by version."""
-    found: dict[str, int] = {}
+    by_law: dict[str, int] = {}
     for cell, number in sorted(cells.items()):
         if cell.kind == "received" and cell.year == year and cell.organ in organs and not law.counts(cell):
-            found[cell.statute] = found.get(cell.statute, 0) + int(number)
-    return found
+            by_law[cell.statute] = by_law.get(cell.statute, 0) + int(number)
+    return by_law
 
 
 def as_tables(
@@ -98,7 +98,7 @@ def as_tables(
     others: dict[str, int] | UnsetType,
 ) -> list[Table]:
     """What there is of it, as tables like those of the form with their numbers."""
-    found = []
+    tables = []
     if not isinstance(in_time, UnsetType):
         percent = plain(Decimal(str(in_time.share * 100)).quantize(Decimal("0.1")))
         rows: list[tuple[str, Label, Number]] = [
@@ -108,16 +108,16 @@ def as_tables(
             ("base", Label("合计（比率的基数）", "Together: the base of the share"), in_time.base),
             ("share", Label("按期率（%，占合计）", "Share in time (% of the base)"), percent),
         ]
-        found.append(_table("timeliness", Label("按期情况", "In time"), rows))
+        tables.append(_table("timeliness", Label("按期情况", "In time"), rows))
     if not isinstance(carried, UnsetType):
         rows = [(f"{c.table}.{c.row}.{c.column}", _named(form, c), c.number) for c in carried]
-        found.append(_table("carried-levels", Label("沿用以前年度的现行有效数", "Levels carried over"), rows))
+        tables.append(_table("carried-levels", Label("沿用以前年度的现行有效数", "Levels carried over"), rows))
     if not isinstance(others, UnsetType):
         rows = [(law, Label(f"本年收到，适用 {law}", f"received under {law}"), n) for law, n in others.items()]
-        found.append(
+        tables.append(
             _table("other-laws", Label("适用其他法律、不计入本表的", "Under other laws, not counted here"), rows)
         )
-    return found
+    return tables
 
 
 def _table(table_id: str, title: Label, rows: list[tuple[str, Label, Number]]) -> Table:

@@ -132,7 +132,7 @@ def contributions(row: Row | None) -> Mapping[Cell, Number]:
         case ReviewRow():
             return _of_review(row)
         case OfficeRow(organ=organ):
-            return {MAKE[kind](organ, year, **said): 1 for (kind, year), said in added(row).items()}
+            return {MAKE[kind](organ, year, **dimensions): 1 for (kind, year), dimensions in added(row).items()}
         case TallyRow(counted=counted) if counted.measure in LEVELS:
             organ, year, measure, day = counted.organ, counted.on.year, counted.measure, counted.on.isoformat()
             tally = f"{row.source} {row.id}"
@@ -157,8 +157,8 @@ def _of_request(request: RequestSummary, subject: str) -> Mapping[Cell, Number]:
         _received(organ, year, channel=request.channel, applicant=applicant, month=month, statute=law): 1,
     }
     if request.item is not None:
-        said = {"item": request.item, "channel": request.channel, "applicant": applicant}
-        cells[_item_received(organ, year, statute=law, **said)] = 1
+        dimensions = {"item": request.item, "channel": request.channel, "applicant": applicant}
+        cells[_item_received(organ, year, statute=law, **dimensions)] = 1
     if request.contradicting:
         cells[_contradicting(organ, year, request=subject, statute=law)] = 1
     if request.first_response_on is not None:
@@ -194,13 +194,13 @@ def _of_review(row: ReviewRow) -> Mapping[Cell, Number]:
     """In the year of its filing; and in a later one of its decision, for the forms that count it there once more."""
     filed, decided = row.filed, row.decided
     year, disputed = filed.filed_on.year, FIRST_HANDLING if filed.first_handling_disputed else ""
-    said = {"review": filed.kind, "disputed": disputed, "statute": row.statute}
+    dimensions = {"review": filed.kind, "disputed": disputed, "statute": row.statute}
     if decided is None or decided.decided_on.year <= year:
         result = decided.result if decided is not None else PENDING
-        return {_review(filed.organ, year, result=result, **said): 1}
+        return {_review(filed.organ, year, result=result, **dimensions): 1}
     return {
-        _review(filed.organ, year, result=PENDING, **said): 1,
-        _review_later(filed.organ, decided.decided_on.year, result=decided.result, **said): 1,
+        _review(filed.organ, year, result=PENDING, **dimensions): 1,
+        _review_later(filed.organ, decided.decided_on.year, result=decided.result, **dimensions): 1,
     }
 
 
@@ -225,10 +225,10 @@ def add(into: dict[Cell, Number], cells: Mapping[Cell, Number], sign: int = 1) -
 
 def recount(rows: Iterable[Row]) -> dict[Cell, Number]:
     """The cells counted anew from all rows; what the counters must equal."""
-    found: dict[Cell, Number] = {}
+    cells: dict[Cell, Number] = {}
     for row in rows:
-        add(found, contributions(row))
-    return found
+        add(cells, contributions(row))
+    return cells
 
 
 class Law(NamedTuple):
@@ -256,23 +256,23 @@ def of_year(
     the tallies, from an earlier year where it was not entered again; ``level-known`` says of how many organs it was
     entered in the year itself. Cells that are 0 are left out; which version of the law each was under is left out, too.
     """
-    found: dict[Cell, Number] = {}
+    result: dict[Cell, Number] = {}
     for cell, number in cells.items():
         if cell.organ not in organs or (law is not None and not law.counts(cell)):
             continue
         for kind in _PARTS.get(cell.kind, ()):
             if kind.covers(cell.year, year):
                 whole = cell._replace(organ=under, year=year, kind=kind.name, statute="")
-                add(found, {whole: number}, kind.signs[cell.kind])
+                add(result, {whole: number}, kind.signs[cell.kind])
         if cell.year == year and cell.kind not in (*CARRY_KINDS, *LEVEL_KINDS):
-            add(found, {cell._replace(organ=under, statute=""): number})
+            add(result, {cell._replace(organ=under, statute=""): number})
     for cell, number in levels(cells, organs, year).items():
         measure = value(cell, "measure")
-        add(found, {_tally(under, year, measure=measure): number})
+        add(result, {_tally(under, year, measure=measure): number})
         if cell.year == year:
-            # Which tally said it does not matter in a report.
-            add(found, {_level_known(under, year, measure=measure, day="", tally=""): 1})
-    return found
+            # Which tally reported it does not matter in a report.
+            add(result, {_level_known(under, year, measure=measure, day="", tally=""): 1})
+    return result
 
 
 _PARTS = {
@@ -289,10 +289,10 @@ def levels(cells: Mapping[Cell, Number], organs: Collection[str], year: int) -> 
     for cell in cells:
         if cell.kind == "level-known" and cell.organ in organs and cell.year <= year:
             key = (cell.organ, value(cell, "measure"))
-            if key not in latest or _told_at(cell) > _told_at(latest[key]):
+            if key not in latest or _reported_at(cell) > _reported_at(latest[key]):
                 latest[key] = cell
     return {cell: cells.get(cell._replace(kind="level"), 0) for cell in latest.values()}
 
 
-def _told_at(level: Cell) -> tuple[str, str]:
+def _reported_at(level: Cell) -> tuple[str, str]:
     return value(level, "day"), value(level, "tally")

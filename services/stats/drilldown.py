@@ -216,7 +216,7 @@ def _levels(asked: Opened, after: Key, limit: int) -> Listed:
         f"SELECT {columns}, true AS fits, 0 AS place FROM (SELECT latest.* FROM unnest($1::text[]) AS o "
         "CROSS JOIN unnest($4::text[]) AS m CROSS JOIN LATERAL ("
         f'SELECT * FROM {SCHEMA}.tally AS t WHERE organ = o AND measure = m AND "on" <= make_date($2, 12, 31) '
-        f"ORDER BY \"on\" DESC, source || ' ' || id DESC LIMIT 1) AS latest) AS told "
+        f"ORDER BY \"on\" DESC, source || ' ' || id DESC LIMIT 1) AS latest) AS level "
         f"{beyond}ORDER BY {named} LIMIT $3"
     )
     return Listed(sql, [sorted(asked.organs), asked.year, limit + 1, asked.measures(), *after], key)
@@ -258,10 +258,10 @@ async def known(conn: Conn, asked: Opened, before: datetime, after: Key, limit: 
             return [], ()
         sql, values = counted(asked, before, after, tuple(last))
     rows = await conn.fetch(sql, *values, timeout=READ_SECONDS)
-    found = [KnownItem(row["subject"], plainly(row["count"])) for row in rows[:limit]]
+    items = [KnownItem(row["subject"], plainly(row["count"])) for row in rows[:limit]]
     if len(rows) > limit:
-        return found, (rows[limit - 1]["organ"], rows[limit - 1]["subject"])
-    return found, () if last is None else tuple(last)
+        return items, (rows[limit - 1]["organ"], rows[limit - 1]["subject"])
+    return items, () if last is None else tuple(last)
 
 
 def changes(organs: Collection[str], after: Key) -> tuple[str, list[Any]]:
@@ -303,7 +303,7 @@ def levels_known(asked: Opened, before: datetime, after: Key, limit: int) -> tup
     end."""
     measure, day, tally = (column("level", name) for name in ("measure", "day", "tally"))
     beyond = "WHERE (organ, subject) > ($6, $7) " if after else ""
-    told = (
+    reported = (
         f"SELECT organ, subject, {measure}, {day}, {tally}, sum(delta) FILTER (WHERE kind = 'level') AS level "
         f"FROM {SCHEMA}.cell_change WHERE kind IN ('level', 'level-known') AND organ = ANY($1::text[]) AND year <= $2 "
         f"AND recorded_at < $3 AND {measure} = ANY($5::text[]) GROUP BY organ, subject, {measure}, {day}, {tally} "
@@ -311,7 +311,7 @@ def levels_known(asked: Opened, before: datetime, after: Key, limit: int) -> tup
     )
     return (
         "SELECT organ, subject, sum(level) AS count FROM (SELECT DISTINCT ON (organ, "
-        f"{measure}) * FROM ({told}) AS told ORDER BY organ, {measure}, {day} DESC, {tally} DESC) AS latest "
+        f"{measure}) * FROM ({reported}) AS reported ORDER BY organ, {measure}, {day} DESC, {tally} DESC) AS latest "
         f"{beyond}GROUP BY organ, subject HAVING sum(level) <> 0 ORDER BY organ, subject LIMIT $4",
         [sorted(asked.organs), asked.year, before, limit + 1, asked.measures(), *after],
     )
@@ -329,24 +329,24 @@ async def page(conn: Conn, asked: Asked, at: tuple[str, str, str], after: str, l
         raise ProblemError(404, f"form {asked.form.id!r} has no number at {table_id}/{row_id}/{column_id}")
     report = (await answer(conn, asked)).report
     number = report.numbers()[table_id, row_id][column_id]
-    told = (asked.form.id, asked.organ, asked.year, asked.as_of, table_id, row_id, column_id, number)
+    number_of = (asked.form.id, asked.organ, asked.year, asked.as_of, table_id, row_id, column_id, number)
     given = Opened(counts, where.where, asked.organs, asked.year, asked.law)
     if asked.before is not None:
         key = read_cursor(after, ("organ", "subject"))
         seen, more = await known(conn, given, asked.before, key, limit)
-        return Behind(*told, known=seen, next=_cursor(more))
+        return Behind(*number_of, known=seen, next=_cursor(more))
     key = read_cursor(after, _key(counts))
     rows, more = await _rows(conn, listed(given, key, limit), limit)
     following = _cursor(more)
     match _rows_of(counts).table:
         case "review":
-            return Behind(*told, reviews=[ReviewItem(*row[:7]) for row in rows], next=following)
+            return Behind(*number_of, reviews=[ReviewItem(*row[:7]) for row in rows], next=following)
         case "tally":
-            told_by = [TallyItem(r[0], r[1], r[2], plainly(Decimal(r[3])), r[4], r[5]) for r in rows]
-            return Behind(*told, tallies=told_by, next=following)
+            tallies = [TallyItem(r[0], r[1], r[2], plainly(Decimal(r[3])), r[4], r[5]) for r in rows]
+            return Behind(*number_of, tallies=tallies, next=following)
         case _:
-            found = [RequestItem(*(*row[:10], f"{url}{part(row['subject'])}")) for row in rows]
-            return Behind(*told, requests=found, next=following)
+            requests = [RequestItem(*(*row[:10], f"{url}{part(row['subject'])}")) for row in rows]
+            return Behind(*number_of, requests=requests, next=following)
 
 
 def _cursor(key: Key) -> str | None:
@@ -361,10 +361,10 @@ def read_cursor(text: str, key: Sequence[str]) -> Key:
     try:
         if len(text) > CURSOR_LENGTH:
             raise ValueError("too long")
-        found: Key = msgspec.json.decode(urlsafe_b64decode(text.encode("ascii")), type=shape)
-        parts = [part for part in found if isinstance(part, str)]
+        position: Key = msgspec.json.decode(urlsafe_b64decode(text.encode("ascii")), type=shape)
+        parts = [part for part in position if isinstance(part, str)]
         if any("\x00" in part or not 1 <= len(part) <= 500 for part in parts):
             raise ValueError("no name")
-        return found
+        return position
     except (ValueError, NoBase64, msgspec.MsgspecError, RecursionError):
         raise wrong("query.after", text, "what an earlier page gave as next") from None

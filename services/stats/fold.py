@@ -16,7 +16,7 @@ from msgspec.structs import replace
 from services.events.cases import CaseEvent, ReviewClosed, ReviewOpened, TallyCounted
 from services.events.vocabulary import Ref
 from services.stats.cells import Cell, Number, RequestRow, ReviewRow, Row, TallyRow, add, contributions
-from services.stats.office_cells import OfficeKey, OfficeRow, belongs, told
+from services.stats.office_cells import OfficeKey, OfficeRow, belongs, pieces_of
 
 log = structlog.get_logger(__name__)
 
@@ -100,7 +100,7 @@ class Fold:
             self._reviews_under(event, _law(after))
         if before is not None and before.request and after.request and before.request.organ != after.request.organ:
             self._office_under(event, before.request.organ, after.request.organ)
-        for piece, now in told(event):
+        for piece, now in pieces_of(event):
             self._piece(event, piece, now)
         match event:
             case ReviewOpened(data=data):
@@ -165,11 +165,11 @@ class Fold:
 
     def rows(self) -> list[Row]:
         """All rows that there are."""
-        found: list[Row] = list(self.requests.values())
-        found += [r for r in self.reviews.values() if r is not None]
-        found += [t for t in self.tallies.values() if t is not None]
-        found += [o for o in self.office.values() if o is not None]
-        return found
+        all_rows: list[Row] = list(self.requests.values())
+        all_rows += [r for r in self.reviews.values() if r is not None]
+        all_rows += [t for t in self.tallies.values() if t is not None]
+        all_rows += [o for o in self.office.values() if o is not None]
+        return all_rows
 
     def cells_of(self, organ: str, year: int) -> dict[Cell, Number]:
         """The cells of one organ up to a year, as its report needs them."""

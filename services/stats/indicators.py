@@ -63,17 +63,17 @@ class Indicators:
 
 def indicators(cells: Mapping[Cell, Number], organs: Sequence[str], year: int, law: Law | None = None) -> Indicators:
     """From the cells that a report is made of; of one law, or of all."""
-    found: defaultdict[tuple[str, str], Counter[str]] = defaultdict(Counter)
+    counts: defaultdict[tuple[str, str], Counter[str]] = defaultdict(Counter)
     counted = of_year(cells, organs, year, "", law)
     for cell, number in counted.items():
         for dimension, has in values(cell):
-            found[cell.kind, dimension][has] += int(number)
-    channels, outcomes = found["received", "channel"], found["closed", "outcome"]
+            counts[cell.kind, dimension][has] += int(number)
+    channels, outcomes = counts["received", "channel"], counts["closed", "outcome"]
     return Indicators(
         {c: channels[c] for c in CHANNELS if channels[c]},
         {o: outcomes[o] for o in OUTCOMES if outcomes[o]},
-        [found["received", "month"][month] for month in _MONTHS],
-        [found["pace", "month"][month] for month in _MONTHS],
+        [counts["received", "month"][month] for month in _MONTHS],
+        [counts["pace", "month"][month] for month in _MONTHS],
         timely(counted.items()),
         days_taken(counted.items()),
     )

@@ -34,7 +34,7 @@ class Dimension:
     sql: str = ""
     """The value of a row behind the number, over the table of :class:`Rows` (``$2`` is the year)."""
     says: str = ""
-    """What its values are, where the name alone doesn't tell."""
+    """What its values are, where the name alone doesn't say it."""
     open: bool = False
     """Whether any value may be asked for: they are not the contract's but an organ's own."""
 
@@ -49,7 +49,8 @@ class Rows:
     where: str
     """Which rows count in year ``$2``."""
     fits: str = "true"
-    """And which of those, where no index in the order of the days tells: the others are looked at, and left out."""
+    """Which of those belong to the number, where no index in the order of the days decides it: the others are read
+    and left out."""
 
 
 @dataclass(frozen=True, slots=True)

@@ -67,7 +67,7 @@ def listed(
     known = sorted(code for code in {*codes, *years} if readable is None or code in readable)
     fitting = [code for code in known if not wanted or pages.matches(wanted, code, organs.name(code))]
     some, count = pages.paged(fitting, page, SIZE)
-    told = [
+    shown = [
         OrganYears(
             code,
             organs.name(code),
@@ -79,13 +79,13 @@ def listed(
         )
         for code in some
     ]
-    return AnnualPage(told, len(known), len(fitting), min(max(page, 1), count), count)
+    return AnnualPage(shown, len(known), len(fitting), min(max(page, 1), count), count)
 
 
 def with_published(page: AnnualPage, numbers: Mapping[tuple[str, int], int]) -> AnnualPage:
     """The page with how often each year was published, by organ and year."""
-    told = [
+    shown = [
         replace(one, years=[replace(each, published=numbers.get((one.code, each.year), 0)) for each in one.years])
         for one in page.organs
     ]
-    return replace(page, organs=told)
+    return replace(page, organs=shown)

@@ -26,7 +26,7 @@ class YearCollector(Collector):
     """Gives the snapshot's numbers at each scrape; "overdue" is worked out for the day of the scrape."""
 
     def __init__(self, latest: Callable[[], Snapshot | None], organs: Organs, by_unit: Collection[str] = ()) -> None:
-        """``by_unit``: the organs that want their units told apart."""
+        """``by_unit``: the organs whose units have series of their own."""
         self._latest = latest
         self._organs = organs
         self._by_unit = by_unit
@@ -75,7 +75,7 @@ class YearCollector(Collector):
         cards = CounterMetricFamily(
             "shixian_cards",
             "Cards of the ladder of supervision that stand, by the year of the card; falls where a cause is gone. "
-            "Units are told apart for the organs that ask for it.",
+            "With the unit for the organs that ask for it.",
             labels=["organ", "unit", "year", "card", "limit"],
         )
         number: Counter[tuple[str, ...]] = Counter()

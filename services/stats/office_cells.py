@@ -22,7 +22,7 @@ class OfficeRow(Struct, frozen=True):
     subject: str
     piece: Piece
     about: str
-    """What tells it from the subject's others of its kind."""
+    """What distinguishes it from the subject's others of its kind."""
     organ: str
     unit: str = ""
     """Whose it is; empty: the office's own."""
@@ -42,7 +42,7 @@ class OfficeRow(Struct, frozen=True):
 OfficeKey = tuple[str, Piece, str]
 
 
-class Told(NamedTuple):
+class PieceNow(NamedTuple):
     """What an event says of a piece; None: it is taken back."""
 
     key: OfficeKey
@@ -54,7 +54,7 @@ def touches(event: CaseEvent) -> bool:
     return isinstance(event, _OFFICE)
 
 
-def told(event: CaseEvent) -> Iterator[Told]:
+def pieces_of(event: CaseEvent) -> Iterator[PieceNow]:
     """What an event says of pieces. A step that is taken back whole takes its holdings with it; the fold does that."""
     organ = event.data.request.organ if event.data.request is not None else ""
     match event:
@@ -67,15 +67,15 @@ def told(event: CaseEvent) -> Iterator[Told]:
             yield _step(event.subject, organ, data.step)
         case c.StepWithdrawn(data=data) if data.holding is not None:
             yield _step(event.subject, organ, data.step)
-            yield Told((event.subject, "holding", _held(data.step, data.holding)), None)
+            yield PieceNow((event.subject, "holding", _held(data.step, data.holding)), None)
         case c.StepWithdrawn(data=data):
-            yield Told((event.subject, "step", data.step.about), None)
+            yield PieceNow((event.subject, "step", data.step.about), None)
         case c.CardIssued(data=data):
             yield _card(event.subject, data.card.organ or organ, data.card)
         case c.CardWithdrawn(data=data):
-            yield Told((event.subject, "card", _which(data.card)), None)
+            yield PieceNow((event.subject, "card", _which(data.card)), None)
         case c.DutyWithdrawn(data=data):
-            yield Told((event.subject, "duty", data.duty.duty), None)
+            yield PieceNow((event.subject, "duty", data.duty.duty), None)
         case (
             c.DutyDueSet(data=data)
             | c.DutyOverdue(data=data)
@@ -95,9 +95,9 @@ _OFFICE = (
 )
 
 
-def _step(subject: str, organ: str, step: StepNow) -> Told:
+def _step(subject: str, organ: str, step: StepNow) -> PieceNow:
     key: OfficeKey = (subject, "step", step.about)
-    return Told(key, OfficeRow(*key, organ, step.overdue_at or "", step.step, step.overdue_from))
+    return PieceNow(key, OfficeRow(*key, organ, step.overdue_at or "", step.step, step.overdue_from))
 
 
 def _held(step: StepNow, held: Holding) -> str:
@@ -109,25 +109,25 @@ def belongs(holding: OfficeRow, about: str) -> bool:
     return holding.piece == "holding" and holding.about.startswith(f"{about} ")
 
 
-def _holding(subject: str, organ: str, step: StepNow, held: Holding) -> Told:
+def _holding(subject: str, organ: str, step: StepNow, held: Holding) -> PieceNow:
     key: OfficeKey = (subject, "holding", _held(step, held))
     days, how = held.working_days, held.how or ""
-    return Told(key, OfficeRow(*key, organ, held.unit, step.step, held.assigned_on, held.left_on, how, days))
+    return PieceNow(key, OfficeRow(*key, organ, held.unit, step.step, held.assigned_on, held.left_on, how, days))
 
 
 def _which(card: CardNow) -> str:
     return f"{card.limit} {card.card} {card.about or ''}"
 
 
-def _card(subject: str, organ: str, card: CardNow) -> Told:
+def _card(subject: str, organ: str, card: CardNow) -> PieceNow:
     key: OfficeKey = (subject, "card", _which(card))
-    return Told(key, OfficeRow(*key, organ, card.unit or "", card.card, card.on, None, card.limit))
+    return PieceNow(key, OfficeRow(*key, organ, card.unit or "", card.card, card.on, None, card.limit))
 
 
-def _duty(subject: str, duty: DutyNow) -> Told:
+def _duty(subject: str, duty: DutyNow) -> PieceNow:
     key: OfficeKey = (subject, "duty", duty.duty)
     how = "late" if duty.overdue_from is not None else "open" if duty.state == "open" else "in-time"
-    return Told(key, OfficeRow(*key, duty.organ, "", duty.kind, duty.due_on, duty.done_on, how))
+    return PieceNow(key, OfficeRow(*key, duty.organ, "", duty.kind, duty.due_on, duty.done_on, how))
 
 
 def added(row: OfficeRow) -> Mapping[tuple[str, int], Mapping[str, str]]:
@@ -136,13 +136,13 @@ def added(row: OfficeRow) -> Mapping[tuple[str, int], Mapping[str, str]]:
         return {}
     match row.piece:
         case "holding":
-            found: dict[tuple[str, int], Mapping[str, str]] = {
+            counted: dict[tuple[str, int], Mapping[str, str]] = {
                 ("unit-received", row.on.year): {"unit": row.unit, "step": row.code}
             }
             if row.left_on is not None:
                 days = "" if row.days is None else str(row.days)
-                found["unit-ended", row.left_on.year] = {"unit": row.unit, "how": row.how, "days": days}
-            return found
+                counted["unit-ended", row.left_on.year] = {"unit": row.unit, "how": row.how, "days": days}
+            return counted
         case "step":
             return {("unit-late", row.on.year): {"unit": row.unit, "step": row.code}}
         case "card":

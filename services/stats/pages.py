@@ -105,11 +105,11 @@ def side_by_side(form: Form, name: Label, reports: Sequence[Report]) -> SideBySi
             for column in table.columns_of(row):
                 if whole is not None and column is not whole:
                     continue
-                found = [n[table.id, row.id][column.id] for n in numbers]
+                values = [n[table.id, row.id][column.id] for n in numbers]
                 one = len(table.columns_of(row)) == 1 or whole is not None
                 label = row.label if one else _joined(row.label, column.label)
-                changes = [b - a for a, b in itertools.pairwise(found)]
-                lines.append(Line(table.id, row.id, column.id, label, row.level, found, changes))
+                changes = [b - a for a, b in itertools.pairwise(values)]
+                lines.append(Line(table.id, row.id, column.id, label, row.level, values, changes))
     first = reports[0]
     tables = [TableTitle(table.id, table.title, table.head) for table in form.tables]
     years = [report.year for report in reports]
@@ -137,8 +137,8 @@ def matches(wanted: str, code: str, name: Label) -> bool:
 
 def totals(rows: Mapping[str, Mapping[str, int]]) -> dict[str, int]:
     """The sum of organs' figures."""
-    found: dict[str, int] = {}
+    sums: dict[str, int] = {}
     for numbers in rows.values():
         for name, number in numbers.items():
-            found[name] = found.get(name, 0) + number
-    return found
+            sums[name] = sums.get(name, 0) + number
+    return sums

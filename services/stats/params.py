@@ -57,8 +57,8 @@ def number_and_type(request: Request[Any, Any, Any], text: str) -> tuple[int, st
 
 def best(request: Request[Any, Any, Any], offered: tuple[str, ...] = (JSON, HTML)) -> str:
     """What ``Accept`` likes best; JSON for whoever takes anything."""
-    found = request.accept.best_match([JSON, *(o for o in offered if o != JSON)], default=JSON)
-    return found or JSON
+    preferred = request.accept.best_match([JSON, *(o for o in offered if o != JSON)], default=JSON)
+    return preferred or JSON
 
 
 def suffixed(request: Request[Any, Any, Any], text: str) -> tuple[str, str]:
@@ -94,10 +94,10 @@ def scope(given: str | None) -> Scope:
 def asked(organs: Organs, organ: str, year: int, name: str | None, as_of: str | None, given: str | None) -> Asked:
     """The report that is asked for. Raises :class:`ProblemError`."""
     try:
-        told, before = moment(organs, organ, as_of or "")
+        day, before = moment(organs, organ, as_of or "")
     except ValueError:
         raise wrong("query.as_of", as_of or "", "a date, or an RFC 3339 instant with its zone") from None
     reach = scope(given)
     codes = organs_of(organs, organ, reach)
-    found = with_items(form(name, year, organs, organ), organs.items(codes))
-    return Asked(organ, year, found, told, before, codes, reach, law_of(found, organs.statutes()).foreign)
+    chosen = with_items(form(name, year, organs, organ), organs.items(codes))
+    return Asked(organ, year, chosen, day, before, codes, reach, law_of(chosen, organs.statutes()).foreign)

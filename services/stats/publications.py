@@ -120,8 +120,8 @@ def frozen(
 
 def says_the_same(one: Publication, other: Publication) -> bool:
     """Whether they publish the same figures, in the same form, of the same reach, with the same date."""
-    said = [(p.content.form, p.content.reach, p.content.published_on, p.content.tables) for p in (one, other)]
-    return said[0] == said[1]
+    contents = [(p.content.form, p.content.reach, p.content.published_on, p.content.tables) for p in (one, other)]
+    return contents[0] == contents[1]
 
 
 async def insert(conn: Conn, publication: Publication) -> None:
@@ -150,8 +150,8 @@ async def of_year(conn: Conn, organ: str, year: int) -> list[Publication]:
 class Proposal(Struct, frozen=True):
     """A publication that a second person has still to confirm."""
 
-    said: str
-    """What is to be published, as :func:`what_it_says`."""
+    digest: str
+    """Of what is to be published: :func:`what_it_says`."""
     account: str
     """Who proposed it."""
     proposed_at: datetime
@@ -160,8 +160,8 @@ class Proposal(Struct, frozen=True):
 def what_it_says(publication: Publication) -> str:
     """A digest of the figures, the form, the reach, the date and the reason: another proposal says something else."""
     content = publication.content
-    said = (content.form, content.reach, content.published_on, content.tables, content.note, content.overruled)
-    return digest_of(_encoder.encode(said).decode())
+    parts = (content.form, content.reach, content.published_on, content.tables, content.note, content.overruled)
+    return digest_of(_encoder.encode(parts).decode())
 
 
 async def proposed(conn: Conn, organ: str, year: int, *, lock: bool = False) -> Proposal | None:

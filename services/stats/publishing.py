@@ -75,27 +75,29 @@ class Objection(NamedTuple):
 
 def objections(asked: Asked, report: Report, published_on: date, today: date) -> list[Objection]:
     """All that speaks against publishing a report on a day; ``today`` is the organ's."""
-    found = []
+    against = []
     end = date(asked.year, 12, 31)
     if today <= end:
-        found.append(Objection("year-unfinished", "path.year", f"is {asked.year}, which is not over", "a year that is"))
+        against.append(
+            Objection("year-unfinished", "path.year", f"is {asked.year}, which is not over", "a year that is")
+        )
     if published_on < today:
         expected = f"{today}, the date of the figures, or a later day"
-        found.append(Objection("published-before-figures", "data.published_on", f"is {published_on}", expected))
+        against.append(Objection("published-before-figures", "data.published_on", f"is {published_on}", expected))
     for check in failures(asked.form, report):
-        found.append(Objection("arithmetic", f"checks.{check.rule}", check.detail, "a rule of the form that holds"))
-    return found
+        against.append(Objection("arithmetic", f"checks.{check.rule}", check.detail, "a rule of the form that holds"))
+    return against
 
 
-def _refusal(found: Sequence[Objection]) -> ProblemError:
-    codes = sorted({objection.code for objection in found})
-    said = "; ".join(f"{o.field.removeprefix('checks.')}: {o.problem}" for o in found[:10])
+def _refusal(against: Sequence[Objection]) -> ProblemError:
+    codes = sorted({objection.code for objection in against})
+    reasons = "; ".join(f"{o.field.removeprefix('checks.')}: {o.problem}" for o in against[:10])
     return ProblemError(
         409,
-        f"not published ({', '.join(codes)}): {said}; with a reason under `despite` it is published all the same",
+        f"not published ({', '.join(codes)}): {reasons}; with a reason under `despite` it is published all the same",
         kind=codes[0] if len(codes) == 1 else "not-publishable",
         errors=[
-            FieldProblem(field=o.field, problem=f"{o.code}: {o.problem}", expected=o.expected) for o in found[:100]
+            FieldProblem(field=o.field, problem=f"{o.code}: {o.problem}", expected=o.expected) for o in against[:100]
         ],
     )
 
@@ -125,33 +127,33 @@ async def publish(
         report, wanted.published_on, asked.reach, asked.organs, offsets, before, reason, overruled
     )
     if before is not None and publications.says_the_same(before, made):
-        return told(before), False
+        return to_published(before), False
     if against and not reason:
         raise _refusal(against)
     if proposer is not None:
         there = await publications.proposed(conn, asked.organ, asked.year, lock=True)
-        if there is None or there.account == proposer or there.said != publications.what_it_says(made):
+        if there is None or there.account == proposer or there.digest != publications.what_it_says(made):
             kept = await publications.propose(conn, made, proposer)
             return Proposed(kept.account, kept.proposed_at), True
     await publications.settle(conn, asked.organ, asked.year)
     await publications.insert(conn, made)
-    return told(made), True
+    return to_published(made), True
 
 
-def told(publication: Publication, revised: Sequence[Revision] = ()) -> Published:
+def to_published(publication: Publication, revised: Sequence[Revision] = ()) -> Published:
     """A publication for outsiders."""
     return Published(publication.content, publication.digest, publication.is_intact, publication.text, list(revised))
 
 
 async def of_year(conn: Conn, organs: Organs, organ: str, year: int, *, four_eyes: bool = False) -> PublishedYear:
     """The publications of a year, each compared with the present numbers."""
-    found = []
+    published = []
     for publication in await publications.of_year(conn, organ, year):
         reach, codes = _reach_of(publication, organs)
         try:
             form = _form_of(publication, organs)
         except UnknownForm:  # a form of a later version: its figures can be shown, but not compared
-            found.append(told(publication))
+            published.append(to_published(publication))
             continue
         asked = Asked(
             organ,
@@ -164,10 +166,10 @@ async def of_year(conn: Conn, organs: Organs, organ: str, year: int, *, four_eye
             law_of(form, organs.statutes()).foreign,
         )
         present = (await annual.answer(conn, asked)).report
-        found.append(told(publication, await annual.since(conn, publication, present, asked)))
+        published.append(to_published(publication, await annual.since(conn, publication, present, asked)))
     waiting = await publications.proposed(conn, organ, year)
     proposed = Proposed(waiting.account, waiting.proposed_at) if waiting and four_eyes else None
-    return PublishedYear(organ, year, found, proposed, four_eyes)
+    return PublishedYear(organ, year, published, proposed, four_eyes)
 
 
 def _reach_of(publication: Publication, organs: Organs) -> tuple[Scope, tuple[str, ...]]:

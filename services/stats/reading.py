@@ -91,9 +91,9 @@ async def by_organ(
         list(CARRY_KINDS),
         list(statutes),
     )
-    found: dict[str, dict[str, int]] = {organ: {} for organ in organs}
+    sums: dict[str, dict[str, int]] = {organ: {} for organ in organs}
     for organ, what, count in rows:
-        found[organ][what] = count
+        sums[organ][what] = count
     return {
         organ: {
             "received": n.get("received", 0),
@@ -103,7 +103,7 @@ async def by_organ(
             "overdue": n.get("breached", 0) - n.get("breached-ended", 0),
             "pending": n.get("carried", 0) - n.get("carried-ended", 0),
         }
-        for organ, n in found.items()
+        for organ, n in sums.items()
     }
 
 

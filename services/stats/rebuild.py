@@ -160,11 +160,11 @@ async def compare_tables(live: Conn, conn: Conn, differences: TableDiff, advance
 async def recount_cells(live: Conn, differences: TableDiff) -> int:
     """Note each counter that is not the sum of its rows, or of its changes; how many counters there are."""
     expected = recount(await store.all_rows(live))
-    found = await store.all_cells(live)
-    for cell in sorted(expected.keys() | found.keys()):
-        if expected.get(cell, 0) != found.get(cell, 0):
-            said = f"is {found.get(cell, 0)}, its rows add up to {expected.get(cell, 0)}"
-            differences.add("counter", " ".join(map(str, cell)), said)
+    counters = await store.all_cells(live)
+    for cell in sorted(expected.keys() | counters.keys()):
+        if expected.get(cell, 0) != counters.get(cell, 0):
+            problem = f"is {counters.get(cell, 0)}, its rows add up to {expected.get(cell, 0)}"
+            differences.add("counter", " ".join(map(str, cell)), problem)
     rows = await live.fetch(
         f"SELECT {_CELL}, coalesce(c.count, 0), coalesce(d.delta, 0) "
         f"FROM {SCHEMA}.cell c FULL JOIN (SELECT {_CELL}, sum(delta) AS delta FROM {SCHEMA}.cell_change "

@@ -14,7 +14,7 @@ from services.events.vocabulary import Label
 from services.stats.cells import Number
 from services.stats.exports.grid import grid, printed
 from services.stats.forms.form import Form
-from services.stats.report import Lang, Report, said
+from services.stats.report import Lang, Report, in_language
 from services.stats.words import WORDS
 
 _encoder = msgspec.json.Encoder(decimal_format="number")
@@ -54,7 +54,7 @@ def from_json(text: bytes) -> Report:
 
 def rule_label(form: Form, rule: str, lang: Lang) -> str:
     """What a rule of the form says; its name where the form has no such rule."""
-    return next((said(r.label, lang) for r in form.checks if r.rule == rule), rule)
+    return next((in_language(r.label, lang) for r in form.checks if r.rule == rule), rule)
 
 
 @cache
@@ -95,7 +95,7 @@ def to_html(
         .render(
             lang=lang,
             html_lang="zh-CN" if lang == "zh" else "en",
-            say=lambda label: said(WORDS[label] if isinstance(label, str) else label, lang),
+            say=lambda label: in_language(WORDS[label] if isinstance(label, str) else label, lang),
             report=report,
             form=form,
             name=name,

@@ -81,15 +81,15 @@ def make_report(
     for table in form.tables:
         rows = []
         for row in table.rows:
-            found: dict[str, Number] = {}
+            by_column: dict[str, Number] = {}
             taken: dict[int, list[tuple[Cell, Number]]] = {}
             for column in table.columns_of(row):
                 counts = row.counting(column)
                 assert counts is not None
                 if id(counts) not in taken:
                     taken[id(counts)] = [c for c in by_kind.get(counts.kind, ()) if _takes(counts, c[0])]
-                found[column.id] = plain(sum(n for c, n in taken[id(counts)] if _within(column.where, c)))
-            rows.append(ReportRow(row.id, row.label, found))
+                by_column[column.id] = plain(sum(n for c, n in taken[id(counts)] if _within(column.where, c)))
+            rows.append(ReportRow(row.id, row.label, by_column))
         tables.append(ReportTable(table.id, tuple(rows)))
     report = Report(
         form.id,
@@ -105,23 +105,23 @@ def make_report(
     )
     known = {value(cell, "measure") for cell in counted if cell.kind == "level-known"}
     before = previous.numbers() if previous else None
-    checks = check(form, report.numbers(), before, known, _untold(form, by_kind))
+    checks = check(form, report.numbers(), before, known, _unreported(form, by_kind))
     return replace(report, checks=(*checks, *_contradictions(counted)))
 
 
-def _untold(form: Form, by_kind: Mapping[str, list[tuple[Cell, Number]]]) -> dict[Place, dict[str, Number]]:
+def _unreported(form: Form, by_kind: Mapping[str, list[tuple[Cell, Number]]]) -> dict[Place, dict[str, Number]]:
     """Like a report's numbers: of each that counts reviews by their filing alone, how many of an earlier filing were
     decided in the year."""
     later = by_kind.get("review-later", ())
-    found: dict[Place, dict[str, Number]] = {}
+    unreported: dict[Place, dict[str, Number]] = {}
     for table in form.tables:
         for row in table.rows:
             for column in table.columns_of(row):
                 counts = row.counting(column)
                 if counts is not None and counts.kind == "review":
                     felt = plain(sum(n for c, n in later if fits(counts, column.where, c)))
-                    found.setdefault((table.id, row.id), {})[column.id] = felt
-    return found
+                    unreported.setdefault((table.id, row.id), {})[column.id] = felt
+    return unreported
 
 
 CONTRADICTIONS = "no-contradictions"
@@ -194,6 +194,6 @@ def failures(form: Form, report: Report, severity: str = "error") -> list[Check]
     return [c for c in report.checks if not c.ok and c.rule in rules]
 
 
-def said(label: Label, lang: Lang) -> str:
+def in_language(label: Label, lang: Lang) -> str:
     """A label in one language."""
     return label.zh if lang == "zh" else label.en

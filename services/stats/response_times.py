@@ -40,13 +40,13 @@ class DaysTaken(Struct, frozen=True):
 
 def days_taken(cells: Iterable[tuple[Cell, Number]]) -> DaysTaken | UnsetType:
     """From the cells of one year; ``UNSET`` where nothing was responded to."""
-    found: dict[str, Counter[int]] = {FIRST: Counter(), FINAL: Counter()}
+    by_kind: dict[str, Counter[int]] = {FIRST: Counter(), FINAL: Counter()}
     for cell, number in cells:
         if cell.kind in _KINDS and (days := value(cell, "days")):
-            found[_KINDS[cell.kind]][int(days)] += int(number)
-    if not any(found.values()):
+            by_kind[_KINDS[cell.kind]][int(days)] += int(number)
+    if not any(by_kind.values()):
         return UNSET
-    return DaysTaken(*(Taken(sum(d.values()), median(d), dict(sorted(d.items()))) for d in found.values()))
+    return DaysTaken(*(Taken(sum(d.values()), median(d), dict(sorted(d.items()))) for d in by_kind.values()))
 
 
 def median(days: Mapping[int, int]) -> int | None:

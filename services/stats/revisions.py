@@ -40,7 +40,7 @@ def revisions(
 ) -> list[Revision]:
     """Every number of the publication that is not the present one, in the form's order."""
     now = present.numbers()
-    found: list[Revision] = []
+    revised: list[Revision] = []
     for table in form.tables:
         for row in table.rows:
             published: Mapping[str, Number] = content.numbers().get((table.id, row.id), {})
@@ -50,24 +50,24 @@ def revisions(
                 if was == is_now or counts is None:
                     continue
                 felt = [c for c in changes if contributes(counts, column.where, c.cell, content.year, law)]
-                found.append(Revision(table.id, row.id, column.id, was, is_now, _because(felt)))
-    return found
+                revised.append(Revision(table.id, row.id, column.id, was, is_now, _because(felt)))
+    return revised
 
 
 def _because(changes: Sequence[Changed]) -> list[Because]:
     """The events behind the changes, each once."""
-    found = {
+    by_event = {
         (c.subject, c.sequence): Because(
             c.subject, c.sequence, c.recorded_at, c.cause.source if c.cause else None, c.cause.id if c.cause else None
         )
         for c in changes
     }
-    return list(found.values())
+    return list(by_event.values())
 
 
-def as_checks(content: Content, found: Sequence[Revision]) -> tuple[Check, ...]:
+def as_checks(content: Content, revised: Sequence[Revision]) -> tuple[Check, ...]:
     """The comparison with the publication as checks beside the form's own."""
-    if not found:
+    if not revised:
         return (Check("published", True, f"as published on {content.published_on}"),)
     return tuple(
         Check(
@@ -75,5 +75,5 @@ def as_checks(content: Content, found: Sequence[Revision]) -> tuple[Check, ...]:
             False,
             f"{r.table}/{r.column}: {r.row} {r.present} not = published on {content.published_on} {r.published}",
         )
-        for r in found
+        for r in revised
     )

@@ -26,27 +26,27 @@ def check(
     now: Numbers,
     before: Numbers | None = None,
     known: Collection[str] | None = None,
-    untold: Numbers | None = None,
+    unreported: Numbers | None = None,
 ) -> tuple[Check, ...]:
     """The form's rules, each column by column (or row by row).
 
-    ``before`` are the numbers of the year before, ``known`` the measures whose levels somebody gave, ``untold`` how
+    ``before`` are the numbers of the year before, ``known`` the measures whose levels somebody gave, ``unreported`` how
     many results that each number would hold stand in no year's table; a rule that needs one of them is left out where
     it is None.
     """
-    found: list[Check] = []
+    checks: list[Check] = []
     for rule in form.checks:
         table = form.table(rule.table)
         if table is None or (rule.looks_back and before is None) or (rule.relation == "given-with" and known is None):
             continue
-        if rule.relation == "told" and untold is None:
+        if rule.relation == "told" and unreported is None:
             continue
         others = [c.id for c in table.columns] if rule.over == "rows" else [r.id for r in table.rows]
         for other in others:
             if not rule.only or other in rule.only:
-                shown = now if rule.relation != "told" else untold or {}
-                found.append(_check(table, rule, other, shown, before or {}, known or ()))
-    return tuple(found)
+                shown = now if rule.relation != "told" else unreported or {}
+                checks.append(_check(table, rule, other, shown, before or {}, known or ()))
+    return tuple(checks)
 
 
 def _check(table: FormTable, rule: Rule, other: str, now: Numbers, before: Numbers, known: Collection[str]) -> Check:
@@ -54,7 +54,7 @@ def _check(table: FormTable, rule: Rule, other: str, now: Numbers, before: Numbe
         term = Term.read(text)
         row, column = (term.id, other) if rule.over == "rows" else (other, term.id)
         numbers = before if term.previous else now
-        # A number that counts no reviews, or counts them in the year of their decision as well, leaves none untold.
+        # A number that counts no reviews, or counts them in the year of their decision as well, leaves none unreported.
         value = (
             numbers.get((rule.table, row), {}).get(column, 0)
             if rule.relation == "told"
@@ -77,8 +77,8 @@ def _check(table: FormTable, rule: Rule, other: str, now: Numbers, before: Numbe
     relation = rule.relation if ok else f"not {rule.relation}"
     if rule.relation == "told" and not ok:
         relation = "decided this year and filed in an earlier one: in no year's table"
-    said = [_sum(terms, numbers) for terms, numbers in ((rule.left, left), (rule.right, right))]
-    return Check(rule.rule, ok, f"{rule.table}/{other}: {said[0]} {relation} {said[1]}".rstrip())
+    sums = [_sum(terms, numbers) for terms, numbers in ((rule.left, left), (rule.right, right))]
+    return Check(rule.rule, ok, f"{rule.table}/{other}: {sums[0]} {relation} {sums[1]}".rstrip())
 
 
 def _is_given(table: FormTable, rule: Rule, other: str, text: str, known: Collection[str]) -> bool:

@@ -165,7 +165,7 @@ def sheet(asked: Asked, answer: Answer, name: Label, organs: int, standing: Stan
             for rule in form.checks
         ]
         + _contradictions(report.checks),
-        told(indicators(answer.cells, asked.organs, asked.year, asked.law)),
+        as_indicators(indicators(answer.cells, asked.organs, asked.year, asked.law)),
         [_publication(p) for p in answer.published],
         [_revision(form, r) for r in answer.revised] if alike else None,
         standing,
@@ -173,40 +173,40 @@ def sheet(asked: Asked, answer: Answer, name: Label, organs: int, standing: Stan
 
 
 def _contradictions(checks: Sequence[Check]) -> list[SheetRule]:
-    """The check that every form has; told where it does not hold."""
-    found = [check for check in checks if check.rule == CONTRADICTIONS]
-    return [SheetRule(CONTRADICTIONS, _CONTRADICTING, "error", found)] if found else []
+    """The check that every form has; listed where it does not hold."""
+    failed = [check for check in checks if check.rule == CONTRADICTIONS]
+    return [SheetRule(CONTRADICTIONS, _CONTRADICTING, "error", failed)] if failed else []
 
 
 _CONTRADICTING = Label("申请的各项事实互不矛盾", "the facts of a request do not contradict one another")
 
 
-def told(found: Indicators) -> SheetIndicators:
+def as_indicators(year: Indicators) -> SheetIndicators:
     """A year's indicators for outsiders."""
     return SheetIndicators(
-        dict(found.channels),
-        dict(found.outcomes),
-        list(found.received_by_month),
-        list(found.ended_by_month),
-        found.in_time,
-        found.late,
-        found.overdue,
-        found.base,
-        found.share_in_time,
-        found.taken,
+        dict(year.channels),
+        dict(year.outcomes),
+        list(year.received_by_month),
+        list(year.ended_by_month),
+        year.in_time,
+        year.late,
+        year.overdue,
+        year.base,
+        year.share_in_time,
+        year.taken,
     )
 
 
 def _tables(asked: Asked, answer: Answer) -> list[SheetTable]:
     before = pages.revised(answer)
-    found = []
+    tables = []
     for table, numbers in printed(answer.report, asked.form):
         laid = grid(table, numbers)
         cells = [_cell(spot, table.id, before) for line in laid.lines() for spot in line]
         of_form = table in asked.form.tables
         about = (table.id, table.title, table.layout, of_form)
-        found.append(SheetTable(*about, laid.rows, laid.columns, laid.head, laid.labels, cells))
-    return found
+        tables.append(SheetTable(*about, laid.rows, laid.columns, laid.head, laid.labels, cells))
+    return tables
 
 
 def _cell(spot: Spot, table: str, before: dict[tuple[str, str, str], Number]) -> SheetCell:
@@ -215,13 +215,13 @@ def _cell(spot: Spot, table: str, before: dict[tuple[str, str, str], Number]) ->
     return SheetCell(*place, spot.text, spot.number, spot.names, was, spot.level, spot.unconfirmed)
 
 
-def _publication(found: Publication) -> SheetPublication:
-    c = found.content
+def _publication(publication: Publication) -> SheetPublication:
+    c = publication.content
     day = c.published_on.isoformat()
-    return SheetPublication(c.number, day, c.form, c.reach, found.digest, found.is_intact, c.note)
+    return SheetPublication(c.number, day, c.form, c.reach, publication.digest, publication.is_intact, c.note)
 
 
-def _revision(form: Form, found: Revision) -> SheetRevision:
-    labels = pages.cell_label(form, found.table, found.row, found.column)
-    latest = found.because[-CAUSES:][::-1]
-    return SheetRevision(labels, found.published, found.present, latest, len(found.because))
+def _revision(form: Form, revision: Revision) -> SheetRevision:
+    labels = pages.cell_label(form, revision.table, revision.row, revision.column)
+    latest = revision.because[-CAUSES:][::-1]
+    return SheetRevision(labels, revision.published, revision.present, latest, len(revision.because))

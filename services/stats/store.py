@@ -249,12 +249,12 @@ async def has_numbers(conn: Conn, organ: str) -> bool:
 
 async def all_rows(conn: Conn) -> list[Row]:
     """Every row of the fold, for a recount."""
-    found: list[Row] = []
-    found += [_request(row) for row in await conn.fetch(f"SELECT * FROM {SCHEMA}.request")]
-    found += [_review(row) for row in await conn.fetch(f"SELECT * FROM {SCHEMA}.review")]
-    found += [_tally(row) for row in await conn.fetch(f"SELECT * FROM {SCHEMA}.tally")]
-    found += [OfficeRow(*row) for row in await conn.fetch(f"SELECT * FROM {SCHEMA}.office")]
-    return found
+    rows: list[Row] = []
+    rows += [_request(row) for row in await conn.fetch(f"SELECT * FROM {SCHEMA}.request")]
+    rows += [_review(row) for row in await conn.fetch(f"SELECT * FROM {SCHEMA}.review")]
+    rows += [_tally(row) for row in await conn.fetch(f"SELECT * FROM {SCHEMA}.tally")]
+    rows += [OfficeRow(*row) for row in await conn.fetch(f"SELECT * FROM {SCHEMA}.office")]
+    return rows
 
 
 async def all_cells(conn: Conn) -> dict[Cell, Number]:

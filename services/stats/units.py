@@ -120,10 +120,10 @@ async def cells(conn: Conn, organ: str, year: int, before: datetime | None) -> d
     return {Cell(*row[:7]): plain(row[7]) for row in rows}
 
 
-def units_of(found: Mapping[Cell, Number], known: Iterable[str], names: Any, points: Points | None) -> list[UnitYear]:
+def units_of(cells: Mapping[Cell, Number], known: Iterable[str], names: Any, points: Points | None) -> list[UnitYear]:
     """The year of each unit, those registered (``known``) and those that the counters name; ``names`` gives a name."""
     sums: dict[str, dict[str, Any]] = {unit: {} for unit in known}
-    for cell, number in found.items():
+    for cell, number in cells.items():
         if cell.kind not in UNIT_KINDS:
             continue
         own, count = sums.setdefault(value(cell, "unit"), {}), int(number)
@@ -165,10 +165,10 @@ def _year(unit: str, name: Label, own: dict[str, Any], points: Points | None) ->
     return UnitYear(unit=unit, name=name, days_average=average, score=points.of(made), **own)
 
 
-def duties_of(found: Mapping[Cell, Number]) -> list[DutyYear]:
+def duties_of(cells: Mapping[Cell, Number]) -> list[DutyYear]:
     """The duties of the year by their kind."""
     sums: dict[str, dict[str, int]] = {}
-    for cell, number in found.items():
+    for cell, number in cells.items():
         if cell.kind == "duty":
             _add(sums.setdefault(value(cell, "duty"), {}), value(cell, "how").replace("-", "_"), int(number))
     return [DutyYear(kind=kind, **own) for kind, own in sorted(sums.items())]

@@ -70,7 +70,7 @@ class Folder:
 
     def __init__(self, pool: Pool, own: Metrics, on_dead_letters: Callable[[], None] = lambda: None) -> None:
         self.pool, self.metrics, self.on_dead_letters = pool, own, on_dead_letters
-        self.attempts = Attempts(pool, SCHEMA, lambda: self._told(1))
+        self.attempts = Attempts(pool, SCHEMA, lambda: self._count_letters(1))
 
     async def handle(self, batch: Batch) -> None:
         """One batch, steps 1 to 6. Raises what :func:`services.runtime.applying.apply_batch` raises."""
@@ -94,13 +94,13 @@ class Folder:
             return rows.repeated
 
         done = await applying.apply_batch(self.pool, SCHEMA, batch, events, unreadable, fold)  # 2 to 5
-        self._told(len(done.letters))
+        self._count_letters(len(done.letters))
         self.metrics.events.inc(done.fresh)
         self.metrics.repeated.inc(sum(done.results))
         self.metrics.batch_seconds.observe(time.perf_counter() - started)
         # 6: the caller acknowledges when this returns.
 
-    def _told(self, letters: int) -> None:
+    def _count_letters(self, letters: int) -> None:
         if letters:
             self.metrics.dead_letters.inc(letters)
             self.on_dead_letters()

@@ -27,7 +27,7 @@ from services.stats.forms.form import form_ids, load
 from services.stats.indicators import Indicators, indicators
 from services.stats.render import encode, from_json, to_html, to_json
 from services.stats.report import Report, make_report
-from services.stats.sheet import told
+from services.stats.sheet import as_indicators
 from tests.stats_events import answered, recorded, summary
 
 CN = load("cn-2021")
@@ -126,7 +126,7 @@ def folded() -> Fold:
 
 def given(found: Indicators) -> dict[str, Any]:
     """Indicators as the desk reads them of the API."""
-    decoded: dict[str, Any] = msgspec.json.decode(encode(told(found)))
+    decoded: dict[str, Any] = msgspec.json.decode(encode(as_indicators(found)))
     return decoded
 
 

@@ -5,7 +5,7 @@ import io
 
 from services.stats.exports.grid import printed
 from services.stats.forms.form import Form
-from services.stats.report import Lang, Report, said
+from services.stats.report import Lang, Report, in_language
 
 BOM = "\ufeff"
 """Without it a spreadsheet takes the file for one in the machine's old code page."""
@@ -22,7 +22,8 @@ def to_csv(report: Report, form: Form, *, lang: Lang = "zh") -> str:
             for column in table.columns_of(row):
                 number = numbers[row.id][column.id]
                 value = str(number) if isinstance(number, int) else f"{number:f}"
-                labels = (row.id, _text(said(row.label, lang)), column.id, _text(said(column.label, lang)))
+                row_label, column_label = (_text(in_language(label, lang)) for label in (row.label, column.label))
+                labels = (row.id, row_label, column.id, column_label)
                 writer.writerow((form.id, _text(report.organ), report.year, report.as_of, table.id, *labels, value))
     return BOM + out.getvalue()
 

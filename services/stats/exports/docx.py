@@ -14,7 +14,7 @@ from docx.table import Table, _Cell
 from services.events.vocabulary import Label
 from services.stats.exports.grid import Grid, Spot, grid, printed
 from services.stats.forms.form import Form, FormTable
-from services.stats.report import Lang, Report, said
+from services.stats.report import Lang, Report, in_language
 
 _PAGE, _MARGIN = 210, 18
 """A4's width and the margins, in mm."""
@@ -33,7 +33,7 @@ def to_docx(report: Report, form: Form, name: Label, *, lang: Lang = "zh") -> by
     document = Document()
     section = document.sections[0]
     shown = [(table, grid(table, numbers)) for table, numbers in printed(report, form)]
-    lying = lang == "en" and any(found.columns - found.labels > _NARROW for _, found in shown)
+    lying = lang == "en" and any(laid.columns - laid.labels > _NARROW for _, laid in shown)
     page = (297, _PAGE) if lying else (_PAGE, 297)
     section.orientation = WD_ORIENT.LANDSCAPE if lying else WD_ORIENT.PORTRAIT
     section.page_width, section.page_height = Mm(page[0]), Mm(page[1])
@@ -47,15 +47,15 @@ def to_docx(report: Report, form: Form, name: Label, *, lang: Lang = "zh") -> by
     for kind, code in (("w:val", "en-US"), ("w:eastAsia", "zh-CN")):
         language.set(qn(kind), code)
     style.element.get_or_add_rPr().append(language)
-    document.core_properties.title = f"{said(name, lang)} {report.year} {said(form.title, lang)}"
+    document.core_properties.title = f"{in_language(name, lang)} {report.year} {in_language(form.title, lang)}"
     document.core_properties.author = "Shixian"
-    _line(document, f"{said(name, lang)}", 16, bold=True)
+    _line(document, f"{in_language(name, lang)}", 16, bold=True)
     year = f"{report.year}年度" if lang == "zh" else str(report.year)
-    _line(document, f"{year} {said(form.title, lang)}", 12, bold=False)
-    for n, (table, found) in enumerate(shown):
+    _line(document, f"{year} {in_language(form.title, lang)}", 12, bold=False)
+    for n, (table, laid) in enumerate(shown):
         # A long table that begins below another would be torn.
-        _line(document, said(table.title, lang), 11, bold=True, center=False, anew=n > 0 and found.rows > _LONG)
-        _table(document, table, found, lang, page[0] - 2.0 * _MARGIN)
+        _line(document, in_language(table.title, lang), 11, bold=True, center=False, anew=n > 0 and laid.rows > _LONG)
+        _table(document, table, laid, lang, page[0] - 2.0 * _MARGIN)
     _line(document, f"{'数据截至' if lang == 'zh' else 'As of'} {report.as_of}", 9, bold=False, center=False)
     out = io.BytesIO()
     document.save(out)
@@ -73,8 +73,8 @@ def _line(document: "Document", text: str, size: int, *, bold: bool, center: boo
         paragraph.alignment = WD_ALIGN_PARAGRAPH.CENTER
 
 
-def _table(document: "Document", shape: FormTable, found: Grid, lang: Lang, whole: float) -> None:  # type: ignore[valid-type]  # as above
-    table: Table = document.add_table(found.rows, found.columns)  # type: ignore[attr-defined]  # as above
+def _table(document: "Document", shape: FormTable, laid: Grid, lang: Lang, whole: float) -> None:  # type: ignore[valid-type]  # as above
+    table: Table = document.add_table(laid.rows, laid.columns)  # type: ignore[attr-defined]  # as above
     table.style = "Table Grid"
     table.alignment = WD_TABLE_ALIGNMENT.CENTER
     table.autofit = False
@@ -85,26 +85,28 @@ def _table(document: "Document", shape: FormTable, found: Grid, lang: Lang, whol
         room.set(qn("w:type"), "dxa")
         sides.append(room)
     table._tbl.tblPr.append(sides)
-    widths = _widths(shape, found, whole)
+    widths = _widths(shape, laid, whole)
     for column, width in zip(table.columns, widths, strict=True):
         column.width = Mm(width)
     lines = [list(row.cells) for row in table.rows]
     for line in lines:
         for cell, width in zip(line, widths, strict=True):
             cell.width = Mm(width)
-    for spot in found.spots:
+    for spot in laid.spots:
         cell = lines[spot.row][spot.column]
         if spot.rows > 1 or spot.columns > 1:
             cell = cell.merge(lines[spot.row + spot.rows - 1][spot.column + spot.columns - 1])
-        _fill(cell, spot, lang, found.columns)
+        _fill(cell, spot, lang, laid.columns)
     for row in table.rows:
         _mark(row._tr.get_or_add_trPr(), "w:cantSplit")
-    for row in table.rows[: found.head]:
+    for row in table.rows[: laid.head]:
         _mark(row._tr.get_or_add_trPr(), "w:tblHeader")
 
 
 def _fill(cell: _Cell, spot: Spot, lang: Lang, columns: int) -> None:
-    text = f"{spot.number:,}" if spot.number is not None else said(spot.text, lang) if spot.text is not None else ""
+    text = (
+        f"{spot.number:,}" if spot.number is not None else in_language(spot.text, lang) if spot.text is not None else ""
+    )
     paragraph = cell.paragraphs[0]
     run = paragraph.add_run(text + (_MARK[lang] if spot.unconfirmed else ""))
     small = columns > (_NARROW if lang == "en" and spot.role == "head" else 11)
@@ -120,13 +122,13 @@ def _mark(properties: object, name: str) -> None:
     properties.append(OxmlElement(name))  # type: ignore[attr-defined]  # an lxml element
 
 
-def _widths(shape: FormTable, found: Grid, whole: float) -> list[float]:
+def _widths(shape: FormTable, laid: Grid, whole: float) -> list[float]:
     """The columns' widths in mm; together ``whole``, the text's width."""
     units = any(row.unit for row in shape.rows)
-    groups = max(0, found.labels - 1 - units)
+    groups = max(0, laid.labels - 1 - units)
     rest = whole - groups * _GROUP - units * _UNIT
-    counted = found.columns - found.labels
+    counted = laid.columns - laid.labels
     share = 0.28 if counted > _NARROW and whole > _PAGE else 0.42
-    label = max(rest - counted * 24, rest * share) if found.labels else 0.0
+    label = max(rest - counted * 24, rest * share) if laid.labels else 0.0
     number = (rest - label) / counted
-    return [*[float(_GROUP)] * groups, *([label] if found.labels else []), *[float(_UNIT)] * units, *[number] * counted]
+    return [*[float(_GROUP)] * groups, *([label] if laid.labels else []), *[float(_UNIT)] * units, *[number] * counted]

@@ -29,8 +29,8 @@ def download(
     suffix = next(s for s, kind in SUFFIXES.items() if kind == media_type)
     file = f"{report.organ}-{report.year}-{form.id}{suffix}"
     plain = "".join(c if c.isascii() and (c.isalnum() or c in "-._") else "_" for c in file)
-    said = f"attachment; filename=\"{plain}\"; filename*=UTF-8''{quote(file, safe='')}"
-    return Response(content, media_type=media_type, headers={**headers, "content-disposition": said})
+    disposition = f"attachment; filename=\"{plain}\"; filename*=UTF-8''{quote(file, safe='')}"
+    return Response(content, media_type=media_type, headers={**headers, "content-disposition": disposition})
 
 
 def print_page(text: str, headers: Mapping[str, str]) -> Response[bytes]:

@@ -46,10 +46,10 @@ class Grid(NamedTuple):
 
     def lines(self) -> list[list[Spot]]:
         """The cells that begin in each row, from left to right."""
-        found: list[list[Spot]] = [[] for _ in range(self.rows)]
+        by_row: list[list[Spot]] = [[] for _ in range(self.rows)]
         for spot in sorted(self.spots, key=lambda s: (s.row, s.column)):
-            found[spot.row].append(spot)
-        return found
+            by_row[spot.row].append(spot)
+        return by_row
 
 
 Numbers = Mapping[str, Mapping[str, Number]]
@@ -59,12 +59,12 @@ Numbers = Mapping[str, Mapping[str, Number]]
 def printed(report: Report, form: Form) -> list[tuple[FormTable, Numbers]]:
     """The form's tables with a report's numbers, and behind them what there is beside the form."""
     numbers = report.numbers()
-    found: list[tuple[FormTable, Numbers]] = [
+    tables: list[tuple[FormTable, Numbers]] = [
         (table, {row.id: numbers[table.id, row.id] for row in table.rows}) for table in form.tables
     ]
-    found += as_tables(form, report.in_time, report.carried_levels, report.other_laws)
+    tables += as_tables(form, report.in_time, report.carried_levels, report.other_laws)
     days = as_table(report.days_taken)
-    return [*found, days] if days else found
+    return [*tables, days] if days else tables
 
 
 def grid(table: FormTable, numbers: Numbers) -> Grid:

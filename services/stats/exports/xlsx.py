@@ -11,7 +11,7 @@ from openpyxl.worksheet.worksheet import Worksheet
 from services.events.vocabulary import Label
 from services.stats.exports.grid import Grid, Spot, grid, printed
 from services.stats.forms.form import Form, FormTable
-from services.stats.report import Lang, Report, said
+from services.stats.report import Lang, Report, in_language
 
 _LINE = Side(style="thin", color="000000")
 _BORDER = Border(left=_LINE, right=_LINE, top=_LINE, bottom=_LINE)
@@ -27,7 +27,7 @@ def to_xlsx(report: Report, form: Form, name: Label, *, lang: Lang = "zh") -> by
     """The workbook as a file's content; the same report gives the same cells."""
     book = Workbook()
     book.remove(book.worksheets[0])
-    book.properties.title = f"{said(name, lang)} {report.year} {said(form.title, lang)}"
+    book.properties.title = f"{in_language(name, lang)} {report.year} {in_language(form.title, lang)}"
     book.properties.creator = "Shixian"
     for n, (table, numbers) in enumerate(printed(report, form), 1):
         sheet = book.create_sheet(f"{n} {table.id}"[:31])
@@ -37,32 +37,32 @@ def to_xlsx(report: Report, form: Form, name: Label, *, lang: Lang = "zh") -> by
     return out.getvalue()
 
 
-def _sheet(sheet: Worksheet, table: FormTable, found: Grid, report: Report, name: Label, lang: Lang) -> None:
+def _sheet(sheet: Worksheet, table: FormTable, laid: Grid, report: Report, name: Label, lang: Lang) -> None:
     font = "宋体" if lang == "zh" else "Times New Roman"
-    last = get_column_letter(found.columns)
+    last = get_column_letter(laid.columns)
     for line, text, size in (
-        (1, said(table.title, lang), 14),
-        (2, f"{said(name, lang)}    {report.year}    {report.as_of}", 10),
+        (1, in_language(table.title, lang), 14),
+        (2, f"{in_language(name, lang)}    {report.year}    {report.as_of}", 10),
     ):
         sheet.merge_cells(f"A{line}:{last}{line}")
         above = sheet.cell(line, 1, _text(text))
         above.font = Font(name=font, size=size, bold=line == 1)
         above.alignment = Alignment(horizontal="center", vertical="center", wrap_text=True)
     sheet.row_dimensions[1].height = 30
-    for spot in found.spots:
+    for spot in laid.spots:
         _put(sheet, spot, lang, font)
-    _widths(sheet, table, found, lang)
-    bottom = _TITLE + found.rows
+    _widths(sheet, table, laid, lang)
+    bottom = _TITLE + laid.rows
     sheet.print_area = f"A1:{last}{bottom}"
     sheet.page_setup.paperSize = 9  # A4
-    sheet.page_setup.orientation = "landscape" if found.columns > (11 if lang == "zh" else 8) else "portrait"
+    sheet.page_setup.orientation = "landscape" if laid.columns > (11 if lang == "zh" else 8) else "portrait"
     sheet.page_setup.fitToWidth = 1
     sheet.page_setup.fitToHeight = 0
     sheet.sheet_properties.pageSetUpPr = PageSetupProperties(fitToPage=True)
     sheet.print_options.horizontalCentered = True
-    if found.head:
-        sheet.print_title_rows = f"1:{_TITLE + found.head}"
-        sheet.freeze_panes = f"{get_column_letter(found.labels + 1)}{_TITLE + found.head + 1}"
+    if laid.head:
+        sheet.print_title_rows = f"1:{_TITLE + laid.head}"
+        sheet.freeze_panes = f"{get_column_letter(laid.labels + 1)}{_TITLE + laid.head + 1}"
 
 
 def _put(sheet: Worksheet, spot: Spot, lang: Lang, font: str) -> None:
@@ -76,7 +76,7 @@ def _put(sheet: Worksheet, spot: Spot, lang: Lang, font: str) -> None:
         corner.value = spot.number
         corner.number_format = "#,##0" if isinstance(spot.number, int) else "#,##0.######"
     elif spot.text is not None:
-        corner.value = _text(said(spot.text, lang) + (_MARK[lang] if spot.unconfirmed else ""))
+        corner.value = _text(in_language(spot.text, lang) + (_MARK[lang] if spot.unconfirmed else ""))
     corner.font = Font(name=font, size=10, bold=spot.role == "head")
     corner.alignment = Alignment(
         horizontal={"number": "right", "label": "left"}.get(spot.role, "center"),
@@ -91,16 +91,16 @@ def _put(sheet: Worksheet, spot: Spot, lang: Lang, font: str) -> None:
 _MARK = {"zh": "（未经核对）", "en": " (unconfirmed)"}
 
 
-def _widths(sheet: Worksheet, table: FormTable, found: Grid, lang: Lang) -> None:
+def _widths(sheet: Worksheet, table: FormTable, laid: Grid, lang: Lang) -> None:
     units = any(row.unit for row in table.rows)
-    for n in range(found.columns):
-        width = _NUMBER * (1.4 if found.columns - found.labels < _MANY or lang == "en" else 1.0)
-        if n < found.labels:
-            width = _UNIT if units and n == found.labels - 1 else _GROUP * (1.0 if lang == "zh" else 1.5)
-            if n == found.labels - 1 - units:
+    for n in range(laid.columns):
+        width = _NUMBER * (1.4 if laid.columns - laid.labels < _MANY or lang == "en" else 1.0)
+        if n < laid.labels:
+            width = _UNIT if units and n == laid.labels - 1 else _GROUP * (1.0 if lang == "zh" else 1.5)
+            if n == laid.labels - 1 - units:
                 width = _LABEL
         sheet.column_dimensions[get_column_letter(n + 1)].width = width
-    for n, line in enumerate(found.lines()):
+    for n, line in enumerate(laid.lines()):
         deep = max((_lines(sheet, s, lang) for s in line if s.rows == 1), default=1)
         sheet.row_dimensions[_TITLE + n + 1].height = 6.0 + 13.0 * deep
 
@@ -109,7 +109,7 @@ def _lines(sheet: Worksheet, spot: Spot, lang: Lang) -> int:
     """How many lines the text needs in the columns that it has; a Chinese character is twice as wide."""
     if spot.text is None or spot.role == "group":
         return 1
-    text = said(spot.text, lang) + (_MARK[lang] if spot.unconfirmed else "")
+    text = in_language(spot.text, lang) + (_MARK[lang] if spot.unconfirmed else "")
     columns = range(spot.column + 1, spot.column + spot.columns + 1)
     room = sum(sheet.column_dimensions[get_column_letter(n)].width for n in columns) - 1 - spot.level
     # Bold letters are wider, and lines break between words in English.

@@ -86,7 +86,7 @@ class FormRow(Struct, frozen=True, forbid_unknown_fields=True):
 
 
 _BY_ITEM: dict[CountedKind, CountedKind] = {"received": "item-received", "closed": "item-closed"}
-"""The cells that tell items apart, for a column of one."""
+"""The cells that are counted by item, for the column of one item."""
 
 
 class FormTable(Struct, frozen=True, forbid_unknown_fields=True):
