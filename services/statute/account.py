@@ -33,7 +33,7 @@ _SWAPPED = re.compile(r"Day off \(substituted from (\d\d)/(\d\d)/(\d{4})\)")
 
 
 class Basis(Struct, frozen=True):
-    """What a line rests on: the same citation for both, but for what is said about it."""
+    """What a line rests on: the same citation in both languages, but for the remark on it."""
 
     zh: str
     en: str
@@ -122,19 +122,19 @@ def _spans(clock: Clock, calendar: Calendar, through: date) -> Iterator[_Span]:
 
 def _merged(spans: Iterator[_Span]) -> list[_Span]:
     """Neighbours of a kind as one; an ordinary weekend inside goes with what surrounds it."""
-    found: list[_Span] = []
+    merged: list[_Span] = []
     for span in spans:
-        before = found[-1] if found else None
+        before = merged[-1] if merged else None
         same = before is not None and span.kind == before.kind and span.gap == before.gap
         weekend = span.kind == "weekend" and before is not None and before.kind in ("counted", "holiday")
         if before is not None and before.kind == "weekend" and span.kind == "holiday":
-            found[-1] = replace(span, first=before.first)
+            merged[-1] = replace(span, first=before.first)
         elif before is not None and (same or weekend):
             before.last, before.days = span.last, before.days + span.days
             before.why += [why for why in span.why if not weekend and why not in before.why]
         else:
-            found.append(span)
-    return found
+            merged.append(span)
+    return merged
 
 
 def account(clock: Clock, calendar: Calendar, through: date, limit: str, each_day: bool = False) -> list[Line]:

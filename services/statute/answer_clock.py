@@ -1,4 +1,4 @@
-"""One run of the answer's clock: how far the facts have moved it, what moved it, and what was found against them."""
+"""One run of the answer's clock: how far the facts have moved it, what moved it, and what speaks against them."""
 
 from collections.abc import Iterator
 from datetime import date
@@ -106,7 +106,7 @@ class AnswerClock(Struct):
         return True
 
     def in_time(self, fact: Fact, on: date, code: str = "after-limit", **values: object) -> bool:
-        """Whether the answer's limit still ran on that day; if not, the fact is found against and cures nothing."""
+        """Whether the answer's limit still ran on that day; if not, the fact is unlawful and cures nothing."""
         due = self.due(on)
         if due is not None and on > due:
             self.unlawful(fact, code, on=on, due_on=due, **values)

@@ -83,13 +83,13 @@ def assess(
     if received_on is not None and received_on > profile.in_force.through:
         # The version is the one in force on the day of receipt; which day that is, an older version may say.
         profile = _read_as(profile_for(statute, received_on), read_as)
-    found = assess_under(timeline, profile, calendar, today)
-    if found.state.statute_other and profile.id != statute and profile.says("transition") == "pending-takes-new":
+    assessed = assess_under(timeline, profile, calendar, today)
+    if assessed.state.statute_other and profile.id != statute and profile.says("transition") == "pending-takes-new":
         newer = successor(profile)
         assert newer is not None
         other = assess_under(timeline, _read_as(newer.on(newer.in_force.from_), read_as), calendar, today)
-        return replace(other, state=replace(other.state, statute_other=profile.id, due_on_other=found.state.due_on))
-    return found
+        return replace(other, state=replace(other.state, statute_other=profile.id, due_on_other=assessed.state.due_on))
+    return assessed
 
 
 def _read_as(profile: Profile, settings: Mapping[str, str]) -> Profile:
@@ -225,8 +225,8 @@ def _ending(end: End | None, stands: _Standing) -> dict[str, Any]:
     state = ("stopped" if stands.halts else "open") if stands.is_pending else "answered" if answered else "closed"
     if end is None:
         return {"state": state}
-    found = {"state": state, "closed_on": end.on, "closing": end.how, "outcome": end.outcome}
-    return found | {"answered_on": end.on, "timeliness": "late" if stands.late else "in-time"} if answered else found
+    ended = {"state": state, "closed_on": end.on, "closing": end.how, "outcome": end.outcome}
+    return ended | {"answered_on": end.on, "timeliness": "late" if stands.late else "in-time"} if answered else ended
 
 
 def _reanswer(order: Order | None, timeline: Timeline) -> dict[str, Any]:
@@ -246,11 +246,11 @@ def _check(run: AnswerClock) -> None:
     if received_on > data.submitted_on and profile.receipt_rule(data.channel, data.mail)[0] == "confirmed_on":
         apart = (received_on - data.submitted_on).days
         due = limit_due(profile.answer, data.submitted_on, profile, run.calendar)
-        told = {"submitted_on": data.submitted_on, "received_on": received_on, "would_end_on": due}
+        values = {"submitted_on": data.submitted_on, "received_on": received_on, "would_end_on": due}
         if apart == 1:
-            run.note(None, "receipt-confirmed-next-day", **told)
+            run.note(None, "receipt-confirmed-next-day", **values)
         else:
-            run.note(None, "receipt-confirmed-later", days=apart, **told)
+            run.note(None, "receipt-confirmed-later", days=apart, **values)
     if received_on < data.submitted_on:
         run.note(None, "received-before-submission", received_on=received_on, submitted_on=data.submitted_on)
     if run.end is None:

@@ -119,16 +119,16 @@ class Inline(_Table, frozen=True, kw_only=True):
 
 def read(file: str, data: object) -> CalendarFile:
     """A calendar's file. Raises :class:`BadData` that names file, key and reason."""
-    found = convert(file, data, CalendarFile)
-    if found.published_from > found.published_through + 1:
-        raise BadData(file, "published_through", f"is before published_from ({found.published_from})")
-    for place, rule in enumerate(found.yearly):
+    content = convert(file, data, CalendarFile)
+    if content.published_from > content.published_through + 1:
+        raise BadData(file, "published_through", f"is before published_from ({content.published_from})")
+    for place, rule in enumerate(content.yearly):
         if (rule.easter is None) == (rule.month is None) or (rule.month is None) != (rule.day is None):
             raise BadData(file, f"yearly[{place}]", "expected month and day, or easter")
-    for year in found.published:
+    for year in content.published:
         if not year.isdecimal():
             raise BadData(file, f"published.{year}", "expected a year")
-    return found
+    return content
 
 
 def from_data(file: str, data: object) -> Calendar:
@@ -140,12 +140,12 @@ def made(file: str, read: CalendarFile) -> Calendar:
     """The calendar that a file describes. Raises :class:`BadData` that names file, key and reason."""
     off: dict[date, str] = {}
     on: dict[date, str] = {}
-    for found in _bases(file, read):
-        for day, name in found.items():
+    for base in _bases(file, read):
+        for day, name in base.items():
             if FIRST <= day <= LAST:
                 names = [*off[day].split("; "), *name.split("; ")] if day in off else name.split("; ")
                 off[day] = "; ".join(dict.fromkeys(names))
-        on |= {d: "make-up working day" for d in getattr(found, "weekend_workdays", ()) if FIRST <= d <= LAST}
+        on |= {d: "make-up working day" for d in getattr(base, "weekend_workdays", ()) if FIRST <= d <= LAST}
     for day, name in _yearly(file, read):
         off.setdefault(day, name)
     version = f"holidays {metadata.version('holidays')}"
@@ -168,10 +168,10 @@ def _reach(file: str, day: str | None) -> tuple[int, int] | None:
     if day is None:
         return None
     try:
-        found = date.fromisoformat(f"2000-{day}")
+        on = date.fromisoformat(f"2000-{day}")
     except ValueError:
         raise BadData(file, "next_from", f"expected a day MM-DD that exists, got {day!r}") from None
-    return found.month, found.day
+    return on.month, on.day
 
 
 def inline(data: object) -> Calendar:
@@ -212,7 +212,7 @@ def _bases(file: str, read: CalendarFile) -> Iterator[HolidayBase]:
     for place, base in enumerate(read.base):
         for subdivision in base.subdivisions or (None,):
             try:
-                found = holidays.country_holidays(
+                listed = holidays.country_holidays(
                     base.country,
                     subdiv=subdivision,
                     years=range(base.from_, base.through + 1),
@@ -223,7 +223,7 @@ def _bases(file: str, read: CalendarFile) -> Iterator[HolidayBase]:
             except (NotImplementedError, ValueError) as error:
                 # How the package says that it knows no such country, part of it, or category.
                 raise BadData(file, f"base[{place}]", str(error)) from None
-            yield found
+            yield listed
 
 
 def _yearly(file: str, read: CalendarFile) -> Iterator[tuple[date, str]]:
@@ -240,12 +240,12 @@ def _yearly(file: str, read: CalendarFile) -> Iterator[tuple[date, str]]:
 
 
 def _by_day(file: str, key: str, given: Mapping[str, Any]) -> dict[date, Any]:
-    found = {}
+    by_day = {}
     for text, value in given.items():
         day = convert(file, text, date, f"{key}.{text}")
         _within(file, f"{key}.{text}", (day,))
-        found[day] = value
-    return found
+        by_day[day] = value
+    return by_day
 
 
 def _within(file: str, key: str, days: tuple[date, ...]) -> tuple[date, ...]:

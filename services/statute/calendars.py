@@ -25,17 +25,17 @@ def _files() -> Mapping[str, tuple[str, CalendarFile]]:
     A variant is its file's content under an id of its own, with the subdivision that it names in place of the file's;
     one that names none differs by what is published for it. Raises :class:`BadData`.
     """
-    found: dict[str, tuple[str, CalendarFile]] = {}
+    files: dict[str, tuple[str, CalendarFile]] = {}
     for file, path in rules.current().files("calendars").items():
         if file.endswith(f"{SUPERSEDED}.toml"):
             continue
         read = calendar_file.read(file, parse(file, text_of(file, path)))
         if f"{read.id}.toml" != file:
             raise BadData(file, "id", f"expected the file's name, got {read.id!r}")
-        found[read.id] = file, read
+        files[read.id] = file, read
         for name, variant in read.variants.items():
-            found[f"{read.id}-{name}"] = file, _variant(read, name, variant)
-    return found
+            files[f"{read.id}-{name}"] = file, _variant(read, name, variant)
+    return files
 
 
 def _variant(read: CalendarFile, name: str, variant: Variant) -> CalendarFile:

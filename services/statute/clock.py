@@ -40,7 +40,7 @@ class Clock(Struct, frozen=True):
     beyond: tuple[tuple[int, Unit], ...] = ()
     """Extensions counted from the last day of the limit before them."""
     deferred: tuple[date, date] | None = None
-    """An answer put off to a day: when the applicant was told, and the day."""
+    """An answer put off to a day: when the applicant was notified, and the day."""
 
 
 def day_zero(event: date, rule: Start, calendar: Calendar) -> date:
@@ -116,20 +116,20 @@ def due_on(clock: Clock, calendar: Calendar) -> date | None:
     if not clock.excluded and not clock.beyond and clock.deferred is None:
         return due if clock.roll == "none" else rolled(due, clock.roll, calendar)
     gaps = union(g for g in clock.excluded if g.last is None or g.last > clock.start)
-    found, place = _shifted(due, clock.unit, gaps, 0, clock.start, calendar)
+    last, place = _shifted(due, clock.unit, gaps, 0, clock.start, calendar)
     for amount, unit in clock.beyond:
-        if found is None:
+        if last is None:
             return None
-        expiry = rolled(found, clock.roll, calendar)
-        found, place = _shifted(add(unit, calendar, expiry, amount), unit, gaps, place, expiry, calendar)
-    if found is None:
+        expiry = rolled(last, clock.roll, calendar)
+        last, place = _shifted(add(unit, calendar, expiry, amount), unit, gaps, place, expiry, calendar)
+    if last is None:
         return None
-    due = rolled(found, clock.roll, calendar)
+    due = rolled(last, clock.roll, calendar)
     if clock.deferred is None:
         return due
-    told, until = clock.deferred
-    after = union(g for g in clock.excluded if g.first > told)
-    later, _ = _shifted(until, clock.unit, after, 0, told, calendar)
+    notified, until = clock.deferred
+    after = union(g for g in clock.excluded if g.first > notified)
+    later, _ = _shifted(until, clock.unit, after, 0, notified, calendar)
     return None if later is None else max(due, later)
 
 

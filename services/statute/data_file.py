@@ -133,18 +133,20 @@ def explained(error: msgspec.ValidationError, shape: Any) -> tuple[str, str, str
 
 def expected(shape: Any, key: str) -> str:
     """In words, what may stand under ``key`` of ``shape``; empty where its schema has nothing to say."""
-    found = schema_at(shape, key)
-    if "enum" in found:
-        return f"one of {', '.join(map(str, found['enum']))}"
-    if "discriminator" in found:
-        return f"one of {', '.join(found['discriminator']['mapping'])}"
-    if found.get("format") == "date":
+    schema = schema_at(shape, key)
+    if "enum" in schema:
+        return f"one of {', '.join(map(str, schema['enum']))}"
+    if "discriminator" in schema:
+        return f"one of {', '.join(schema['discriminator']['mapping'])}"
+    if schema.get("format") == "date":
         return "a date YYYY-MM-DD"
-    bounds = [words.format(found[name]) for name, words in _LIMITS.items() if name in found]
-    if "items" in found and (inner := _plain(found["items"])):
+    bounds = [words.format(schema[name]) for name, words in _LIMITS.items() if name in schema]
+    if "items" in schema and (inner := _plain(schema["items"])):
         bounds.insert(0, f"each {inner}")
-    joint = ", " if "items" in found else " "
-    return joint.join(part for part in (_plain(found), " ".join(bounds) if joint == " " else ", ".join(bounds)) if part)
+    joint = ", " if "items" in schema else " "
+    return joint.join(
+        part for part in (_plain(schema), " ".join(bounds) if joint == " " else ", ".join(bounds)) if part
+    )
 
 
 def _plain(schema: Mapping[str, Any]) -> str:
@@ -189,8 +191,8 @@ def _property(at: dict[str, Any], name: str, parts: Mapping[str, Any]) -> Any:
     if "discriminator" in at:
         if name == at["discriminator"]["propertyName"]:
             return {"enum": list(at["discriminator"]["mapping"])}
-        found = (parts[ref].get("properties", {}).get(name) for ref in at["discriminator"]["mapping"].values())
-        return next((each for each in found if each is not None), None)
+        alternatives = (parts[ref].get("properties", {}).get(name) for ref in at["discriminator"]["mapping"].values())
+        return next((each for each in alternatives if each is not None), None)
     return at.get("properties", {}).get(name, at.get("additionalProperties"))
 
 

@@ -36,12 +36,12 @@ def deadlines(
     start, done, about = (run.event, end, "") if order is None else (order.start, order.done, order.review)
     first = Deadline("answer", start, due, article, provisional, stopped_since, done, overdue_from, about, silence)
     notice = _notice(run, end)
-    found = [first] if notice is None else [first, notice]
+    limits = [first] if notice is None else [first, notice]
     if run.deadlines:
-        found += [_ended(run, timer, end) for timer in run.deadlines]
+        limits += [_ended(run, timer, end) for timer in run.deadlines]
     if run.end or overdue_from or reviews:
-        found += _remedies(run, overdue_from, reviews)
-    return tuple(found)
+        limits += _remedies(run, overdue_from, reviews)
+    return tuple(limits)
 
 
 def _ended(run: AnswerClock, timer: Deadline, end: date | None) -> Deadline:
@@ -81,7 +81,7 @@ class _Opening(Struct, frozen=True):
 
 def _remedies(run: AnswerClock, overdue_from: date | None, reviews: tuple[Review, ...]) -> list[Deadline]:
     """The windows for reconsideration and litigation that the answer, or the silence, or a reconsideration opened."""
-    found = []
+    windows = []
     for remedy in run.profile.remedies:
         filed = sorted([r.filed_on for r in reviews if r.kind.startswith(remedy.kind)]) if reviews else []
         for opening in _openings(remedy, run, overdue_from, reviews):
@@ -93,7 +93,7 @@ def _remedies(run: AnswerClock, overdue_from: date | None, reviews: tuple[Review
             done = filed[place] if place < len(filed) else None
             # Where the delivery isn't known the window may have begun later, so nobody is late.
             late = due + _DAY if done is not None and done > due and not opening.earliest else None
-            found.append(
+            windows.append(
                 Deadline(
                     remedy.kind,
                     opening.start,
@@ -107,33 +107,33 @@ def _remedies(run: AnswerClock, overdue_from: date | None, reviews: tuple[Review
                     earliest=opening.earliest,
                 )
             )
-    return found
+    return windows
 
 
 def _openings(
     remedy: Remedy, run: AnswerClock, overdue_from: date | None, reviews: tuple[Review, ...]
 ) -> list[_Opening]:
-    found = []
+    openings = []
     if run.end is not None and run.end.how == "answered" and "answer" in remedy.after:
         answers = [(run.end.fact, "answer"), *((fact, "new-answer") for fact in run.timeline.reanswers)]
-        found += [_answer(run, fact, about) for fact, about in answers if fact is not None]
+        openings += [_answer(run, fact, about) for fact, about in answers if fact is not None]
     if run.end is None and overdue_from is not None and "silence" in remedy.after:
         last = overdue_from - _DAY
-        found.append(_Opening(last, last, "silence"))
+        openings.append(_Opening(last, last, "silence"))
     if remedy.kind == "litigation":
         # Who asks for a reconsideration first sues after it.
         asked = [r.filed_on for r in reviews if r.kind == "reconsideration"]
-        found = [o for o in found if not any(day >= o.event for day in asked)]
+        openings = [o for o in openings if not any(day >= o.event for day in asked)]
     elif remedy.kind == "reconsideration":
         sued = [r.filed_on for r in reviews if r.kind == "litigation-direct"]
-        found = [o for o in found if not any(day >= o.event for day in sued)]
+        openings = [o for o in openings if not any(day >= o.event for day in sued)]
     if "reconsideration" in remedy.after:
-        found += [
+        openings += [
             _Opening(r.decided_on, r.delivered_on or r.decided_on, r.review, "", r.delivered_on is None)
             for r in reviews
             if r.kind == "reconsideration" and r.decided_on
         ]
-    return found
+    return openings
 
 
 def _answer(run: AnswerClock, fact: Fact, about: str) -> _Opening:

@@ -15,55 +15,55 @@ def changes(old: RequestState, new: RequestState, profile: Profile | None, today
 
     ``profile`` is the version of the statute that ``new`` was derived with; None while there is none.
     """
-    found = [] if profile is None or new.received_on is None else _dates(old, new, profile, today)
+    decided = [] if profile is None or new.received_on is None else _dates(old, new, profile, today)
     if old.overdue_from and not new.overdue_from:
-        # Said first: what follows is about a request that is not late.
+        # Announced first: what follows is about a request that is not late.
         values = {"limit": "answer", "overdue_from": old.overdue_from, "due_on": new.due_on}
-        found.insert(0, Decision("overdue-withdrawn", today, values))
+        decided.insert(0, Decision("overdue-withdrawn", today, values))
     if new.state == "retracted" and old.state != "retracted" and old.submitted_on is not None:
-        found.append(Decision("request-closed", today, {"closed_on": today, "reason": "retracted"}))
-    return found + office_changes(old, new, today) + _reviews(old, new)
+        decided.append(Decision("request-closed", today, {"closed_on": today, "reason": "retracted"}))
+    return decided + office_changes(old, new, today) + _reviews(old, new)
 
 
 def _dates(old: RequestState, new: RequestState, profile: Profile, today: date) -> list[Decision]:
-    found: list[Decision] = []
+    decided: list[Decision] = []
     if old.received_on is None or old.state == "retracted":
         assert new.received_on is not None
         values: dict[str, Any] = {"received_on": new.received_on, "article": profile.receipt.article}
-        found.append(Decision("request-opened", new.received_on, values))
+        decided.append(Decision("request-opened", new.received_on, values))
         old = RequestState()
     if old.closing and not new.closing:
         back = remark("end-taken-back", how=old.closing, on=old.closed_on)
-        found.append(Decision("request-reopened", today, {"reason": text(back), "remark": said(back)}))
-    found += _clock(old, new, profile, today)
-    found += _promise(old, new, today)
-    found += _others(old, new, today)
-    found += _alarms(old, new)
-    return found + _end(old, new, profile.answer.article)
+        decided.append(Decision("request-reopened", today, {"reason": text(back), "remark": said(back)}))
+    decided += _clock(old, new, profile, today)
+    decided += _promise(old, new, today)
+    decided += _others(old, new, today)
+    decided += _alarms(old, new)
+    return decided + _end(old, new, profile.answer.article)
 
 
 def _clock(old: RequestState, new: RequestState, profile: Profile, today: date) -> list[Decision]:
     """What became of the answer's clock: stopped, running again, a date set."""
-    found: list[Decision] = []
+    decided: list[Decision] = []
     known = old.due_on or old.last_due_on
     moved_by = _moved_by(old, new, profile)
     if new.stopped_since and not old.stopped_since:
         why = said(new.stop) if new.stop else None
         values: dict[str, Any] = {"since": new.stopped_since, "reason": new.stopped_for, "remark": why}
-        found.append(Decision("clock-stopped", min(new.stopped_since, today), _answer(values, moved_by)))
+        decided.append(Decision("clock-stopped", min(new.stopped_since, today), _answer(values, moved_by)))
     if not new.due_on:
-        return found
+        return decided
     if old.stopped_since and not new.stopped_since and not new.closing:
         values = {"on": today, "due_on": new.due_on}
-        found.append(Decision("clock-resumed", today, _answer(values, moved_by)))
+        decided.append(Decision("clock-resumed", today, _answer(values, moved_by)))
     if (new.due_on, new.provisional) != (known, old.provisional) and not _only_ended(known, old, new):
         values = {"due_on": new.due_on, "provisional": new.provisional, "calendar": new.calendar}
         if known:
             values["old_due_on"] = known
         day = today if known else new.received_on
         assert day is not None
-        found.append(Decision("due-date-set", day, _answer(values, moved_by)))
-    return found
+        decided.append(Decision("due-date-set", day, _answer(values, moved_by)))
+    return decided
 
 
 def _promise(old: RequestState, new: RequestState, today: date) -> list[Decision]:
@@ -80,15 +80,15 @@ def _promise(old: RequestState, new: RequestState, today: date) -> list[Decision
 
 def _alarms(old: RequestState, new: RequestState) -> list[Decision]:
     """The warnings whose day has come since, and the breach."""
-    found = []
+    decided = []
     for day, left in new.warned:
         if (day, left) not in old.warned:
             values = {"due_on": new.due_on, "days_left": left, "limit": "answer"}
-            found.append(Decision("deadline-approaching", day, values))
+            decided.append(Decision("deadline-approaching", day, values))
     if new.overdue_from and new.overdue_from != old.overdue_from:
         values = {"due_on": new.due_on, "overdue_from": new.overdue_from, "limit": "answer"}
-        found.append(Decision("request-overdue", new.overdue_from, values))
-    return found
+        decided.append(Decision("request-overdue", new.overdue_from, values))
+    return decided
 
 
 def _only_ended(known: date | None, old: RequestState, new: RequestState) -> bool:
@@ -119,14 +119,14 @@ def _others(old: RequestState, new: RequestState, today: date) -> list[Decision]
     if len(new.clocks) < 2 or new.closing:
         return []
     before = {(t.limit, t.about): t.due_on for t in old.clocks}
-    found = []
+    decided = []
     for timer in new.clocks:
         was = before.get((timer.limit, timer.about))
         if timer.limit not in _ANNOUNCED or timer.due_on is None or timer.due_on == was or timer.done_on is not None:
             continue
         values = {"limit": timer.limit, "due_on": timer.due_on, "article": timer.article, "calendar": new.calendar}
-        found.append(Decision("due-date-set", today, values | ({"old_due_on": was} if was else {})))
-    return found
+        decided.append(Decision("due-date-set", today, values | ({"old_due_on": was} if was else {})))
+    return decided
 
 
 def _answer(values: dict[str, Any], article: str) -> dict[str, Any]:
@@ -134,10 +134,10 @@ def _answer(values: dict[str, Any], article: str) -> dict[str, Any]:
 
 
 def _end(old: RequestState, new: RequestState, article: str) -> list[Decision]:
-    said = (new.closing, new.closed_on, new.outcome, new.timeliness, new.working_days)
+    ended = (new.closing, new.closed_on, new.outcome, new.timeliness, new.working_days)
     if not new.closing or new.closed_on is None:
         return []
-    if said == (old.closing, old.closed_on, old.outcome, old.timeliness, old.working_days):
+    if ended == (old.closing, old.closed_on, old.outcome, old.timeliness, old.working_days):
         return []
     if new.closing != "answered":
         values = {"closed_on": new.closed_on, "reason": new.closing, "outcome": new.outcome}
@@ -162,20 +162,20 @@ def _filed(review: Review) -> dict[str, Any]:
 
 def _reviews(old: RequestState, new: RequestState) -> list[Decision]:
     before, after = {r.review: r for r in old.reviews}, {r.review: r for r in new.reviews}
-    found = []
+    changed = []
     for key, review in after.items():
         was = before.get(key)
         filed = _filed(review)
         if was is None or _filed(was) != filed or (was.decided_on and not review.decided_on):
-            found.append(Decision("review-opened", review.filed_on, {"filed": filed}))
+            changed.append(Decision("review-opened", review.filed_on, {"filed": filed}))
         if review.decided_on and was != review:
             decided: dict[str, Any] = {"review": key, "decided_on": review.decided_on, "result": review.result}
             decided["delivered_on"] = review.delivered_on
             if review.answer_within is not None:
                 amount, unit = review.answer_within
                 decided["answer_within"] = {"amount": amount, "unit": unit}
-            found.append(Decision("review-closed", review.decided_on, {"filed": filed, "decided": decided}))
+            changed.append(Decision("review-closed", review.decided_on, {"filed": filed, "decided": decided}))
     for key, review in before.items():
         if key not in after:
-            found.append(Decision("review-closed", review.filed_on, {"filed": _filed(review)}))
-    return found
+            changed.append(Decision("review-closed", review.filed_on, {"filed": _filed(review)}))
+    return changed

@@ -114,8 +114,8 @@ def due(
         raise NoRequest()
     if calendar is None:
         calendar = shipped(versions(statute)[-1].calendar)
-    found = assess(timeline, statute, calendar, as_of, read_as)
-    view, lines = found.state, explain(found, calendar, as_of, each_day=each_day)
+    assessed = assess(timeline, statute, calendar, as_of, read_as)
+    view, lines = assessed.state, explain(assessed, calendar, as_of, each_day=each_day)
     return Due(
         due_on=view.due_on,
         status=status(view, as_of),
@@ -128,7 +128,7 @@ def due(
         latest_due_on=view.latest_due_on,
         remarks=view.remarks,
         clocks=view.clocks,
-        readings=readings_of(found, statute, calendar, as_of, read_as),
+        readings=readings_of(assessed, statute, calendar, as_of, read_as),
         explanation=tuple(lines),
         steps=view.steps,
         duties=view.duties,
@@ -144,7 +144,7 @@ def cards(rungs: Sequence[Reached]) -> list[dict[str, Any]]:
 
 
 def readings_of(
-    found: Assessment,
+    assessed: Assessment,
     statute: str,
     calendar: Calendar,
     as_of: date,
@@ -156,6 +156,6 @@ def readings_of(
     """
 
     def again(setting: str, value: str) -> date | None:
-        return assess(found.timeline, statute, calendar, as_of, {**read_as, setting: value}).state.due_on
+        return assess(assessed.timeline, statute, calendar, as_of, {**read_as, setting: value}).state.due_on
 
-    return readings(found, again)
+    return readings(assessed, again)

@@ -51,7 +51,7 @@ rules.remembered(shipped_changes.cache_clear)
 
 
 def explain(
-    found: Assessment,
+    assessed: Assessment,
     calendar: Calendar,
     today: date,
     *,
@@ -61,9 +61,9 @@ def explain(
     """The account of all time limits of the request, the answer's first, at ``today``.
 
     ``changes`` are former states of the calendar (left out: those that ship with it); one that would have given
-    another date than the calendar gives now is told.
+    another date than the calendar gives now is mentioned.
     """
-    view, profile, run = found.state, found.profile, found.run
+    view, profile, run = assessed.state, assessed.profile, assessed.run
     lines = [_version(profile)]
     if run is None:
         return [*lines, *(remarked(each) for each in view.remarks)]
@@ -71,7 +71,7 @@ def explain(
     if changes is None:
         changes = shipped_changes(calendar.id) if calendar.id in calendar_ids() else ()
     lines += [line for change in changes for line in _change(run, view, change, today)]
-    lines += of_item(found)
+    lines += of_item(assessed)
     lines += explained(view.duties, profile)
     lines += _other(view)
     parties = {
@@ -283,7 +283,7 @@ def _about(timer: Deadline) -> tuple[str, str]:
         case "consultation":
             return f"（{timer.about}）", f" {timer.about}"
         case "clarification-reply" | "fee-payment" | "volume-deferral" | "date-agreed":
-            return f"（{timer.start}告知）", f" (told on {timer.start})"
+            return f"（{timer.start}告知）", f" (notified on {timer.start})"
         case "reconsideration" | "litigation" if timer.about in names()["opening"]:
             return f"（{name('opening', timer.about, 'zh')}）", f" ({name('opening', timer.about, 'en')})"
         case _:
@@ -324,9 +324,9 @@ def _settings(run: AnswerClock) -> list[Line]:
     return lines
 
 
-def remarked(found: Remark) -> Line:
+def remarked(subject: Remark) -> Line:
     """A remark as a line of an account."""
-    told = said(found)
-    before = f"{found.fact.source} {found.fact.id}" if found.fact else ""
-    zh, en = (f"{before}：{told.zh}", f"{before}: {told.en}") if before else (told.zh, told.en)
+    words = said(subject)
+    before = f"{subject.fact.source} {subject.fact.id}" if subject.fact else ""
+    zh, en = (f"{before}：{words.zh}", f"{before}: {words.en}") if before else (words.zh, words.en)
     return Line("flag", None, None, zh, en)

@@ -1,8 +1,8 @@
-"""The first response: when the organ first told the applicant something of how the request is handled.
+"""The first response: when the organ first informed the applicant of how the request is handled.
 
-That is a notice to clarify, to pay, of an extension or of a deferral, or else the answer itself. What third parties
-were asked is not said to the applicant, and a withdrawal is the applicant's own; neither is a response. A notice that
-the law finds against is one all the same: the applicant had it.
+That is a notice to clarify, to pay, of an extension or of a deferral, or else the answer itself. A question to
+third parties does not reach the applicant, and a withdrawal is the applicant's own act; neither is a response. A notice
+that has no effect in law is one all the same: the applicant had it.
 """
 
 from datetime import date
@@ -24,12 +24,12 @@ def first_response(run: AnswerClock, used: int | None) -> tuple[date | None, int
     """
     end = run.end
     days = [legal_date(f) for f in run.timeline.moves if f.name in NOTICES]
-    told = [on for on in days if end is None or on <= end.on]
-    if end is not None and end.how == "answered" and all(on >= end.on for on in told):
+    notified = [on for on in days if end is None or on <= end.on]
+    if end is not None and end.how == "answered" and all(on >= end.on for on in notified):
         return end.on, used
-    if not told:
+    if not notified:
         return None, None
-    first = min(told)
+    first = min(notified)
     gaps = tuple(s.days for s in run.steps if s.days and s.fact.name not in NOTICES)
     clock = replace(limit_clock(run.profile.answer, run.received_on, run.profile, run.calendar), excluded=gaps)
     return first, max(0, clocks.used(clock, run.calendar, first))

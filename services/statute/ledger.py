@@ -113,7 +113,7 @@ class Ledger:
 
     @property
     def deferred(self) -> tuple[date, date] | None:
-        """The day an answer was put off to, after the day that the applicant was told."""
+        """The day on which the applicant was notified, and the day to which the answer was put off."""
         return self._base.deferred
 
     @property
@@ -152,8 +152,8 @@ class Ledger:
         """Leave out ``days``, which something on ``on`` does; what was before came on no later day."""
         self._gaps.append((on, days))
         shift, self._clock = self._shift or self._moved(), None
-        moved, told = shift.leave_out(days.first, days.last), self._base.deferred
-        if self._put_off is not None and told is not None and days.first > told[0]:
+        moved, deferred = shift.leave_out(days.first, days.last), self._base.deferred
+        if self._put_off is not None and deferred is not None and days.first > deferred[0]:
             moved |= self._put_off.leave_out(days.first, days.last)
         if moved:
             self._due = None
@@ -175,26 +175,26 @@ class Ledger:
         self._base = replace(self._base, beyond=(*self._base.beyond, (amount, unit)))
         shift.lengthen(amount, unit)
 
-    def put_off(self, told: date, until: date) -> None:
-        """Put the answer off to a day; the applicant was told on ``told``, today."""
+    def put_off(self, notified: date, until: date) -> None:
+        """Put the answer off to a day; the applicant was notified on ``notified``, today."""
         self._moved()
-        before = self._put_off if self._base.deferred and self._base.deferred[0] == told else None
-        self._base = replace(self._base, deferred=(told, until))
-        self._put_off = Shift(until, self._base.unit, told, self._calendar)
+        before = self._put_off if self._base.deferred and self._base.deferred[0] == notified else None
+        self._base = replace(self._base, deferred=(notified, until))
+        self._put_off = Shift(until, self._base.unit, notified, self._calendar)
         if before is not None:
             self._put_off.spans = before.spans
             return
         ends: list[date | None] = []
         for place in range(len(self._gaps) - 1, -1, -1):
             on, gap = self._gaps[place]
-            if on < told:
+            if on < notified:
                 break
-            if gap.first > told and (place >= self._before or gap.last is None or gap.last > self._base.start):
+            if gap.first > notified and (place >= self._before or gap.last is None or gap.last > self._base.start):
                 ends.append(gap.last)
         if ends:
             # All begin on the day after.
             known = [last for last in ends if last is not None]
-            self._put_off.leave_out(told + _DAY, max(known) if len(known) == len(ends) else None)
+            self._put_off.leave_out(notified + _DAY, max(known) if len(known) == len(ends) else None)
 
     def settle(self, clock: Clock) -> None:
         """Hold to ``clock``; nothing moves it any more."""

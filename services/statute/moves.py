@@ -1,7 +1,7 @@
 """The answer's clock, moved by one fact after the other: what stops it, sets it anew, extends it or puts it off.
 
 :data:`MOVES` is the whole behaviour: from the name of a fact to the function that says what it does to the run. Each
-first asks whether the limit still runs: what comes after the limit or after the end is found unlawful and does nothing.
+first asks whether the limit still runs: what comes after the limit or after the end is unlawful and does nothing.
 """
 
 from collections.abc import Callable, Iterator
@@ -248,7 +248,7 @@ def _charge(run: AnswerClock, fact: Fact, on: date) -> None:
 
 
 def _extend(run: AnswerClock, fact: Fact, on: date) -> None:
-    """An extension counts only if the applicant was told within the limit that it extends, where the law asks that."""
+    """An extension counts only if the applicant is notified within the limit that it extends, where the law asks it."""
     rule, amount = run.profile.extension, fact.data.amount
     if run.granted >= rule.count:
         run.unlawful(fact, "extension-too-often", number=run.granted + 1, allowed=rule.count)
@@ -257,8 +257,8 @@ def _extend(run: AnswerClock, fact: Fact, on: date) -> None:
         return
     room = rule.cap if run.profile.says("extension-cap") == "each" else rule.cap - run.extended
     if amount > room:
-        told = {"amount": amount, "cap": rule.cap, "counted": max(room, 0), "void": room <= 0 or None}
-        if not run.unlawful(fact, "extension-beyond-cap", **told):
+        values = {"amount": amount, "cap": rule.cap, "counted": max(room, 0), "void": room <= 0 or None}
+        if not run.unlawful(fact, "extension-beyond-cap", **values):
             return
         amount = max(room, 0)
     run.granted, run.extended = run.granted + 1, run.extended + amount

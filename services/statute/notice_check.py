@@ -1,7 +1,7 @@
 """Whether a calendar's notice can be meant so: what looks wrong is remarked, what drops days must be confirmed. Pure.
 
 A notice replaces its year whole, so one that forgets a week gives every request of the year an earlier date. What it
-drops has a digest, which a rehearsal tells and ``confirms`` repeats: whoever posts it has seen what it drops.
+drops has a digest, which a rehearsal shows and ``confirms`` repeats: whoever posts it has seen what it drops.
 """
 
 import sys
@@ -21,13 +21,13 @@ BEFORE_NEW_YEAR = (12, 29)
 NAMED = 20
 """How many days a remark names."""
 DIGEST = 16
-CONFIRMED = "the digest that `shixian rehearse` tells for this very notice"
+CONFIRMED = "the digest that `shixian rehearse` shows for this very notice"
 """What is expected in ``confirms``."""
 
 
 @dataclass(frozen=True)
 class Findings:
-    """What was found about a notice."""
+    """What the check of a notice came to."""
 
     remarks: tuple[Remark, ...]
     lacking: tuple[date, ...]
@@ -142,5 +142,5 @@ def _days(code: str, days: Sequence[date], **values: object) -> list[Remark]:
 def _digest(calendar_id: str, notice: Notice, lacking: list[date], dropped: list[date], fewer: int) -> str:
     lists = [sorted(notice.days_off), sorted(notice.working_days), lacking, dropped]
     days = [" ".join(map(str, each)) for each in lists]
-    said = [calendar_id, notice.year, notice.notice, notice.published_on, *days, fewer]
-    return sha256("\n".join(map(str, said)).encode()).hexdigest()[:DIGEST]
+    parts = [calendar_id, notice.year, notice.notice, notice.published_on, *days, fewer]
+    return sha256("\n".join(map(str, parts)).encode()).hexdigest()[:DIGEST]

@@ -52,6 +52,6 @@ class Notices:
     def copied(self) -> "Notices":
         """A copy that goes its own way."""
         copy = Notices()
-        copy._of = defaultdict(list, {name: list(found) for name, found in self._of.items()})
+        copy._of = defaultdict(list, {name: list(notices) for name, notices in self._of.items()})
         copy._named = dict(self._named)
         return copy

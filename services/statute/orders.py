@@ -41,14 +41,14 @@ def ordered(run: AnswerClock, reviews: tuple[Review, ...]) -> Order | None:
     An order takes effect on a request that was answered or still is to be; one that was withdrawn, transferred or
     abandoned stays ended.
     """
-    found = [
+    orders = [
         (r.delivered_on or r.decided_on, r.review, r.answer_within)
         for r in reviews
         if r.answer_within is not None and r.decided_on is not None
     ]
-    if not found or (run.end is not None and run.end.how != "answered"):
+    if not orders or (run.end is not None and run.end.how != "answered"):
         return None
-    start, review, (amount, unit) = max(found)
+    start, review, (amount, unit) = max(orders)
     assert isinstance(start, date)
     clock = Clock(start, amount, unit)  # type: ignore[arg-type]  # one of the contract's units
     due = clocks.due_on(clock, run.calendar)

@@ -75,7 +75,7 @@ class Extension(_Table, frozen=True, kw_only=True):
     count: Count
     """How many extensions there can be."""
     notify: Literal["inside-limit", "any-time"]
-    """``inside-limit``: the applicant has to be told within the limit, a later notice cures nothing."""
+    """``inside-limit``: the applicant has to be notified within the limit, a later notice cures nothing."""
     article: Text
     counts_from: Literal["budget", "expiry"] = "budget"
     """``budget``: added to the limit's own units; ``expiry``: counted from the last day of the limit before it."""
@@ -293,11 +293,11 @@ class Profile(_Table, frozen=True, kw_only=True, dict=True):
 
     def on(self, day: date) -> "Profile":
         """The profile for a request of that day: a document counts from when it held, and is not cited before."""
-        found = self
+        profile = self
         for since, changed in self.dated:
             if since <= day:
-                found = changed
-        return found
+                profile = changed
+        return profile
 
     @cached_property
     def read_as(self) -> Mapping[str, Setting[str]]:
@@ -385,11 +385,11 @@ def from_data(file: str, data: object) -> Profile:
 
 def _laid_over(below: dict[str, Any], above: dict[str, Any]) -> dict[str, Any]:
     """Tables laid over one another key by key; a list, or a table that another kind of asking replaces, is whole."""
-    found = dict(below)
+    merged = dict(below)
     for key, value in above.items():
-        under = found.get(key)
-        found[key] = _laid_over(under, value) if isinstance(under, dict) and isinstance(value, dict) else value
-    return found
+        under = merged.get(key)
+        merged[key] = _laid_over(under, value) if isinstance(under, dict) and isinstance(value, dict) else value
+    return merged
 
 
 def _contradictions(p: Profile) -> list[tuple[str, str]]:
@@ -397,7 +397,7 @@ def _contradictions(p: Profile) -> list[tuple[str, str]]:
     by_setting = p.says("email-receipt") in _EMAIL
     unit, extension = p.extension_unit, p.extension
     added = "can't be added to a budget of"
-    found = {
+    checks = {
         "in_force.through": (p.in_force.from_ > p.in_force.through, f"is before from ({p.in_force.from_})"),
         "receipt.email": (
             by_setting is (p.receipt.email is not None),
@@ -415,23 +415,23 @@ def _contradictions(p: Profile) -> list[tuple[str, str]]:
         "consultation.third-party.lapse": (p.consultation.third_party.lapse, "a consultation closes no request"),
         "consultation.other-organ.lapse": (p.consultation.other_organ.lapse, "a consultation closes no request"),
     }
-    return [(key, reason) for key, (wrong, reason) in found.items() if wrong] + _duties(p.duties)
+    return [(key, reason) for key, (wrong, reason) in checks.items() if wrong] + _duties(p.duties)
 
 
 def _duties(rules_: tuple[DutyRule, ...]) -> list[tuple[str, str]]:
-    found = []
+    problems = []
     for place, rule in enumerate(rules_):
         at = f"duties[{place}]"
         counted = rule.amount is not None and rule.unit is not None
         if counted is (rule.by is not None) or (rule.amount is None) is not (rule.unit is None):
-            found.append((f"{at}.amount", "expected either amount and unit, or by"))
+            problems.append((f"{at}.amount", "expected either amount and unit, or by"))
         if rule.by is not None and rule.month_and_day[1] > _MONTHS[rule.month_and_day[0] - 1]:
-            found.append((f"{at}.by", f"is {rule.by}; expected a day that every year has"))
+            problems.append((f"{at}.by", f"is {rule.by}; expected a day that every year has"))
         if rule.from_ > rule.through:
-            found.append((f"{at}.through", f"is before from ({rule.from_})"))
+            problems.append((f"{at}.through", f"is before from ({rule.from_})"))
         if any(r.kind == rule.kind and r.from_ <= rule.through and rule.from_ <= r.through for r in rules_[:place]):
-            found.append((f"{at}.kind", f"{rule.kind!r} holds for some of these days already; expected another"))
-    return found
+            problems.append((f"{at}.kind", f"{rule.kind!r} holds for some of these days already; expected another"))
+    return problems
 
 
 _MONTHS = (31, 28, 31, 30, 31, 30, 31, 31, 30, 31, 30, 31)
@@ -455,10 +455,10 @@ def versions(statute: str) -> tuple[Profile, ...]:
     known = profiles()
     if statute in known and known[statute].statute != statute:
         return (known[statute],)
-    found = sorted((p for p in known.values() if p.statute == statute), key=lambda p: p.in_force.from_)
-    if not found:
+    known_versions = sorted((p for p in known.values() if p.statute == statute), key=lambda p: p.in_force.from_)
+    if not known_versions:
         raise UnknownStatute(statute, statute_ids())
-    return tuple(found)
+    return tuple(known_versions)
 
 
 def profile_for(statute: str, received_on: date) -> Profile:

@@ -28,7 +28,7 @@ class Reading(Struct, frozen=True):
         """The contract's form of it."""
         return {"setting": self.setting, "value": self.value, "due_on": self.due_on, "source": in_both(self.source).en}
 
-    def told(self) -> dict[str, Any]:
+    def in_words(self) -> dict[str, Any]:
         """The same with what is read how, and the basis, in Chinese and English."""
         known, basis = KNOWN[self.setting], in_both(self.source)
         value = known.allowed[self.value]
@@ -56,32 +56,33 @@ def bearing(timeline: Timeline, profile: Profile) -> list[str]:
     return asked
 
 
-def readings(found: Assessment, again: Callable[[str, str], date | None]) -> tuple[Reading, ...]:
+def readings(assessed: Assessment, again: Callable[[str, str], date | None]) -> tuple[Reading, ...]:
     """The readings that give another due date; ``again`` judges the case with a setting read another way.
 
     A setting whose source settles it (``confirmed``) has no other reading; nor has a request that has ended, of which
     nobody has to keep a date any more.
     """
-    if found.state.state in ("answered", "closed"):
+    if assessed.state.state in ("answered", "closed"):
         return ()
-    run, profile = found.run, found.profile
-    told = []
-    for setting in bearing(found.timeline, profile):
+    run, profile = assessed.run, assessed.profile
+    others = []
+    for setting in bearing(assessed.timeline, profile):
         one = profile.read_as[setting]
         if one.confirmed:
             continue
         for value in KNOWN[setting].allowed:
             if value == one.value or (setting == "email-receipt" and value == "listed"):
                 continue
-            due = _bare(run, value) if setting == "start-day" and _is_bare(found) else again(setting, value)
-            if due != found.state.due_on:
-                told.append(Reading(setting, value, due, one.source))
-    return tuple(told)
+            due = _bare(run, value) if setting == "start-day" and _is_bare(assessed) else again(setting, value)
+            if due != assessed.state.due_on:
+                others.append(Reading(setting, value, due, one.source))
+    return tuple(others)
 
 
-def _is_bare(found: Assessment) -> bool:
+def _is_bare(assessed: Assessment) -> bool:
     """Whether nothing has moved the clock or can have moved it."""
-    return found.run is not None and not found.run.steps and not found.state.ordered_by and not found.profile.temporary
+    run, state, profile = assessed.run, assessed.state, assessed.profile
+    return run is not None and not run.steps and not state.ordered_by and not profile.temporary
 
 
 def _bare(run: AnswerClock | None, value: str) -> date:

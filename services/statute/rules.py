@@ -43,8 +43,8 @@ class Rules:
         """The files of a kind by name, an office's own in place of those that ship; ``shipped`` is where those of a
         kind stand that is not the law's."""
         base = shipped or self.shipped[kind]
-        found = {file.name: file for file in base.iterdir() if file.name.endswith(SUFFIX)}
-        return dict(sorted((found | self.own(kind)).items()))
+        shared = {file.name: file for file in base.iterdir() if file.name.endswith(SUFFIX)}
+        return dict(sorted((shared | self.own(kind)).items()))
 
     def own(self, kind: str) -> dict[str, Traversable]:
         """The office's own files of a kind, by name."""

@@ -82,7 +82,7 @@ class Step(Struct, frozen=True):
     """A step of a request inside the office; see :mod:`services.statute.office.steps`."""
 
     about: str
-    """What tells it from the request's others: the assignment that opened it."""
+    """What distinguishes it from the request's others: the assignment that opened it."""
     step: str
     """Which step of the procedure it is."""
     state: str
@@ -206,7 +206,7 @@ class RequestState(Struct, frozen=True, rename={"old_flags": "flags", "old_rejec
     """When the answer that it ordered was given; the request counts with its first one."""
     reanswer_outcome: str = ""
     first_response_on: date | None = None
-    """When the organ first told the applicant something (:mod:`services.statute.first`)."""
+    """When the organ first informed the applicant of anything (:mod:`services.statute.first`)."""
     first_working_days: int | None = None
     reviews: tuple[Review, ...] = ()
     refused: tuple[Remark, ...] = ()

@@ -228,10 +228,10 @@ def read(facts: Iterable[Fact]) -> Timeline:
 
 def reviews(timeline: Timeline) -> tuple[Review, ...]:
     """The reviews that were filed, each with its decision if there is one."""
-    found = []
+    filed_reviews = []
     for key, fact in sorted(timeline.filed.items()):
         filed, decided = fact.data, timeline.decided.get(key)
-        found.append(
+        filed_reviews.append(
             Review(
                 review=key,
                 organ=filed.organ,
@@ -246,7 +246,7 @@ def reviews(timeline: Timeline) -> tuple[Review, ...]:
                 answer_within=_within(decided) if decided else None,
             )
         )
-    return tuple(found)
+    return tuple(filed_reviews)
 
 
 def _delivery(timeline: Timeline, review: str, decided: Fact) -> date | None:

@@ -272,7 +272,7 @@ def detail(case: Case, reference_data: ReferenceData, now: datetime, each_day: b
         as_of=now,
         calendar=case.view.calendar,
         latest_due_on=case.view.latest_due_on,
-        readings=[each.told() for each in other_readings(case, reference_data, today)],
+        readings=[each.in_words() for each in other_readings(case, reference_data, today)],
         due_on_other=case.view.due_on_other,
         statute_other=case.view.statute_other,
         transferred_to=transferred_to(case),

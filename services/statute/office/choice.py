@@ -28,12 +28,12 @@ def choose(files: Iterable[C], organ: str, laws: tuple[str, ...]) -> C | None:
 
     One that names the organ goes before one for all organs; among those, one that names the law before one for all.
     """
-    best, found = (0, 0), None
+    best, chosen = (0, 0), None
     for file in files:
         fit = _fit(file.organs, (organ,)), _fit(file.statutes, laws)
         if all(fit) and fit > best:
-            best, found = fit, file
-    return found
+            best, chosen = fit, file
+    return chosen
 
 
 def _fit(named: tuple[str, ...], asked: tuple[str, ...]) -> int:

@@ -79,10 +79,10 @@ class _Claim(Struct, frozen=True):
 _OFFICE = _Claim((9, date.min, ""), date.min, date.max, "office")
 
 
-def day_ledger(found: Assessment, calendar: Calendar, today: date) -> DayLedger:
+def day_ledger(assessed: Assessment, calendar: Calendar, today: date) -> DayLedger:
     """The ledger of a request as it stands at ``today``; empty before it is received. Raises
     :class:`~services.statute.errors.OutOfRange`."""
-    state, run = found.state, found.run
+    state, run = assessed.state, assessed.run
     if run is None or state.received_on is None:
         return DayLedger()
     since = state.received_on

@@ -12,20 +12,20 @@ def office_changes(old: RequestState, new: RequestState, today: date) -> list[De
     if old.steps == new.steps and old.rungs == new.rungs and old.duties == new.duties:
         return []
     before, after = {s.about: s for s in old.steps}, {s.about: s for s in new.steps}
-    found = [
+    decided = [
         Decision("step-withdrawn", today, {"step": step_now(was)})
         for about, was in before.items()
         if about not in after
     ]
     for about, step in after.items():
-        found += _changed(before.get(about), step, today)
-    return [*found, *_duties(old, new, today), *_rungs(old, new, today)]
+        decided += _changed(before.get(about), step, today)
+    return [*decided, *_duties(old, new, today), *_rungs(old, new, today)]
 
 
 def _changed(was: Step | None, now: Step, today: date) -> Iterator[Decision]:
     if was == now:
         return
-    told = step_now(now)
+    step = step_now(now)
     before = {h.assignment: h for h in was.holdings} if was else {}
     after = {h.assignment: h for h in now.holdings}
     for name, gone in before.items():
@@ -35,27 +35,27 @@ def _changed(was: Step | None, now: Step, today: date) -> Iterator[Decision]:
         if before.get(name) == one:
             continue
         if was is None and name == now.about:
-            yield Decision("step-opened", one.assigned_on, {"step": told, "holding": holding_now(one)})
+            yield Decision("step-opened", one.assigned_on, {"step": step, "holding": holding_now(one)})
             continue
         on = (
             one.assigned_on
             if name not in before
             else max(filter(None, (one.left_on, one.accepted_on, one.assigned_on)))
         )
-        yield Decision("step-passed", on, {"step": told, "holding": holding_now(one)})
+        yield Decision("step-passed", on, {"step": step, "holding": holding_now(one)})
     due = was.due_on if was else None
     if now.due_on != due and now.due_on is not None:
-        values: dict[str, Any] = {"step": told}
+        values: dict[str, Any] = {"step": step}
         if due is not None:
             values["old_due_on"] = due
         yield Decision("step-due-set", today if was else now.started_on, values)
     late = was.overdue_from if was else None
     if now.overdue_from is not None and now.overdue_from != late:
-        yield Decision("step-overdue", now.overdue_from, {"step": told})
+        yield Decision("step-overdue", now.overdue_from, {"step": step})
     elif late is not None and now.overdue_from is None:
-        yield Decision("step-overdue-withdrawn", today, {"step": told})
+        yield Decision("step-overdue-withdrawn", today, {"step": step})
     if now.done_on is not None and (was is None or (was.done_on, was.state) != (now.done_on, now.state)):
-        yield Decision("step-done", now.done_on, {"step": told})
+        yield Decision("step-done", now.done_on, {"step": step})
 
 
 def _duties(old: RequestState, new: RequestState, today: date) -> Iterator[Decision]:
@@ -68,23 +68,23 @@ def _duties(old: RequestState, new: RequestState, today: date) -> Iterator[Decis
         was = before.get(key)
         if was == now:
             continue
-        told = {"duty": duty_now(now)}
+        duty = {"duty": duty_now(now)}
         if was is not None and was.done_on is not None and now.done_on is None:
-            yield Decision("duty-reopened", today, told)
+            yield Decision("duty-reopened", today, duty)
         ended = was is not None and now.done_on is not None and was.due_on == now.due_on
         if was is None or (not ended and _named(was) != _named(now)):
             moved = {"old_due_on": was.due_on} if was is not None and was.due_on is not None else {}
-            yield Decision("duty-due-set", today if was else min(now.event_on, today), told | moved)
+            yield Decision("duty-due-set", today if was else min(now.event_on, today), duty | moved)
         if was is not None and was.overdue_from is not None and now.overdue_from is None:
-            yield Decision("duty-overdue-withdrawn", today, told)
+            yield Decision("duty-overdue-withdrawn", today, duty)
         if now.overdue_from is not None and (was is None or was.overdue_from != now.overdue_from):
-            yield Decision("duty-overdue", now.overdue_from, told)
+            yield Decision("duty-overdue", now.overdue_from, duty)
         if now.done_on is not None and (was is None or (was.done_on, was.state) != (now.done_on, now.state)):
-            yield Decision("duty-ended", now.done_on, told)
+            yield Decision("duty-ended", now.done_on, duty)
 
 
 def _named(duty: Duty) -> tuple[object, ...]:
-    """What of a duty no other decision tells."""
+    """What of a duty no other decision announces."""
     return duty.due_on, duty.provisional, duty.organ, duty.kind, duty.event_on, duty.statute, duty.article, duty.about
 
 
@@ -106,7 +106,7 @@ def _rungs(old: RequestState, new: RequestState, today: date) -> Iterator[Decisi
 
 
 def _alone(view: RequestState) -> str | None:
-    """The organ of a subject that is no request: no summary of one tells it."""
+    """The organ of a subject that is no request: there is no summary of one to name it."""
     return view.organ if view.submitted_on is None else None
 
 
@@ -130,9 +130,9 @@ def duty_now(duty: Duty) -> dict[str, Any]:
 
 def card_now(rung: Reached, organ: str | None = None) -> dict[str, Any]:
     """A card as a case event carries it."""
-    found = _some(rung, ("limit", "on", "due_on", "about", "step", "unit", "answer_by"))
-    return {"card": rung.level, **found} | ({"organ": organ} if organ else {})
+    values = _some(rung, ("limit", "on", "due_on", "about", "step", "unit", "answer_by"))
+    return {"card": rung.level, **values} | ({"organ": organ} if organ else {})
 
 
 def _some(value: object, names: tuple[str, ...]) -> dict[str, Any]:
-    return {name: found for name in names if (found := getattr(value, name)) is not None and found != ""}
+    return {name: given for name in names if (given := getattr(value, name)) is not None and given != ""}

@@ -23,7 +23,7 @@ _DAY = timedelta(days=1)
 
 
 class Found(NamedTuple):
-    """The duties that facts amount to, in the order of their ids, and what is said against some of the facts."""
+    """The duties that facts amount to, in the order of their ids, and the remarks on some of the facts."""
 
     duties: tuple[Duty, ...]
     remarks: tuple[Remark, ...]
@@ -42,13 +42,13 @@ def duties(timeline: Timeline, organ: str, profile: Profile, calendar: Calendar,
     """The duties of ``organ`` by the facts; ``profile`` is any version of the statute that it is under."""
     if not (timeline.duties or timeline.duties_done or timeline.filed):
         return Found((), ())
-    found: dict[str, Duty] = {}
+    by_id: dict[str, Duty] = {}
     remarks: list[Remark] = []
     for review in reviews(timeline):
-        found |= {duty.duty: duty for duty in _by_review(review, timeline, organ, profile, calendar, today)}
+        by_id |= {duty.duty: duty for duty in _by_review(review, timeline, organ, profile, calendar, today)}
     for fact in timeline.duties:
         data = fact.data
-        if data.duty in found:
+        if data.duty in by_id:
             remarks.append(remark("duty-opened-again", fact, duty=data.duty))
             continue
         if data.organ != organ:
@@ -60,13 +60,13 @@ def duties(timeline: Timeline, organ: str, profile: Profile, calendar: Calendar,
             continue
         done = timeline.duties_done.get(data.duty)
         opened = _Opened(data.duty, data.event_on, data.about or "", done.data.done_on if done else None)
-        found[data.duty] = _duty(opened, organ, version, rule, calendar, today)
-        if found[data.duty].due_on is None:
+        by_id[data.duty] = _duty(opened, organ, version, rule, calendar, today)
+        if by_id[data.duty].due_on is None:
             remarks.append(remark("duty-not-counted", fact, duty=data.duty))
     for key, fact in timeline.duties_done.items():
-        if key not in found:
+        if key not in by_id:
             remarks.append(remark("duty-not-opened", fact, duty=key))
-    return Found(tuple(found[key] for key in sorted(found)), tuple(remarks))
+    return Found(tuple(by_id[key] for key in sorted(by_id)), tuple(remarks))
 
 
 class _Opened(NamedTuple):
@@ -146,20 +146,20 @@ def _limit(rule: DutyRule) -> Limit:
 def alone(timeline: Timeline, profile: Profile, calendar: Calendar, today: date) -> RequestState:
     """A subject that is no request but has duties: the organ of the first one has them all."""
     organ: str = timeline.duties[0].data.organ
-    found = duties(timeline, organ, profile, calendar, today)
+    owed = duties(timeline, organ, profile, calendar, today)
     return RequestState(
         state="duty",
         organ=organ,
         statute=profile.id,
         calendar=calendar.title,
-        duties=found.duties,
-        remarks=(*timeline.remarks, *found.remarks),
+        duties=owed.duties,
+        remarks=(*timeline.remarks, *owed.remarks),
     )
 
 
-def explained(found: Sequence[Duty], profile: Profile) -> Iterator[Line]:
+def explained(owed: Sequence[Duty], profile: Profile) -> Iterator[Line]:
     """Why each duty's last day is what it is; ``profile`` is any version of the statute."""
-    for duty in found:
+    for duty in owed:
         _, rule = rule_for(profile, duty.kind, duty.event_on)
         if rule is None:
             continue

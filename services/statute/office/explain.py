@@ -12,12 +12,12 @@ from services.words.catalogue import name
 _DAY = timedelta(days=1)
 
 
-def of_item(found: Assessment) -> list[Line]:
+def of_item(assessed: Assessment) -> list[Line]:
     """What the request's service item adds: its promise and its special steps."""
-    item = found.timeline.item
-    if found.run is None or item is None:
+    item = assessed.timeline.item
+    if assessed.run is None or item is None:
         return []
-    return [*_promised(found, found.run, item), *_special(item)]
+    return [*_promised(assessed, assessed.run, item), *_special(item)]
 
 
 def _special(item: Item) -> Iterator[Line]:
@@ -34,11 +34,11 @@ def _special(item: Item) -> Iterator[Line]:
         yield Line("special-step", None, None, zh, en, cited(SPECIAL_ARTICLE, False), limit="special-step")
 
 
-def _promised(found: Assessment, run: AnswerClock, item: Item) -> list[Line]:
+def _promised(assessed: Assessment, run: AnswerClock, item: Item) -> list[Line]:
     """The promise of the request's item: its limit, its last day, and how the answer kept it."""
     if item.committed is None:
         return []
-    state = found.state
+    state = assessed.state
     amount, unit = item.committed.amount, item.committed.unit
     basis = Basis(f"办理事项{item.code}", f"item {item.code}")
     zh = f"承诺时限：{amount}{name('unit', unit, 'zh')}；停止、重新计算与法定期限相同，延长不改变承诺时限"

@@ -17,7 +17,7 @@ from services.statute.calendar import Calendar
 from services.statute.profile import Limit, Profile, Unit
 
 SPECIAL_ARTICLE = "行政许可法 第四十五条"
-"""Which steps don't count; that they are told in writing is for the office to see to."""
+"""Which steps don't count; that the applicant is informed of them in writing is for the office to see to."""
 
 
 class ItemLimit(Struct, frozen=True):

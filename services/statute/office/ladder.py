@@ -65,10 +65,10 @@ class Ladder(_Table, frozen=True, kw_only=True):
 
 def read(file: str, text: str) -> Ladder:
     """The ladder in a file named after it. Raises :class:`BadData` that names file, key and reason."""
-    found = convert(file, parse(file, text), Ladder)
-    if f"{found.id}.toml" != file:
-        raise BadData(file, "id", f"expected the file's name, got {found.id!r}")
-    for place, rung in enumerate(found.rungs):
+    ladder = convert(file, parse(file, text), Ladder)
+    if f"{ladder.id}.toml" != file:
+        raise BadData(file, "id", f"expected the file's name, got {ladder.id!r}")
+    for place, rung in enumerate(ladder.rungs):
         at = f"rungs[{place}]"
         if rung.level == "warning":
             if rung.before is None:
@@ -82,20 +82,20 @@ def read(file: str, text: str) -> Ladder:
         if (rung.after is None) == (rung.second is None):
             raise BadData(file, f"{at}.after", "expected either after or second")
         for limit in rung.limits:
-            if rung.second is not None and not any(limit in r.limits and r.within for r in found.rungs[:place]):
+            if rung.second is not None and not any(limit in r.limits and r.within for r in ladder.rungs[:place]):
                 raise BadData(file, f"{at}.second", f"no card before it gives a second deadline for {limit}")
-            if any(limit in r.limits and r.level == rung.level for r in found.rungs[:place]):
+            if any(limit in r.limits and r.level == rung.level for r in ladder.rungs[:place]):
                 raise BadData(file, f"{at}.level", f"a {rung.level} card for {limit} is there already")
-    return found
+    return ladder
 
 
 @cache
 def ladders() -> Mapping[str, Ladder]:
     """All ladders in force, by id. Raises :class:`BadData` for the first bad one."""
     files = rules.current().files("ladders")
-    found = {name: read(name, text_of(name, file)) for name, file in files.items()}
-    apart(found)
-    return {each.id: each for each in found.values()}
+    by_file = {name: read(name, text_of(name, file)) for name, file in files.items()}
+    apart(by_file)
+    return {each.id: each for each in by_file.values()}
 
 
 @cache

@@ -64,26 +64,26 @@ class Procedure(_Table, frozen=True, kw_only=True, dict=True):
 
 def read(file: str, text: str) -> Procedure:
     """The procedure in a file named after it. Raises :class:`BadData` that names file, key and reason."""
-    found = convert(file, parse(file, text), Procedure)
-    if f"{found.id}.toml" != file:
-        raise BadData(file, "id", f"expected the file's name, got {found.id!r}")
-    codes = [step.code for step in found.steps]
-    for place, step in enumerate(found.steps):
+    procedure = convert(file, parse(file, text), Procedure)
+    if f"{procedure.id}.toml" != file:
+        raise BadData(file, "id", f"expected the file's name, got {procedure.id!r}")
+    codes = [step.code for step in procedure.steps]
+    for place, step in enumerate(procedure.steps):
         if codes.index(step.code) != place:
             raise BadData(file, f"steps[{place}].code", f"{step.code!r} is there already; expected another")
         for each, before in enumerate(step.after):
             if before not in codes:
                 raise BadData(file, f"steps[{place}].after[{each}]", f"expected one of {', '.join(codes)}")
-    return found
+    return procedure
 
 
 @cache
 def procedures() -> Mapping[str, Procedure]:
     """All procedures in force, by id. Raises :class:`BadData` for the first bad one."""
     files = rules.current().files("procedures")
-    found = {name: read(name, text_of(name, file)) for name, file in files.items()}
-    apart(found)
-    return {each.id: each for each in found.values()}
+    by_file = {name: read(name, text_of(name, file)) for name, file in files.items()}
+    apart(by_file)
+    return {each.id: each for each in by_file.values()}
 
 
 @cache

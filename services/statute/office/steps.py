@@ -70,14 +70,14 @@ def steps(facts: Sequence[Fact], procedure: Procedure | None, calendar: Calendar
         return Work()
     remarks: list[Remark] = []
     given = _given(facts, bounds.ended_on, remarks)
-    found, before = [], ""
+    made, before = [], ""
     for chain in _chains(given):
         code = chain.given[0].fact.data.step
         if procedure is not None:
             _in_order(chain, code, before, procedure, remarks)
-        found.append(_step(chain, code, procedure, calendar, bounds, remarks))
+        made.append(_step(chain, code, procedure, calendar, bounds, remarks))
         before = code
-    return Work(tuple(found), tuple(remarks))
+    return Work(tuple(made), tuple(remarks))
 
 
 def _given(facts: Iterable[Fact], ended_on: date | None, remarks: list[Remark]) -> list[_Given]:
@@ -114,8 +114,8 @@ def _took(one: _Given, fact: Fact, remarks: list[Remark]) -> None:
     on: date = getattr(fact.data, _WHEN[fact.name])
     name, assigned_on = fact.data.assignment, one.fact.data.assigned_on
     if one.left_on is not None:
-        told = {"what": fact.name, "on": on, "assignment": name, "left_on": one.left_on}
-        remarks.append(remark("assignment-closed-already", fact, **told))
+        values = {"what": fact.name, "on": on, "assignment": name, "left_on": one.left_on}
+        remarks.append(remark("assignment-closed-already", fact, **values))
         return
     if on < assigned_on:
         remarks.append(remark("assignment-before-itself", fact, what=fact.name, on=on, assigned_on=assigned_on))

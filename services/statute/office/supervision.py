@@ -58,13 +58,13 @@ def supervised(
     if (promise := state.committed_due_on) is not None and state.answered_on is not None:
         state = replace(state, committed_timeliness="late" if state.answered_on > promise else "in-time")
     watched: list[_Limit] = []
-    remarks, found = state.remarks, state.steps
+    remarks, taken = state.remarks, state.steps
     if timeline.office:
         bounds = Bounds(today, state.due_on or state.last_due_on, ended)
         work = steps(timeline.office, procedure_for(state.organ, laws), calendar, bounds)
-        remarks, found = (*remarks, *work.remarks), work.steps
+        remarks, taken = (*remarks, *work.remarks), work.steps
         watched = [
-            _Limit("step", s.started_on, s.due_on, "working-day", s.done_on, s) for s in found if s.due_on is not None
+            _Limit("step", s.started_on, s.due_on, "working-day", s.done_on, s) for s in taken if s.due_on is not None
         ]
     if ladder is not None and state.due_on is not None and any(rung.level != "warning" for rung in ladder.of("answer")):
         start = state.received_on or state.due_on
@@ -77,8 +77,8 @@ def supervised(
         remarks, state = (*remarks, *owed.remarks), replace(state, duties=owed.duties)
         watched += _owed(owed.duties)
     if not watched:
-        return replace(state, remarks=remarks, steps=found) if remarks or found else state
-    return _reached_by(replace(state, remarks=remarks, steps=found), watched, ladder, calendar, today)
+        return replace(state, remarks=remarks, steps=taken) if remarks or taken else state
+    return _reached_by(replace(state, remarks=remarks, steps=taken), watched, ladder, calendar, today)
 
 
 def on_duty(state: RequestState, profile: Profile, calendar: Calendar, today: date) -> RequestState:
@@ -87,9 +87,9 @@ def on_duty(state: RequestState, profile: Profile, calendar: Calendar, today: da
     return _reached_by(state, _owed(state.duties), ladder, calendar, today)
 
 
-def _owed(found: tuple[Duty, ...]) -> list[_Limit]:
+def _owed(duties: tuple[Duty, ...]) -> list[_Limit]:
     return [
-        _Limit("duty", d.event_on, d.due_on, d.unit, d.done_on, about=d.duty) for d in found if d.due_on is not None
+        _Limit("duty", d.event_on, d.due_on, d.unit, d.done_on, about=d.duty) for d in duties if d.due_on is not None
     ]
 
 
