@@ -55,7 +55,7 @@ PARTS: tuple[tuple[str, tuple[tuple[str, Any], ...]], ...] = (
         "Scenario",
         (
             ("`[[scenario]]`", s.Scenario),
-            ("`facts`", s.Told),
+            ("`facts`", s.GivenFact),
             ("`[scenario.expected]`", s.Expected),
             ("`clocks`", s.Clock),
             ("`steps`", s.StepOf),

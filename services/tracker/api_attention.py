@@ -88,10 +88,10 @@ class Attending(Controller):
         Where the name came with more than one content, ``contents`` has each: the first with its data, and that it
         stands; of the others when they came, and why they have no effect.
         """
-        found = await fact_standing.of(deps.pool, deps.offload, source, id_, deps.reference_data)
-        if found is None:
-            found = await _unread(deps, source, id_)
-        return Response(msgspec.json.encode(found), media_type=JSON)
+        standing = await fact_standing.of(deps.pool, deps.offload, source, id_, deps.reference_data)
+        if standing is None:
+            standing = await _unread(deps, source, id_)
+        return Response(msgspec.json.encode(standing), media_type=JSON)
 
 
 async def _unread(deps: Deps, source: str, id_: str) -> FactStanding:
@@ -107,8 +107,8 @@ async def _unread(deps: Deps, source: str, id_: str) -> FactStanding:
             await require_request(deps.pool, waiting.subject, deps.reference_data)
         return FactStanding(source=source, id=id_, status="in-the-log", request=waiting.subject, type=waiting.type)
     # It may have been read while the log was looked at.
-    if (found := await fact_standing.of(deps.pool, deps.offload, source, id_, deps.reference_data)) is not None:
-        return found
+    if (standing := await fact_standing.of(deps.pool, deps.offload, source, id_, deps.reference_data)) is not None:
+        return standing
     if ahead.all_looked_at:
         raise ProblemError(404, "no fact of this source and id is known, nor does the log have one that is unread")
     raise ProblemError(

@@ -34,8 +34,8 @@ class Board(Controller):
                 503, "the requests are being counted", kind="not-ready", headers={"Retry-After": RETRY_AFTER}
             )
         today, now = Today(deps.reference_data, deps.clock.now()), deps.clock.now()
-        found = board.counts(snapshot, today, _organs(deps, organ, today), now, organ)
-        return Response(msgspec.json.encode(found), media_type=JSON)
+        counts = board.counts(snapshot, today, _organs(deps, organ, today), now, organ)
+        return Response(msgspec.json.encode(counts), media_type=JSON)
 
     @get(
         "/v1/office",
@@ -50,8 +50,10 @@ class Board(Controller):
         require_organ(deps, organ)
         today = Today(deps.reference_data, deps.clock.now())
         async with deps.offload.turn():
-            found = await deps.offload.thread(board.office, deps.reference_data.as_known(), _organs(deps, organ, today))
-        return Response(msgspec.json.encode(found), media_type=JSON)
+            office = await deps.offload.thread(
+                board.office, deps.reference_data.as_known(), _organs(deps, organ, today)
+            )
+        return Response(msgspec.json.encode(office), media_type=JSON)
 
 
 def _organs(deps: Deps, organ: str | None, today: Today) -> frozenset[str] | None:

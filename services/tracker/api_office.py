@@ -57,8 +57,8 @@ class Office(Controller):
                 field="query.unit", problem=f"is {unit[:60]!r}", expected="the code of a registered unit"
             )
             raise ProblemError(400, f"unit: no unit {unit[:60]!r} is registered", errors=[wrong])
-        found, following = await _page(deps, "step", organ, unit, limit, cursor)
-        steps = [each for each in found if isinstance(each, OpenStep)]
+        open_, following = await _page(deps, "step", organ, unit, limit, cursor)
+        steps = [each for each in open_ if isinstance(each, OpenStep)]
         return _json(Assignments(as_of=deps.clock.now(), assignments=steps, next=following))
 
     @get("/v1/duties", responses={200: ResponseSpec(Duties, generate_examples=False), 400: WRONG, 503: BUSY})
@@ -70,8 +70,8 @@ class Office(Controller):
         cursor: FromQuery[str | None] = None,
     ) -> Response[bytes]:
         """The duties that are not done (publication, annual report, replies in reviews), the soonest due first."""
-        found, following = await _page(deps, "duty", organ, None, limit, cursor)
-        duties = [each for each in found if isinstance(each, OpenDuty)]
+        open_, following = await _page(deps, "duty", organ, None, limit, cursor)
+        duties = [each for each in open_ if isinstance(each, OpenDuty)]
         return _json(Duties(as_of=deps.clock.now(), duties=duties, next=following))
 
 
@@ -88,5 +88,5 @@ async def _page(
         raise bad_cursor(cursor or "") from None
 
 
-def _json(found: Struct) -> Response[bytes]:
-    return Response(msgspec.json.encode(found), media_type=JSON)
+def _json(content: Struct) -> Response[bytes]:
+    return Response(msgspec.json.encode(content), media_type=JSON)

@@ -91,10 +91,10 @@ class _Body(msgspec.Struct):
 def _proposed(body: bytes) -> msgspec.Raw | None:
     """The fact of a body that has one; None for anything else, which is then read as a case."""
     try:
-        found = msgspec.json.decode(body, type=_Body).fact
+        fact = msgspec.json.decode(body, type=_Body).fact
     except (msgspec.MsgspecError, UnicodeDecodeError, RecursionError):
         return None
-    return None if isinstance(found, msgspec.UnsetType) else found
+    return None if isinstance(fact, msgspec.UnsetType) else fact
 
 
 def _refusal(refused: Refused, at: str = "$") -> ProblemError:

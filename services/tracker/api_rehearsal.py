@@ -38,7 +38,7 @@ class Asked(Struct, frozen=True, forbid_unknown_fields=True, kw_only=True):
 
 
 class Expected(Struct, frozen=True, forbid_unknown_fields=True, kw_only=True):
-    """The same, in words that a refusal can tell."""
+    """The same, with types that a refusal can name."""
 
     fact: dict[str, Any] | None = None
     rules: Proposed | None = None
@@ -49,10 +49,10 @@ def read(body: bytes) -> CalendarPublished | Proposed:
     try:
         asked = msgspec.json.decode(body, type=Asked)
     except (msgspec.MsgspecError, UnicodeDecodeError, RecursionError) as error:
-        found = explain(error, body, {}, Expected)
-        if found.field.startswith("$.rules.files["):
-            found = FieldError(found.field, found.problem, "the file's text", found.code)
-        raise Refused(found) from None
+        wrong = explain(error, body, {}, Expected)
+        if wrong.field.startswith("$.rules.files["):
+            wrong = FieldError(wrong.field, wrong.problem, "the file's text", wrong.code)
+        raise Refused(wrong) from None
     if bool(bytes(asked.fact)) == (asked.rules is not None):
         raise Refused(FieldError("$", "names both or neither", _ONE, "fact-or-rules"))
     if asked.rules is not None:
@@ -111,19 +111,19 @@ class Rehearsals(Controller):
         The body has either `fact`, a calendar's notice as it would be posted, or `rules`: data files as an office's
         folder has them (`{"files": {"statutes/ID.toml": "..."}, "whole": false}`; `whole`: in place of the folder in
         force, not added to it). `digest` is what `confirms` of a notice that drops days has to repeat. `limit`: how
-        many requests are named. With `Accept: application/x-ndjson` each line but the last tells how far it has come.
+        many requests are named. With `Accept: application/x-ndjson` each line but the last reports the progress.
         """
         proposed = asked(request.headers.get("content-type", ""), await request.body())
-        found = (
+        steps = (
             rehearsing.notice(proposed, limit)
             if isinstance(proposed, CalendarPublished)
             else rehearsing.rules(proposed, limit)
         )
         if LINES in request.headers.get("accept", ""):
-            first = await anext(found)  # what can be refused is refused before the answer begins
-            return Stream(_lines(first, found), media_type=LINES)
-        told = [step async for step in found if isinstance(step, Rehearsal)]
-        return Response(msgspec.json.encode(told[-1]), media_type=JSON)
+            first = await anext(steps)  # what can be refused is refused before the answer begins
+            return Stream(_lines(first, steps), media_type=LINES)
+        results = [step async for step in steps if isinstance(step, Rehearsal)]
+        return Response(msgspec.json.encode(results[-1]), media_type=JSON)
 
 
 def asked(content_type: str, body: bytes) -> CalendarPublished | Proposed:

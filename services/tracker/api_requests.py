@@ -115,11 +115,11 @@ class Requests(Controller):
         name = subject.removesuffix(part)
         has_part = bool(part) and await is_readable(deps.pool, name, deps.reference_data)
         if has_part:
-            found = await (
+            answer = await (
                 self._history(deps, name, limit, cursor, latest) if part == "/history" else _days(deps, name)
             )
-            if found is not None:
-                return found
+            if answer is not None:
+                return answer
         else:
             await require_request(deps.pool, subject, deps.reference_data)
         now, one = deps.clock.now(), None

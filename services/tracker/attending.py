@@ -85,16 +85,16 @@ def read_cursor(text: str) -> Cursor:
     try:
         if len(text) > CURSOR_LENGTH:
             raise ValueError("too long")
-        found = msgspec.json.decode(urlsafe_b64decode(text.encode("ascii")), type=Cursor)
-        (found.first + found.third).encode()
-        letter = found.stream == _LETTERS and found.first.isascii() and found.first.isdigit()
-        if found.stream != _CASES and not letter:
+        cursor = msgspec.json.decode(urlsafe_b64decode(text.encode("ascii")), type=Cursor)
+        (cursor.first + cursor.third).encode()
+        letter = cursor.stream == _LETTERS and cursor.first.isascii() and cursor.first.isdigit()
+        if cursor.stream != _CASES and not letter:
             raise ValueError("no such stream")
-        if found.since.tzinfo is None or "\x00" in found.first + found.third or not -3 < found.second < 2**63:
+        if cursor.since.tzinfo is None or "\x00" in cursor.first + cursor.third or not -3 < cursor.second < 2**63:
             raise ValueError("out of range")
     except (ValueError, NoBase64, msgspec.MsgspecError, RecursionError):
         raise BadCursor("expected a cursor that an earlier page gave as next") from None
-    return found
+    return cursor
 
 
 class _Values:
@@ -166,10 +166,10 @@ def of_letters(asked: Asked, behind: Cursor | None) -> tuple[str, list[Any]] | N
 
 async def any_of(pool: Pool, organ: str | None) -> bool:
     """Whether anything of an organ, registered or not, needs a person."""
-    found = await pool.fetchval(
+    any_row = await pool.fetchval(
         f"SELECT 1 FROM {SCHEMA}.attention WHERE organ = $1 LIMIT 1", organ, timeout=READ_SECONDS
     )
-    return found is not None
+    return any_row is not None
 
 
 async def page(pool: Pool, offload: Offload, asked: Asked, reference: list[dict[str, Any]]) -> Attention:
@@ -186,22 +186,24 @@ async def page(pool: Pool, offload: Offload, asked: Asked, reference: list[dict[
 def _page(asked: Asked, cases: list[Any], aside: list[Any], reference: list[dict[str, Any]]) -> Attention:
     placed = [(Cursor(r["since"], _CASES, r["subject"], r["piece"], r["place"]), r) for r in cases]
     others = [(Cursor(r["recorded_at"], _LETTERS, str(r["partition"]), r["offset"], ""), r) for r in aside]
-    # Each stream comes in the order of its index. What lies behind the end of one that was cut is told on a later page.
+    # Each stream comes in the order of its index. What lies behind the end of one that was cut comes on a later page.
     cut = [
         stream[-1][0] for stream, most in ((placed, _most(asked, 1)), (others, _most(asked, 0))) if len(stream) >= most
     ]
     until = min([(end.since, end.stream) for end in cut], default=None)
-    found: list[tuple[Cursor, Any]] = []
+    fitting: list[tuple[Cursor, Any]] = []
     last = None
     for cursor, row in sorted(placed + others, key=lambda each: (each[0].since, each[0].stream)):
         if until is not None and (cursor.since, cursor.stream) > until:
             break
-        if len(found) == asked.limit:
-            return Attention(as_of=asked.now, attention=_told(found), reference=reference, next=_text(last))
+        if len(fitting) == asked.limit:
+            return Attention(as_of=asked.now, attention=_needing(fitting), reference=reference, next=_text(last))
         last = cursor
         if row["fits"]:
-            found.append((cursor, row))
-    return Attention(as_of=asked.now, attention=_told(found), reference=reference, next=_text(last) if cut else None)
+            fitting.append((cursor, row))
+    return Attention(
+        as_of=asked.now, attention=_needing(fitting), reference=reference, next=_text(last) if cut else None
+    )
 
 
 def _most(asked: Asked, led: int) -> int:
@@ -215,8 +217,8 @@ def _text(cursor: Cursor | None) -> str | None:
     return None if cursor is None else urlsafe_b64encode(msgspec.json.encode(cursor)).decode()
 
 
-def _told(found: list[tuple[Cursor, Any]]) -> list[Needing]:
-    return [_letter(row) if cursor.stream == _LETTERS else _item(row) for cursor, row in found]
+def _needing(rows: list[tuple[Cursor, Any]]) -> list[Needing]:
+    return [_letter(row) if cursor.stream == _LETTERS else _item(row) for cursor, row in rows]
 
 
 def _item(row: Any) -> Needing:

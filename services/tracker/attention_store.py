@@ -36,30 +36,30 @@ Piece = tuple[str, int]
 
 def pieces(cases: Iterable[Case], shelf: Shelf) -> dict[Piece, Case | None]:
     """What changed, by subject and piece; None where it is gone."""
-    found: dict[Piece, Case | None] = {(case.subject, 0): case for case in cases}
-    found |= {(subject, number): case for subject, number, case in shelf.pieces()}
-    return found
+    changed: dict[Piece, Case | None] = {(case.subject, 0): case for case in cases}
+    changed |= {(subject, number): case for subject, number, case in shelf.pieces()}
+    return changed
 
 
 def rows(partition: int, changed: dict[Piece, Case | None]) -> list[Row]:
     """The items of cases, as rows of :data:`ATTENTION_COLUMNS`."""
-    found: list[Row] = []
+    listed: list[Row] = []
     for (subject, piece), case in changed.items():
         for place, item in enumerate(items(case) if case is not None else ()):
-            found.append(
+            listed.append(
                 (
                     *(subject, piece, f"{place:05}", partition, item.kind, item.remark.code, item.since, item.organ),
                     *_named(item.remark),
                     _encode(item.remark),
                 )
             )
-    return found
+    return listed
 
 
-def _named(found: Remark) -> tuple[str, str]:
-    if found.fact is not None:
-        return found.fact.source, found.fact.id
-    return str(found.values.get("source", "")), str(found.values.get("id", ""))
+def _named(item: Remark) -> tuple[str, str]:
+    if item.fact is not None:
+        return item.fact.source, item.fact.id
+    return str(item.values.get("source", "")), str(item.values.get("id", ""))
 
 
 async def save(conn: Conn, changed: dict[Piece, Case | None], fresh: Sequence[Row]) -> None:
@@ -83,7 +83,7 @@ def name_rows(partition: int, events: Iterable[CaseEvent]) -> list[Row]:
 
 
 async def save_names(conn: Conn, partition: int, events: Sequence[CaseEvent], now: datetime) -> None:
-    """Note which subject each name stands for; a name that stands for another one already is told.
+    """Note which subject each name stands for; a name that stands for another one already is reported.
 
     The names are written in one order, so that two partitions with the same ones can't wait for each other.
     """
@@ -259,13 +259,13 @@ async def finish_strands(pool: Pool, part: Part, reference_data: ReferenceData) 
 async def list_strands(conn: Conn, reference_data: ReferenceData) -> bool:
     """What of one subject's strands needs a person; False when there is no such subject left."""
     async with conn.transaction():
-        found = await conn.fetchrow(
+        unlisted = await conn.fetchrow(
             f"SELECT c.subject, c.partition, c.body FROM {SCHEMA}.unlisted u JOIN {SCHEMA}.cases c USING (subject) "
             "WHERE u.named ORDER BY subject LIMIT 1 FOR UPDATE OF c"
         )
-        if found is None:
+        if unlisted is None:
             return False
-        head, partition = decode_case(found["body"]), found["partition"]
+        head, partition = decode_case(unlisted["body"]), unlisted["partition"]
         if not is_request(head):
             await _list_pieces(conn, partition, lambda: {(head.subject, 0): head})
         lot: list[bytes] = []

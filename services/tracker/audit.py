@@ -100,17 +100,17 @@ async def check_waking(
         reference_data.learn(fact, offset)
     count = 0
     # A release that knows no table of what is open inside the offices has written none, and a start fills it.
-    told = _OPEN if await live.fetchval("SELECT to_regclass($1) IS NOT NULL", f"{SCHEMA}.office") else "NULL"
-    query = f"SELECT body, wake_at, {told} AS office FROM {SCHEMA}.cases c WHERE state <> 'organ'"
+    office = _OPEN if await live.fetchval("SELECT to_regclass($1) IS NOT NULL", f"{SCHEMA}.office") else "NULL"
+    query = f"SELECT body, wake_at, {office} AS office FROM {SCHEMA}.cases c WHERE state <> 'organ'"
     async for row in live.cursor(query, prefetch=1000):
         count += 1
         case = decode_case(row["body"])
         if row["office"] is not None and sorted(row["office"]) != (wanted := _open_of(case)):
             problems.add("office", case.subject, f"has {list(row['office'])[:5]}, expected {wanted[:5]}")
         if case.view.wake_on is not None and _late(row["wake_at"], case, case.view.wake_on, reference_data):
-            said = _asleep(case, row["wake_at"], reference_data, now)
-            if said:
-                problems.add("cases", case.subject, said)
+            problem = _asleep(case, row["wake_at"], reference_data, now)
+            if problem:
+                problems.add("cases", case.subject, problem)
     return count
 
 

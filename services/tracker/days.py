@@ -35,24 +35,24 @@ class Days(Struct, frozen=True, kw_only=True):
 def ledger_of(case: Case, reference_data: ReferenceData, today: date) -> DayLedger:
     """A case's ledger; empty while the request or its organ is not known."""
     kept = replace(case, facts=tuple([f for f in case.facts if not isinstance(f, TallyRecorded)]))
-    found = look(kept, reference_data, today)
-    if found.assessment is None:
+    looked = look(kept, reference_data, today)
+    if looked.assessment is None:
         return DayLedger()
-    calendar = reference_data.calendar(reference_data.organs[found.view.organ].calendar)
-    return day_ledger(found.assessment, calendar, today)
+    calendar = reference_data.calendar(reference_data.organs[looked.view.organ].calendar)
+    return day_ledger(looked.assessment, calendar, today)
 
 
 def days_of(case: Case, reference_data: ReferenceData, now: datetime) -> Days:
     """The ledger as it stands now in the organ's zone."""
-    found = ledger_of(case, reference_data, Today(reference_data, now).of(case.view.organ))
+    ledger = ledger_of(case, reference_data, Today(reference_data, now).of(case.view.organ))
     return Days(
         id=case.subject,
         as_of=now,
-        since=found.since,
-        through=found.through,
-        elapsed=found.elapsed,
-        used=found.used,
-        parts=found.parts,
+        since=ledger.since,
+        through=ledger.through,
+        elapsed=ledger.elapsed,
+        used=ledger.used,
+        parts=ledger.parts,
     )
 
 

@@ -48,11 +48,11 @@ def whole(document: dict[str, Any]) -> dict[str, Any]:
 
 
 def _with_bodies(document: dict[str, Any]) -> dict[str, Any]:
-    found, parts = msgspec.json.schema_components([shape for shape, _ in BODIES.values()], ref_template=_REFS)
+    schemas, parts = msgspec.json.schema_components([shape for shape, _ in BODIES.values()], ref_template=_REFS)
     paths = dict(document["paths"])
-    for (path, (_, examples)), schema in zip(BODIES.items(), found, strict=True):
-        told = {name: {"summary": name, "value": value} for name, value in examples.items()}
-        body = {"required": True, "content": {"application/json": {"schema": schema, "examples": told}}}
+    for (path, (_, examples)), schema in zip(BODIES.items(), schemas, strict=True):
+        named = {name: {"summary": name, "value": value} for name, value in examples.items()}
+        body = {"required": True, "content": {"application/json": {"schema": schema, "examples": named}}}
         paths[path] = {**paths[path], "post": {**paths[path]["post"], "requestBody": body}}
     components = document["components"]
     merged = {**components, "schemas": {**components["schemas"], **parts}}

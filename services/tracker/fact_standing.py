@@ -14,7 +14,7 @@ from services.runtime.database import Pool
 from services.runtime.guard import caller
 from services.runtime.offload import Offload
 from services.statute.state import RequestState
-from services.tracker.core.attention import told_of
+from services.tracker.core.attention import ineffective
 from services.tracker.core.case import Case, name_of, organ_of, worded
 from services.tracker.core.content import content_of
 from services.tracker.core.contradictions import ID_CONFLICT
@@ -39,7 +39,7 @@ class Content(Struct, frozen=True, kw_only=True, omit_defaults=True):
     content: str
     """A digest of what it says."""
     recorded_at: datetime | None = None
-    """When the log had it; of one that does not stand, when that was found."""
+    """When the log had it; of one that does not stand, when that was noticed."""
     data: Any = None
     """What it says; of one that does not stand only the digest is kept."""
     why: list[Said] = []
@@ -72,16 +72,16 @@ async def of(pool: Pool, offload: Offload, source: str, id_: str, reference_data
         if not bodies:
             letter = await pool.fetchrow(_LETTER, *name, timeout=READ_SECONDS)
             return None if letter is None else await _if_own(pool, _aside(source, id_, letter), reference_data)
-        found = [
+        standings = [
             each
             for row in sorted(bodies, key=lambda row: subjects.index(row["subject"]))
             if (each := await offload.thread(_standing, *name, row["body"], row["strand"], reference_data, principal))
         ]
-    if not found:
+    if not standings:
         return None
     # What the caller may read comes before what it merely sent.
-    first = min(found, key=lambda each: not each.request)
-    return replace(first, also=[each.request for each in found if each.request and each is not first])
+    first = min(standings, key=lambda each: not each.request)
+    return replace(first, also=[each.request for each in standings if each.request and each is not first])
 
 
 _SUBJECTS = (
@@ -100,9 +100,9 @@ _LETTER = (
 )
 
 
-async def _if_own(pool: Pool, found: FactStanding, reference_data: ReferenceData) -> FactStanding:
-    await require_request(pool, found.request, reference_data)
-    return found
+async def _if_own(pool: Pool, fact: FactStanding, reference_data: ReferenceData) -> FactStanding:
+    await require_request(pool, fact.request, reference_data)
+    return fact
 
 
 def _aside(source: str, id_: str, letter: Any) -> FactStanding:
@@ -188,10 +188,10 @@ def standing(case: Case, ref: FactRef, without: Collection[str] = ()) -> tuple[S
     """How a fact of a case stands, and why; ``without``: remarks on others of its name, by their codes."""
     view: RequestState = case.view
     aside = ("id-conflict", *without)
-    about = [(kind, found) for kind, found in told_of(view) if found.fact == ref and found.code not in aside]
+    about = [(kind, each) for kind, each in ineffective(view) if each.fact == ref and each.code not in aside]
     if about:
         kinds = {kind for kind, _ in about}
-        return ("rejected" if "rejected" in kinds else "without-effect"), [found for _, found in about]
+        return ("rejected" if "rejected" in kinds else "without-effect"), [each for _, each in about]
     if view.awaits is not None:
         return "waiting", [view.awaits]
-    return "decided", [found for found in view.remarks if found.fact == ref]
+    return "decided", [each for each in view.remarks if each.fact == ref]

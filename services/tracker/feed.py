@@ -17,13 +17,13 @@ _LAST = date(9999, 12, 30)
 
 
 DUTIES = 1000
-"""The open duties that a feed tells of, the soonest due."""
+"""How many open duties a feed has at most, the soonest due."""
 
 
 async def _duties(pool: Pool, offload: Offload, organs: list[str] | None, now: datetime) -> bytes:
     async with offload.turn():
-        found, _ = await office_store.page(pool, Asked("duty", organs, limit=DUTIES))
-        return await offload.thread(ics.duties, [each for each in found if isinstance(each, OpenDuty)], now)
+        open_, _ = await office_store.page(pool, Asked("duty", organs, limit=DUTIES))
+        return await offload.thread(ics.duties, [each for each in open_ if isinstance(each, OpenDuty)], now)
 
 
 async def lots(
@@ -39,19 +39,19 @@ async def lots(
 
     Raises what :meth:`Offload.turn` does, from the first piece on.
     """
-    head, told, cursor = ics.begin(), 0, None
+    head, sent, cursor = ics.begin(), 0, None
     head += await _duties(pool, offload, office_store.organs_asked(organ, organs, reference_data.parents()), now)
     last: Item | None = None
     while True:
-        query = Query(None, organ, None, _LAST, min(LOT, most - told), cursor, is_running=True, organs=organs)
+        query = Query(None, organ, None, _LAST, min(LOT, most - sent), cursor, is_running=True, organs=organs)
         page = await queries.requests(pool, offload, query, reference_data, now)
         lot = await offload.thread(ics.entries, page.requests, now)
-        told, cursor = told + len(page.requests), page.next
+        sent, cursor = sent + len(page.requests), page.next
         last = page.requests[-1] if page.requests else last
         if cursor is None:
             yield head + lot + ics.end()
             return
-        if told >= most:
+        if sent >= most:
             on = last.due_on if last is not None and last.due_on is not None else now.date()
             yield head + lot + ics.cut(on, now) + ics.end()
             return

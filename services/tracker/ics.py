@@ -13,7 +13,7 @@ from services.tracker.office_store import OpenDuty
 from services.tracker.queries import Item
 
 MOST = 100_000
-"""Entries of a feed. One that is cut ends with an entry that says so, on the last day that it tells of."""
+"""Entries of a feed. One that is cut ends with an entry that says so, on the last day that it covers."""
 
 FOLD = 75
 """Bytes of a line, from which on it is folded."""
@@ -63,7 +63,7 @@ def duties(items: Sequence[OpenDuty], now: datetime) -> bytes:
 
 
 def cut(on: date, now: datetime) -> bytes:
-    """The entry that says that there is more than the feed tells of."""
+    """The entry that says that there is more than the feed has."""
     summary = f"以后的期限未列出 later deadlines are not listed (feed cut after {MOST} entries)"
     return _entry("cut@shixian", on, summary, "?organ=CODE", "TENTATIVE", now)
 

@@ -97,7 +97,7 @@ class Query:
         return (self.channel, self.item, self.unit, self.stopped_for) != (None, None, None, None)
 
     def fits(self, view: RequestState) -> bool:
-        """Whether a request is one of those wanted, as far as no index tells."""
+        """Whether a request is one of those wanted, as far as no index decides it."""
         if self.channel not in (None, view.channel) or self.item not in (None, view.item):
             return False
         if self.stopped_for is not None and not (view.stop and view.stop.code == f"stopped-{self.stopped_for}"):
@@ -201,20 +201,20 @@ def _range(query: Query, early: date, late: date) -> tuple[date | None, date | N
 
 def _bounds(query: Query, first: date | None, last: date | None, put: Callable[[Any, str], str]) -> list[str]:
     """The conditions of a range; one lower bound, so that the index is entered there: the cursor's, if it is within."""
-    found = []
+    conditions = []
     behind = read_cursor(query.cursor) if query.cursor is not None else None
     if query.latest_first:
         if behind is not None:
-            found.append(f"({KEY}, subject) < ({put(behind[0], 'date')}, {put(behind[1], 'text')})")
+            conditions.append(f"({KEY}, subject) < ({put(behind[0], 'date')}, {put(behind[1], 'text')})")
         if first is not None:
-            found.append(f"{KEY} >= {put(first, 'date')}")
+            conditions.append(f"{KEY} >= {put(first, 'date')}")
     elif behind is not None and behind[0] >= (first or date.min):
-        found.append(f"({KEY}, subject) > ({put(behind[0], 'date')}, {put(behind[1], 'text')})")
+        conditions.append(f"({KEY}, subject) > ({put(behind[0], 'date')}, {put(behind[1], 'text')})")
     elif first is not None:
-        found.append(f"{KEY} >= {put(first, 'date')}")
+        conditions.append(f"{KEY} >= {put(first, 'date')}")
     if last is not None:
-        found.append(f"{KEY} <= {put(last, 'date')}")
-    return found
+        conditions.append(f"{KEY} <= {put(last, 'date')}")
+    return conditions
 
 
 def _today_of_row(today: Today, put: Callable[[Any, str], str]) -> str:
@@ -236,7 +236,7 @@ def _states(status: Wanted | None) -> tuple[str, ...]:
 
 
 def _part(state: str, conditions: list[str], limit: str, order: str, each: str = "") -> str:
-    # The state is written out, not given as a value: only so can the planner tell that the index holds such rows.
+    # The state is written out, not given as a value: only so does the planner see that the index holds such rows.
     # A row that waits for nothing holds what counts outside requests (an organ's tallies), and is none.
     all_ = [f"state = '{state}'", *(["waiting_for <> ''"] if state == "waiting" else []), *conditions]
     one = (

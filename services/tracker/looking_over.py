@@ -95,7 +95,7 @@ async def next_cases(
     A case that has not been quiet for ``settle`` is not among them: it is due when it has been, since the rest of its
     history may be on its way.
     """
-    found: list[Case] = []
+    cases: list[Case] = []
     room = limit
     while room > 0:
         row = await conn.fetchrow(
@@ -104,12 +104,12 @@ async def next_cases(
             partition,
         )
         if row is None:
-            return found, False
+            return cases, False
         rows = await conn.fetch(LOT, partition, row["organ"], row["through"], room)
         # What was written later than now was written by another clock, and says nothing of how quiet the case is.
         moved = {each["subject"] for each in rows if each["updated_at"] <= now < each["updated_at"] + settle}
         restless = sorted(moved)
-        found += [decode_case(each["body"]) for each in rows if each["subject"] not in moved]
+        cases += [decode_case(each["body"]) for each in rows if each["subject"] not in moved]
         if restless:
             await conn.execute(
                 f"UPDATE {SCHEMA}.cases SET wake_at = least(wake_at, updated_at + $2) WHERE subject = ANY($1::text[])",
@@ -123,7 +123,7 @@ async def next_cases(
             rows[-1]["subject"] if len(rows) == room else None,
         )
         room -= len(rows)
-    return found, True
+    return cases, True
 
 
 LOT = (

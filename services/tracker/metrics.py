@@ -1,4 +1,4 @@
-"""What the tracker measures of itself, and tells of the cases that only it knows."""
+"""What the tracker measures of itself, and of the cases that only it knows."""
 
 from collections import Counter as Numbers
 from collections.abc import Callable, Collection, Iterable, Iterator, Mapping
@@ -45,8 +45,8 @@ class Metrics:
         after the last fact came, whichever was later."""
         for event in events:
             if isinstance(event, RequestOverdue) and event.time is not None:
-                told = [f.recordedtime for f in cases[event.subject].facts if f.recordedtime is not None]
-                self.detection_seconds.observe(max(0.0, (now - max([event.time, *told])).total_seconds()))
+                recorded = [f.recordedtime for f in cases[event.subject].facts if f.recordedtime is not None]
+                self.detection_seconds.observe(max(0.0, (now - max([event.time, *recorded])).total_seconds()))
 
 
 def metrics(registry: CollectorRegistry) -> Metrics:
@@ -90,7 +90,7 @@ class CaseCollector(Collector):
         clock: Clock,
         by_unit: Collection[str] = (),
     ) -> None:
-        """``by_unit``: the organs that want their units told apart."""
+        """``by_unit``: the organs whose units have series of their own."""
         self._latest, self._world, self._clock, self._by_unit = latest, reference_data, clock, by_unit
 
     def describe(self) -> Iterator[Metric]:

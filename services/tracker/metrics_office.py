@@ -18,7 +18,7 @@ WAITING_DAYS = (1, 3, 7)
 def collected(
     office: Sequence[OpenWork], organs: Collection[str], by_unit: Collection[str], today: Callable[[str], date]
 ) -> Iterator[Metric]:
-    """The families; ``by_unit``: the organs whose units are told apart."""
+    """The families; ``by_unit``: the organs whose units have series of their own."""
     steps = [work for work in office if work.kind == "step"]
     duties = [work for work in office if work.kind == "duty"]
 
@@ -47,7 +47,7 @@ def collected(
 def _open(
     what: str,
     text: str,
-    found: Sequence[OpenWork],
+    office: Sequence[OpenWork],
     labels: tuple[str, str],
     key: Callable[[OpenWork], tuple[str, str]],
     organs: Collection[str],
@@ -56,12 +56,12 @@ def _open(
     number: Counter[tuple[str, ...]] = Counter()
     overdue: Counter[tuple[str, ...]] = Counter()
     due: Counter[tuple[str, ...]] = Counter()
-    for place in sorted({*map(key, found), *((organ, "") for organ in organs)}):
+    for place in sorted({*map(key, office), *((organ, "") for organ in organs)}):
         number[place] += 0
         overdue[place] += 0
         for days in DAYS:
             due[*place, str(days)] += 0
-    for work in found:
+    for work in office:
         number[key(work)] += work.number
         if work.due_on is None:
             continue

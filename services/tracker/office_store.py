@@ -79,8 +79,8 @@ def organs_asked(
 ) -> list[str] | None:
     """An organ with all under it, or all, as far as the caller may read them; None: all there are."""
     wanted = None if organ is None else frozenset(below(organ, parents))
-    found = readable if wanted is None else wanted if readable is None else readable & wanted
-    return None if found is None else sorted(found)
+    organs = readable if wanted is None else wanted if readable is None else readable & wanted
+    return None if organs is None else sorted(organs)
 
 
 class OpenStep(StepNow, frozen=True, kw_only=True, omit_defaults=True):
@@ -101,13 +101,13 @@ def read_cursor(text: str) -> tuple[date, str, str]:
     try:
         if len(text) > CURSOR_LENGTH:
             raise ValueError("too long")
-        found = msgspec.json.decode(urlsafe_b64decode(text.encode("ascii")), type=tuple[date, str, str])
-        (found[1] + found[2]).encode()
-        if "\x00" in found[1] + found[2]:
+        position = msgspec.json.decode(urlsafe_b64decode(text.encode("ascii")), type=tuple[date, str, str])
+        (position[1] + position[2]).encode()
+        if "\x00" in position[1] + position[2]:
             raise ValueError("no text")
     except (ValueError, NoBase64, msgspec.MsgspecError, RecursionError):
         raise BadCursor("expected a cursor that an earlier page gave as next") from None
-    return found
+    return position
 
 
 def query(asked: Asked) -> tuple[str, list[Any]]:
@@ -140,12 +140,12 @@ async def page(pool: Pool, asked: Asked) -> tuple[list[OpenStep | OpenDuty], str
     """A page of what is open, the soonest due first, and the cursor of the next. Raises :class:`BadCursor`."""
     sql, values = query(asked)
     rows = await pool.fetch(sql, *values, timeout=READ_SECONDS)
-    found = [_item(asked.kind, row) for row in rows[: asked.limit]]
+    items = [_item(asked.kind, row) for row in rows[: asked.limit]]
     if len(rows) <= asked.limit:
-        return found, None
+        return items, None
     last = rows[asked.limit - 1]
     key = (last["due_on"] or date.max, last["subject"], last["about"])
-    return found, urlsafe_b64encode(_encode(key)).decode()
+    return items, urlsafe_b64encode(_encode(key)).decode()
 
 
 def _item(kind: OfficeKind, row: Any) -> OpenStep | OpenDuty:

@@ -295,10 +295,10 @@ def transferred_to(case: Case) -> str:
     return gone.to_organ if gone else ""
 
 
-def _refused(found: Remark) -> dict[str, Any]:
-    told = said(found)
-    assert told.fact is not None
-    return {"source": told.fact.source, "id": told.fact.id, "reason": told.en, "code": told.code, "zh": told.zh}
+def _refused(refusal: Remark) -> dict[str, Any]:
+    words = said(refusal)
+    assert words.fact is not None
+    return {"source": words.fact.source, "id": words.fact.id, "reason": words.en, "code": words.code, "zh": words.zh}
 
 
 def _bounded(lines: list[dict[str, Any]]) -> list[dict[str, Any]]:
@@ -318,24 +318,24 @@ async def requests(pool: Pool, offload: Offload, query: Query, reference_data: R
     async with offload.turn():
         rows = await pool.fetch(sql, *values, timeout=READ_SECONDS)
         bodies = [row["body"] for row in rows[:most]]
-        found, looked = await offload.thread(_items, bodies, today, query, reference_data)
+        items, looked = await offload.thread(_items, bodies, today, query, reference_data)
     more = bool(rows) and (len(rows) < rows[0]["found"] or len(rows) > looked)
     last = rows[looked - 1] if more else None
-    return Page(as_of=now, requests=found, next=listing.cursor_after(last["due_on"], last["subject"]) if last else None)
+    return Page(as_of=now, requests=items, next=listing.cursor_after(last["due_on"], last["subject"]) if last else None)
 
 
 def _items(
     bodies: Sequence[bytes], today: Today, query: Query, reference_data: ReferenceData
 ) -> tuple[list[Item], int]:
     """The items that fit, and how many were looked at for them."""
-    found: list[Item] = []
+    items: list[Item] = []
     for looked, body in enumerate(bodies, 1):
         case = _shown.decode(body)
         if query.fits(case.view):
-            found.append(Item(**_fields(case, today.of(case.view.organ), reference_data)))
-            if len(found) == query.limit:
-                return found, looked
-    return found, len(bodies)
+            items.append(Item(**_fields(case, today.of(case.view.organ), reference_data)))
+            if len(items) == query.limit:
+                return items, looked
+    return items, len(bodies)
 
 
 async def numbered(
@@ -347,8 +347,8 @@ async def numbered(
     sql, values = listing.by_number(number, query, today, HITS)
     async with offload.turn():
         rows = await pool.fetch(sql, *values, timeout=READ_SECONDS)
-        found, _ = await offload.thread(_items, [row["body"] for row in rows], today, query, reference_data)
-    return Page(as_of=now, requests=found)
+        items, _ = await offload.thread(_items, [row["body"] for row in rows], today, query, reference_data)
+    return Page(as_of=now, requests=items)
 
 
 NOTHING_CAME = RequestState(awaits=remark("request-received"), waiting_for="request-received")
@@ -373,8 +373,8 @@ async def request(
             case = await offload.thread(decode_case, body)
         strands = await last_strands(pool, subject, STRANDS) if case.apart and not is_request(case) else []
         after = await followers(pool, subject, READ_SECONDS)
-        found = await offload.thread(_detail, case, strands, letters, reference_data, now, each_day)
-        return msgspec.structs.replace(found, followed_by=after)
+        one = await offload.thread(_detail, case, strands, letters, reference_data, now, each_day)
+        return msgspec.structs.replace(one, followed_by=after)
 
 
 def _detail(
@@ -386,8 +386,8 @@ def _detail(
     each_day: bool,
 ) -> Detail:
     """Of what is kept apart under an organ's code the last :data:`STRANDS` are shown."""
-    found = detail(shown(case, strands, reference_data) if strands else case, reference_data, now, each_day)
-    return msgspec.structs.replace(found, dead_letters=letters)
+    without_letters = detail(shown(case, strands, reference_data) if strands else case, reference_data, now, each_day)
+    return msgspec.structs.replace(without_letters, dead_letters=letters)
 
 
 def letter(row: Any) -> Letter:

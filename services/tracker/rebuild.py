@@ -3,7 +3,7 @@
 What is compared is one instant of the tables, read in one snapshot, with what the log then held:
 
 - the ends of the case topic are asked for *before* the snapshot: all below them was committed before it was published,
-  so the tables must have it, and a row that is missing is found;
+  so the tables must have it, and a missing row is noticed;
 - what the tables have and the log had not yet is then waited for: the relay publishes it, if a tracker runs.
 
 So it makes no difference to the result whether a tracker is running.
@@ -149,7 +149,7 @@ async def _relayed(look: Conn, newest: dict[int, int]) -> None:
 
 async def read_reference(reader: BulkReader, settings: Settings) -> list[tuple[int, ReferenceFact]]:
     """The organs and calendars of the reference topic, each with its offset."""
-    found: list[tuple[int, ReferenceFact]] = []
+    facts: list[tuple[int, ReferenceFact]] = []
     for tp, end in (await reader.ends(await reader.partitions(settings.reference_topic))).items():
         async for records in reader.read(tp, 0, end):
             for record in records:
@@ -158,8 +158,8 @@ async def read_reference(reader: BulkReader, settings: Settings) -> list[tuple[i
                 except Refused:
                     continue  # the services pass over it as well
                 if isinstance(fact, ReferenceFact):
-                    found.append((record.offset, fact))
-    return found
+                    facts.append((record.offset, fact))
+    return facts
 
 
 async def fold(
@@ -237,7 +237,7 @@ async def _known(live: Conn, records: Any) -> dict[str, int]:
 
 
 async def _check_repeated(conn: Conn, refold: Refold, problems: TableDiff) -> None:
-    """An event that was published twice must have said the same twice."""
+    """An event that was published twice must be the same both times."""
     for start in range(0, len(refold.repeated), 10_000):
         lot = refold.repeated[start : start + 10_000]
         rows = await conn.fetch(
@@ -297,7 +297,7 @@ _BODIES: dict[str, Callable[[bytes], Any]] = {"cases": decode_case, "strands": d
 
 
 def explained(table: str) -> Explain:
-    """How to tell in words in what two values of a column of ``table`` differ."""
+    """What puts into words how two values of a column of ``table`` differ."""
     return partial(_explain, _BODIES.get(table, decode_case_event))
 
 
@@ -322,14 +322,14 @@ def _json(body: bytes) -> Any:
 
 
 def _leaves(found: dict[str, Any], expected: dict[str, Any], path: str = "") -> list[str]:
-    said: list[str] = []
+    differing: list[str] = []
     for name in sorted(found.keys() | expected.keys()):
         is_, should = found.get(name), expected.get(name)
         if isinstance(is_, dict) and isinstance(should, dict):
-            said += _leaves(is_, should, f"{path}{name}.")
+            differing += _leaves(is_, should, f"{path}{name}.")
         elif is_ != should:
-            said.append(f"{path}{name} is {str(is_)[:100]!r}, expected {str(should)[:100]!r}")
-    return said
+            differing.append(f"{path}{name} is {str(is_)[:100]!r}, expected {str(should)[:100]!r}")
+    return differing
 
 
 async def put_in_place(conn: Conn, settings: Settings, *, equal: bool) -> None:

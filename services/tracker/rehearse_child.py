@@ -53,23 +53,23 @@ def main(lines: BinaryIO, out: BinaryIO) -> None:
     try:
         data.use(start.folder)
     except StatuteError as error:
-        _tell(out, Begun(error=str(error)))
+        _answer(out, Begun(error=str(error)))
         return
     reference_data = ReferenceData()
     for each in known:
         fact = decode_fact(bytes(each.fact))
         assert isinstance(fact, ReferenceFact)
         reference_data.learn(fact, each.offset)
-    _tell(out, Begun(digest=rules.current().digest))
+    _answer(out, Begun(digest=rules.current().digest))
     for line in lines:
         if line.isspace():
             out.flush()
         else:
-            found = standing(decode_case(line), reference_data, start.now)
-            out.write(msgspec.json.encode(found) + b"\n")
+            stands = standing(decode_case(line), reference_data, start.now)
+            out.write(msgspec.json.encode(stands) + b"\n")
 
 
-def _tell(out: BinaryIO, begun: Begun) -> None:
+def _answer(out: BinaryIO, begun: Begun) -> None:
     out.write(msgspec.json.encode(begun) + b"\n")
     out.flush()
 

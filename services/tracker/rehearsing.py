@@ -74,7 +74,7 @@ class Rehearsing:
         self._running = asyncio.Lock()
 
     async def notice(self, fact: CalendarPublished, limit: int) -> AsyncIterator[Step | Rehearsal]:
-        """What a calendar's notice would move; the last thing told is the result. Raises :class:`ProblemError`."""
+        """What a calendar's notice would move; the last item is the result. Raises :class:`ProblemError`."""
         async with self._alone():
             known, now = self._reference_data.as_known(), self._clock.now()
             findings = await self._offload.thread(known.examined, fact.data)
@@ -151,27 +151,27 @@ async def _child(
     assert process.stdin is not None and process.stdout is not None
     stdin, stdout = process.stdin, process.stdout
 
-    async def tell(lines: Sequence[bytes]) -> None:
+    async def send(lines: Sequence[bytes]) -> None:
         stdin.writelines(line + b"\n" for line in lines)
         await stdin.drain()
 
     async def line() -> bytes:
-        if not (found := await stdout.readline()):
+        if not (read := await stdout.readline()):
             raise RuntimeError("the process that rehearses other data files ended before it had answered")
-        return found
+        return read
 
     async def heard(many: int) -> list[Standing]:
         return [msgspec.json.decode(await line(), type=Standing) for _ in range(many)]
 
     async def decide(bodies: Sequence[bytes]) -> Sequence[Standing]:
         async with asyncio.timeout(LOT_SECONDS):
-            _, found = await asyncio.gather(tell([*bodies, b""]), heard(len(bodies)))
-        return found
+            _, standings = await asyncio.gather(send([*bodies, b""]), heard(len(bodies)))
+        return standings
 
     try:
         known = [msgspec.json.encode(Known(offset, msgspec.Raw(encode(fact)))) for fact, offset in facts]
         async with asyncio.timeout(BEGIN_SECONDS):
-            await tell([msgspec.json.encode(Start(folder, now, len(known))), *known])
+            await send([msgspec.json.encode(Start(folder, now, len(known))), *known])
             begun = msgspec.json.decode(await line(), type=Begun)
         if begun.error:
             raise proposed_rules.refused(begun.error)

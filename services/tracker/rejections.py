@@ -25,7 +25,7 @@ class About:
     subject: str | None = None
     """A request's id, or an organ's code for what it posted under that."""
     organs: frozenset[str] | None = None
-    """The organs that the caller may read, where these are not all: what names none is not told then."""
+    """The organs that the caller may read, where these are not all: what names none is left out then."""
 
 
 class Rejections(Struct, frozen=True):

@@ -243,11 +243,11 @@ class Snapshots:
 
 
 def _by_kind(rows: Iterable[Any]) -> Mapping[str, tuple[int, datetime]]:
-    found: dict[str, tuple[int, datetime]] = {}
+    by_kind: dict[str, tuple[int, datetime]] = {}
     for row in rows:
-        count, oldest = found.get(row["kind"], (0, row["oldest"]))
-        found[row["kind"]] = count + row["count"], min(oldest, row["oldest"])
-    return found
+        count, oldest = by_kind.get(row["kind"], (0, row["oldest"]))
+        by_kind[row["kind"]] = count + row["count"], min(oldest, row["oldest"])
+    return by_kind
 
 
 def _compared(known: Mapping[str, Limits], open_: Mapping[str, int]) -> tuple[dict[str, Limits], list[str]]:

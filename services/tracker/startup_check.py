@@ -49,12 +49,12 @@ async def check(bootstrap: str, topic: str, pool: Pool, part: Part) -> None:
             firsts, ends = await reader.firsts(partitions), await reader.ends(partitions)
             count = 0
             for tp in partitions:
-                found = await _last(reader, tp, firsts[tp], ends[tp])
-                await _require(pool, tp, found)
-                count += len(found)
+                last = await _last(reader, tp, firsts[tp], ends[tp])
+                await _require(pool, tp, last)
+                count += len(last)
             return count
 
-    # A broker that has just come back may tell an end for a moment that is not its last word.
+    # A broker that has just come back may report an end offset for a moment that it then corrects.
     count = await retry_in_place(
         look, lambda error: is_transient(error) or isinstance(error, KafkaError | PositionRefused), report_to(part)
     )()
@@ -68,8 +68,8 @@ Place = tuple[int, str, int]
 
 async def _last(reader: BulkReader, tp: TopicPartition, first: int, end: int) -> list[Place]:
     """The last events of a partition; from further back if what is at the end is none."""
-    found: list[Place] = []
-    while end > first and not found:
+    places: list[Place] = []
+    while end > first and not places:
         start = max(first, end - LAST)
         async for records in reader.read(tp, start, end):
             for record in records:
@@ -77,19 +77,19 @@ async def _last(reader: BulkReader, tp: TopicPartition, first: int, end: int) ->
                     event = decode_case_event(record.value or b"")
                 except Refused:
                     continue  # no event of ours; the readers of the topic keep it as a dead letter
-                found.append((record.offset, event.subject, event.sequence or 0))
+                places.append((record.offset, event.subject, event.sequence or 0))
         end = start
-    return found
+    return places
 
 
-async def _require(pool: Pool, tp: TopicPartition, found: Sequence[Place]) -> None:
+async def _require(pool: Pool, tp: TopicPartition, places: Sequence[Place]) -> None:
     """Raise :class:`BehindItsTopic` unless the history has them all."""
     missing = await pool.fetchrow(
         'SELECT w."offset", w.subject, w.sequence '
         'FROM unnest($1::bigint[], $2::text[], $3::bigint[]) AS w("offset", subject, sequence) '
         f"WHERE NOT EXISTS (SELECT FROM {SCHEMA}.events e WHERE (e.subject, e.sequence) = (w.subject, w.sequence)) "
         "ORDER BY 1 LIMIT 1",
-        *([place[n] for place in found] for n in range(3)),
+        *([place[n] for place in places] for n in range(3)),
     )
     if missing is not None:
         raise BehindItsTopic(

@@ -260,13 +260,13 @@ async def append_events(conn: Conn, partition: int, rows: Sequence[Row]) -> Appe
     if not rows:
         return None
     last = f"coalesce((SELECT max(number) FROM {SCHEMA}.events WHERE partition = $1), 0)"
-    found = await conn.fetchrow(
+    position = await conn.fetchrow(
         f"SELECT {last} AS last, coalesce((SELECT through FROM {SCHEMA}.published WHERE partition = $1), 0) AS through",
         partition,
     )
-    assert found is not None
+    assert position is not None
     await conn.copy_records_to_table("events", schema_name=SCHEMA, columns=EVENT_COLUMNS, records=rows)
-    return Appended(found["through"], found["last"], await conn.fetchval(f"SELECT {last}", partition), rows)
+    return Appended(position["through"], position["last"], await conn.fetchval(f"SELECT {last}", partition), rows)
 
 
 async def unpublished(conn: Conn, partition: int) -> list[tuple[int, str, bytes]]:
@@ -284,7 +284,7 @@ async def mark_published(conn: Conn, partition: int, through: int) -> None:
     """Remember that the partition's events up to ``through`` are in the log; it never goes back.
 
     It does not wait for the disk: a crash of the database that loses it has them published once more, which readers
-    tell by the sequence.
+    recognise by the sequence.
     """
     await conn.execute(
         "WITH unhurried AS (SELECT set_config('synchronous_commit', 'off', true)) "

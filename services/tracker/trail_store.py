@@ -36,11 +36,11 @@ async def save(conn: Conn, cases: Iterable[tuple[int, Case]]) -> None:
     after: list[tuple[str, str, str, str]] = []
     about: list[str] = []
     for partition, case in cases:
-        if not (found := bears_on(case)):
+        if not (bearing := bears_on(case)):
             continue
-        touched |= found
+        touched |= bearing
         about.append(case.subject)
-        if case.subject in found:
+        if case.subject in bearing:
             gone = handed_on(case)
             to = (gone.to_organ, gone.from_organ, gone.on) if gone else (None, None, None)
             moved.append((case.subject, partition, *to))
@@ -70,10 +70,10 @@ async def save(conn: Conn, cases: Iterable[tuple[int, Case]]) -> None:
             "SELECT * FROM unnest($1::text[], $2::text[], $3::text[], $4::text[]) ON CONFLICT DO NOTHING",
             *(list(column) for column in zip(*after, strict=True)),
         )
-    await _tell(conn, requests)
+    await _refresh(conn, requests)
 
 
-async def _tell(conn: Conn, requests: list[str]) -> None:
+async def _refresh(conn: Conn, requests: list[str]) -> None:
     """Bring what is expected up to what the trails say; their rows are locked."""
     await conn.execute(
         f"DELETE FROM {SCHEMA}.attention WHERE subject = ANY($1::text[]) AND piece = {ELSEWHERE}", requests
@@ -93,10 +93,10 @@ async def _tell(conn: Conn, requests: list[str]) -> None:
 def expected(row: Any) -> Row:
     """What an organ has to see to that another one has handed a request on to, as a row of the list."""
     since: datetime = begins(row["moved_on"])
-    told = remark(EXPECTED, request=row["request"], organ=row["from_organ"], on=row["moved_on"])
+    expecting = remark(EXPECTED, request=row["request"], organ=row["from_organ"], on=row["moved_on"])
     return (
         *(row["request"], ELSEWHERE, EXPECTED, row["partition"], EXPECTED, EXPECTED, since, row["to_organ"]),
-        *("", "", msgspec.json.encode(told)),
+        *("", "", msgspec.json.encode(expecting)),
     )
 
 

@@ -18,7 +18,7 @@ from services.runtime.retry import LogUnavailable
 from services.tracker.store import SCHEMA
 
 MOST = 20_000
-"""Records looked at for one question; a tracker that is further behind can't tell."""
+"""Records looked at for one question; a tracker that is further behind has no answer."""
 SECONDS = 5.0
 
 log = structlog.get_logger(__name__)
@@ -59,7 +59,7 @@ class Unread:
         self._bootstrap, self._topic, self._pool = bootstrap, topic, pool
 
     async def look(self, source: str, id_: str) -> Ahead:
-        """Look for a fact by what names it. A log that does not answer, or can't be read, tells nothing."""
+        """Look for a fact by what names it. Nothing is known of a log that does not answer or can't be read."""
         try:
             async with asyncio.timeout(SECONDS), BulkReader(self._bootstrap) as reader:
                 partitions = await reader.partitions(self._topic)

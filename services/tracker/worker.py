@@ -92,7 +92,7 @@ class Tracker:
         self.topic, self.cases_topic = settings.facts_topic, settings.cases_topic
         self.metrics = metrics
         self.on_dead_letters = on_dead_letters
-        self.attempts = Attempts(pool, SCHEMA, lambda: self._told(1))
+        self.attempts = Attempts(pool, SCHEMA, lambda: self._count_letters(1))
         self.settle = timedelta(seconds=settings.settle_seconds)
         self.limit = Limit(settings.case_facts)
         self.unfinished: set[int] = set()
@@ -132,7 +132,7 @@ class Tracker:
         async with self._locks[batch.partition]:
             done = await applying.apply_batch(self.pool, SCHEMA, batch, facts, unreadable, decide)  # 2 to 5
             refused = [letter for written in done.results for letter in written.refused]
-            self._told(len(done.letters) + len(refused))
+            self._count_letters(len(done.letters) + len(refused))
             if refused:
                 log.warning("facts_beyond_limit", count=len(refused), key=refused[0].key, reason=refused[0].reason.text)
             await self.publish(batch.partition, [written.appended for written in done.results])  # 6
@@ -140,7 +140,7 @@ class Tracker:
         self.metrics.batch_seconds.observe(time.perf_counter() - began)
         # 7: the caller acknowledges when this returns.
 
-    def _told(self, letters: int) -> None:
+    def _count_letters(self, letters: int) -> None:
         if letters:
             self.metrics.dead_letters.inc(letters)
             self.on_dead_letters()

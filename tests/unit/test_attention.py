@@ -12,7 +12,7 @@ import pytest
 from services.events.codec import decode_fact
 from services.statute import answer_clock, assessment, moves, timeline
 from services.tracker.core import apply
-from services.tracker.core.attention import WITH_EFFECT, WITHOUT_EFFECT, items, told_of
+from services.tracker.core.attention import WITH_EFFECT, WITHOUT_EFFECT, ineffective, items
 from services.tracker.core.reference_data import ReferenceData
 from services.tracker.core.strands import Shelf
 from services.words.catalogue import sentences
@@ -73,7 +73,7 @@ def test_a_fact_that_as_the_law_is_read_moved_nothing_needs_a_person(
     facts: list[Any], settings: dict[str, str], codes: list[str]
 ) -> None:
     found = view([received(R), *facts], "2025-03-25", "CN-2019", **settings)
-    assert [(kind, each.code) for kind, each in told_of(found)] == [("without-effect", code) for code in codes]
+    assert [(kind, each.code) for kind, each in ineffective(found)] == [("without-effect", code) for code in codes]
 
 
 def test_what_came_today_needs_a_person_today_wherever_that_is() -> None:

@@ -112,15 +112,15 @@ class Amendments:
 
     def _downwards(self) -> list[Ref]:
         """What is amended, each before the amendments of it."""
-        found = [ref for ref, _ in self._plain if ref in self._aimed]
-        found += [ref for ref in self._aimed if ref not in self._facts]
-        seen = set(found)
-        for ref in found:
+        order = [ref for ref, _ in self._plain if ref in self._aimed]
+        order += [ref for ref in self._aimed if ref not in self._facts]
+        seen = set(order)
+        for ref in order:
             for _, below, _ in self._aimed[ref]:
                 if below in self._aimed and below not in seen:
                     seen.add(below)
-                    found.append(below)
-        return found
+                    order.append(below)
+        return order
 
     def _apply(self, ref: Ref) -> bool:
         """Apply to a fact what amends it; whether that makes something else of it."""
@@ -167,9 +167,9 @@ class Amendments:
                     break
 
 
-def _by_name(found: Remark) -> tuple[str, str]:
-    assert found.fact is not None
-    return found.fact.source, found.fact.id
+def _by_name(refusal: Remark) -> tuple[str, str]:
+    assert refusal.fact is not None
+    return refusal.fact.source, refusal.fact.id
 
 
 def _takes_back(live: RequestFact | None, ref: Ref) -> bool:

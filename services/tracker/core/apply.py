@@ -70,29 +70,29 @@ def unknown_organs(facts: Iterable[RequestFact], reference_data: ReferenceData) 
 
 def strand_names(facts: Iterable[RequestFact], cases: Mapping[str, Case]) -> set[tuple[str, Name]]:
     """What leads to the strands that these facts may belong to, of subjects that have any."""
-    found: set[tuple[str, Name]] = set()
+    leading: set[tuple[str, Name]] = set()
     amending: set[str] = set()
     for fact in facts:
         case = cases.get(fact.subject)
         if case is not None and case.apart:
-            found.update((fact.subject, name) for name in names(fact))
+            leading.update((fact.subject, name) for name in names(fact))
             if is_amendment(fact):
                 amending.add(fact.subject)
     for subject in amending:
         # In a request's case there can be amendments of amendments, down to a tally.
         known = (fact.data.amends for fact in cases[subject].facts if is_amendment(fact))
-        found.update((subject, (amends.source, amends.id)) for amends in known)
-    return found
+        leading.update((subject, (amends.source, amends.id)) for amends in known)
+    return leading
 
 
 def gathering(facts: Iterable[RequestFact], cases: Mapping[str, Case]) -> set[str]:
     """Subjects of which everything that is kept apart may be needed, as one of these facts may make them requests."""
-    found = set()
+    needing = set()
     for fact in facts:
         case = cases.get(fact.subject)
         if case and case.apart and not is_request(case) and not apart(fact) and not case.own:
-            found.add(fact.subject)
-    return {subject for subject in found if cases[subject].apart <= MOST_BEFORE}
+            needing.add(fact.subject)
+    return {subject for subject in needing if cases[subject].apart <= MOST_BEFORE}
 
 
 def run(
@@ -148,8 +148,8 @@ def _no_room(room: Room, case: Case, fact: RequestFact, reference_data: Referenc
     """Why the case can't take the fact; None where it can."""
     facts = beside(fact, case.facts, case.subject, reference_data.organs)
     if facts is None:
-        said = f"the case has {MOST_FOREIGN} facts from those who may not speak for its organ; no more are kept"
-        return Reason("case-full", said, {"most": MOST_FOREIGN})
+        reason = f"the case has {MOST_FOREIGN} facts from those who may not speak for its organ; no more are kept"
+        return Reason("case-full", reason, {"most": MOST_FOREIGN})
     if len(facts) < len(case.facts):  # what was measured is the room of others
         room, case = Room(limit), replace(case, facts=tuple(facts))
     return room.refusal(case, fact)

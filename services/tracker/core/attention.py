@@ -86,7 +86,7 @@ WITH_EFFECT = frozenset(
 )
 """The law's remarks on facts that count, if perhaps for less than was meant: nothing about them has to be put right.
 
-One that, as the law is read here, does nothing is said to be ``void``. What by its law stops no clock for anybody was
+One that, as the law is read here, does nothing is marked ``void``. What by its law stops no clock for anybody was
 not meant to: its own limit is watched, and that is all it does.
 """
 EASTERNMOST = timedelta(hours=14)
@@ -107,32 +107,32 @@ class Item(Struct, frozen=True):
 def items(case: Case) -> list[Item]:
     """What of a case (or a strand, given as one) needs a person, in a fixed order."""
     organ = organ_of(case) or case.subject
-    return [Item(kind, since, what, organ) for kind, since, what in _found(case)]
+    return [Item(kind, since, what, organ) for kind, since, what in _needing(case)]
 
 
-def told_of(view: RequestState) -> Iterator[tuple[Kind, Remark]]:
+def ineffective(view: RequestState) -> Iterator[tuple[Kind, Remark]]:
     """The facts of a view that were rejected or have no effect."""
-    for found in view.refused:
-        yield ("contradicting" if found.code in CONTRADICTING else "rejected"), found
-    for found in view.remarks:
-        if without_effect(found):
-            yield "without-effect", found
+    for each in view.refused:
+        yield ("contradicting" if each.code in CONTRADICTING else "rejected"), each
+    for each in view.remarks:
+        if without_effect(each):
+            yield "without-effect", each
 
 
-def without_effect(found: Remark) -> bool:
+def without_effect(about: Remark) -> bool:
     """Whether a remark of the law says that its fact moved nothing."""
-    return found.code in WITHOUT_EFFECT or found.code in INSIDE or bool(found.values.get("void"))
+    return about.code in WITHOUT_EFFECT or about.code in INSIDE or bool(about.values.get("void"))
 
 
-def _found(case: Case) -> Iterator[tuple[Kind, datetime, Remark]]:
+def _needing(case: Case) -> Iterator[tuple[Kind, datetime, Remark]]:
     view, times = case.view, _times(case)
     first = min(times.values(), default=begins(case.as_of))
     conflicts = {FactRef(c.ref.source, c.ref.id): c.at for c in reversed(case.conflicts)}
-    for kind, found in told_of(view):
-        since = times.get(found.fact) if found.fact is not None else None
-        if found.code == "id-conflict" and found.fact is not None:
-            since = conflicts.get(found.fact)
-        yield kind, since or first, found
+    for kind, about in ineffective(view):
+        since = times.get(about.fact) if about.fact is not None else None
+        if about.code == "id-conflict" and about.fact is not None:
+            since = conflicts.get(about.fact)
+        yield kind, since or first, about
     if view.awaits is not None and (view.awaits.code != "request-received" or _holds_any(case)):
         yield "waiting", _waiting_since(case, view.awaits, times) or first, view.awaits
     if view.state == "unconfirmed" and view.submitted_on is not None:

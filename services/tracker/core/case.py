@@ -44,13 +44,13 @@ class Conflict(Struct, frozen=True, array_like=True):
     content: str
     """A digest of what it says."""
     at: datetime | None = None
-    """When that was found."""
+    """When that was noticed."""
     settled: bool = False
     """What stands under the name has been amended since."""
 
 
 MOST_CONFLICTS = 50
-"""Conflicts of a case that are told and kept; one that has so many is in no order that another would add to."""
+"""Conflicts of a case that are reported and kept; one that has so many is in no order that another would add to."""
 
 
 class Case(Struct, frozen=True, kw_only=True):
@@ -144,12 +144,12 @@ def look(case: Case, reference_data: ReferenceData, today: date, amended: Amende
     amended = amended or amend(kept)
     settled = _settled(amended, reference_data, today)
     timeline = assessment.read(settled.facts)
-    found = _looked(case, timeline, amended, reference_data, today)
+    looked = _looked(case, timeline, amended, reference_data, today)
     without = settled.without + _conflicting(case)
     if not without:
-        return found
-    view = replace(found.view, refused=(*found.view.refused, *without))
-    return Looked(view, replace(found.assessment, state=view) if found.assessment else None)
+        return looked
+    view = replace(looked.view, refused=(*looked.view.refused, *without))
+    return Looked(view, replace(looked.assessment, state=view) if looked.assessment else None)
 
 
 def _looked(case: Case, timeline: Timeline, amended: Amended, reference_data: ReferenceData, today: date) -> Looked:
@@ -171,13 +171,13 @@ def _looked(case: Case, timeline: Timeline, amended: Amended, reference_data: Re
             return Looked(_awaiting(_bare(timeline, amended), remark("item-registered", item=data.item)))
         timeline.note(timeline.received, "item-of-another", item=data.item, organ=other.organ)
     try:
-        found = assessment.assess(timeline, statute, reference_data.calendar(organ.calendar), today)
+        assessed = assessment.assess(timeline, statute, reference_data.calendar(organ.calendar), today)
     except StatuteError as error:
         return Looked(_awaiting(_bare(timeline, amended), error.remark))
     if amended.refused or amended.waiting:
-        view = replace(found.state, refused=(*amended.refused, *found.state.refused))
-        found = replace(found, state=_awaiting(view, _awaited(amended)))
-    return Looked(found.state, found)
+        view = replace(assessed.state, refused=(*amended.refused, *assessed.state.refused))
+        assessed = replace(assessed, state=_awaiting(view, _awaited(amended)))
+    return Looked(assessed.state, assessed)
 
 
 def _on_duty(timeline: Timeline, amended: Amended, reference_data: ReferenceData, today: date) -> RequestState:
@@ -197,7 +197,7 @@ def _on_duty(timeline: Timeline, amended: Amended, reference_data: ReferenceData
 
 
 def worded(case: Case, reference_data: ReferenceData) -> RequestState:
-    """The case's view with its remarks as codes; of a case stored before there were codes they are found anew, and
+    """The case's view with its remarks as codes; of a case stored before there were codes they are worked out anew, and
     nothing else of its view."""
     view = case.view
     before_codes = view.old_flags or view.old_rejected or (view.state == "stopped" and view.stop is None)
@@ -263,25 +263,25 @@ def _conflicting(case: Case) -> tuple[Remark, ...]:
 
 
 def _bare(timeline: Timeline, amended: Amended) -> RequestState:
-    """What can be said without the law."""
+    """What is known without the law."""
     return RequestState(reviews=assessment.reviews(timeline), refused=amended.refused, remarks=tuple(timeline.remarks))
 
 
 def account(case: Case, reference_data: ReferenceData, today: date, each_day: bool = False) -> list[dict[str, Any]]:
     """Why the case's dates are what they are, as plain values; empty while the request or its organ is unknown."""
-    found = look(_without_tallies(case), reference_data, today)
-    if found.view.state == "duty":
-        return [line.plain() for line in _duty_lines(found.view)]
-    if found.assessment is None:
-        lacking = found.view.awaits
+    looked = look(_without_tallies(case), reference_data, today)
+    if looked.view.state == "duty":
+        return [line.plain() for line in _duty_lines(looked.view)]
+    if looked.assessment is None:
+        lacking = looked.view.awaits
         return [remarked(lacking).plain()] if lacking is not None and lacking.code in LACKING else []
-    state = found.assessment.state
+    state = looked.assessment.state
     organ = reference_data.organs[state.organ]
     changes = reference_data.changes(organ.calendar)
     return [
         line.plain()
         for line in explain(
-            found.assessment, reference_data.calendar(organ.calendar), today, changes=changes, each_day=each_day
+            looked.assessment, reference_data.calendar(organ.calendar), today, changes=changes, each_day=each_day
         )
     ]
 
@@ -297,13 +297,13 @@ def _without_tallies(case: Case) -> Case:
 
 def other_readings(case: Case, reference_data: ReferenceData, today: date) -> tuple[Reading, ...]:
     """The due date by each other reading of what the law leaves open; none while the law can't be asked."""
-    found = look(_without_tallies(case), reference_data, today).assessment
-    if found is None or found.timeline.received is None:
+    assessed = look(_without_tallies(case), reference_data, today).assessment
+    if assessed is None or assessed.timeline.received is None:
         return ()
-    organ = reference_data.organs[found.state.organ]
-    statute = found.timeline.received.data.statute or organ.statute
+    organ = reference_data.organs[assessed.state.organ]
+    statute = assessed.timeline.received.data.statute or organ.statute
     try:
-        return readings_of(found, statute, reference_data.calendar(organ.calendar), today)
+        return readings_of(assessed, statute, reference_data.calendar(organ.calendar), today)
     except StatuteError:
         return ()  # a reading that leads out of the calendar has no date to be shown
 
@@ -353,11 +353,11 @@ def amended_root(fact: FactCorrected | FactRetracted, case: Case, organs: Collec
     """What an amendment amends in the end, through amendments of amendments; ``organs``: the registered ones."""
     by_ref = {f.ref: f for f in counted(case.facts, case.subject, organs)}
     target, seen = fact.data.amends, {fact.ref}
-    while (found := by_ref.get(target)) is not None and target not in seen:
-        if not isinstance(found, FactCorrected | FactRetracted):
+    while (amended := by_ref.get(target)) is not None and target not in seen:
+        if not isinstance(amended, FactCorrected | FactRetracted):
             break
         seen.add(target)
-        target = found.data.amends
+        target = amended.data.amends
     return target
 
 

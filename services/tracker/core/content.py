@@ -1,4 +1,4 @@
-"""What a fact says, as a digest: by it the same fact sent again is told from another one under its name. Pure."""
+"""What a fact says, as a digest: it distinguishes the same fact sent again from another one under its name. Pure."""
 
 from hashlib import sha1
 

@@ -67,16 +67,16 @@ def _answers(answers: Sequence[Fact], bearing: Sequence[Fact], received_on: Rece
     receipt: date | None = min(days)
     if any(fact.data.answered_on < max(days) for fact in answers):
         receipt = received_on(bearing)
-    found: dict[int, Remark] = {}
+    by_fact: dict[int, Remark] = {}
     first: Fact | None = None
     for fact in answers:
         on = fact.data.answered_on
         if receipt is not None and on < receipt:
-            found[id(fact)] = remark(ANSWER_BEFORE_RECEIPT, fact, on=on, received_on=receipt)
+            by_fact[id(fact)] = remark(ANSWER_BEFORE_RECEIPT, fact, on=on, received_on=receipt)
         elif getattr(fact.data, "after_review", None) is not None:
             continue  # one that a review ordered stands beside the first, whichever came first
         elif first is None:
             first = fact
         else:
-            found[id(fact)] = remark(SECOND_ANSWER, fact, on=on, first=first.id, first_on=first.data.answered_on)
-    return found
+            by_fact[id(fact)] = remark(SECOND_ANSWER, fact, on=on, first=first.id, first_on=first.data.answered_on)
+    return by_fact

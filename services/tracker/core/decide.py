@@ -69,14 +69,14 @@ def decide(
         amendments.take(fact)
     looked = look(grown, reference_data, as_of, amendments.amended() if amendments is not None else None)
     view = looked.view
-    found = decisions.changes(case.view, view, looked.profile, as_of)
+    decided = decisions.changes(case.view, view, looked.profile, as_of)
     if view.refused:
-        found += _rejections(case.view, view)
+        decided += _rejections(case.view, view)
     if tallies:
-        found += _tally_changes(case, grown, fact, tallies, reference_data, as_of)
-    if not found:
-        found = [Decision("fact-recorded", as_of, _recorded(case.view, view))]
-    return _conclude(case, view, found, fact, reference_data, as_of, now)
+        decided += _tally_changes(case, grown, fact, tallies, reference_data, as_of)
+    if not decided:
+        decided = [Decision("fact-recorded", as_of, _recorded(case.view, view))]
+    return _conclude(case, view, decided, fact, reference_data, as_of, now)
 
 
 def again(
@@ -85,10 +85,10 @@ def again(
     """The case after a fact under a name that it knows: the same once more changes nothing, and so does one with other
     content, but for a rejection that says so."""
     content = content_of(fact)
-    told = len(case.conflicts) >= MOST_CONFLICTS or any(
+    reported = len(case.conflicts) >= MOST_CONFLICTS or any(
         c.ref == fact.ref and c.content == content for c in case.conflicts
     )
-    if told or content == content_of(known):
+    if reported or content == content_of(known):
         return case, []
     grown = replace(case, conflicts=(*case.conflicts, Conflict(fact.ref, content, now)))
     view = look(grown, reference_data, case.as_of).view
@@ -102,27 +102,27 @@ def tick(case: Case, reference_data: ReferenceData, now: datetime) -> tuple[Case
     as_of = max(case.as_of, _today(reference_data, case.view.organ, now))
     looked = look(case, reference_data, as_of)
     view = looked.view
-    found = decisions.changes(case.view, view, looked.profile, as_of) + _rejections(case.view, view)
-    if not found and _unsaid(view) != _unsaid(case.view):
+    decided = decisions.changes(case.view, view, looked.profile, as_of) + _rejections(case.view, view)
+    if not decided and _unsaid(view) != _unsaid(case.view):
         # What it waited for has come and set no date: the log has to say so, or the case would wait for it for ever.
         # And a calendar can change how long the first response took without moving a date, as another law can be one
         # with the same date.
-        found = [Decision("fact-recorded", as_of, _waits(view))]
-    if not found:
+        decided = [Decision("fact-recorded", as_of, _waits(view))]
+    if not decided:
         return case, [], view.wake_on
-    after, events = _conclude(case, view, found, None, reference_data, as_of, now)
+    after, events = _conclude(case, view, decided, None, reference_data, as_of, now)
     return after, events, view.wake_on
 
 
 def _recorded(old: RequestState, new: RequestState) -> dict[str, Any]:
     """What a fact that changed no date and no state led to: new remarks, and what the case waits for."""
-    told, told_before = set(old.remarks), set(old.old_flags)
-    fresh = [found for found in new.remarks if found not in told]
-    if told_before:  # of a case that was stored before remarks had codes
-        fresh = [found for found in fresh if flag(found) not in told_before]
-    values: dict[str, Any] = {"flags": tuple([flag(found) for found in fresh])}
+    known, old_flags = set(old.remarks), set(old.old_flags)
+    fresh = [each for each in new.remarks if each not in known]
+    if old_flags:  # of a case that was stored before remarks had codes
+        fresh = [each for each in fresh if flag(each) not in old_flags]
+    values: dict[str, Any] = {"flags": tuple([flag(each) for each in fresh])}
     if fresh:
-        values["remarks"] = tuple([said(found) for found in fresh])
+        values["remarks"] = tuple([said(each) for each in fresh])
     return values | (_waits(new) if new.waiting_for else {})
 
 
@@ -131,14 +131,14 @@ def _waits(view: RequestState) -> dict[str, Any]:
 
 
 def _unsaid(view: RequestState) -> tuple[object, ...]:
-    """What no decision of the law tells of when it changes."""
+    """What changes without a decision of the law."""
     unsaid = (view.waiting_for, view.first_response_on, view.first_working_days, view.statute, view.calendar_id)
     return (*unsaid, view.item, contradicting(view), view.state == "duty" and view.organ)
 
 
 def contradicting(view: RequestState) -> bool:
     """Whether facts of the case contradict one another, and nobody has put that right."""
-    return any(found.code in contradictions.CODES for found in view.refused)
+    return any(each.code in contradictions.CODES for each in view.refused)
 
 
 def fact_organ(case: Case, fact: RequestFact) -> str:
@@ -169,13 +169,13 @@ def _dated(fact: RequestFact, reference_data: ReferenceData, case: Case, now: da
 
 
 def _rejections(old: RequestState, new: RequestState) -> list[Decision]:
-    told, told_before = set(old.refused), set(old.old_rejected)
+    known, old_rejected = set(old.refused), set(old.old_rejected)
     return [
-        Decision("fact-rejected", date.min, {"reason": reason, "remark": said(found), "cause": Ref(ref.source, ref.id)})
-        for found in new.refused
-        if (ref := found.fact) is not None
-        and found not in told
-        and (ref.source, ref.id, full := text(found)) not in told_before
+        Decision("fact-rejected", date.min, {"reason": reason, "remark": said(each), "cause": Ref(ref.source, ref.id)})
+        for each in new.refused
+        if (ref := each.fact) is not None
+        and each not in known
+        and (ref.source, ref.id, full := text(each)) not in old_rejected
         and (reason := full[:500])
     ]
 
@@ -201,14 +201,14 @@ def _count(
     if (known := tallies.get(fact.ref)) is not None:
         return again(case, known, fact, reference_data, now)
     value = tally_value(fact, case)
-    found = [Decision("tally-recorded", fact.data.on, {"tally": fact.ref, "counted": value.data if value else None})]
-    return _conclude(case, case.view, found, fact, reference_data, case.as_of, now)
+    decided = [Decision("tally-recorded", fact.data.on, {"tally": fact.ref, "counted": value.data if value else None})]
+    return _conclude(case, case.view, decided, fact, reference_data, case.as_of, now)
 
 
 def _conclude(
     case: Case,
     view: RequestState,
-    found: list[Decision],
+    decided: list[Decision],
     fact: RequestFact | None,
     reference_data: ReferenceData,
     as_of: date,
@@ -221,7 +221,7 @@ def _conclude(
     events: list[CaseEvent] = []
     rules_in_force = rules.current().digest
     after = case
-    for place, decision in enumerate(found):
+    for place, decision in enumerate(decided):
         values = decision.values
         cause = values.pop("cause") if "cause" in values else named
         day = as_of if decision.on == date.min else decision.on

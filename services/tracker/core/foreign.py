@@ -1,8 +1,8 @@
 """Facts about another organ's request, from an account that may not speak for it: they have no effect. Pure.
 
-Most facts name no organ, so intake can't tell; here the case does. The organ of a case is the one that its first
-receipt in the log names, and whichever a correction by one who may speak for it puts there. A fact that says
-nothing of who posted it was written to the log by its keepers, and is entitled to all.
+Most facts name no organ, so intake can't decide it; here the case names one. The organ of a case is the one that its
+first receipt in the log names, and whichever a correction by one who may speak for it puts there. A fact that doesn't
+say who posted it was written to the log by its keepers, and is entitled to all.
 
 A source and id name one fact among those of the entitled. Whoever may not speak for the case can't take a name in it
 either: the fact that the organ itself posts under that name is decided, whichever came first.
@@ -32,8 +32,8 @@ def part(
     kept, conflicts = _once(own)
     if len(kept) == len(facts):
         return tuple(facts), ()
-    told = [remark("foreign-organ", fact, account=fact.postedby or "") for fact in facts if is_foreign(fact, owners)]
-    return kept, tuple(told + conflicts if owners else ())
+    remarks = [remark("foreign-organ", fact, account=fact.postedby or "") for fact in facts if is_foreign(fact, owners)]
+    return kept, tuple(remarks + conflicts if owners else ())
 
 
 def counted(facts: Sequence[RequestFact], subject: str, organs: Collection[str] = ()) -> tuple[RequestFact, ...]:
@@ -46,7 +46,7 @@ def holder(
 ) -> RequestFact | None:
     """Which of the known facts has the name of ``fact`` already, so that it can't be this one's; None where it can.
 
-    A foreign fact holds no name. While it can't be told whose the case is, each may yet turn out to be foreign, so
+    A foreign fact holds no name. While it is not known whose the case is, each may yet turn out to be foreign, so
     that one holds the name only against those who may speak for nobody that its own account can't speak for.
     """
     same = [one for one in known if one.id == fact.id and one.source == fact.source]

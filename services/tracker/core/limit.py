@@ -64,12 +64,12 @@ class Room:
         times = 2 if isinstance(fact, _ENDING) else 1
         count = len(case.facts)
         if count >= times * self._limit.facts:
-            said = _full(f"{count} facts", self._limit.facts, count >= 2 * self._limit.facts)
+            reason = _full(f"{count} facts", self._limit.facts, count >= 2 * self._limit.facts)
         elif count > 1 and (size := self._size(case) + len(encode(fact))) > times * self._limit.bytes:
-            said = _full(f"facts of {size} bytes with this one", self._limit.bytes, times == 2)
+            reason = _full(f"facts of {size} bytes with this one", self._limit.bytes, times == 2)
         else:
             return None
-        return None if self._holds(case, fact) else Reason("case-full", said, {"most": self._limit.facts})
+        return None if self._holds(case, fact) else Reason("case-full", reason, {"most": self._limit.facts})
 
     def _holds(self, case: Case, fact: RequestFact) -> bool:
         """Whether the case has the fact already."""
@@ -89,13 +89,13 @@ class Room:
         return size
 
 
-def _full(found: str, limit: int, ended: bool) -> str:
+def _full(size: str, limit: int, ended: bool) -> str:
     if ended:
         return (
-            f"the case has {found}, and can have no more than twice its limit of {limit} (SHIXIAN_CASE_FACTS); "
+            f"the case has {size}, and can have no more than twice its limit of {limit} (SHIXIAN_CASE_FACTS); "
             "nothing more is taken"
         )
     return (
-        f"the case has {found}, and its limit is {limit} (SHIXIAN_CASE_FACTS); beyond it only corrections, "
+        f"the case has {size}, and its limit is {limit} (SHIXIAN_CASE_FACTS); beyond it only corrections, "
         "retractions, answers, withdrawals and transfers are taken"
     )

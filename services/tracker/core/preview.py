@@ -171,7 +171,7 @@ def notices_of(question: Question, calendar_id: str) -> list[Notice]:
 
     Raises :class:`Refused`, which names the field.
     """
-    found = []
+    notices = []
     for place, given in enumerate(question.facts):
         if not _is_notice(given):
             continue
@@ -183,8 +183,8 @@ def notices_of(question: Question, calendar_id: str) -> list[Notice]:
         known = question.known_on is None or data.published_on <= question.known_on
         if known and data.calendar == calendar_id:
             days = frozenset(data.days_off), frozenset(data.working_days)
-            found.append(Notice(data.year, *days, data.notice, data.published_on, place))
-    return found
+            notices.append(Notice(data.year, *days, data.notice, data.published_on, place))
+    return notices
 
 
 def judged(
@@ -215,8 +215,8 @@ def judged(
 
     # The order in which they are given stands for that of the log.
     settled = settle(facts, received_on)
-    found = due(statute, settled.facts, question.as_of, calendar, each_day=each_day, read_as=read_as, item=item)
-    return replace(found, remarks=(*found.remarks, *settled.without)) if settled.without else found
+    answer = due(statute, settled.facts, question.as_of, calendar, each_day=each_day, read_as=read_as, item=item)
+    return replace(answer, remarks=(*answer.remarks, *settled.without)) if settled.without else answer
 
 
 def _shipped(calendar_id: str, known_on: date | None) -> Calendar:
@@ -275,8 +275,8 @@ def _decoded(decoder: msgspec.json.Decoder[Any], raw: bytes | Raw, shape: Any, a
     try:
         return plain.decode(decoder, raw)
     except msgspec.ValidationError as error:
-        found = explain(error, raw, {}, shape)
-        raise Refused(msgspec.structs.replace(found, field=found.field.replace("$", at, 1))) from None
+        wrong = explain(error, raw, {}, shape)
+        raise Refused(msgspec.structs.replace(wrong, field=wrong.field.replace("$", at, 1))) from None
     except (msgspec.MsgspecError, UnicodeDecodeError, RecursionError) as error:
         raise Refused(FieldError(at, str(error)[:200], "one JSON object", "not-json")) from None
 

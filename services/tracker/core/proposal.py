@@ -82,14 +82,14 @@ def proposal(case: Case, fact: RequestFact, reference_data: ReferenceData, now: 
     zone = reference_data.zone(organ) if organ in reference_data.organs else None
     today = now.astimezone(zone).date()
     (old, _), (new, assessment) = (look(one, reference_data, max(today, one.as_of)) for one in (case, after))
-    told, refused = set(old.remarks), set(old.refused)
+    known, refused = set(old.remarks), set(old.refused)
     ended = old.closed_on is not None or old.answered_on is not None
     moved = ended and any(getattr(old, name) != getattr(new, name) for name in COUNTED)
     return Proposal(
         request=case.subject,
         before=_standing(old, today),
         after=_standing(new, today),
-        remarks=[said(each) for each in new.remarks if each not in told],
+        remarks=[said(each) for each in new.remarks if each not in known],
         rejected=[said(each) for each in new.refused if each not in refused],
         known=any(known.ref == fact.ref for known in case.facts),
         moves_ended=moved,

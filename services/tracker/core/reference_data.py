@@ -107,7 +107,7 @@ class ReferenceData:
     def supposing(self, fact: CalendarPublished) -> "ReferenceData":
         """A copy to decide by, in which the notice counts as if it came next, whether it is confirmed or not."""
         copy = self._copied()
-        copy._calendars = dict(self._calendars)  # what is only supposed must not be found by others
+        copy._calendars = dict(self._calendars)  # what is only supposed is not for others to see
         copy._notices.take(fact, self.known)
         copy.known += 1
         return copy
@@ -179,12 +179,12 @@ class ReferenceData:
     def calendar(self, calendar_id: str) -> Calendar:
         """The calendar with everything published so far laid over it. Raises ``UnknownCalendar``."""
         notices = self._notices.of(calendar_id)
-        found = self._calendars.get((calendar_id, len(notices)))
-        if found is None:
+        calendar = self._calendars.get((calendar_id, len(notices)))
+        if calendar is None:
             base = shipped(calendar_id)
-            found = base.with_notices(notices, _version(base.version, notices)) if notices else base
-            self._calendars[calendar_id, len(notices)] = found
-        return found
+            calendar = base.with_notices(notices, _version(base.version, notices)) if notices else base
+            self._calendars[calendar_id, len(notices)] = calendar
+        return calendar
 
     def calendar_as_of(self, calendar_id: str, known_on: date | None) -> Calendar:
         """The calendar as it was known on a day (None: now): what ships and was dated by then, and what was published
@@ -199,11 +199,11 @@ class ReferenceData:
         """What the calendar was before each notice that changed it. Raises ``UnknownCalendar``."""
         notices = sorted(self._notices.of(calendar_id), key=lambda n: (n.published_on, n.order))
         base, years = shipped(calendar_id), {n.year for n in notices}
-        found = [e for e in shipped_changes(calendar_id) if e.on.year not in years]
+        earlier = [e for e in shipped_changes(calendar_id) if e.on.year not in years]
         for place, notice in enumerate(notices):
             before = base.with_notices(notices[:place], _version(base.version, notices[:place])) if place else base
-            found.append(Earlier(before, notice.published_on, notice.notice))
-        return tuple(found)
+            earlier.append(Earlier(before, notice.published_on, notice.notice))
+        return tuple(earlier)
 
     def zone(self, organ: str) -> ZoneInfo:
         """The time zone of an organ that is known."""

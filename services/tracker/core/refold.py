@@ -26,7 +26,7 @@ _LONG_AGO = datetime(1970, 1, 1, tzinfo=UTC)
 
 
 class Problems(Protocol):
-    """Where what is not as it should be is told."""
+    """Where what is not as it should be is reported."""
 
     def add(self, kind: str, where: str, problem: str) -> None: ...
 

@@ -77,7 +77,7 @@ ENDED = ("answered", "closed", "retracted")
 def standing(case: Case, reference_data: ReferenceData, now: datetime) -> Standing:
     """An open case as the clock would find it at ``now``.
 
-    One that can't be decided, which the clock would put off and log, is told as such; the others go on.
+    One that can't be decided, which the clock would put off and log, is listed as such; the others go on.
     """
     try:
         return _standing(case, reference_data, now)

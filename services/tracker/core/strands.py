@@ -55,7 +55,7 @@ class Strand(Struct, frozen=True, kw_only=True):
 
     @property
     def number(self) -> int:
-        """What tells it from the subject's others: the number of its first fact."""
+        """What distinguishes it from the subject's others: the number of its first fact."""
         return self.kept[0].number
 
 
@@ -78,14 +78,14 @@ def is_request(case: Case) -> bool:
 
 def names(fact: RequestFact) -> list[Name]:
     """What links a fact to others: itself, what it amends, its review, and the review that a correction puts there."""
-    found: list[Name] = [(fact.source, fact.id)]
+    links: list[Name] = [(fact.source, fact.id)]
     if isinstance(fact, ReviewFiled | ReviewDecided | ReviewDecisionDelivered):
-        found.append(("", fact.data.review))
+        links.append(("", fact.data.review))
     elif isinstance(fact, FactCorrected | FactRetracted):
-        found.append((fact.data.amends.source, fact.data.amends.id))
+        links.append((fact.data.amends.source, fact.data.amends.id))
         if isinstance(fact, FactCorrected):
-            found += [("", review) for review in _reviews(fact.data.data)]
-    return found
+            links += [("", review) for review in _reviews(fact.data.data)]
+    return links
 
 
 def _reviews(data: Mapping[str, Any]) -> Iterator[str]:
@@ -129,8 +129,8 @@ class Shelf:
             refs = [fact.ref]
             if isinstance(fact, FactCorrected | FactRetracted):
                 refs.append(amended_root(fact, head, reference_data.organs))
-            found = [self._tally(fact.subject, ref) for ref in refs] if head.apart else []
-            return head, {tally.ref: tally for tally in found if tally is not None}
+            tallies = [self._tally(fact.subject, ref) for ref in refs] if head.apart else []
+            return head, {tally.ref: tally for tally in tallies if tally is not None}
         view = None
         if apart(fact):
             linked = self._linked(fact)
@@ -154,10 +154,8 @@ class Shelf:
         if not is_request(head):
             strand = self._linked(fact)[0]
             self._views[strand.subject, strand.number] = strand, after.view
-            # Its reviews are in the strands; what is said of the subject is whether it is an organ's.
-            counted = isinstance(
-                fact, TallyRecorded
-            )  # that needs no reference_data, and changes nothing of what was said
+            # Its reviews are in the strands; the subject's own view says whether it is an organ's.
+            counted = isinstance(fact, TallyRecorded)  # that needs no reference_data, and changes nothing of that view
             head = replace(head, view=placed.view if counted else look(head, reference_data, head.as_of).view)
         self.cases[fact.subject] = head
         return head
@@ -228,8 +226,8 @@ class Shelf:
 
     def _linked(self, fact: RequestFact) -> list[Strand]:
         numbers = self._numbers[fact.subject]
-        found = {numbers[name] for name in names(fact) if name in numbers}
-        return [self.strands[fact.subject][number] for number in sorted(found)]
+        linked = {numbers[name] for name in names(fact) if name in numbers}
+        return [self.strands[fact.subject][number] for number in sorted(linked)]
 
     def _tally(self, subject: str, ref: Ref) -> TallyRecorded | None:
         number = self._numbers[subject].get((ref.source, ref.id))
@@ -250,8 +248,8 @@ class Shelf:
 def strand_case(head: Case, strand: Strand, view: RequestState) -> Case:
     """A strand as a case of its own."""
     facts = tuple([kept.fact for kept in strand.kept if not isinstance(kept.fact, TallyRecorded)])
-    # What the subject's other facts say of one another is told with the subject, once.
-    refused = tuple([found for found in view.refused if found.code != "id-conflict"])
+    # What the subject's other facts say of one another is reported with the subject, once.
+    refused = tuple([each for each in view.refused if each.code != "id-conflict"])
     return replace(head, facts=facts, view=_with_tallies(replace(view, refused=refused), strand.kept), conflicts=())
 
 
@@ -281,5 +279,5 @@ def shown(case: Case, strands: Iterable[Strand], reference_data: ReferenceData) 
     """An organ's ``case`` with the facts of ``strands`` and what they say: for people to see, not to be kept."""
     merged = _merged(strands)
     facts = tuple(kept.fact for kept in merged)
-    told = replace(case, facts=tuple(fact for fact in facts if not isinstance(fact, TallyRecorded)))
-    return replace(case, facts=facts, view=_with_tallies(look(told, reference_data, case.as_of).view, merged))
+    untallied = replace(case, facts=tuple(fact for fact in facts if not isinstance(fact, TallyRecorded)))
+    return replace(case, facts=facts, view=_with_tallies(look(untallied, reference_data, case.as_of).view, merged))

@@ -1,7 +1,7 @@
 """Where a request went and what it came from: the organ that it was transferred to, the requests that it follows. Pure.
 
 A transfer ends a request at one organ; at the other one it begins anew, under an id of that organ's, and its receipt
-says what it ``follows``. Between the two nobody would have it, if the receiving organ were not told to expect it.
+says what it ``follows``. Between the two nobody would have it, if the receiving organ did not know that it is coming.
 """
 
 from datetime import date
@@ -54,8 +54,8 @@ def follows(case: Case) -> list[Following]:
     if not receipts:
         return []
     organ = organ_of(case)
-    found = [one for data in receipts if data.organ == organ for one in data.follows]
-    return list(dict.fromkeys(Following(one.request, one.why) for one in found))
+    named = [one for data in receipts if data.organ == organ for one in data.follows]
+    return list(dict.fromkeys(Following(one.request, one.why) for one in named))
 
 
 def _standing(case: Case) -> tuple[RequestFact, ...]:
@@ -64,16 +64,16 @@ def _standing(case: Case) -> tuple[RequestFact, ...]:
 
 def bears_on(case: Case) -> set[str]:
     """The requests whose trail the case has, or once had, a part in: itself if a transfer of it is known, and all that
-    it was ever said to follow."""
-    found: set[str] = set()
+    it ever claimed to follow."""
+    requests: set[str] = set()
     for fact in case.facts:
         if isinstance(fact, RequestTransferred):
-            found.add(case.subject)
+            requests.add(case.subject)
         elif isinstance(fact, RequestReceived):
-            found.update(one.request for one in fact.data.follows)
+            requests.update(one.request for one in fact.data.follows)
         elif isinstance(fact, FactCorrected):
-            found |= _named(fact.data.data)
-    return found
+            requests |= _named(fact.data.data)
+    return requests
 
 
 def _named(data: dict[str, Any]) -> set[str]:
