@@ -99,8 +99,8 @@ async def _head(reader: BulkReader, conn: Any, settings: Settings) -> Head:
             raise Failed(
                 f"{settings.topic_prefix}{topic} no longer holds its beginning: this would not be the whole log"
             )
-        found = await reader.ends(partitions)
-        ends[topic] = [found[tp] for tp in partitions]
+        by_partition = await reader.ends(partitions)
+        ends[topic] = [by_partition[tp] for tp in partitions]
     return Head(FORMAT, made_at, ends)
 
 

@@ -52,19 +52,19 @@ async def put(settings: Settings, path: Path, head: Head, counted: Counted, prog
 
 def check(path: Path, progress: Progress) -> tuple[Head, Counted]:
     """The head of a file that is whole, and how much it holds. Raises :class:`Damaged`, OSError."""
-    found: Head | None = None
+    head: Head | None = None
     publications = 0
     with progress(path.stat().st_size, "checking the file") as advance:
         for part in contents(path):
-            found = part.head or found
-            assert found is not None
+            head = part.head or head
+            assert head is not None
             advance(part.block.end - part.block.start)
             publications += len(part.kept)
             for line in part.lines:
-                if line.t not in found.ends or line.p >= len(found.ends[line.t]):
+                if line.t not in head.ends or line.p >= len(head.ends[line.t]):
                     raise Damaged(part.block.number, f"has a record of {line.t} {line.p}, which the head does not name")
-    assert found is not None
-    return found, Counted(found.records, publications)
+    assert head is not None
+    return head, Counted(head.records, publications)
 
 
 async def _prepare(reader: BulkReader, settings: Settings, head: Head) -> dict[TopicPartition, int]:
@@ -88,8 +88,8 @@ async def _prepare(reader: BulkReader, settings: Settings, head: Head) -> dict[T
 
 async def _wait_for(reader: BulkReader, topic: str) -> list[TopicPartition]:
     for _ in range(100):
-        if found := await reader.partitions(topic):
-            return found
+        if partitions := await reader.partitions(topic):
+            return partitions
         await asyncio.sleep(0.1)
     raise Failed(f"{topic} was created and does not appear")
 

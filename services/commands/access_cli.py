@@ -79,11 +79,11 @@ def list_tokens() -> None:
 
     now = datetime.now(UTC)
     try:
-        found = read(_path()).tokens
+        tokens = read(_path()).tokens
     except Failed as error:
         fail(str(error))
     used, why = _last_uses()
-    for one in found:
+    for one in tokens:
         state = "revoked" if one.revoked_at else "expired" if is_over(one.expires_at, now) else "valid"
         until = f"{one.expires_at:%Y-%m-%d}" if one.expires_at else "-"
         organs = "*" if one.organs is None else ",".join(one.organs)
@@ -118,7 +118,7 @@ def _last_uses() -> tuple[dict[str, datetime], str]:
 
 
 @token.command("revoke")
-def revoke_token(id_: Annotated[str, typer.Argument(metavar="ID", help="As `shixian token list` tells it.")]) -> None:
+def revoke_token(id_: Annotated[str, typer.Argument(metavar="ID", help="As `shixian token list` shows it.")]) -> None:
     """Make a token invalid, a second or two from now in every service that reads the file."""
     from services.access.file import revoked
 
@@ -126,7 +126,7 @@ def revoke_token(id_: Annotated[str, typer.Argument(metavar="ID", help="As `shix
     try:
         _changed(lambda access: revoked(access, id_, now))
     except KeyError:
-        fail(f"{id_!r}: expected the id of a token, as `shixian token list` tells it")
+        fail(f"{id_!r}: expected the id of a token, as `shixian token list` shows it")
     typer.echo(f"{id_} revoked")
 
 
@@ -171,22 +171,22 @@ def list_users() -> None:
     from services.runtime.failed import Failed
 
     try:
-        found = read(_path()).users
+        users = read(_path()).users
     except Failed as error:
         fail(str(error))
-    for one in found:
+    for one in users:
         typer.echo(f"{one.account}  {','.join(one.roles)}  {'*' if one.organs is None else ','.join(one.organs)}")
 
 
 @user.command("remove")
-def remove_user(account: Annotated[str, typer.Argument(help="As `shixian user list` tells it.")]) -> None:
+def remove_user(account: Annotated[str, typer.Argument(help="As `shixian user list` shows it.")]) -> None:
     """Take an account away; who is logged in with it is out a second or two later."""
     from services.access.file import without_user
 
     try:
         _changed(lambda access: without_user(access, account))
     except KeyError:
-        fail(f"{account!r}: expected an account, as `shixian user list` tells it")
+        fail(f"{account!r}: expected an account, as `shixian user list` shows it")
     typer.echo(f"{account} removed")
 
 

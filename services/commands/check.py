@@ -34,12 +34,12 @@ def check(files: Iterable[Path]) -> Iterator[Checked]:
     for file in files:
         try:
             text = file.read_text("utf-8")
-            found = scenarios.read(file.name, text)
+            read = scenarios.read(file.name, text)
         except OSError as error:
             raise Unreadable(f"{file}: {error.strerror or error}") from None
         except UnicodeDecodeError as error:
             raise Unreadable(f"{file}: expected UTF-8, {error.reason} at byte {error.start}") from None
         except BadData as error:
             raise Unreadable(f"{file.parent / error.file}: {error.key}: {error.reason}") from None
-        for one in found:
+        for one in read:
             yield Checked(file.name, one.name, one.source, scenarios.differences(one))

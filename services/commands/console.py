@@ -83,10 +83,10 @@ def at_home(what: Callable[[Any], Any]) -> Any:
 
     settings = read_settings()
     logs.configure(replace(settings, log_level="error"), "command")
-    # What the client library says of a broker that is away, the command says in its one line.
+    # That a broker is away the command says itself, in one line, so the client library need not log it.
     logging.getLogger("aiokafka").setLevel(logging.CRITICAL)
     try:
-        with reach(settings) as found:
-            return what(found)
+        with reach(settings) as reachable:
+            return what(reachable)
     except Unreachable as error:
         fail(str(error))

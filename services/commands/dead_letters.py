@@ -125,7 +125,7 @@ def listed(schema: str, topic: str, wanted: Wanted) -> tuple[str, list[Any]]:
 
 async def find(settings: Settings, wanted: Wanted, limit: int = 100) -> tuple[list[Letter], int]:
     """The letters that are wanted, the oldest first, and how many there are in all."""
-    found: list[Letter] = []
+    letters: list[Letter] = []
     total = 0
     async with _connected(settings) as conn:
         for topic, schema in SCHEMAS.items():
@@ -138,8 +138,8 @@ async def find(settings: Settings, wanted: Wanted, limit: int = 100) -> tuple[li
                 *values,
                 limit,
             )
-            found += [_letter(row, settings) for row in rows]
-    return sorted(found, key=lambda x: x.recorded_at)[:limit], total
+            letters += [_letter(row, settings) for row in rows]
+    return sorted(letters, key=lambda x: x.recorded_at)[:limit], total
 
 
 async def show(settings: Settings, name: Name) -> Letter:
@@ -182,10 +182,10 @@ async def replay(settings: Settings, names: Sequence[Name], edited: bytes | None
             if letter.state != "open":
                 raise Failed(f"{name} was {letter.state} on {letter.settled_at}")
             facts.append(_fact(name, edited if edited is not None else letter.value, settings))
-        said = [f"{name} replayed at {place}" for name, place in zip(names, await _write(settings, facts), strict=True)]
+        done = [f"{name} replayed at {place}" for name, place in zip(names, await _write(settings, facts), strict=True)]
         for name in names:
             await _settle(conn, settings, name, "replayed", why or ("edited" if edited is not None else "as it was"))
-    return said
+    return done
 
 
 def _fact(name: Name, value: bytes, settings: Settings) -> tuple[Fact, bytes]:

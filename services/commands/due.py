@@ -34,21 +34,21 @@ def many(lines: BinaryIO, out: BinaryIO) -> None:
 
 def item_named(code: str, file: Path | None) -> ItemData:
     """A service item of a file of facts (the sample's where there is none). Raises :class:`Wrong`."""
-    found: dict[str, ItemData] = {}
+    items: dict[str, ItemData] = {}
     try:
         lines = list(samples.items()) if file is None else file.read_bytes().splitlines()
         for number, line in enumerate(lines, 1):  # noqa: B007 - a refusal names it
             fact = decode_fact(line) if line.strip() else None
             if isinstance(fact, ItemRegistered):
-                found[fact.data.code] = fact.data
+                items[fact.data.code] = fact.data
     except OSError as error:
         raise Wrong(f"--items: {file}: {error.strerror}") from None
     except Refused as refused:
         raise Wrong(f"--items: line {number}: {refused}") from None
-    if code not in found:
-        known = ", ".join(list(found)[:SHOWN]) + ("…" if len(found) > SHOWN else "")
+    if code not in items:
+        known = ", ".join(list(items)[:SHOWN]) + ("…" if len(items) > SHOWN else "")
         raise Wrong(f"--item: expected one of {known or 'none'} (--items names another file), got {code!r}")
-    return found[code]
+    return items[code]
 
 
 def one(
@@ -89,8 +89,8 @@ def one(
         option = {"$.facts[0].data.channel": "--channel", "$.facts[0].data.submitted_on": "--received"}
         where = option.get(refused.error.field, refused.error.field)
         raise Wrong(f"{where}: {refused.error.problem}; expected {refused.error.expected}") from None
-    found: dict[str, Any] = msgspec.json.decode(answer)
-    return found
+    fields: dict[str, Any] = msgspec.json.decode(answer)
+    return fields
 
 
 def _date(option: str, text: str) -> date:
@@ -100,23 +100,23 @@ def _date(option: str, text: str) -> date:
         raise Wrong(f"{option}: expected a date YYYY-MM-DD that exists, got {text!r}") from None
 
 
-def show(found: dict[str, Any]) -> None:
+def show(answer: dict[str, Any]) -> None:
     """The answer for a person on the terminal, in the language of the terminal's locale."""
     locale = next((v for name in ("LC_ALL", "LC_MESSAGES", "LANG") if (v := os.environ.get(name))), "")
     lang = "zh" if locale.startswith("zh") else "en"
     console = Console()
-    unsure = "（暂定 provisional）" if found["provisional"] else ""
+    unsure = "（暂定 provisional）" if answer["provisional"] else ""
     console.print(
-        f"期限最后一日 due on  [bold]{found['due_on'] or '—'}[/bold] {unsure}  {found['status']}", highlight=False
+        f"期限最后一日 due on  [bold]{answer['due_on'] or '—'}[/bold] {unsure}  {answer['status']}", highlight=False
     )
-    if "committed_due_on" in found:
-        promised = found["committed_due_on"] or "—"
+    if "committed_due_on" in answer:
+        promised = answer["committed_due_on"] or "—"
         console.print(f"承诺时限最后一日 promised by  [bold]{promised}[/bold]", highlight=False)
     table = Table(box=box.SIMPLE, padding=(0, 1))
     for title, options in (("自 from", {}), ("至 to", {}), ("计入 days", {"justify": "right"})):
         table.add_column(title, no_wrap=True, **options)  # type: ignore[arg-type]  # justify is a literal
     table.add_column("说明 account", overflow="fold", ratio=1)
-    for line in found["explanation"]:
+    for line in answer["explanation"]:
         basis = (
             f"\n[dim]{line['article']}[/dim]" if line["article"] and line["article"] not in line["text"][lang] else ""
         )

@@ -31,7 +31,7 @@ def _read() -> Mapping[Cause, Words]:
 WORDS = _read()
 
 
-def told(failure: LocalFailure) -> str:
+def one_line(failure: LocalFailure) -> str:
     """The failure as one line: Chinese, then English, then where the log is."""
     facts = _Facts({"text": failure.text, "reason": failure.text, "part": "shixian", "how": "", **failure.facts})
     facts["reason"] = " ".join(facts["reason"].split())[:_REASON].rstrip(".。")
@@ -45,10 +45,10 @@ def told(failure: LocalFailure) -> str:
 
 
 def of_system(error: OSError) -> str:
-    """An error of the system's that nobody has foreseen, as one line."""
+    """An unforeseen error of the operating system, as one line."""
     known = LocalFailure(reason_of(error), part="shixian", reason=reason_of(error), how=type(error).__name__)
     known.end = cause_of(error)
-    return told(known)
+    return one_line(known)
 
 
 class _Facts(dict[str, str]):

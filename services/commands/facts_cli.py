@@ -41,43 +41,43 @@ def import_(
             return
         if not map:
             fail("--map is needed: a file NAME.toml, or the id of a map that ships; --suggest writes a first one")
-        found = reading.read(file.name, content, importing.map_of(map), importing.given_of(given or ()))
-        if reject is not None and found.problems:
-            importing.write_rejects(reject, found)
+        register = reading.read(file.name, content, importing.map_of(map), importing.given_of(given or ()))
+        if reject is not None and register.problems:
+            importing.write_rejects(reject, register)
     except OSError as error:
         fail(f"{error.filename or file}: {error.strerror or error}")
     except (importing.NoMap, BadData) as error:
         fail(f"--map: {error}")
     except importing.BadFile as error:
         fail(str(error))
-    for problem in found.problems:
-        typer.echo(importing.told(problem), err=not dry_run)
+    for problem in register.problems:
+        typer.echo(importing.one_line(problem), err=not dry_run)
     if as_facts:
-        for fact in found.facts:
+        for fact in register.facts:
             sys.stdout.buffer.write(encode(fact) + b"\n")
-        raise typer.Exit(1 if found.problems else 0)
-    typer.echo(importing.summary(found), err=False)
-    if dry_run or (found.problems and reject is None):
-        if found.problems and not dry_run:
+        raise typer.Exit(1 if register.problems else 0)
+    typer.echo(importing.summary(register), err=False)
+    if dry_run or (register.problems and reject is None):
+        if register.problems and not dry_run:
             typer.echo("shixian: nothing was posted; --reject FILE posts the good rows and keeps the others", err=True)
-        raise typer.Exit(1 if found.problems else 0)
+        raise typer.Exit(1 if register.problems else 0)
     settings = read_settings()
     address, named = url_of(settings, "intake", url), where_from("intake", url)
 
     def waiting(reason: str) -> None:
         typer.echo(f"shixian: waiting for intake at {address} ({named}): {reason}", err=True)
 
-    with progress(len(found.facts), "importing") as advance:
+    with progress(len(register.facts), "importing") as advance:
         try:
             posted = importing.post(
-                found, address, settings.home, advance, waiting, trust_env=bool(url), headers=headers(settings)
+                register, address, settings.home, advance, waiting, trust_env=bool(url), headers=headers(settings)
             )
         except client.Refused as error:
             fail(f"{file}: {error}")
         except client.Unavailable as error:
             fail(f"{file}: {error}; run the same command again to go on. The address comes from {named}")
     typer.echo(f"{posted.accepted} facts accepted 已接收 {posted.accepted} 条事实")
-    raise typer.Exit(1 if found.problems else 0)
+    raise typer.Exit(1 if register.problems else 0)
 
 
 def watch(
@@ -104,7 +104,7 @@ def watch(
             partial=partial,
             once=once,
             every=every,
-            tell=lambda line: typer.echo(line, err=True),
+            report_line=lambda line: typer.echo(line, err=True),
         )
     except (importing.NoMap, BadData) as error:
         fail(f"--map: {error}")

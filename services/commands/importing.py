@@ -28,21 +28,21 @@ def map_of(named: str) -> RegisterMap:
     path = Path(named)
     if path.suffix == SUFFIX or path.exists():
         return read(path.name, text_of(path.name, path), named=False)
-    found = shipped().get(named)
-    if found is None:
+    by_id = shipped().get(named)
+    if by_id is None:
         raise NoMap(f"expected a file NAME{SUFFIX} or one of {', '.join(shipped())}, got {named!r}")
-    return found
+    return by_id
 
 
 def given_of(pairs: Iterable[str]) -> dict[str, str]:
     """``NAME=VALUE`` as a table. Raises :class:`BadData`."""
-    found: dict[str, str] = {}
+    given: dict[str, str] = {}
     for pair in pairs:
         name, sign, value = pair.partition("=")
         if not sign or not name.strip():
             raise BadData("--set", "$", f"expected NAME=VALUE, got {pair!r}")
-        found[name.strip()] = value
-    return found
+        given[name.strip()] = value
+    return given
 
 
 def content_of(file: Path) -> bytes:
@@ -52,7 +52,7 @@ def content_of(file: Path) -> bytes:
     return file.read_bytes()
 
 
-def told(problem: reading.Problem) -> str:
+def one_line(problem: reading.Problem) -> str:
     """One problem as one line, in both languages."""
     return (
         f"row {problem.row}, {problem.column}: {problem.value!r} {problem.problem.en}; "
@@ -80,10 +80,10 @@ class Kept:
     def done(self) -> int:
         """How many of the facts were accepted before."""
         try:
-            found = json.loads(self.path.read_text("utf-8"))
+            kept = json.loads(self.path.read_text("utf-8"))
         except (FileNotFoundError, ValueError):  # none, or torn by a crash: all are posted again, which changes nothing
             return 0
-        return int(found["accepted"]) if isinstance(found, dict) and found.get("facts") == self.facts else 0
+        return int(kept["accepted"]) if isinstance(kept, dict) and kept.get("facts") == self.facts else 0
 
     def keep(self, accepted: int) -> None:
         """Write down that so many were accepted."""
@@ -98,7 +98,7 @@ class Kept:
 
 
 def post(
-    found: reading.Found,
+    register: reading.Found,
     address: str,
     home: Path,
     on_progress: Callable[[int], None],
@@ -111,7 +111,7 @@ def post(
 
     Raises what :func:`services.intake.client.post` raises.
     """
-    lines = [encode(fact) for fact in found.facts]
+    lines = [encode(fact) for fact in register.facts]
     kept = Kept.of(home, address, lines)
     before = kept.done()
     on_progress(before)
@@ -128,14 +128,14 @@ def post(
     return posted
 
 
-def write_rejects(file: Path, found: reading.Found) -> None:
+def write_rejects(file: Path, register: reading.Found) -> None:
     """The rows that were not taken, as a file to mend. Raises ``OSError``."""
-    file.write_bytes(rejects.written(found))
+    file.write_bytes(rejects.written(register))
 
 
-def summary(found: reading.Found) -> str:
+def summary(register: reading.Found) -> str:
     """What a register says, in one line of each language."""
-    rows, facts, bad, problems = found.rows, len(found.facts), len(found.bad), len(found.problems)
+    rows, facts, bad, problems = register.rows, len(register.facts), len(register.bad), len(register.problems)
     return (
         f"{rows} rows: {rows - bad} good with {facts} facts, {bad} with {problems} problems\n"
         f"共 {rows} 行：{rows - bad} 行可用，得 {facts} 条事实；{bad} 行有 {problems} 个问题"

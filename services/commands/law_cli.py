@@ -35,21 +35,21 @@ def due(
     use_rules(rules)
     if jsonl:
         if statute or received or known_on or item:
-            told = "--statute, --received, --known-on, --item belong to one alone"
-            fail(f"--jsonl reads whole cases from standard input; {told}")
+            options = "--statute, --received, --known-on and --item"
+            fail(f"--jsonl reads whole cases from standard input; it can't be used with {options}")
         dues.many(sys.stdin.buffer, sys.stdout.buffer)
         return
     if not statute or not received:
         fail("--statute and --received are needed (or --jsonl, to read cases from standard input)")
     try:
         asked = dues.item_named(item, items) if item else None
-        found = dues.one(statute, received, channel, as_of, each_day, known_on, asked)
+        answer = dues.one(statute, received, channel, as_of, each_day, known_on, asked)
     except dues.Wrong as error:
         fail(str(error))
     if as_json:
-        typer.echo(json.dumps(found, ensure_ascii=False, indent=2))
+        typer.echo(json.dumps(answer, ensure_ascii=False, indent=2))
     else:
-        dues.show(found)
+        dues.show(answer)
 
 
 def check(

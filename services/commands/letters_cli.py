@@ -43,15 +43,15 @@ def letters_list(
         if "\x00" in text:
             fail(f"{option}: expected text without a NUL")
     state = "" if state == "all" else state
-    found, total = _letters(
+    listed, total = _letters(
         lambda module, settings: module.find(settings, module.Wanted(state, source, subject), limit)
     )
-    for letter in found:
-        told = (str(letter.name), f"{letter.recorded_at:%Y-%m-%d %H:%M:%SZ}", letter.state)
+    for letter in listed:
+        columns = (str(letter.name), f"{letter.recorded_at:%Y-%m-%d %H:%M:%SZ}", letter.state)
         about = (letter.subject or "-", letter.source or "-", letter.reason)
-        typer.echo("\t".join(text.replace("\n", " ").replace("\t", " ") for text in (*told, *about)))
-    if len(found) < total:
-        typer.echo(f"{len(found)} of {total}", err=True)
+        typer.echo("\t".join(text.replace("\n", " ").replace("\t", " ") for text in (*columns, *about)))
+    if len(listed) < total:
+        typer.echo(f"{len(listed)} of {total}", err=True)
 
 
 @letters.command("show")

@@ -57,10 +57,10 @@ def hand_over(
     settings = read_settings()
     tracker, headers = url_of(settings, "tracker", url), who.headers(settings)
     try:
-        # Asked for first: a unit that nobody registered would take the steps and never be found.
+        # Asked for first: a unit that nobody registered would get the steps, and nobody would ever see them.
         next(office.pages(tracker, "/v1/assignments", "assignments", headers, organ=organ, unit=to), None)
-        found = office.pages(tracker, "/v1/assignments", "assignments", headers, organ=organ, unit=unit)
-        steps = [step for step in found if step["organ"] == organ]
+        assigned = office.pages(tracker, "/v1/assignments", "assignments", headers, organ=organ, unit=unit)
+        steps = [step for step in assigned if step["organ"] == organ]
     except Failed as error:
         fail(str(error))
     if not steps:
@@ -112,7 +112,7 @@ def list_(
     try:
         for each in office.pages(tracker, "/v1/duties", "duties", headers, organ=organ):
             late = "overdue 逾期" if each.get("overdue_from") else "open 未到期"
-            told = (each.get("due_on", "-"), late, each["organ"], each["kind"], each["duty"], each["article"])
-            typer.echo("\t".join(told))
+            columns = (each.get("due_on", "-"), late, each["organ"], each["kind"], each["duty"], each["article"])
+            typer.echo("\t".join(columns))
     except Failed as error:
         fail(str(error))

@@ -23,15 +23,15 @@ def reach(settings: Settings) -> Iterator[Settings]:
     if settings.kafka and settings.postgres:
         yield settings
         return
-    if (found := running(settings)) is not None:
-        yield replace(settings, kafka=settings.kafka or found.kafka, postgres=settings.postgres or found.postgres)
+    if (stack := running(settings)) is not None:
+        yield replace(settings, kafka=settings.kafka or stack.kafka, postgres=settings.postgres or stack.postgres)
         return
-    stack = LocalStack(settings)
+    own = LocalStack(settings)
     try:
-        stack.start()
+        own.start()
     except LocalFailure as error:
-        raise Unreachable(ends.told(error)) from error
+        raise Unreachable(ends.one_line(error)) from error
     try:
-        yield replace(settings, kafka=stack.kafka, postgres=stack.postgres)
+        yield replace(settings, kafka=own.kafka, postgres=own.postgres)
     finally:
-        stack.stop()
+        own.stop()

@@ -142,20 +142,20 @@ async def _tracker(settings: Settings, on: _Connections, result: Result, progres
     result.compared = what.live
     done = await shadow_schema.open_side(on.side, result.service, tracker.MIGRATIONS, what.ends)
     reference = await tracker.read_reference(on.reader, settings)
-    found = result.differences
+    differences = result.differences
     counted = {"facts": 0}
 
     async def facts_of(refold: Refold, refs: Refs) -> None:
         tp = TopicPartition(settings.facts_topic, refold.partition)
         await tracker_audit.note_names(on.side, refs)
-        counted["facts"] += await tracker_audit.check_facts(on.reader, what, tp, refs, found, advance)
+        counted["facts"] += await tracker_audit.check_facts(on.reader, what, tp, refs, differences, advance)
 
     facts = sum(what.facts.values()) if audit else 0
     if audit:
         await tracker_audit.begin_names(on.side)
     with progress(what.records + facts, "tracker: folding the case topic") as advance:
         events = await tracker.fold(
-            on.reader, on.live, on.side, what, reference, done, found, advance, facts_of if audit else None
+            on.reader, on.live, on.side, what, reference, done, differences, advance, facts_of if audit else None
         )
     if audit:
         await tracker_audit.check_names(on.side, result.reused)
@@ -166,25 +166,25 @@ async def _tracker(settings: Settings, on: _Connections, result: Result, progres
     if what.live:
         rows: int = await on.side.fetchval(f"SELECT count(*) FROM {tracker.SIDE}.events")
         with progress(rows, "tracker: comparing") as advance:
-            await tracker.compare_tables(on.live, on.side, what, found, result.older, advance)
+            await tracker.compare_tables(on.live, on.side, what, differences, result.older, advance)
         if audit:
-            await tracker_audit.check_waking(on.live, reference, SystemClock(settings.now).now(), found)
+            await tracker_audit.check_waking(on.live, reference, SystemClock(settings.now).now(), differences)
 
 
 async def _stats(settings: Settings, on: _Connections, result: Result, progress: Progress, *, audit: bool) -> None:
     what = await stats.plan(on.reader, on.live, settings)
     result.compared = what.live
     done = await shadow_schema.open_side(on.side, result.service, stats.MIGRATIONS, what.ends)
-    found = result.differences
+    differences = result.differences
     with progress(what.records, "stats: folding the case topic") as advance:
-        events = await stats.fold(on.reader, on.side, what, done, found, advance)
+        events = await stats.fold(on.reader, on.side, what, done, differences, advance)
     result.notes.append(f"{events} case events folded")
     if what.live:
         rows: int = await on.side.fetchval(f"SELECT count(*) FROM {stats.SIDE}.cell_change")
         with progress(rows, "stats: comparing") as advance:
-            await stats.compare_tables(on.live, on.side, found, advance)
+            await stats.compare_tables(on.live, on.side, differences, advance)
         if audit:
-            counters = await stats.recount_cells(on.live, found)
+            counters = await stats.recount_cells(on.live, differences)
             result.notes.append(f"{counters} counters recounted")
 
 

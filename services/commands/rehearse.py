@@ -32,7 +32,7 @@ from services.tracker.rehearsing import Step
 from services.words.catalogue import said
 
 SECONDS = 60.0
-"""How long the tracker may be silent; it tells how far it is after each lot."""
+"""How long the tracker may be silent; it reports its progress after each lot."""
 _lines = msgspec.json.Decoder(dict[str, Any])
 
 Change = CalendarPublished | Proposed
@@ -62,7 +62,7 @@ def this_release() -> Proposed:
 
 
 def _texts(files: Mapping[str, Mapping[str, Any]]) -> dict[str, str]:
-    return {f"{kind}/{each}": file.read_text("utf-8") for kind, found in files.items() for each, file in found.items()}
+    return {f"{kind}/{each}": file.read_text("utf-8") for kind, named in files.items() for each, file in named.items()}
 
 
 def _kind(file: Path, text: str) -> str:
@@ -83,12 +83,12 @@ def _notice(file: Path, content: bytes) -> CalendarPublished:
     except msgspec.MsgspecError:
         pass
     try:
-        found = list(folding.read_facts(lines))
+        facts = list(folding.read_facts(lines))
     except folding.BadLine as error:
         raise Failed(f"{file}: {error}") from None
-    if len(found) != 1 or not isinstance(found[0], CalendarPublished):
-        raise Failed(f"{file}: expected one calendar-published fact, as it would be posted; {len(found)} facts found")
-    return found[0]
+    if len(facts) != 1 or not isinstance(facts[0], CalendarPublished):
+        raise Failed(f"{file}: expected one calendar-published fact, as it would be posted; {len(facts)} facts found")
+    return facts[0]
 
 
 def ask(url: str, named: str, proposed: Change, progress: Progress, *, trust_env: bool) -> Rehearsal:
@@ -118,15 +118,15 @@ def ask(url: str, named: str, proposed: Change, progress: Progress, *, trust_env
 def _followed(lines: Iterable[str], progress: Progress) -> Rehearsal:
     steps = (_lines.decode(line) for line in lines)
     first = next(steps, {})
-    found, done = first, 0
+    latest, done = first, 0
     with progress(first.get("of", 0), "rehearsing") as advance:
-        while found and "digest" not in found:
-            step = msgspec.convert(found, Step)
+        while latest and "digest" not in latest:
+            step = msgspec.convert(latest, Step)
             advance(step.looked_at - done)
-            found, done = next(steps, {}), step.looked_at
-    if not found:
+            latest, done = next(steps, {}), step.looked_at
+    if not latest:
         raise Failed("the tracker broke off its answer; its log says why")
-    return msgspec.convert(found, Rehearsal)
+    return msgspec.convert(latest, Rehearsal)
 
 
 def _detail(answer: httpx.Response) -> str:

@@ -38,18 +38,18 @@ def rehearse(
     try:
         proposed = rehearsing.this_release() if file is None else rehearsing.read(file)
         if facts is not None:
-            found = rehearsing.offline(proposed, facts, _instant(as_of))
+            rehearsal = rehearsing.offline(proposed, facts, _instant(as_of))
         else:
             address, named = url_of(read_settings(), "tracker", url), where_from("tracker", url)
-            found = rehearsing.ask(address, named, proposed, progress, trust_env=bool(url))
+            rehearsal = rehearsing.ask(address, named, proposed, progress, trust_env=bool(url))
     except Failed as error:
         fail(str(error))
     if as_json:
-        typer.echo(rehearsal_shown.as_json(found))
+        typer.echo(rehearsal_shown.as_json(rehearsal))
     else:
         from rich.console import Console
 
-        rehearsal_shown.show(found, Console())
+        rehearsal_shown.show(rehearsal, Console())
 
 
 def _instant(day: str) -> datetime:

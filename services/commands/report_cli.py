@@ -41,30 +41,32 @@ def report(
         fail(f"--format: {format} is no text; give --output FILE, or send the output into a file")
     day = _day(as_of)
     use_rules(rules)
-    said: Lang = "en" if lang == "en" else "zh"
+    language: Lang = "en" if lang == "en" else "zh"
     try:
         if facts is not None:
             made = reporting.make_from(facts, form, organ, year, datetime.now(UTC), as_of=day)
-            found = made.report
-            content = b"" if format == "table" else reporting.written(made, format, said)
+            report = made.report
+            content = b"" if format == "table" else reporting.written(made, format, language)
         else:
             settings = read_settings()
             address, own = url_of(settings, "stats", url), who.headers(settings)
-            found = reporting.fetch(address, form, organ, year, as_of=day, headers=own)
+            report = reporting.fetch(address, form, organ, year, as_of=day, headers=own)
             if format == "json":
-                content = reporting.as_json(found).encode() + b"\n"
+                content = reporting.as_json(report).encode() + b"\n"
             elif format != "table":
-                content = reporting.ask(address, form, organ, year, format, as_of=day, lang=said, headers=own).content
+                content = reporting.ask(
+                    address, form, organ, year, format, as_of=day, lang=language, headers=own
+                ).content
     except Failed as error:
         fail(str(error))
     if format == "table":
         from rich.console import Console
 
         console = Console() if output is None else Console(record=True, file=io.StringIO(), width=160)
-        reporting.print_table(found, console)
+        reporting.print_table(report, console)
         content = b"" if output is None else console.export_text().encode()
     _write(content, output)
-    _judge(reporting.broken(found) if strict else [])
+    _judge(reporting.broken(report) if strict else [])
 
 
 def what_if(
@@ -81,17 +83,17 @@ def what_if(
         fail(f"--format: expected table or json, got {format!r}")
     try:
         with facts.open("rb") as lines:
-            found = what_if.compare(lines, statute, datetime.now(UTC), organ, year)
+            compared = what_if.compare(lines, statute, datetime.now(UTC), organ, year)
     except OSError as error:
         fail(f"--facts: {facts}: {error.strerror}")
     except Failed as error:
         fail(str(error))
     if format == "json":
-        typer.echo(what_if.as_json(found))
+        typer.echo(what_if.as_json(compared))
     else:
         from rich.console import Console
 
-        what_if.show(found, Console())
+        what_if.show(compared, Console())
 
 
 def _write(content: bytes, output: Path | None) -> None:

@@ -89,11 +89,11 @@ def make(
     for event in events:
         counted.apply(event)
     form = load_form(form_id, year, reference_data.organs[organ].statute)
-    told = as_of or now.astimezone(ZoneInfo(reference_data.organs[organ].timezone)).date()
+    day = as_of or now.astimezone(ZoneInfo(reference_data.organs[organ].timezone)).date()
     law = forms.law_of(form, {code: known.statute for code, known in reference_data.organs.items()})
     organs = organs_of(reference_data, organ)
     form = with_items(form, [item for item in reference_data.items.values() if item.organ in organs])
-    report = make_with_previous(form, organ, year, told.isoformat(), counted.cells, organs, law)
+    report = make_with_previous(form, organ, year, day.isoformat(), counted.cells, organs, law)
     return Made(report, reference_data.organs[organ].name, form)
 
 

@@ -89,7 +89,7 @@ def _ops_ports(settings: Settings) -> ops.Ports:
 def run(settings: Settings, *, demo: bool, with_ops: bool = False) -> None:
     """Run everything until a signal. Raises :class:`Failed`.
 
-    Unless the user asks for more, the services tell only what needs attention, so that the report is not lost in it.
+    Unless the user asks for more, the services log only what needs attention, so that the report is not lost among it.
     """
     try:
         settings.require_safe()
@@ -116,7 +116,7 @@ def run(settings: Settings, *, demo: bool, with_ops: bool = False) -> None:
         children = services(settings) + (watching(settings) if with_ops else [])
         run_up(settings, children, on_ready)
     except LocalFailure as error:
-        raise Failed(ends.told(error)) from error
+        raise Failed(ends.one_line(error)) from error
     except OSError as error:
         raise Failed(ends.of_system(error)) from error
     except (BadConfig, client.Unavailable, client.Refused) as error:
@@ -150,8 +150,8 @@ def _cells(report: Report) -> dict[tuple[str, str, str], Number]:
 
 def _holds(report: Report, expected: Report) -> bool:
     """Whether ``report`` counts at least all that ``expected`` does: the user may have posted more."""
-    found = _cells(report)
-    return all(found.get(cell, 0) >= value for cell, value in _cells(expected).items())
+    counted = _cells(report)
+    return all(counted.get(cell, 0) >= value for cell, value in _cells(expected).items())
 
 
 def _addresses(settings: Settings, demo: bool, watched: Mapping[str, str]) -> None:

@@ -105,9 +105,9 @@ class Report:
         self.result, self.reason, self.problems = "failed", reason, problems or self.problems
 
     def text(self) -> str:
-        told = {k: v for k, v in vars(self).items() if v not in (None, "", [])}
-        told["at"] = datetime.now(UTC).isoformat(timespec="seconds")
-        return json.dumps(told, ensure_ascii=False, indent=2) + "\n"
+        report = {k: v for k, v in vars(self).items() if v not in (None, "", [])}
+        report["at"] = datetime.now(UTC).isoformat(timespec="seconds")
+        return json.dumps(report, ensure_ascii=False, indent=2) + "\n"
 
 
 def run(
@@ -118,7 +118,7 @@ def run(
     partial: bool,
     once: bool,
     every: float,
-    tell: Callable[[str], None],
+    report_line: Callable[[str], None],
 ) -> None:
     """Take files until the process ends, or, ``once``, those that are there. Raises :class:`NoFolder`."""
     with folder.alone():
@@ -131,7 +131,7 @@ def run(
                     file.replace(folder.of("taking") / file.name)
                     files.append(folder.of("taking") / file.name)
             for file in files:
-                if not _take(folder, file, intake, by, partial=partial, tell=tell):
+                if not _take(folder, file, intake, by, partial=partial, report_line=report_line):
                     break
             if not files:
                 if once and not seen:
@@ -139,7 +139,9 @@ def run(
                 time.sleep(every)
 
 
-def _take(folder: Folder, file: Path, intake: Intake, by: By, *, partial: bool, tell: Callable[[str], None]) -> bool:
+def _take(
+    folder: Folder, file: Path, intake: Intake, by: By, *, partial: bool, report_line: Callable[[str], None]
+) -> bool:
     """Take a file; False where intake is away, and it has to be tried again."""
     report, bad_rows = Report(file.name), b""
     try:
@@ -158,14 +160,14 @@ def _take(folder: Folder, file: Path, intake: Intake, by: By, *, partial: bool, 
     except OSError as error:
         report.fail(f"can't be read: {error.strerror or error}")
     except client.Unavailable as error:
-        tell(f"shixian: {file.name}: {error}; it is tried again")
+        report_line(f"shixian: {file.name}: {error}; trying again")
         return False
     at = _free(folder.of(report.result), file.name)
     if bad_rows:
         _write(at.with_name(f"{at.name}.rejected.csv"), bad_rows)
     _write(at.with_name(f"{at.name}.report.json"), report.text().encode())
     file.replace(at)
-    tell(f"shixian: {file.name}: {report.result}, {report.accepted} facts accepted {report.reason}".rstrip())
+    report_line(f"shixian: {file.name}: {report.result}, {report.accepted} facts accepted {report.reason}".rstrip())
     return True
 
 
@@ -186,14 +188,15 @@ def _register(name: str, content: bytes, report: Report, intake: Intake, by: By,
     if by.map is None:
         report.fail("a register needs a map: shixian watch --map MAP.toml")
         return b""
-    found = reading.read(name, content, by.map, by.given)
-    report.rows = found.rows
-    if found.problems:
+    register = reading.read(name, content, by.map, by.given)
+    report.rows = register.rows
+    if register.problems:
         wrong = "the others were posted" if partial else "nothing was posted"
-        report.fail(f"{len(found.bad)} rows have problems; {wrong}", [importing.told(each) for each in found.problems])
-    if not found.problems or partial:
+        problems = [importing.one_line(each) for each in register.problems]
+        report.fail(f"{len(register.bad)} rows have problems; {wrong}", problems)
+    if not register.problems or partial:
         posted = importing.post(
-            found,
+            register,
             intake.address,
             intake.home,
             lambda _: None,
@@ -202,7 +205,7 @@ def _register(name: str, content: bytes, report: Report, intake: Intake, by: By,
             headers=intake.headers(),
         )
         report.accepted = posted.accepted
-    return rejects.written(found) if found.problems else b""
+    return rejects.written(register) if register.problems else b""
 
 
 def _free(folder: Path, name: str) -> Path:

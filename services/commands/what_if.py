@@ -99,16 +99,16 @@ def _known(statute: str, day: date) -> None:
 
 def under(facts: Facts, statute: str) -> list[Any]:
     """The facts with every request held to ``statute``, whatever its organ's or its own says."""
-    found: list[Any] = []
+    held: list[Any] = []
     for fact in facts:
         match fact:
             case OrganRegistered() | RequestReceived():
-                found.append(replace(fact, data=replace(fact.data, statute=statute)))
+                held.append(replace(fact, data=replace(fact.data, statute=statute)))
             case FactCorrected() if "statute" in fact.data.data or "submitted_on" in fact.data.data:
-                found.append(replace(fact, data=replace(fact.data, data={**fact.data.data, "statute": statute})))
+                held.append(replace(fact, data=replace(fact.data, data={**fact.data.data, "statute": statute})))
             case _:
-                found.append(fact)
-    return found
+                held.append(fact)
+    return held
 
 
 def _requests(facts: Facts, now: datetime) -> dict[str, RequestSummary]:
@@ -152,7 +152,7 @@ def _years(requests: dict[str, RequestSummary], chosen: Iterable[str]) -> list[Y
         request = requests.get(subject)
         if request is not None and _counts(request):
             groups.setdefault((request.organ, _year(request)), []).append(request)
-    return [_summed(organ, year, found) for (organ, year), found in sorted(groups.items())]
+    return [_summed(organ, year, own) for (organ, year), own in sorted(groups.items())]
 
 
 def _summed(organ: str, year: int, requests: Sequence[RequestSummary]) -> Year:
@@ -176,17 +176,17 @@ def _summed(organ: str, year: int, requests: Sequence[RequestSummary]) -> Year:
     )
 
 
-def as_json(found: WhatIf) -> str:
+def as_json(compared: WhatIf) -> str:
     """The comparison for programs."""
-    return msgspec.json.format(msgspec.json.encode(found), indent=2).decode()
+    return msgspec.json.format(msgspec.json.encode(compared), indent=2).decode()
 
 
 _SHOWN = 20
 
 
-def show(found: WhatIf, console: Console) -> None:
+def show(compared: WhatIf, console: Console) -> None:
     """The comparison for a terminal: both answers beside one another, then the first requests that differ."""
-    table = Table(title=f"现行与 {found.statute} 对照  As it is, and under {found.statute}", title_style="bold")
+    table = Table(title=f"现行与 {compared.statute} 对照  As it is, and under {compared.statute}", title_style="bold")
     for head in ("机关 Organ", "年度 Year"):
         table.add_column(head)
     for head in (
@@ -199,8 +199,8 @@ def show(found: WhatIf, console: Console) -> None:
         "天数 Days",
     ):
         table.add_column(head, justify="right")
-    other = {(y.organ, y.year): y for y in found.what_if}
-    for year in found.as_is:
+    other = {(y.organ, y.year): y for y in compared.what_if}
+    for year in compared.as_is:
         then = other.get((year.organ, year.year))
         pairs = [
             _pair(getattr(year, name), getattr(then, name) if then else None)
@@ -210,10 +210,10 @@ def show(found: WhatIf, console: Console) -> None:
         days = _pair(year.median_days, then.median_days if then else None)
         table.add_row(year.organ, str(year.year), *pairs, _pair(*shares), days)
     console.print(table)
-    for difference in found.changed[:_SHOWN]:
+    for difference in compared.changed[:_SHOWN]:
         console.print(f"{difference.request}: {_said(difference.as_is)} → {_said(difference.what_if)}")
-    if len(found.changed) > _SHOWN:
-        console.print(f"... {len(found.changed)} requests differ; --format json names all")
+    if len(compared.changed) > _SHOWN:
+        console.print(f"... {len(compared.changed)} requests differ; --format json names all")
 
 
 def _pair(one: object, other: object) -> str:

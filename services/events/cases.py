@@ -54,8 +54,8 @@ class RequestSummary(Struct, frozen=True, kw_only=True, forbid_unknown_fields=Tr
     overdue_from: date | None = None
     """The first day after the limit, if the limit was missed."""
     first_response_on: date | None = None
-    """The day on which the applicant was first told something: a notice to clarify, to pay, of an extension or of a
-    deferral, or else the answer. Events written before there was this field lack it."""
+    """The day on which the applicant was first informed of anything: a notice to clarify, to pay, of an extension or
+    of a deferral, or else the answer. Events written before this field existed lack it."""
     item: Code | None = None
     """The service item that it is for."""
     committed_due_on: date | None = None

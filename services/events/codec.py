@@ -88,8 +88,8 @@ def replace_data(fact: RequestFact, data: dict[str, Any]) -> RequestFact:
     try:
         new = plain.convert(data, shape)
     except msgspec.ValidationError as error:
-        found = explain(error, b"", {}, shape)
-        raise Refused(msgspec.structs.replace(found, field=found.field.replace("$", "$.data.data", 1))) from None
+        wrong = explain(error, b"", {}, shape)
+        raise Refused(msgspec.structs.replace(wrong, field=wrong.field.replace("$", "$.data.data", 1))) from None
     corrected = msgspec.structs.replace(fact, data=new)
     check(corrected)
     return corrected
@@ -172,9 +172,9 @@ def check(fact: Fact) -> None:
         case f.FeeNotified():
             _check_amount("amount", fact.data.amount, whole=False)
         case f.RequestReceived() if fact.data.mail is not None and fact.data.channel != "post":
-            found = f"is {fact.data.mail!r} for the channel {fact.data.channel!r}"
+            problem = f"is {fact.data.mail!r} for the channel {fact.data.channel!r}"
             raise Refused(
-                FieldError("$.data.mail", found, "nothing, except for the channel 'post'", "mail-not-by-post")
+                FieldError("$.data.mail", problem, "nothing, except for the channel 'post'", "mail-not-by-post")
             )
         case f.OrganRegistered() if fact.data.timezone not in _zones():
             raise Refused(
@@ -247,5 +247,5 @@ def _check_amount(name: str, amount: Decimal, *, whole: bool) -> None:
         not (amount.is_finite() and abs(amount.adjusted()) <= 30 and 0 <= amount <= MOST)
         or -int(amount.normalize().as_tuple().exponent) > places
     ):
-        said = str(amount)[:60]
-        raise Refused(FieldError(f"$.data.{name}", f"is {said}", wanted, "amount-out-of-range", {"value": said}))
+        given = str(amount)[:60]
+        raise Refused(FieldError(f"$.data.{name}", f"is {given}", wanted, "amount-out-of-range", {"value": given}))

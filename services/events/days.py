@@ -12,7 +12,7 @@ from services.events.facts import CalendarPublished, Data, Fact, FactCorrected
 from services.events.refusals import FieldError, Values
 
 PLANNED = frozenset({"respond_by", "until", "due_on", "days_off", "working_days"})
-"""The dates that lie ahead when they are told."""
+"""The dates that lie ahead when they are reported."""
 
 
 @cache
@@ -33,7 +33,7 @@ def happened(fact: Fact) -> Iterator[tuple[str, date]]:
                 try:
                     yield f"$.data.data.{name}", date.fromisoformat(value)
                 except ValueError:
-                    continue  # what is no date is told of once the amended fact is known
+                    continue  # what is no date is refused once the amended fact is known
 
 
 def ahead(fact: Fact, today: date) -> FieldError | None:

@@ -29,8 +29,8 @@ _WHAT = (
 
 def may_be(error: msgspec.ValidationError) -> bool:
     """Whether a refusal is about an attribute of the event itself that no event of ours has."""
-    found = _unknown.match(str(error))
-    return found is not None and _name.match(found[1]) is not None
+    match = _unknown.match(str(error))
+    return match is not None and _name.match(match[1]) is not None
 
 
 def parted(raw: bytes | msgspec.Raw) -> tuple[bytes, bytes]:
@@ -56,7 +56,7 @@ def parted(raw: bytes | msgspec.Raw) -> tuple[bytes, bytes]:
 def _scalar(value: bytes) -> bool:
     if len(value) > LONGEST:
         return False
-    found = msgspec.json.decode(value)
-    if isinstance(found, str):
-        return not _control.search(found)
-    return isinstance(found, bool) or (isinstance(found, int) and -(2**31) <= found < 2**31)
+    decoded = msgspec.json.decode(value)
+    if isinstance(decoded, str):
+        return not _control.search(decoded)
+    return isinstance(decoded, bool) or (isinstance(decoded, int) and -(2**31) <= decoded < 2**31)

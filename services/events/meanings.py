@@ -15,7 +15,7 @@ FACTS: dict[str, tuple[str, str]] = {
     "consultation-opened": ("A third party or another organ was asked for its view.", "征求第三方或者其他机关意见"),
     "consultation-reached": ("The letter reached the one who is asked.", "征求意见书送达被征求方"),
     "consultation-closed": ("The view came in, or the asking ended without one.", "意见征求结束"),
-    "extension-granted": ("The limit was extended and the applicant told.", "延长答复期限并告知申请人"),
+    "extension-granted": ("The limit was extended and the applicant notified.", "延长答复期限并告知申请人"),
     "volume-deferred": (
         "The answer was put off because of an abnormal volume.",
         "数量、频次明显超过合理范围，延迟答复",

@@ -23,7 +23,7 @@ class StepNow(Struct, frozen=True, kw_only=True, forbid_unknown_fields=True, omi
     """A step of a request as it stands after the event."""
 
     about: Code
-    """What tells it from the request's other steps: the assignment that opened it."""
+    """What distinguishes it from the request's other steps: the assignment that opened it."""
     step: Code
     """Which step of the procedure it is."""
     state: StepState

@@ -102,9 +102,9 @@ def wrong_parent(code: str, parent: str | None, parents: Parents) -> FieldError 
             {"value": parent},
         )
     if (chain := _chain(parent, parents))[-1] == code:
-        said = " under ".join(chain)
+        circle = " under ".join(chain)
         expected = "an organ that is not under this one"
-        return FieldError("$.data.parent", f"makes a circle: {said}", expected, "parent-circle")
+        return FieldError("$.data.parent", f"makes a circle: {circle}", expected, "parent-circle")
     return None
 
 
@@ -123,11 +123,11 @@ def tree(declared: Iterable[tuple[str, str | None]]) -> dict[str, str | None]:
     The registration that closes a circle counts without its parent until another of the circle is registered anew. A
     parent that is not registered is kept: it counts as soon as it is.
     """
-    found: dict[str, str | None] = {}
+    parents: dict[str, str | None] = {}
     for code, parent in declared:
-        circular = parent is not None and (parent == code or _chain(parent, found)[-1] == code)
-        found[code] = None if circular else parent
-    return found
+        circular = parent is not None and (parent == code or _chain(parent, parents)[-1] == code)
+        parents[code] = None if circular else parent
+    return parents
 
 
 def below(organ: str, parents: Mapping[str, str | None]) -> list[str]:
@@ -136,10 +136,10 @@ def below(organ: str, parents: Mapping[str, str | None]) -> list[str]:
     for code, parent in parents.items():
         if parent is not None:
             under.setdefault(parent, []).append(code)
-    found, left = {organ}, [organ]
+    reached, left = {organ}, [organ]
     while left:
         for code in under.get(left.pop(), ()):
-            if code not in found:
-                found.add(code)
+            if code not in reached:
+                reached.add(code)
                 left.append(code)
-    return sorted(found)
+    return sorted(reached)

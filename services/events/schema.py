@@ -86,9 +86,9 @@ def components(shape: Any, ref_template: str) -> tuple[dict[str, Any], dict[str,
     tops: list[dict[str, Any]] = []
     parts: dict[str, Any] = {}
     for family in (Fact, CaseEvent) if shape == Fact | CaseEvent else (shape,):
-        (top,), found = msgspec.json.schema_components([family], ref_template=ref_template)
+        (top,), components = msgspec.json.schema_components([family], ref_template=ref_template)
         tops.append(_tidy(top))
-        parts |= {key: _tidy(value) for key, value in found.items()}
+        parts |= {key: _tidy(value) for key, value in components.items()}
         if family == Fact:
             for name in (fact.__name__ for fact in FACT_TYPES.values()):
                 parts[name] |= _extensible(parts[name])

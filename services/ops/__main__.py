@@ -12,14 +12,14 @@ TARGETS = {"intake": ["intake:8701"], "tracker": ["tracker:8702"], "stats": ["st
 
 def files(config: Config) -> dict[str, str]:
     """What is generated, by path below ``deploy/``."""
-    found = {f"prometheus/rules/{name}.yaml": dump(rules) for name, rules in prometheus.rule_files(config).items()}
-    found["kubernetes/overlays/production/rules.yaml"] = dump(prometheus.operator_rules(config))
-    found["prometheus/prometheus.yml"] = dump(
+    texts = {f"prometheus/rules/{name}.yaml": dump(rules) for name, rules in prometheus.rule_files(config).items()}
+    texts["kubernetes/overlays/production/rules.yaml"] = dump(prometheus.operator_rules(config))
+    texts["prometheus/prometheus.yml"] = dump(
         prometheus.configuration(config, TARGETS, ["alertmanager:9093"], token_file="/run/secrets/metrics-token")
     )
-    found["alertmanager/alertmanager.yml"] = dump(alertmanager.example(config))
-    found["alertmanager/templates/shixian.tmpl"] = alertmanager.TEMPLATE
-    return found
+    texts["alertmanager/alertmanager.yml"] = dump(alertmanager.example(config))
+    texts["alertmanager/templates/shixian.tmpl"] = alertmanager.TEMPLATE
+    return texts
 
 
 def main() -> None:

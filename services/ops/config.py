@@ -64,7 +64,7 @@ class Config:
     burn_critical: tuple[tuple[float, str, str], ...] = ((14.4, "1h", "5m"), (6.0, "6h", "30m"))
     burn_warning: tuple[tuple[float, str, str], ...] = ((3.0, "1d", "2h"), (1.0, "3d", "6h"))
     intake_least: int = 20
-    """Fewer requests than this in the long window tell nothing."""
+    """Fewer requests than this in the long window mean nothing."""
     intake_for: str = "2m"
 
     # The pipeline

@@ -17,9 +17,9 @@ def files(
 ) -> dict[str, str]:
     """Texts by path; ``services`` are the services' ``host:port`` by name. Without a ``webhook`` alerts are shown in
     Alertmanager and sent to nobody. ``token_file`` and ``certificate`` as Prometheus is to use them."""
-    found = {f"rules/{name}.yaml": dump(rules) for name, rules in prometheus.rule_files(config).items()}
+    texts = {f"rules/{name}.yaml": dump(rules) for name, rules in prometheus.rule_files(config).items()}
     targets = {name: [address] for name, address in services.items()}
-    found["prometheus.yml"] = dump(
+    texts["prometheus.yml"] = dump(
         prometheus.configuration(
             config,
             targets,
@@ -30,5 +30,5 @@ def files(
     )
     hooks = [{"url": webhook, "send_resolved": True}] if webhook else []
     receivers = [{"name": name} | ({"webhook_configs": hooks} if hooks else {}) for name in ("officers", "operators")]
-    found["alertmanager.yml"] = dump(alertmanager.configuration(config, receivers, {}))
-    return found
+    texts["alertmanager.yml"] = dump(alertmanager.configuration(config, receivers, {}))
+    return texts

@@ -49,8 +49,8 @@ def _read(name: str, shape: Any) -> Any:
 @cache
 def sentences() -> Mapping[str, Words]:
     """Every remark's code with its sentence."""
-    found: Mapping[str, Words] = _read("remarks.toml", dict[str, Words])
-    return found
+    words: Mapping[str, Words] = _read("remarks.toml", dict[str, Words])
+    return words
 
 
 @cache
@@ -63,8 +63,8 @@ def refusals() -> Mapping[str, Words]:
 @cache
 def names() -> Mapping[str, Mapping[str, Words]]:
     """By group, every code with its name."""
-    found: Mapping[str, Mapping[str, Words]] = _read("codes.toml", dict[str, dict[str, Words]])
-    return found
+    words: Mapping[str, Mapping[str, Words]] = _read("codes.toml", dict[str, dict[str, Words]])
+    return words
 
 
 def name(group: str, code: str, lang: Lang) -> str:
@@ -80,13 +80,13 @@ def _parts(text: str) -> tuple[tuple[str, str | None, str], ...]:
 
 
 def _filled(text: str, values: Mapping[str, Any], lang: Lang) -> str:
-    found = []
+    parts = []
     for before, value, group in _parts(text):
-        found.append(before)
+        parts.append(before)
         if value is not None:
-            said = str(values[value])
-            found.append(name(group, said, lang) if group else said)
-    return "".join(found)
+            code = str(values[value])
+            parts.append(name(group, code, lang) if group else code)
+    return "".join(parts)
 
 
 def sentence(code: str, values: Mapping[str, Any], lang: Lang) -> str:

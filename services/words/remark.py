@@ -1,4 +1,4 @@
-"""A remark: what was found, as a code with values. The words stand in the catalogue, and only the edge uses them."""
+"""A remark: an observation as a code with values. The words stand in the catalogue, and only the edge uses them."""
 
 from typing import Any
 
@@ -16,7 +16,7 @@ class FactRef(Struct, frozen=True, order=True):
 
 
 class Remark(Struct, frozen=True, omit_defaults=True):
-    """One thing found: its code, the fact that it is about (if any), and the values that belong to it."""
+    """One observation: its code, the fact that it is about (if any), and the values that belong to it."""
 
     code: str
     fact: FactRef | None = None
@@ -36,11 +36,11 @@ _NAMING = ("organ", "item", "source", "id", "statute", "calendar")
 """The values that say which one is meant."""
 
 
-def key(found: Remark | None) -> str:
+def key(about: Remark | None) -> str:
     """A remark as a key to find it by: its code and the first of its values; empty for none."""
-    if found is None:
+    if about is None:
         return ""
-    return " ".join([found.code, *(str(value) for name, value in found.values.items() if name in _NAMING)])
+    return " ".join([about.code, *(str(value) for name, value in about.values.items() if name in _NAMING)])
 
 
 def _plain(value: object) -> Value:

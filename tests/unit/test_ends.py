@@ -72,7 +72,7 @@ def test_a_database_short_of_something_is_waited_for(state: str) -> None:
 
 
 def test_a_killed_part_is_told_by_its_name_signal_and_log_on_one_line() -> None:
-    line = ends.told(ServiceDied("kafka", -9, "many\nlines", reason="", log_file="/home/kafka/kafka.log"))
+    line = ends.one_line(ServiceDied("kafka", -9, "many\nlines", reason="", log_file="/home/kafka/kafka.log"))
     assert "\n" not in line
     assert "kafka was ended by SIGKILL" in line
     assert line.endswith("/home/kafka/kafka.log")
@@ -82,7 +82,7 @@ def test_a_service_that_told_its_cause_gets_that_causes_advice() -> None:
     died = ServiceDied(
         "tracker", 70, "x" * 40_000, cause=Cause.DATABASE_BEHIND, reason="offset 4 ...", log_file="t.log"
     )
-    line = ends.told(died)
+    line = ends.one_line(died)
     assert "shixian rebuild --swap" in line
     assert "Starting again does not help" in line
     assert len(line) < 1000
@@ -92,10 +92,10 @@ def test_a_broker_without_room_is_a_full_disk_and_shows_no_informative_lines() -
     log = "2026 INFO starting\n2026 ERROR java.io.IOException: No space left on device\n2026 INFO shutting down"
     failed = BrokerFailed("ended with status 1", log, HOME)
     assert failed.end is Cause.DISK_FULL
-    assert "INFO" not in ends.told(failed)
+    assert "INFO" not in ends.one_line(failed)
     other = BrokerFailed("ended with status 1", "INFO a\nx ERROR Stored node id 7\nINFO b", HOME)
-    assert "Stored node id 7" in ends.told(other)
-    assert "INFO" not in ends.told(other)
+    assert "Stored node id 7" in ends.one_line(other)
+    assert "INFO" not in ends.one_line(other)
 
 
 def test_the_line_that_tells_most_is_found() -> None:
@@ -119,10 +119,10 @@ def test_the_line_that_tells_most_is_found() -> None:
 def test_an_error_of_the_system_in_the_home_is_told_with_the_setting(number: int, cause: Cause) -> None:
     failure = of_system(OSError(number, "says the system", "/srv/home/up.lock"), Path("/srv/home"))
     assert failure.end is cause
-    assert "SHIXIAN_HOME" in ends.told(failure)
-    assert "/srv/home" in ends.told(failure)
+    assert "SHIXIAN_HOME" in ends.one_line(failure)
+    assert "/srv/home" in ends.one_line(failure)
 
 
 def test_a_fact_with_braces_is_not_taken_for_a_place() -> None:
-    assert "{x}" in ends.told(HomeUnusable(Cause.HOME_UNUSABLE, Path("/srv/{x}"), "no"))
+    assert "{x}" in ends.one_line(HomeUnusable(Cause.HOME_UNUSABLE, Path("/srv/{x}"), "no"))
     assert isinstance(HomeUnusable(Cause.HOME_UNUSABLE, Path("/x"), "no"), LocalFailure)

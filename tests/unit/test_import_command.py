@@ -152,7 +152,7 @@ def watch(drop: Path, intake: Intake, *, partial: bool = False) -> list[str]:
     told: list[str] = []
     by = watching.By(shipped()["cn-applications"], {"organ": make_register.ORGAN, "year": "2025"})
     where = watching.Intake(intake.url, drop.parent, False)
-    watching.run(watching.Folder(drop), where, by, partial=partial, once=True, every=0.1, tell=told.append)
+    watching.run(watching.Folder(drop), where, by, partial=partial, once=True, every=0.1, report_line=told.append)
     return told
 
 

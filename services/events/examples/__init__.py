@@ -9,5 +9,5 @@ FOLDER = Path(__file__).parent
 
 def example(family: str, name: str) -> dict[str, Any]:
     """The example of a type by its family (``facts`` or ``cases``) and its short name."""
-    found: dict[str, Any] = json.loads((FOLDER / family / f"{name}.json").read_text("utf-8"))
-    return found
+    event: dict[str, Any] = json.loads((FOLDER / family / f"{name}.json").read_text("utf-8"))
+    return event

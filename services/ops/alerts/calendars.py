@@ -8,9 +8,9 @@ _DAY = 86_400
 
 def rules(config: Config) -> list[Rule]:
     """The rules of this subject."""
-    found = []
+    alerts = []
     for severity, days in zip(WORDS, config.calendar_days, strict=True):
-        found.append(
+        alerts.append(
             alert(
                 config,
                 "CalendarNotPublished",
@@ -25,7 +25,7 @@ def rules(config: Config) -> list[Rule]:
             )
         )
     for severity, day in zip(WORDS, config.provisional_days, strict=True):
-        found.append(
+        alerts.append(
             alert(
                 config,
                 "ProvisionalDueDates",
@@ -44,4 +44,4 @@ def rules(config: Config) -> list[Rule]:
                 link=f"{config.desk_url}/?organ={{{{ $labels.organ | urlquery }}}}&status=unfinished",
             )
         )
-    return found
+    return alerts

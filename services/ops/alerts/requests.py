@@ -13,7 +13,7 @@ def rules(config: Config) -> list[Rule]:
     board = f"{config.desk_url}/?organ={{{{ $labels.organ | urlquery }}}}"
     todo = f"{board}&status=unfinished"
     soon = f"max(shixian_requests_due_soon{{organ='%s',working_days='{config.due_soon_days}'}})"
-    found = [
+    alerts = [
         alert(
             config,
             "RequestDueSoon",
@@ -56,7 +56,7 @@ def rules(config: Config) -> list[Rule]:
         ),
     ]
     for severity, days in zip(WORDS, config.untouched_days, strict=True):
-        found.append(
+        alerts.append(
             alert(
                 config,
                 "RequestUntouched",
@@ -77,7 +77,7 @@ def rules(config: Config) -> list[Rule]:
         )
     for severity, days in zip(WORDS, config.clarification_days, strict=True):
         series = f'shixian_requests_untouched_due_within{{limit="clarification-notice",days="{days}"}}'
-        found.append(
+        alerts.append(
             alert(
                 config,
                 "ClarificationNoticeDue",
@@ -96,7 +96,7 @@ def rules(config: Config) -> list[Rule]:
                 link=todo,
             )
         )
-    found += [
+    alerts += [
         alert(
             config,
             "ConsultationDueSoon",
@@ -157,4 +157,4 @@ def rules(config: Config) -> list[Rule]:
             link=f"{config.desk_url}/attention",
         ),
     ]
-    return found
+    return alerts

@@ -19,7 +19,7 @@ def rules(config: Config) -> list[Rule]:
         ),
         "critical": (f'max by (service) (up{{job="shixian"}}) == 0\nor\n{absent}', "No {{ $labels.service }} answers."),
     }
-    found = [
+    alerts = [
         alert(
             config,
             "ServiceDown",
@@ -34,7 +34,7 @@ def rules(config: Config) -> list[Rule]:
         for severity, (expr, description) in down.items()
     ]
     for severity, for_ in zip(WORDS, config.not_ready_for, strict=True):
-        found.append(
+        alerts.append(
             alert(
                 config,
                 "ServiceNotReady",
@@ -47,7 +47,7 @@ def rules(config: Config) -> list[Rule]:
                 for_=for_,
             )
         )
-    found += [
+    alerts += [
         alert(
             config,
             "DatabasePoolExhausted",
@@ -83,4 +83,4 @@ def rules(config: Config) -> list[Rule]:
             for_="0s",
         ),
     ]
-    return found
+    return alerts

@@ -9,10 +9,10 @@ _MINE = '{service="stats"}'
 def rules(config: Config) -> list[Rule]:
     """The rules of this subject."""
     stale = f"(time() - max by (service) (shixian_stats_snapshot_timestamp_seconds{_MINE})) > {config.snapshot_seconds}"
-    found = []
+    alerts = []
     for severity, seconds in zip(WORDS, config.lag_seconds, strict=True):
         expr = f"max by (service) (shixian_consumer_lag_seconds{_MINE}) > {seconds}"
-        found.append(
+        alerts.append(
             alert(
                 config,
                 "StatsBehind",
@@ -26,7 +26,7 @@ def rules(config: Config) -> list[Rule]:
                 keep_for=config.lag_keep,
             )
         )
-    found.append(
+    alerts.append(
         alert(
             config,
             "AuditDifference",
@@ -39,4 +39,4 @@ def rules(config: Config) -> list[Rule]:
             for_=config.audit_for,
         )
     )
-    return found
+    return alerts

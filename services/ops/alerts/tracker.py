@@ -8,9 +8,9 @@ _MINE = '{service="tracker"}'
 
 def rules(config: Config) -> list[Rule]:
     """The rules of this subject."""
-    found = []
+    alerts = []
     for severity, seconds in zip(WORDS, config.lag_seconds, strict=True):
-        found.append(
+        alerts.append(
             alert(
                 config,
                 "TrackerLagging",
@@ -25,7 +25,7 @@ def rules(config: Config) -> list[Rule]:
             )
         )
     window = config.stuck_window
-    found.append(
+    alerts.append(
         alert(
             config,
             "TrackerStuck",
@@ -41,7 +41,7 @@ def rules(config: Config) -> list[Rule]:
         )
     )
     for severity, seconds in zip(WORDS, config.sweep_seconds, strict=True):
-        found.append(
+        alerts.append(
             alert(
                 config,
                 "SweepStale",
@@ -56,7 +56,7 @@ def rules(config: Config) -> list[Rule]:
             )
         )
     for severity, events in zip(WORDS, config.outbox_events, strict=True):
-        found.append(
+        alerts.append(
             alert(
                 config,
                 "OutboxGrowing",
@@ -71,7 +71,7 @@ def rules(config: Config) -> list[Rule]:
         )
     window = config.dead_letters_window
     for severity, letters in zip(WORDS, config.dead_letters, strict=True):
-        found.append(
+        alerts.append(
             alert(
                 config,
                 "DeadLettersArriving",
@@ -85,4 +85,4 @@ def rules(config: Config) -> list[Rule]:
                 for_="0s",
             )
         )
-    return found
+    return alerts
