@@ -13,7 +13,7 @@ from msgspec import Struct
 
 
 class Entry(Struct, frozen=True, kw_only=True):
-    """What is told; no secret, no body, no query, and of people their account ids only."""
+    """What is recorded; no secret, no body, no query, and of people their account ids only."""
 
     account: str
     action: str

@@ -115,16 +115,16 @@ def person(user: User) -> Principal:
 
 def differences(before: Access, after: Access) -> list[tuple[str, str]]:
     """What was changed, as the audit trail calls it, and which token or account it is about."""
-    told = [("token-created", f"token:{id_}") for id_ in after.by_id if id_ not in before.by_id]
+    changes = [("token-created", f"token:{id_}") for id_ in after.by_id if id_ not in before.by_id]
     for id_, token in before.by_id.items():
         now = after.by_id.get(id_)
         if now is None or (now.revoked_at is not None and token.revoked_at is None):
-            told.append(("token-revoked", f"token:{id_}"))
+            changes.append(("token-revoked", f"token:{id_}"))
         elif now != token:
-            told.append(("token-changed", f"token:{id_}"))
+            changes.append(("token-changed", f"token:{id_}"))
     accounts = sorted(before.by_account.keys() | after.by_account.keys())
     changed = [name for name in accounts if before.by_account.get(name) != after.by_account.get(name)]
-    return told + [("user-changed", f"user:{name}") for name in changed]
+    return changes + [("user-changed", f"user:{name}") for name in changed]
 
 
 def with_token(access: Access, token: Token) -> Access:

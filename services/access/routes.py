@@ -79,7 +79,7 @@ NEEDS: dict[str, dict[tuple[str, str], Need]] = {
         ("GET", "/v1/duties"): Need("requests:read", organ="query.organ"),
         ("GET", "/v1/facts"): Need("requests:read"),
         ("POST", "/v1/preview"): Need("requests:read"),
-        # It tells of every organ's requests, and what it rehearses is an admin's to publish.
+        # It names every organ's requests, and what it rehearses is an admin's to publish.
         ("POST", "/v1/rehearsal"): Need("admin"),
     },
     "stats": {

@@ -71,7 +71,7 @@ class Keys:
         return bool(self._keys.keys[0].is_private)
 
     def digest(self, text: str) -> str:
-        """What stands for a text that must not be told: whoever lacks the key can't try texts against it."""
+        """What stands for a text that must not be shown: whoever lacks the key can't try texts against it."""
         secret = str(self._keys.keys[0].as_dict(private=True)["d"])
         return hmac.new(secret.encode(), text.encode(), hashlib.sha256).hexdigest()[:16]
 
@@ -109,19 +109,19 @@ def verified(
     except JoseError as error:
         name = getattr(error, "claim", "") or ""
         words = {"ExpiredTokenError": "the token has expired", "InvalidTokenError": "the token is not valid yet"}
-        said = words.get(type(error).__name__, f"the token's claim {name!r} is not what it should be")
-        raise BadToken(said) from None
+        reason = words.get(type(error).__name__, f"the token's claim {name!r} is not what it should be")
+        raise BadToken(reason) from None
     return dict(found.claims)
 
 
 def of_person(principal: Principal) -> dict[str, Any]:
-    """The claims that tell who a person (or the desk itself) is."""
+    """The claims that say who a person (or the desk itself) is."""
     organs = None if principal.organs is None else sorted(principal.organs)
     return {"sub": principal.account, "kind": principal.kind, "roles": list(principal.roles), "organs": organs}
 
 
 def principal_of(claims: Mapping[str, Any]) -> Principal:
-    """The principal that the desk's claims tell of. Raises :class:`BadToken`."""
+    """The principal that the desk's claims name. Raises :class:`BadToken`."""
     account, roles, organs = claims.get("sub"), claims.get("roles"), claims.get("organs")
     kinds: dict[str, Kind] = {"person": "person", "local": "local", "service": "service"}
     kind = kinds.get(str(claims.get("kind")))

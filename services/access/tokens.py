@@ -35,7 +35,7 @@ def id_of(text: str) -> str | None:
 
 
 def fits(text: str, kept: str) -> bool:
-    """Whether a token is the one whose hash is kept, in a time that tells nothing of where they differ."""
+    """Whether a token is the one whose hash is kept, in a time that does not depend on where they differ."""
     return hmac.compare_digest(hashed(text).encode(), kept.encode())
 
 

@@ -120,11 +120,11 @@ def columns(title: str, labels: Sequence[str], series: Sequence[tuple[str, Seque
             parts.append(f'<rect x="{x}" y="{height}" width="12" height="12" class="s{s}"/>')
             parts.append(f'<text x="{x + 18}" y="{height + 11}">{escape(name)}</text>')
         height += 20
-    told = [
+    description = [
         f"{label}: " + ", ".join(f"{name} {numbers[n]}".strip() for name, numbers in series)
         for n, label in enumerate(labels)
     ]
-    return _figure(title, "".join(parts), height, told)
+    return _figure(title, "".join(parts), height, description)
 
 
 def _short(label: str) -> str:
@@ -138,9 +138,9 @@ def _short(label: str) -> str:
     return kept
 
 
-def _figure(title: str, inside: str, height: float, told: Sequence[str]) -> str:
+def _figure(title: str, inside: str, height: float, description: Sequence[str]) -> str:
     return (
         f'<figure class="chart"><figcaption>{escape(title)}</figcaption>'
         f'<svg viewBox="0 0 {_WIDE} {height:.0f}" role="img" aria-label="{escape(title, {chr(34): "&quot;"})}">'
-        f"<desc>{escape('; '.join(told))}</desc>{inside}</svg></figure>"
+        f"<desc>{escape('; '.join(description))}</desc>{inside}</svg></figure>"
     )

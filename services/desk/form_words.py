@@ -56,8 +56,8 @@ WORDS: dict[str, Label] = {
     "register": Label("登记表", "Register"),
     "register_text": Label(
         "导入表格（CSV 或 xlsx）：先推荐对照表，再试读并列出问题，最后导入。重复导入不会重复计算。",
-        "Import a spreadsheet (CSV or xlsx): a map is suggested, then every problem is told, then it is imported. What "
-        "is imported twice counts once.",
+        "Import a spreadsheet (CSV or xlsx): a map is suggested, every problem is listed, then it is imported. What is "
+        "imported twice counts once.",
     ),
     "file": Label("文件", "File"),
     "map": Label("对照表", "Map"),
@@ -147,7 +147,7 @@ FIELD_WORDS: dict[str, Label] = {
     "closed_on": Label("结束日", "Closed on"),
     "reply": Label("意见", "Reply"),
     "decided_on": Label("决定日", "Decided on"),
-    "notified_on": Label("告知日", "Told on"),
+    "notified_on": Label("告知日", "Notified on"),
     "amount": Label("数量（期限单位为工作日时即工作日数；缴费为元）", "Amount (in the limit's unit; a fee in yuan)"),
     "reason": Label("理由", "Reason"),
     "approved_on": Label("批准日", "Approved on"),

@@ -104,18 +104,18 @@ class Desk:
         return next(iter(own)) if organ is None and own is not None and len(own) == 1 else organ
 
     def reader(self, request: Request[Any, Any, Any]) -> Mapping[str, Any]:
-        """Who reads a page, as its bar tells it."""
+        """Who reads a page, as its bar shows it."""
         session, mode = session_of(request), self.sessions.door.mode if self.sessions is not None else "local"
-        told = None
+        reader = None
         if session is not None:
-            told = {"account": session.principal.account.partition(":")[2], "form_token": session.form_token}
+            reader = {"account": session.principal.account.partition(":")[2], "form_token": session.form_token}
         audits = session.principal.may("audit:read") if session is not None else mode == "insecure"
         publishes = session.principal.may("reports:publish") if session is not None else True
         writes = session.principal.may("facts:write") if session is not None else True
-        return {"access": mode, "reader": told, "may_audit": audits, "may_write": writes, "may_publish": publishes}
+        return {"access": mode, "reader": reader, "may_audit": audits, "may_write": writes, "may_publish": publishes}
 
     async def tell(self, entry: Entry) -> None:
-        """Tell the audit trail what happened here. Raises :class:`ProblemError` where it can't be told: what has to be
+        """Add what happened here to the audit trail. Raises :class:`ProblemError` where that fails: what has to be
         recorded is not done then."""
         await self.apis.tell(entry)
 
@@ -127,8 +127,8 @@ def wants_json(request: Request[Any, Any, Any]) -> bool:
 
 def passed_on(answer: httpx.Response) -> Response[bytes]:
     """A file of an API, as it came."""
-    told = {name: answer.headers[name] for name in PASSED_ON if name in answer.headers}
-    return Response(answer.content, headers=HEADERS | told)
+    passed = {name: answer.headers[name] for name in PASSED_ON if name in answer.headers}
+    return Response(answer.content, headers=HEADERS | passed)
 
 
 @dataclass(frozen=True, slots=True)

@@ -1,4 +1,4 @@
-"""A register on the page: a map suggested, every problem told, then the import; the same as ``shixian import``, by
+"""A register on the page: a map suggested, every problem listed, then the import; the same as ``shixian import``, by
 intake's API. The desk keeps nothing: the file goes along from step to step within the page."""
 
 from base64 import b64decode, b64encode

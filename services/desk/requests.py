@@ -144,7 +144,7 @@ class Requests(Controller):
             return await form_for(request, desk, lang, found | {"today": today}, record, source, id_)
         # As much work as the page itself, for a request that stood still often.
         months = await desk.offload.thread(drawn, by_day["explanation"], found, today)
-        told = await desk.offload.thread(timeline, found["facts"], events or [])
+        dated = await desk.offload.thread(timeline, found["facts"], events or [])
         return await desk.page(
             "request.html",
             request,
@@ -159,7 +159,7 @@ class Requests(Controller):
             months=months,
             offered=forms.offered(found),
             recorded=recorded if recorded in forms.FORMS or recorded == forms.CORRECTION else "",
-            timeline=told,
+            timeline=dated,
             left=partial(left, lang=lang),
             ledger=ledger or {},
             earlier=events[0]["sequence"] - 1 if events else 0,

@@ -35,7 +35,7 @@ _STATE = "shixian_session"
 
 @dataclass(frozen=True, slots=True)
 class Session:
-    """A session as its cookie tells it."""
+    """A session as its cookie holds it."""
 
     id: str
     principal: Principal

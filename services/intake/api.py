@@ -37,7 +37,7 @@ class EventStatus(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=True)
     """What became of one event of a call."""
 
     source: str
-    """Empty where that can't be told."""
+    """Empty where it can't be read."""
     id: str
     status: Literal["accepted", "duplicate", "conflict", "refused"]
     """``accepted``: the log has it; ``duplicate``: it had it before; ``conflict``: its source and id name another
@@ -263,9 +263,9 @@ def _results(
         status: Literal["accepted", "duplicate"] = "duplicate" if each.index in again.duplicates else "accepted"
         index = each.index or 0
         shown = None if whole else index
-        said = remarks.get(id(each.fact)) or msgspec.UNSET
-        told = EventStatus(source=each.fact.source, id=each.fact.id, status=status, index=shown, remarks=said)
-        results.append((index, told))
+        own = remarks.get(id(each.fact)) or msgspec.UNSET
+        result = EventStatus(source=each.fact.source, id=each.fact.id, status=status, index=shown, remarks=own)
+        results.append((index, result))
     for named, error in zip(found.names, found.errors, strict=True):
         wrong: Literal["conflict", "refused"] = "conflict" if named.index in again.conflicts else "refused"
         index = named.index or 0

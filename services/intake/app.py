@@ -60,7 +60,7 @@ async def build(settings: Settings, health: Health) -> AsyncIterator[Parts]:
     taking = api.Door(writer, references, api.Counts(registry), Repeats(), Room(), MAX_BODY)
     trail = trail_of("intake", producer, settings, health)
     door = Door(settings, health)
-    # All services read the file; one of them tells.
+    # All services read the file; one of them records its changes.
     door.on_change(lambda action, about: trail.add(Entry(account="file", action=action, about=about)))
     # Nobody may log in while it is not known who is locked out; all else goes on.
     locked = lockouts.Lockouts(settings, health.part("lock-outs", is_needed=False), is_kept=trail.is_kept)

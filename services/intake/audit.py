@@ -19,10 +19,10 @@ from services.runtime.trail import Trail
 
 MOST = 1000
 OF_DESK = frozenset({"login", "login-refused", "locked-out", "logout"})
-"""What the desk alone sees, and so tells."""
+"""What the desk alone sees, and so reports."""
 
 
-class Told(Struct, frozen=True, kw_only=True):
+class TrailPage(Struct, frozen=True, kw_only=True):
     """A page of the trail, in the order of the topic, the latest last."""
 
     records: list[Record]
@@ -36,7 +36,7 @@ def handlers(settings: Settings, trail: Trail) -> list[ControllerRouterHandler]:
     """The routes."""
 
     @post("/v1/audit-records", status_code=202, include_in_schema=False)
-    async def told(request: Request[Any, Any, Any]) -> Response[bytes]:
+    async def added(request: Request[Any, Any, Any]) -> Response[bytes]:
         """Add what happened at the desk; the desk alone may."""
         try:
             entry = msgspec.json.decode(await request.body(), type=Entry)
@@ -51,7 +51,7 @@ def handlers(settings: Settings, trail: Trail) -> list[ControllerRouterHandler]:
     @get(
         "/v1/audit-trail",
         responses={
-            200: ResponseSpec(Told, generate_examples=False, description="The records."),
+            200: ResponseSpec(TrailPage, generate_examples=False, description="The records."),
             400: described("A parameter is not what it should be."),
             503: described("The log can't be reached."),
         },
@@ -63,7 +63,7 @@ def handlers(settings: Settings, trail: Trail) -> list[ControllerRouterHandler]:
         """The latest records of the audit trail: who did what, when, from where, with what result. ``before``: those
         before that offset, as a page gave it as ``earlier``."""
         if not trail.is_kept:
-            return Response(msgspec.json.encode(Told(records=[], wrong=[])), media_type="application/json")
+            return Response(msgspec.json.encode(TrailPage(records=[], wrong=[])), media_type="application/json")
         try:
             records, earlier = await trails.page(settings, limit, before)
         except (KafkaError, OSError) as error:
@@ -72,7 +72,7 @@ def handlers(settings: Settings, trail: Trail) -> list[ControllerRouterHandler]:
         chain = Chain(is_whole=earlier is None and before is None)
         wrong = [found for one in records if (found := chain.look(one))]
         return Response(
-            msgspec.json.encode(Told(records=records, wrong=wrong, earlier=earlier)), media_type="application/json"
+            msgspec.json.encode(TrailPage(records=records, wrong=wrong, earlier=earlier)), media_type="application/json"
         )
 
-    return [told, read]
+    return [added, read]

@@ -85,9 +85,9 @@ def post(
 ) -> Posted:
     """Post the facts of a JSON-lines file in their order, in batches.
 
-    ``partial``: the good facts are taken and the bad lines told. Waits up to ``patience`` seconds for an intake that is
-    away; ``on_wait`` is then told the reason, once for each batch. ``trust_env``: whether a proxy that the environment
-    names is used; ``headers``: who posts. Raises :class:`Refused` and :class:`Unavailable`.
+    ``partial``: the good facts are taken and the bad lines reported. Waits up to ``patience`` seconds for an intake
+    that is away; ``on_wait`` is then called with the reason, once for each batch. ``trust_env``: whether a proxy that
+    the environment names is used; ``headers``: who posts. Raises :class:`Refused` and :class:`Unavailable`.
     """
     posted = Posted()
     with httpx.Client(base_url=url, timeout=30.0, trust_env=trust_env, headers=headers) as client:
@@ -95,10 +95,10 @@ def post(
             body = b"[" + b",".join(line for _, line in each) + b"]"
             answer = _send(client, body, patience, on_wait, partial=partial)
             if answer.status_code == 202:
-                told = answer.json()
-                posted.accepted += told["accepted"]
-                posted.duplicates += sum(event["status"] == "duplicate" for event in told["events"])
-                posted.bad += _bad(each, [(e["index"], e["error"]) for e in told["events"] if "error" in e])
+                result = answer.json()
+                posted.accepted += result["accepted"]
+                posted.duplicates += sum(event["status"] == "duplicate" for event in result["events"])
+                posted.bad += _bad(each, [(e["index"], e["error"]) for e in result["events"] if "error" in e])
             elif partial and answer.status_code in (409, 422):
                 posted.bad += _bad(each, [(e.get("index", 0), e) for e in _json(answer).get("errors", ())])
             else:
@@ -110,7 +110,7 @@ def post(
 def _send(
     client: httpx.Client, body: bytes, patience: float, on_wait: Callable[[str], None], *, partial: bool
 ) -> httpx.Response:
-    start, pause, reason, told = time.monotonic(), 0.2, "", False
+    start, pause, reason, reported = time.monotonic(), 0.2, "", False
     query = {"partial": "yes"} if partial else {}
     while time.monotonic() - start < patience:
         try:
@@ -121,9 +121,9 @@ def _send(
             if answer.status_code not in _LATER:
                 return answer
             reason = str(_json(answer).get("detail", answer.status_code))
-        if not told:
+        if not reported:
             on_wait(reason)
-            told = True
+            reported = True
         time.sleep(pause)
         pause = min(pause * 2, 5.0)
     raise Unavailable(f"no answer from intake in {patience:.0f} s ({reason})")

@@ -1,4 +1,4 @@
-"""Registers over HTTP: a first map suggested, every problem told, or the facts written."""
+"""Registers over HTTP: a first map suggested, every problem listed, or the facts written."""
 
 from base64 import b64decode
 from binascii import Error as NotBase64
@@ -27,7 +27,7 @@ from services.runtime.problems import FieldProblem, ProblemError, described
 from services.statute.errors import BadData
 
 MAX_PROBLEMS = 1000
-"""Problems told in one answer; the file of rejected rows tells all."""
+"""Problems listed in one answer; the file of rejected rows has all."""
 
 
 class Import(Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):

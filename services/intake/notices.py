@@ -1,4 +1,4 @@
-"""Calendar notices of a call: one that drops days is refused unless it confirms what a rehearsal told."""
+"""Calendar notices of a call: one that drops days is refused unless it confirms what a rehearsal showed."""
 
 from collections.abc import Sequence
 
@@ -22,9 +22,9 @@ class KnownNotices:
         if isinstance(fact, CalendarPublished) and self._check(fact) is None:
             self._notices.read(fact, offset)
 
-    def judging(self, told: dict[int, Sequence[Said]]) -> Check:
+    def judging(self, remarks: dict[int, Sequence[Said]]) -> Check:
         """A check of one call's facts in their order; what looks wrong about those that may be posted goes into
-        ``told``, by the ``id()`` of the fact."""
+        ``remarks``, by the ``id()`` of the fact."""
         notices, place = self._notices.copied(), 0
 
         def check(fact: Fact) -> FieldError | None:
@@ -33,7 +33,7 @@ class KnownNotices:
                 return None
             if (why := notices.refusal(fact)) is not None:
                 return FieldError("$.data.confirms", why[:500], CONFIRMED, "notice-unconfirmed")
-            told[id(fact)] = [said(each) for each in notices.examined(fact.data).remarks]
+            remarks[id(fact)] = [said(each) for each in notices.examined(fact.data).remarks]
             place += 1
             notices.take(fact, 2**62 + place)
             return None

@@ -59,7 +59,7 @@ class Taken:
 
 @dataclass(frozen=True, slots=True)
 class Named:
-    """What an event that is refused says of itself; empty where that can't be told."""
+    """What an event that is refused says of itself; empty where that can't be read."""
 
     index: int | None
     type: str = ""
@@ -88,7 +88,7 @@ class Reading:
 
     @property
     def refused(self) -> list[str]:
-        """The type that each refused event says it has; empty where that can't be told."""
+        """The type that each refused event says it has; empty where that can't be read."""
         return [each.type for each in self.names]
 
     def take(self, raw: bytes, index: int | None) -> None:

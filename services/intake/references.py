@@ -47,9 +47,9 @@ class References:
         _sift(reading, self.check)
         if self.days is not None:
             _sift(reading, self.days.wrong(reading.facts))
-        told: dict[int, Sequence[Said]] = {}
+        remarks: dict[int, Sequence[Said]] = {}
         if (reading.errors and not partial) or not any(_asks_the_log(fact) for fact in reading.facts):
-            return told
+            return remarks
         try:
             async with asyncio.timeout(self.give_up_seconds):
                 await self.catch_up()
@@ -58,8 +58,8 @@ class References:
         parents, office = dict(self.parents()), self.office.as_known()
         _sift(reading, lambda fact: _parent(fact, parents) or office.wrong(fact, parents))
         if any(isinstance(fact, CalendarPublished) for fact in reading.facts):
-            await asyncio.to_thread(_sift, reading, self.notices.judging(told))
-        return told
+            await asyncio.to_thread(_sift, reading, self.notices.judging(remarks))
+        return remarks
 
 
 def _asks_the_log(fact: Fact) -> bool:

@@ -46,8 +46,8 @@ class Repeats:
         """Move events in conflict with earlier ones to what is refused, and the second of twins out of what is written.
 
         An event that was accepted before is written again: the log may have lost what this process remembers, and
-        readers drop what they have. ``by``: who posts them; a name that others took is not taken, since whose the
-        request is is the tracker's to tell.
+        readers drop what they have. ``by``: who posts them; a name that others took is not taken, since only the
+        tracker knows whose the request is.
         """
         found, own = Found(), dict[bytes, bytes]()
         taken, reading.taken = reading.taken, []

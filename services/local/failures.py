@@ -36,7 +36,7 @@ class DiskFull(LocalFailure):
 
 
 def first_error(lines: str) -> str:
-    """The line of a server's log that most likely tells why it ended: its first error, else its last line."""
+    """The line of a server's log that most likely says why it ended: its first error, else its last line."""
     found = [line.strip() for line in lines.splitlines() if line.strip()]
     marks = (" FATAL ", " ERROR ", "FATAL:", "PANIC:", "ERROR:", "rror: ", "Exception", "Error")
     for mark in marks:

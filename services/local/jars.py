@@ -172,7 +172,7 @@ def _fetch(jar: Jar, stage: Path, place: Path, advance: Advance) -> None:
                 continue
             if isinstance(error, JarMismatch):
                 raise JarMismatch(f"{jar.name} as fetched", jar.sha256, error.found) from error
-            # requests tells the whole chain of causes; one name of it says enough.
+            # requests gives the whole chain of causes; one name of it says enough.
             reason = " ".join(str(error).split()) if type(error) is RuntimeError else type(error).__name__
             raise JarsUnavailable(
                 f"can't fetch {jar.coordinate}: {reason[:200]}; no network? SHIXIAN_MAVEN names a mirror"

@@ -222,7 +222,7 @@ class KafkaNode(OwnsProcess):
             end(process, 5.0)
 
     def _last_words(self) -> str:
-        """What this start logged from its first error on: the broker tells much about its end after the cause."""
+        """What this start logged from its first error on: the broker logs much about its end after the cause."""
         printed = [line for line in tail(self.folder / "console.log").splitlines() if "][aot" not in line]
         with contextlib.suppress(FileNotFoundError):
             content = (self.folder / "kafka.log").read_bytes()

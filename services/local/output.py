@@ -94,7 +94,7 @@ class Output:
         self._show(json.dumps(shown, ensure_ascii=False) if self._console_json else short, equal)
 
     def quiet(self) -> None:
-        """Show only what is critical from here on: the whole is being stopped, and each part tells of the others."""
+        """Show only what is critical from here on: all parts are being stopped, and each complains about the others."""
         self._quiet, self._level = True, "critical"
 
     def _in_traceback(self, text: str) -> bool:
@@ -113,9 +113,9 @@ class Output:
         if found["level"] != "critical":
             return
         event = str(found["event"])
-        told = str(found.get("cause", ""))
-        if told in _CODES:
-            self.cause = Cause(told)
+        cause = str(found.get("cause", ""))
+        if cause in _CODES:
+            self.cause = Cause(cause)
         elif event in BY_EVENT:
             self.cause = BY_EVENT[event]
         else:

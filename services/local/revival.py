@@ -45,7 +45,7 @@ class Revival:
         needed: int,
         now: Callable[[], float] = time.monotonic,
     ) -> None:
-        """``free`` tells the room there is, ``needed`` what a start takes; both in bytes."""
+        """``free`` gives the room there is, ``needed`` what a start takes; both in bytes."""
         self.name, self.server = name, server
         self._free, self._needed, self._now = free, needed, now
         self._down_since: float | None = None

@@ -145,7 +145,7 @@ class LocalStack:
             if self._postgres is not None:
                 self._postgres.wait_ready(timeout)
                 self.postgres = self._postgres.dsn
-            _tell(self._home, Running(os.getpid(), self.kafka, self.postgres))
+            _announce(self._home, Running(os.getpid(), self.kafka, self.postgres))
         except OSError as error:
             self.stop(3.0)
             raise of_system(error, self._home) from error
@@ -189,7 +189,7 @@ class LocalStack:
         self.stop()
 
 
-def _tell(folder: Path, found: Running) -> None:
+def _announce(folder: Path, found: Running) -> None:
     draft = folder / f"{RUN_FILE}.new"
     draft.unlink(missing_ok=True)
     draft.touch(0o600)  # the broker's password is in it

@@ -259,7 +259,7 @@ async def _become_ready(
     children: Sequence[_Child], on_ready: Callable[[], Awaitable[None]] | None, seconds: float
 ) -> None:
     # trust_env off: a proxy of the office network has no business between us and our own children.
-    # Nor does it matter whose certificate a child shows on this machine: nothing is told it.
+    # Nor does it matter whose certificate a child shows on this machine: nothing secret is sent to it.
     async with httpx.AsyncClient(trust_env=False, timeout=5.0, verify=False) as client:
         limit = time.monotonic() + seconds
         for child in children:

@@ -34,7 +34,7 @@ def read(cell: Cell, year: int | None = None, *, from_1904: bool = False) -> dat
     """The day that a cell names, or why it names none.
 
     ``year`` is that of days written without one; ``from_1904``: the workbook counts its days from 1904. Two-digit
-    years, days before months and days of the lunar calendar are refused: which one is meant can't be told.
+    years, days before months and days of the lunar calendar are refused: which day is meant is not certain.
     """
     if isinstance(cell, datetime):
         return _bounded(cell.date())

@@ -1,4 +1,4 @@
-"""A register's rows to facts: every row read to its end, so that all that is wrong with it is told at once."""
+"""A register's rows to facts: every row read to its end, so that all that is wrong with it is reported at once."""
 
 from collections.abc import Mapping
 from dataclasses import dataclass, field
@@ -109,7 +109,7 @@ class _Row:
         self._of, self._given, self._headers, self._number, self._cells = of, given, headers, number, cells
         self._year = int(given[YEAR]) if given.get(YEAR) else None
         self.problems: list[Problem] = []
-        self._told: set[tuple[str, str]] = set()
+        self._reported: set[tuple[str, str]] = set()
         self._seen: set[str] = set()
         """The columns that a fact of the row has read."""
 
@@ -118,9 +118,9 @@ class _Row:
         self._overflow()
         number = c.text(self._cell(self._of.number)).replace(" ", "")
         if c.empty(number):
-            self._tell(self._of.number, "missing")
+            self._problem(self._of.number, "missing")
         elif number in seen:
-            self._tell(self._of.number, "twice", row=seen[number])
+            self._problem(self._of.number, "twice", row=seen[number])
         else:
             seen[number] = self._number
         names = {**self._given, NUMBER: number}
@@ -141,7 +141,7 @@ class _Row:
                     continue
                 self._seen.add(source.column)
                 if not c.empty(self._cell(source.column)):
-                    self._tell(source.column, "unread")
+                    self._problem(source.column, "unread")
 
     def _fact(self, fact: FactMap, data: dict[str, Any], names: Mapping[str, str]) -> list[Fact]:
         event = {
@@ -158,7 +158,7 @@ class _Row:
             error = refused.error
             source = fact.data.get(error.field.removeprefix("$.data.").partition(".")[0].partition("[")[0])
             column = self._of.number if source is None or source.column is None else source.column
-            self._tell(column, "refused", problem=error.problem, expected=error.expected)
+            self._problem(column, "refused", problem=error.problem, expected=error.expected)
             return []
 
     def _overflow(self) -> None:
@@ -202,14 +202,14 @@ class _Row:
         if source.given is not None:
             return _as(about, self._given[source.given])
         if self._of.must(fact, name, source) and source.column is not None:
-            self._tell(source.column, "missing")
+            self._problem(source.column, "missing")
         return _ABSENT
 
     def _read(self, source: Source, about: Field, cell: Cell) -> Any:
         assert source.column is not None
         written = c.text(cell)
         if written.casefold() in c.ERRORS:
-            return self._tell(source.column, "error")
+            return self._problem(source.column, "error")
         if about.kind == "date":
             return self._date(source, cell)
         if source.values is not None or about.kind == "code":
@@ -217,25 +217,25 @@ class _Row:
         if about.kind in ("number", "whole"):
             amount = c.number(cell)
             if amount is None:
-                return self._tell(source.column, "no-number")
+                return self._problem(source.column, "no-number")
             if about.kind == "number":
                 return amount
-            return int(amount) if amount == int(amount) else self._tell(source.column, "no-whole")
+            return int(amount) if amount == int(amount) else self._problem(source.column, "no-whole")
         if about.kind == "yes-no":
             answer = c.yes_no(cell)
-            return self._tell(source.column, "no-yes") if answer is None else answer
+            return self._problem(source.column, "no-yes") if answer is None else answer
         return written
 
     def _date(self, source: Source, cell: Cell) -> Any:
         assert source.column is not None
         day = dates.read(cell, self._year, from_1904=self._headers.sheet.from_1904)
         if not isinstance(day, date):
-            return self._tell(source.column, day)
+            return self._problem(source.column, day)
         if source.not_before is not None:
             other = dates.read(self._cell(source.not_before), self._year, from_1904=self._headers.sheet.from_1904)
             if isinstance(other, date) and day < other:
                 earlier = self._headers.named(source.not_before, self._of)
-                return self._tell(source.column, "before", earlier=earlier, other=other)
+                return self._problem(source.column, "before", earlier=earlier, other=other)
         return day
 
     def _code(self, source: Source, about: Field, written: str) -> Any:
@@ -248,14 +248,14 @@ class _Row:
         if wanted in about.codes:
             return wanted
         words = [*table, *(code for code in about.codes if not table)]
-        return self._tell(
+        return self._problem(
             source.column, "no-code", known="、".join(words[:KNOWN]) + ("…" if len(words) > KNOWN else "")
         )
 
-    def _tell(self, column: str, code: str, **values: object) -> Any:
+    def _problem(self, column: str, code: str, **values: object) -> Any:
         named = self._headers.named(column, self._of)
-        if (named, code) not in self._told:  # a cell that two facts read is wrong once
-            self._told.add((named, code))
+        if (named, code) not in self._reported:  # a cell that two facts read is wrong once
+            self._reported.add((named, code))
             self._add(named, self._cell(column), code, values)
         return _ABSENT
 

@@ -22,8 +22,8 @@ def written(found: Found) -> bytes:
     names = [*found.headers.names, *(f"#{at + 1}" for at in range(len(found.headers.names), width))]
     problems: dict[int, list[str]] = {}
     for p in found.problems:
-        told = f"{p.column}“{p.value}”{p.problem.zh}，应为{p.expected.zh} ({p.problem.en}; expected {p.expected.en})"
-        problems.setdefault(p.row, []).append(told)
+        remark = f"{p.column}“{p.value}”{p.problem.zh}，应为{p.expected.zh} ({p.problem.en}; expected {p.expected.en})"
+        problems.setdefault(p.row, []).append(remark)
     out = io.StringIO(newline="")
     writer = csv.writer(out)
     writer.writerow([*names, REMARK, ROW])
