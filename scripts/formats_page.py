@@ -14,9 +14,10 @@ import msgspec
 from services.registers import map_file as m
 from services.stats.forms.shape import Form, FormRow, FormTable, Rule
 from services.statute import calendar_file as c
-from services.statute import profile as p
+from services.statute import profile_tables as p
 from services.statute.data_file import expected
 from services.statute.office import ladder, procedure
+from services.statute.profile import Profile
 from services.statute.settings import KNOWN
 from services.tracker.core import scenarios as s
 
@@ -26,7 +27,7 @@ PARTS: tuple[tuple[str, tuple[tuple[str, Any], ...]], ...] = (
     (
         "Statute",
         (
-            ("top", p.Profile),
+            ("top", Profile),
             ("`[in_force]`", p.InForce),
             ("`[answer]`", p.Answer),
             ("`[extension]`", p.Extension),

@@ -8,8 +8,8 @@ from typing import Any
 
 from services.statute import assessment
 from services.statute.calendars import shipped
-from services.statute.profile import profiles
 from services.statute.state import Deadline, Fact, RequestState
+from services.statute.versions import profiles
 
 FAR = "2030-01-01"
 _numbers = count(1)

@@ -14,7 +14,7 @@ from services import samples
 from services.events.codec import decode_fact
 from services.events.office_facts import ItemData, ItemRegistered
 from services.events.refusals import Refused
-from services.statute.profile import statute_ids
+from services.statute.versions import statute_ids
 from services.tracker.core import preview
 
 SHOWN = 5

@@ -18,7 +18,7 @@ from services.events.office_facts import (
 )
 from services.runtime.failed import Failed, reason_of
 from services.statute.errors import StatuteError
-from services.statute.profile import profile_for
+from services.statute.versions import profile_for
 
 SOURCE = "urn:shixian:command"
 PAGE = 500

@@ -17,7 +17,7 @@ from services.events.facts import FactCorrected, OrganRegistered, RequestReceive
 from services.runtime.failed import Failed
 from services.stats.kinds import COUNTED_STATES, ENDED_STATES
 from services.statute.errors import StatuteError
-from services.statute.profile import profile_for
+from services.statute.versions import profile_for
 
 
 class Standing(Struct, frozen=True):

@@ -30,7 +30,7 @@ from services.runtime.trail import trail_of
 from services.runtime.web import create_app, new_registry
 from services.statute import data, rules
 from services.statute.calendars import calendar_ids
-from services.statute.profile import statute_ids
+from services.statute.versions import statute_ids
 
 MAX_BODY = 16 * 1024 * 1024
 """Bytes of one call: 10,000 events of ordinary size are a quarter of it."""

@@ -10,7 +10,7 @@ from services.events.facts import Fact, OrganData, OrganRegistered
 from services.events.refusals import FieldError
 from services.runtime.clock import Clock
 from services.statute import rules
-from services.statute.profile import profiles, versions
+from services.statute.versions import profiles, versions
 
 
 class Days:

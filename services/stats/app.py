@@ -33,7 +33,7 @@ from services.stats.store import SCHEMA
 from services.stats.worker import Folder, metrics
 from services.statute import rules
 from services.statute.calendars import calendar_ids
-from services.statute.profile import statute_ids
+from services.statute.versions import statute_ids
 
 
 @asynccontextmanager

@@ -10,7 +10,8 @@ from services.statute import clock as clocks
 from services.statute.calendar import Calendar
 from services.statute.clock import Clock, Interval
 from services.statute.ledger import Ledger
-from services.statute.profile import Limit, Profile
+from services.statute.profile import Profile
+from services.statute.profile_tables import Limit
 from services.statute.state import Deadline, Fact
 from services.statute.timeline import End, Timeline
 from services.words.remark import Remark, remark

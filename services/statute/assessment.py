@@ -23,9 +23,10 @@ from services.statute.moves import walk
 from services.statute.office.items import committed_due
 from services.statute.office.supervision import supervised, warned_before
 from services.statute.orders import Order, ordered
-from services.statute.profile import Profile, profile_for, successor
+from services.statute.profile import Profile
 from services.statute.state import RequestState
 from services.statute.timeline import MEANINGS, End, Timeline, in_legal_order, legal_date, read, reviews
+from services.statute.versions import profile_for, successor
 from services.words.remark import remark
 
 __all__ = [

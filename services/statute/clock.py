@@ -7,7 +7,7 @@ from datetime import date, timedelta
 from msgspec import Struct
 
 from services.statute.calendar import Calendar
-from services.statute.profile import Limit, Roll, Start, Unit
+from services.statute.profile_tables import Limit, Roll, Start, Unit
 from services.words.remark import Remark
 
 _DAY = timedelta(days=1)

@@ -6,7 +6,7 @@ from services.statute import rules
 from services.statute.calendars import calendar_ids, describe, file_of, shipped, superseded
 from services.statute.office.ladder import ladders
 from services.statute.office.procedure import procedures
-from services.statute.profile import profiles
+from services.statute.versions import profiles
 
 
 def use(folder: str) -> None:

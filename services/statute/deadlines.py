@@ -9,7 +9,7 @@ from msgspec.structs import replace
 from services.statute import clock as clocks
 from services.statute.answer_clock import AnswerClock, limit_due
 from services.statute.orders import Order
-from services.statute.profile import Remedy
+from services.statute.profile_tables import Remedy
 from services.statute.state import Deadline, Fact, Review
 from services.statute.timeline import delivered_on, legal_date
 

@@ -14,11 +14,11 @@ from services.statute.errors import NoRequest
 from services.statute.explain import explain
 from services.statute.office.decisions import card_now, duty_now, step_now
 from services.statute.office.items import Item
-from services.statute.profile import versions
 from services.statute.readings import Reading, readings
 from services.statute.state import Deadline, Duty, Fact, Reached, Step
 from services.statute.status import Status, status
 from services.statute.timeline import legal_date, read
+from services.statute.versions import versions
 from services.words.catalogue import said
 from services.words.remark import Remark
 

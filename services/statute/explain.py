@@ -16,10 +16,12 @@ from services.statute.data_file import in_both
 from services.statute.moves import walk
 from services.statute.office.duties import explained
 from services.statute.office.explain import of_item
-from services.statute.profile import Limit, Profile, profiles
+from services.statute.profile import Profile
+from services.statute.profile_tables import Limit
 from services.statute.readings import bearing
 from services.statute.settings import KNOWN
 from services.statute.state import Deadline, RequestState
+from services.statute.versions import profiles
 from services.words.catalogue import name, names, said
 from services.words.remark import Remark
 

@@ -12,7 +12,7 @@ from msgspec.structs import replace
 from services.statute import clock as clocks
 from services.statute.calendar import Calendar
 from services.statute.clock import Clock, Interval
-from services.statute.profile import Roll, Unit
+from services.statute.profile_tables import Roll, Unit
 
 _DAY = timedelta(days=1)
 

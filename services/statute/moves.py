@@ -12,7 +12,8 @@ from services.statute.calendar import Calendar
 from services.statute.clock import Interval
 from services.statute.ledger import Ledger
 from services.statute.office.special import special_step, special_unasked
-from services.statute.profile import LAPSED, Pause, Profile
+from services.statute.profile import Profile
+from services.statute.profile_tables import LAPSED, Pause
 from services.statute.state import Deadline, Fact
 from services.statute.timeline import End, Timeline, legal_date
 from services.words.remark import Remark, remark

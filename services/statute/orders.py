@@ -10,7 +10,7 @@ from msgspec import Struct
 from services.statute import clock as clocks
 from services.statute.answer_clock import AnswerClock
 from services.statute.clock import Clock
-from services.statute.profile import Unit
+from services.statute.profile_tables import Unit
 from services.statute.state import Fact, Review
 from services.statute.timeline import legal_date
 

@@ -8,7 +8,8 @@ import pytest
 
 from services.events import vocabulary as v
 from services.events.meanings import CASES, FACTS
-from services.statute import profile as p
+from services.statute import profile_tables as p
+from services.statute.versions import profiles
 from services.words.catalogue import UnknownCode, flag, name, names, said, sentence, sentences
 from services.words.remark import FactRef, Remark, remark
 
@@ -39,7 +40,7 @@ def test_a_group_has_every_code_of_its_field_and_no_other(group: str) -> None:
 
 
 def test_the_law_knows_the_contracts_codes() -> None:
-    profile = p.profiles()["CN-2019"]
+    profile = profiles()["CN-2019"]
     assert set(profile.receipt_dates) == set(v.CHANNELS), "a new channel needs its rule of receipt"
     assert set(profile.consulting) == set(get_args(v.Party))
     assert set(profile.answered_by) == set(get_args(v.Service))

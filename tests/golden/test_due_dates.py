@@ -10,7 +10,7 @@ import pytest
 
 from services.commands.check import in_force
 from services.events.envelope import type_of
-from services.statute.profile import statute_ids
+from services.statute.versions import statute_ids
 from services.tracker.core import preview
 from services.tracker.core.scenarios import Scenario, differences, read
 

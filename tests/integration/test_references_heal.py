@@ -13,7 +13,7 @@ from services.events.registrations import checking
 from services.runtime.clock import ManualClock
 from services.runtime.health import Health
 from services.runtime.web import create_app, new_registry
-from services.statute.profile import profiles
+from services.statute.versions import profiles
 from services.tracker import api, looking_over, store
 from services.tracker import worker as tracker_worker
 from services.tracker.core import apply as tracker_apply

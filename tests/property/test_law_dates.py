@@ -11,9 +11,10 @@ from services.statute import clock as clocks
 from services.statute.assessment import assess, assess_under, read
 from services.statute.calendars import shipped
 from services.statute.clock import Clock, Interval
-from services.statute.profile import Unit, profiles
+from services.statute.profile_tables import Unit
 from services.statute.state import Fact, RequestState
 from services.statute.status import status
+from services.statute.versions import profiles
 from tests.law import consulted, extended, fact, received, view
 
 CN = shipped("CN")

@@ -10,7 +10,7 @@ from services.statute.calendar import FIRST, LAST, Calendar, Notice
 from services.statute.calendar_file import LIMIT
 from services.statute.calendars import calendar_as_of, calendar_ids, describe, from_data, inline, shipped, superseded
 from services.statute.errors import BadData, OutOfRange, UnknownCalendar
-from services.statute.profile import profiles
+from services.statute.versions import profiles
 from tests.golden import days as by_hand
 
 DAY = timedelta(days=1)

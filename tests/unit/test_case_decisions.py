@@ -12,7 +12,7 @@ from services.events.cases import CaseEvent
 from services.events.facts import RequestFact
 from services.statute import assessment
 from services.statute.calendars import shipped
-from services.statute.profile import profiles
+from services.statute.versions import profiles
 from services.tracker.core.case import Case, account
 from services.tracker.core.decide import decide, tick
 from services.tracker.core.reference_data import ReferenceData

@@ -9,7 +9,8 @@ from services.events.cases import CaseEvent, DeadlineApproaching
 from services.events.codec import decode_case_event, encode
 from services.statute.errors import BadData
 from services.statute.office.duties import explained, rule_for
-from services.statute.profile import from_data, profiles
+from services.statute.profile import from_data
+from services.statute.versions import profiles
 from services.tracker.core.attention import items
 from services.tracker.core.case import Case, account
 from services.tracker.core.decide import decide, tick

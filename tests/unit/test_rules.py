@@ -14,7 +14,7 @@ from services.statute import rules
 from services.statute.calendars import calendar_ids, shipped
 from services.statute.errors import BadData
 from services.statute.office.supervision import warned_before
-from services.statute.profile import profile_for, profiles, statute_ids
+from services.statute.versions import profile_for, profiles, statute_ids
 
 CN = (resources.files("services.statute") / "profiles" / "CN-2019.toml").read_text("utf-8")
 FORM = (resources.files("services.stats") / "forms" / "cn-gz-2013.toml").read_text("utf-8")

@@ -12,8 +12,8 @@ from services.events.codec import decode_fact
 from services.events.refusals import Refused
 from services.statute import clock as clocks
 from services.statute.calendars import calendar_as_of, shipped
-from services.statute.profile import profiles
 from services.statute.status import status
+from services.statute.versions import profiles
 from services.tracker.core.case import Case
 from services.tracker.core.decide import decide
 from services.tracker.core.preview import answer

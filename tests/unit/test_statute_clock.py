@@ -7,7 +7,7 @@ import pytest
 from services.statute import clock as clocks
 from services.statute.calendars import shipped
 from services.statute.clock import Clock, Interval
-from services.statute.profile import Roll, Start, Unit
+from services.statute.profile_tables import Roll, Start, Unit
 
 CN = shipped("CN")
 

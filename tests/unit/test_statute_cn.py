@@ -6,7 +6,7 @@ import pytest
 
 from services.statute import assessment
 from services.statute.decisions import changes
-from services.statute.profile import profiles
+from services.statute.versions import profiles
 from services.words.remark import FactRef
 from tests.law import FAR, clarified, consulted, due, extended, fact, received, timer, view
 

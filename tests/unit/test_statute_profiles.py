@@ -11,8 +11,9 @@ from jsonschema import Draft202012Validator
 
 from services.statute.data_file import json_schema
 from services.statute.errors import BadData, NoVersion, UnknownStatute
-from services.statute.profile import Profile, from_data, profile_for, profiles, read, statute_ids, successor
+from services.statute.profile import Profile, from_data, read
 from services.statute.settings import KNOWN
+from services.statute.versions import profile_for, profiles, statute_ids, successor
 
 
 def schema() -> dict[str, Any]:

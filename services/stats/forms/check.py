@@ -6,7 +6,7 @@ from services.events.vocabulary import LEVELS
 from services.stats.forms.shape import Column, Filter, Form, FormRow, FormTable, Rule, Term, Values
 from services.stats.kinds import KINDS
 from services.statute.errors import BadData, UnknownStatute
-from services.statute.profile import versions
+from services.statute.versions import versions
 
 
 def check(file: str, form: Form) -> None:

@@ -11,7 +11,7 @@ from msgspec import Meta, Struct
 from msgspec.structs import force_setattr, replace
 
 from services.events.vocabulary import Label
-from services.statute.profile import versions
+from services.statute.versions import versions
 
 DEFAULT_STATUTE = "CN"
 

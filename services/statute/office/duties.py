@@ -13,9 +13,11 @@ from services.statute.account import Line, cited
 from services.statute.answer_clock import limit_due
 from services.statute.calendar import Calendar
 from services.statute.errors import NoVersion, OutOfRange
-from services.statute.profile import DutyRule, Limit, Profile, profile_for
+from services.statute.profile import Profile
+from services.statute.profile_tables import DutyRule, Limit
 from services.statute.state import Duty, RequestState, Review
 from services.statute.timeline import Timeline, reviews
+from services.statute.versions import profile_for
 from services.words.catalogue import name
 from services.words.remark import Remark, remark
 

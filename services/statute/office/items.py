@@ -14,7 +14,8 @@ from msgspec.structs import replace
 from services.statute import clock as clocks
 from services.statute.answer_clock import AnswerClock, limit_due
 from services.statute.calendar import Calendar
-from services.statute.profile import Limit, Profile, Unit
+from services.statute.profile import Profile
+from services.statute.profile_tables import Limit, Unit
 
 SPECIAL_ARTICLE = "行政许可法 第四十五条"
 """Which steps don't count; that the applicant is informed of them in writing is for the office to see to."""

@@ -17,7 +17,8 @@ from services.statute.office.duties import duties
 from services.statute.office.ladder import Ladder, Supervised, ladder_for
 from services.statute.office.procedure import procedure_for
 from services.statute.office.steps import Bounds, holder, steps
-from services.statute.profile import Profile, Unit
+from services.statute.profile import Profile
+from services.statute.profile_tables import Unit
 from services.statute.state import Duty, Reached, RequestState, Step
 from services.statute.timeline import Timeline
 

@@ -25,10 +25,11 @@ from services.statute.explain import explain, remarked
 from services.statute.office import duties
 from services.statute.office.items import item_of
 from services.statute.office.supervision import on_duty
-from services.statute.profile import Profile, profile_for, profiles
+from services.statute.profile import Profile
 from services.statute.readings import Reading
 from services.statute.state import Fact, RequestState
 from services.statute.timeline import Timeline
+from services.statute.versions import profile_for, profiles
 from services.tracker.core import contradictions
 from services.tracker.core.amend import Amended, amend
 from services.tracker.core.contradictions import Settled, settle

@@ -32,9 +32,9 @@ from services.statute.calendars import calendar_as_of, inline, shipped
 from services.statute.due import Due, due
 from services.statute.errors import BadData, NoRequest, NoVersion, OutOfRange, UnknownStatute
 from services.statute.office.items import item_of
-from services.statute.profile import statute_ids, versions
 from services.statute.state import Fact
 from services.statute.timeline import MEANINGS
+from services.statute.versions import statute_ids, versions
 from services.tracker.core.contradictions import settle
 from services.tracker.core.limit import CASE_FACTS
 

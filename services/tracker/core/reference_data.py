@@ -20,7 +20,7 @@ from services.statute.errors import UnknownCalendar
 from services.statute.explain import Earlier, shipped_changes
 from services.statute.notice_check import CONFIRMED, Findings
 from services.statute.notices import Notices
-from services.statute.profile import statute_ids
+from services.statute.versions import statute_ids
 
 REJECTED = 1000
 """Reference facts without effect that are remembered, the latest of them."""
