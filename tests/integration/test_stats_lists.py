@@ -12,6 +12,7 @@ from services.events.vocabulary import LEVELS
 from services.runtime.migrations import migrate
 from services.runtime.problems import ProblemError
 from services.stats import drilldown
+from services.stats import drilldown_queries as queries
 from services.stats.cells import Law
 from services.stats.drilldown import read_cursor
 from services.stats.forms.form import Counts, Filter
@@ -41,7 +42,7 @@ ROWS = [request(n) for n in range(REQUESTS)]
 
 @pytest.fixture
 async def conn(postgres: str, monkeypatch: pytest.MonkeyPatch) -> AsyncIterator[Any]:
-    monkeypatch.setattr(drilldown, "LOOKED", LOOKED)
+    monkeypatch.setattr(queries, "LOOKED", LOOKED)
     made = await asyncpg.connect(postgres)
     await migrate(made, "stats", files("services.stats") / "migrations")
     names = ("subject", "sequence", "organ", "channel", "state", "received_on", "closed_on", "outcome", "timeliness")
@@ -91,16 +92,16 @@ async def conn(postgres: str, monkeypatch: pytest.MonkeyPatch) -> AsyncIterator[
     await made.close()
 
 
-def opened(counts: Counts, where: Filter, organs: list[str]) -> drilldown.Opened:
-    return drilldown.Opened(counts, where, organs, 2013, Law(frozenset({"CN-2008"})))
+def opened(counts: Counts, where: Filter, organs: list[str]) -> queries.Opened:
+    return queries.Opened(counts, where, organs, 2013, Law(frozenset({"CN-2008"})))
 
 
 async def pages(conn: Any, counts: Counts, where: Filter, organs: list[str]) -> list[Any]:
     """All that is behind a number, in pages; each page's plan is looked at."""
     found: list[Any] = []
-    key: drilldown.Key = ()
+    key: queries.Key = ()
     for _ in range(1000):
-        asked = drilldown.listed(opened(counts, where, organs), key, LIMIT)
+        asked = queries.listed(opened(counts, where, organs), key, LIMIT)
         nodes = await explained(conn, asked.sql, asked.values)
         assert full_scans(nodes) == [], counts.kind
         scans = [n for n in nodes if n.get("Alias") == "t"]
@@ -152,7 +153,7 @@ async def test_reviews_and_tallies_are_whole_in_pages_too(conn: Any) -> None:
 
 async def test_what_counted_then_is_whole_in_pages(conn: Any) -> None:
     found: list[drilldown.KnownItem] = []
-    key: drilldown.Key = ()
+    key: queries.Key = ()
     while True:
         received = opened(Counts(kind="received"), Filter(), ORGANS)
         some, key = await drilldown.known(conn, received, NOW + timedelta(1), key, LIMIT)
@@ -162,11 +163,11 @@ async def test_what_counted_then_is_whole_in_pages(conn: Any) -> None:
     assert len(found) == REQUESTS == sum(int(item.count) for item in found), "two organs have each subject here"
     assert {item.subject for item in found} == {f"r{n:05}" for n in range(REQUESTS // 2)}
     for after in ((), ("o050", "r00010")):
-        asked = drilldown.changes(ORGANS, after)
+        asked = queries.changes(ORGANS, after)
         nodes = await explained(conn, *asked)
         assert full_scans(nodes) == [] and looked_at(nodes) <= LOOKED
         through = tuple(await conn.fetchrow(asked[0], *asked[1]))
-        counted = drilldown.counted(received, NOW, after, through)
+        counted = queries.counted(received, NOW, after, through)
         nodes = await explained(conn, *counted)
         assert full_scans(nodes) == [] and looked_at(nodes) <= LOOKED
 

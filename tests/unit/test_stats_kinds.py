@@ -9,7 +9,8 @@ import pytest
 from scripts import cells_table
 from services.events.facts import ReviewDecidedData, ReviewFiledData, TallyData
 from services.events.vocabulary import OUTCOMES
-from services.stats import cells, drilldown
+from services.stats import cells
+from services.stats import drilldown_queries as queries
 from services.stats.cells import MAKE, Cell, Law, RequestRow, ReviewRow, Row, TallyRow, contributions, value, values
 from services.stats.forms import shape
 from services.stats.forms.check import check
@@ -134,10 +135,10 @@ def test_every_dimension_that_a_form_asks_for_narrows_both_queries_behind_a_numb
     law, places = Law(frozenset({"CN"})), ("$6", "$9") if KINDS[name].has_law else ("$4", "$7")
     for dimension in KINDS[name].asked:
         counts = Counts(kind=name, except_=Filter(**{dimension.name: dimension.values[:1]}))  # type: ignore[arg-type]
-        asked = drilldown.Opened(counts, Filter(), ["a"], 2013, law)
-        listed = drilldown.listed(asked, (), 10)
+        asked = queries.Opened(counts, Filter(), ["a"], 2013, law)
+        listed = queries.listed(asked, (), 10)
         assert dimension.sql and f"NOT ({dimension.sql} = ANY({places[0]}::text[]))" in listed.sql
-        sql, given = drilldown.counted(asked, NOW, (), ("a", "r"))
+        sql, given = queries.counted(asked, NOW, (), ("a", "r"))
         assert f"NOT ({column(name, dimension.name)} = ANY({places[1]}::text[]))" in sql
         assert given[2] == list(KINDS[name].signs)
         assert (["", "CN"] in given) == (["", "CN"] in listed.values) == KINDS[name].has_law
