@@ -20,9 +20,10 @@ from services.events.codec import FACT_TYPES
 from services.events.envelope import type_of
 from services.events.vocabulary import Label, Ref
 from services.tracker.core import apply
-from services.tracker.core.case import Case, look
+from services.tracker.core.case import Case
 from services.tracker.core.reference_data import ReferenceData
 from services.tracker.core.strands import Shelf
+from services.tracker.core.view import look
 
 NOW = datetime(2026, 6, 1, tzinfo=UTC)
 DAY = date(2025, 3, 3)

@@ -15,12 +15,13 @@ from services.runtime.guard import caller
 from services.runtime.offload import Offload
 from services.statute.state import RequestState
 from services.tracker.core.attention import ineffective
-from services.tracker.core.case import Case, name_of, organ_of, worded
+from services.tracker.core.case import Case, name_of
 from services.tracker.core.content import content_of
 from services.tracker.core.contradictions import ID_CONFLICT
 from services.tracker.core.foreign import counted
 from services.tracker.core.reference_data import ReferenceData
 from services.tracker.core.strands import is_request, shown
+from services.tracker.core.view import organ_of, worded
 from services.tracker.entitled import require_request
 from services.tracker.store import SCHEMA, decode_case, decode_strand
 from services.words.catalogue import Said, said

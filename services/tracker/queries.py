@@ -24,10 +24,12 @@ from services.statute.status import STATUSES as STATUSES
 from services.statute.status import Status as Status
 from services.statute.status import status
 from services.tracker import listing
-from services.tracker.core.case import Case, account, other_readings, worded
+from services.tracker.core.account import account, other_readings
+from services.tracker.core.case import Case
 from services.tracker.core.reference_data import ReferenceData
 from services.tracker.core.strands import Strand, is_request, shown
 from services.tracker.core.trail import Following, follows, handed_on
+from services.tracker.core.view import worded
 from services.tracker.listing import PAGE_BYTES, BadCursor, Query, Today, Wanted
 from services.tracker.snapshot import AT_WORK
 from services.tracker.store import SCHEMA, decode_case, last_strands

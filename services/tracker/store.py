@@ -11,9 +11,10 @@ from services.events.cases import CaseEvent
 from services.events.codec import encode, exact
 from services.runtime.applying import Unfit
 from services.runtime.database import Conn, Pool
-from services.tracker.core.case import Case, organ_of
+from services.tracker.core.case import Case
 from services.tracker.core.rows import Change, Row, event_name
 from services.tracker.core.strands import Name, Shelf, Strand, names
+from services.tracker.core.view import organ_of
 
 SCHEMA = "tracker"
 RELAY_ROWS = 2000

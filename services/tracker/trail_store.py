@@ -12,9 +12,10 @@ import msgspec
 
 from services.runtime.database import Conn, Pool
 from services.tracker.core.attention import begins
-from services.tracker.core.case import Case, organ_of
+from services.tracker.core.case import Case
 from services.tracker.core.rows import Row
 from services.tracker.core.trail import bears_on, follows, handed_on
+from services.tracker.core.view import organ_of
 from services.tracker.store import ATTENTION_COLUMNS, SCHEMA
 from services.words.remark import remark
 

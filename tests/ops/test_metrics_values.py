@@ -16,9 +16,10 @@ from services.stats.organs import Organs
 from services.stats.snapshot import Snapshot as YearSnapshot
 from services.stats.snapshot import Unanswered
 from services.tracker import metrics as tracker_metrics
-from services.tracker.core.case import Case, look
+from services.tracker.core.case import Case
 from services.tracker.core.decide import decide, tick
 from services.tracker.core.reference_data import ReferenceData
+from services.tracker.core.view import look
 from services.tracker.snapshot import Limits, Snapshot, awaited, counted, limits
 from tests.support import ORGAN, fact
 from tests.unit.test_stats_metrics import known

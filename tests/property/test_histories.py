@@ -15,7 +15,8 @@ from services.events.facts import RequestFact
 from services.stats.snapshot import Unanswered
 from services.statute.state import RequestState
 from services.statute.status import status
-from services.tracker.core.case import Case, account
+from services.tracker.core.account import account
+from services.tracker.core.case import Case
 from services.tracker.core.decide import decide, tick
 from tests.law_cases import NOW, WORLD
 from tests.property.test_law_cases import histories

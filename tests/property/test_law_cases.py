@@ -13,8 +13,9 @@ from hypothesis import strategies as st
 from services.events import facts as f
 from services.events.facts import RequestFact
 from services.events.vocabulary import Ref
-from services.tracker.core.case import Case, look
+from services.tracker.core.case import Case
 from services.tracker.core.decide import decide, tick
+from services.tracker.core.view import look
 from tests.law_cases import NOW, WORLD, make, played
 
 START = date(2019, 4, 1)

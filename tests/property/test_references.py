@@ -8,9 +8,10 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from services.statute.state import RequestState
-from services.tracker.core.case import Case, organ_of
+from services.tracker.core.case import Case
 from services.tracker.core.decide import decide, tick
 from services.tracker.core.reference_data import ReferenceData
+from services.tracker.core.view import organ_of
 from tests.support import ORGAN, answered, fact, raw, received
 
 NOW = datetime(2013, 4, 20, 2, tzinfo=UTC)

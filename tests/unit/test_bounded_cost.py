@@ -12,8 +12,10 @@ from services.events.facts import RequestFact
 from services.events.vocabulary import Ref
 from services.statute import decisions
 from services.tracker.core import apply
-from services.tracker.core.case import Case, account, look
+from services.tracker.core.account import account
+from services.tracker.core.case import Case
 from services.tracker.core.strands import Shelf
+from services.tracker.core.view import look
 from tests.law_cases import NOW, SOURCE, WORLD, make
 
 DAY = timedelta(days=1)

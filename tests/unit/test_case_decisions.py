@@ -13,7 +13,8 @@ from services.events.facts import RequestFact
 from services.statute import assessment
 from services.statute.calendars import shipped
 from services.statute.versions import profiles
-from services.tracker.core.case import Case, account
+from services.tracker.core.account import account
+from services.tracker.core.case import Case
 from services.tracker.core.decide import decide, tick
 from services.tracker.core.reference_data import ReferenceData
 from tests.law_cases import NOW, SOURCE, make, world

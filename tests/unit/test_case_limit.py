@@ -19,10 +19,11 @@ from services.runtime.settings import SettingError, Settings, load
 from services.runtime.table_diff import TableDiff
 from services.tracker.audit import check_facts
 from services.tracker.core import apply, limit
-from services.tracker.core.case import Case, look
+from services.tracker.core.case import Case
 from services.tracker.core.limit import Limit
 from services.tracker.core.refold import Refold, Refs
 from services.tracker.core.strands import Shelf
+from services.tracker.core.view import look
 from services.tracker.rebuild import Plan
 from tests.law_cases import NOW, SOURCE, WORLD, make
 

@@ -10,7 +10,7 @@ import pytest
 from services.events.facts import ReceivedData
 from services.events.refusals import Refused
 from services.tracker.core import preview
-from services.tracker.core.case import account
+from services.tracker.core.account import account
 from services.tracker.core.preview import answer, answers
 from services.tracker.core.reference_data import ReferenceData
 from tests.law_cases import NOW, WORLD, make, played

@@ -11,11 +11,12 @@ from msgspec.structs import replace
 from services.events.facts import RequestFact, TallyData, TallyRecorded
 from services.events.vocabulary import Ref
 from services.tracker.core.apply import Outcome, run
-from services.tracker.core.case import Case, look
+from services.tracker.core.case import Case
 from services.tracker.core.foreign import MOST_FOREIGN, part
 from services.tracker.core.limit import Limit
 from services.tracker.core.strands import Shelf
 from services.tracker.core.trail import handed_on
+from services.tracker.core.view import look
 from tests.law_cases import WORLD, make
 
 DAY = date(2025, 3, 3)

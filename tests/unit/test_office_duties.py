@@ -11,8 +11,9 @@ from services.statute.errors import BadData
 from services.statute.office.duties import explained, rule_for
 from services.statute.profile import from_data
 from services.statute.versions import profiles
+from services.tracker.core.account import account
 from services.tracker.core.attention import items
-from services.tracker.core.case import Case, account
+from services.tracker.core.case import Case
 from services.tracker.core.decide import decide, tick
 from services.tracker.core.reference_data import ReferenceData
 from services.tracker.core.rows import event_name

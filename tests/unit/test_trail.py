@@ -10,10 +10,11 @@ from msgspec.structs import replace
 from services.events.codec import decode_fact, encode
 from services.statute import rules
 from services.tracker.core.attention import items
-from services.tracker.core.case import Case, look
+from services.tracker.core.case import Case
 from services.tracker.core.refold import Refold, Refs
 from services.tracker.core.rows import Change
 from services.tracker.core.trail import Following, HandedOn, bears_on, follows, handed_on
+from services.tracker.core.view import look
 from services.tracker.queries import detail
 from services.tracker.rebuild import decided_otherwise
 from services.tracker.store import ATTENTION_COLUMNS, CASE_COLUMNS, case_row

@@ -12,8 +12,9 @@ from msgspec import Struct
 from services.events.vocabulary import Ref
 from services.statute.state import RequestState
 from services.tracker.core.amend import amend
-from services.tracker.core.case import Case, is_amendment, organ_of
+from services.tracker.core.case import Case, is_amendment
 from services.tracker.core.contradictions import CODES as CONTRADICTING
+from services.tracker.core.view import organ_of
 from services.words.remark import FactRef, Remark, remark
 
 Kind = Literal["rejected", "without-effect", "contradicting", "waiting", "unconfirmed", "open-stop", "expected"]

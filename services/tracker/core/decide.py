@@ -29,13 +29,13 @@ from services.tracker.core.case import (
     amended_root,
     evolve,
     lawful,
-    look,
     settling,
     tally_value,
 )
 from services.tracker.core.content import content_of
 from services.tracker.core.foreign import holder
 from services.tracker.core.reference_data import ReferenceData
+from services.tracker.core.view import look
 from services.words.catalogue import flag, said, text
 from services.words.remark import remark
 

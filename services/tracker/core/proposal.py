@@ -25,9 +25,10 @@ from services.events.facts import (
 from services.statute.profile import Profile
 from services.statute.state import RequestState
 from services.statute.status import Status, status
-from services.tracker.core.case import Case, look
+from services.tracker.core.case import Case
 from services.tracker.core.decide import decide
 from services.tracker.core.reference_data import ReferenceData
+from services.tracker.core.view import look
 from services.words.catalogue import Said, said
 
 COUNTED = (

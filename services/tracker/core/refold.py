@@ -17,10 +17,11 @@ from services.events.codec import decode_case_event
 from services.events.facts import ReferenceFact, TallyRecorded
 from services.events.refusals import Refused
 from services.tracker.core import apply
-from services.tracker.core.case import Case, is_amendment, look
+from services.tracker.core.case import Case, is_amendment
 from services.tracker.core.reference_data import ReferenceData
 from services.tracker.core.rows import Change, Row, event_name
 from services.tracker.core.strands import Shelf
+from services.tracker.core.view import look
 
 _LONG_AGO = datetime(1970, 1, 1, tzinfo=UTC)
 

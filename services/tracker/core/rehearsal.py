@@ -8,8 +8,9 @@ from typing import Literal
 from msgspec import Struct, field
 
 from services.statute.status import status
-from services.tracker.core.case import Case, look
+from services.tracker.core.case import Case
 from services.tracker.core.reference_data import ReferenceData
+from services.tracker.core.view import look
 from services.words.catalogue import Said
 
 MOST = 100_000

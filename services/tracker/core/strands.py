@@ -26,9 +26,10 @@ from services.events.facts import (
 from services.events.refusals import FieldError, Refused, Values
 from services.events.vocabulary import Ref
 from services.statute.state import RequestState
-from services.tracker.core.case import Case, Tallies, amended_root, evolve, look
+from services.tracker.core.case import Case, Tallies, amended_root, evolve
 from services.tracker.core.limit import CASE_FACTS
 from services.tracker.core.reference_data import ReferenceData
+from services.tracker.core.view import look
 
 MOST_BEFORE = CASE_FACTS
 """How many facts may have come under a subject before the first that makes it a request; a real one has a handful."""

@@ -14,8 +14,9 @@ from services.events import plain
 from services.events.facts import FactCorrected, Follows, RequestFact, RequestReceived, RequestTransferred
 from services.statute.state import RequestState
 from services.tracker.core.amend import amend
-from services.tracker.core.case import Case, organ_of
+from services.tracker.core.case import Case
 from services.tracker.core.foreign import counted
+from services.tracker.core.view import organ_of
 
 
 class HandedOn(Struct, frozen=True):

@@ -14,7 +14,8 @@ from services.events.facts import Fact
 from services.events.refusals import Refused
 from services.events.vocabulary import Ref
 from services.stats.cells import Cell, Number
-from services.tracker.core.case import Case, organ_of
+from services.tracker.core.case import Case
+from services.tracker.core.view import organ_of
 from tests.chaos import oracle, reading, verify
 from tests.chaos.hostile.facts import NOWHERE, SOURCE
 from tests.chaos.hostile.ordinary import ORGANS, Ordinary
