@@ -18,7 +18,8 @@ from datetime import UTC, date, datetime, timedelta
 from importlib.resources import files
 from pathlib import Path
 
-from services.events.cases import FactRecorded, RecordedData, RequestSummary
+from services.events.case_data import RecordedData, RequestSummary
+from services.events.cases import FactRecorded
 from services.events.vocabulary import APPLICANTS, CHANNELS, OUTCOMES
 from services.local.postgres import PostgresServer
 from services.runtime import database

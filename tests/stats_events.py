@@ -4,8 +4,10 @@ from datetime import UTC, date, datetime, timedelta
 from decimal import Decimal
 from typing import Any
 
+from services.events import case_data as d
 from services.events import cases as c
-from services.events.cases import CaseEvent, RequestSummary
+from services.events.case_data import RequestSummary
+from services.events.cases import CaseEvent
 from services.events.facts import ReviewDecidedData, ReviewFiledData, TallyData
 from services.events.vocabulary import Ref
 
@@ -48,7 +50,7 @@ def _event(shape: Any, data: Any, subject: str, sequence: int) -> Any:
 
 def recorded(subject: str, sequence: int, request: RequestSummary | None) -> CaseEvent:
     """An event that says nothing but how the request stands."""
-    event: CaseEvent = _event(c.FactRecorded, c.RecordedData(request=request), subject, sequence)
+    event: CaseEvent = _event(c.FactRecorded, d.RecordedData(request=request), subject, sequence)
     return event
 
 
@@ -57,7 +59,7 @@ def filed(
 ) -> CaseEvent:
     """A review counts as filed."""
     base: dict[str, Any] = {"organ": "a", "kind": "reconsideration", "filed_on": on}
-    data = c.ReviewOpenedData(filed=ReviewFiledData(review=review, **(base | given)), request=request)
+    data = d.ReviewOpenedData(filed=ReviewFiledData(review=review, **(base | given)), request=request)
     event: CaseEvent = _event(c.ReviewOpened, data, subject, sequence)
     return event
 
@@ -74,7 +76,7 @@ def decided(
     """A review is decided; with no day its filing was taken back."""
     was = ReviewFiledData(review=review, organ="a", kind="reconsideration", filed_on=filed_on)
     outcome: Any = ReviewDecidedData(review=review, decided_on=on, result=result) if on else None  # type: ignore[arg-type]  # a result of the contract
-    data = c.ReviewClosedData(filed=was, decided=outcome, request=request)
+    data = d.ReviewClosedData(filed=was, decided=outcome, request=request)
     event: CaseEvent = _event(c.ReviewClosed, data, subject, sequence)
     return event
 
@@ -90,6 +92,6 @@ def tally(
 ) -> CaseEvent:
     """A tally as it counts now; None: retracted."""
     counted = None if count is None else TallyData(organ=subject, on=on, measure=measure, count=Decimal(count))
-    data = c.TallyCountedData(tally=Ref("urn:shixian:test", id), counted=counted, request=request)
+    data = d.TallyCountedData(tally=Ref("urn:shixian:test", id), counted=counted, request=request)
     event: CaseEvent = _event(c.TallyCounted, data, subject, sequence)
     return event

@@ -12,7 +12,8 @@ from rich.table import Table
 
 from services.commands import offline
 from services.commands.reporting import Facts
-from services.events.cases import CaseEvent, RequestSummary
+from services.events.case_data import RequestSummary
+from services.events.cases import CaseEvent
 from services.events.facts import FactCorrected, OrganRegistered, RequestReceived
 from services.runtime.failed import Failed
 from services.stats.kinds import COUNTED_STATES, ENDED_STATES

@@ -19,7 +19,7 @@ from typing import NamedTuple
 
 from msgspec import Struct
 
-from services.events.cases import RequestSummary
+from services.events.case_data import RequestSummary
 from services.events.facts import ReviewDecidedData, ReviewFiledData, TallyData
 from services.events.vocabulary import LEVELS
 from services.stats.kinds import (

@@ -7,7 +7,8 @@ from typing import Any
 
 from msgspec.structs import astuple
 
-from services.events.cases import CaseEvent, RequestSummary, ReviewClosed, ReviewOpened, TallyCounted
+from services.events.case_data import RequestSummary
+from services.events.cases import CaseEvent, ReviewClosed, ReviewOpened, TallyCounted
 from services.events.facts import ReviewDecidedData, ReviewFiledData, TallyData
 from services.runtime.database import Conn
 from services.stats.cells import Cell, Number, RequestRow, ReviewRow, Row, TallyRow, plain

@@ -6,7 +6,8 @@ from typing import Any
 
 from msgspec.structs import replace
 
-from services.events.cases import CaseEvent, RequestSummary
+from services.events.case_data import RequestSummary
+from services.events.cases import CaseEvent
 from services.events.vocabulary import Ref
 from services.stats.cells import Cell, Number, of_year, recount
 from services.stats.fold import Fold, Place

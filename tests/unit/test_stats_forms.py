@@ -7,7 +7,7 @@ from typing import Any, get_args
 import pytest
 from msgspec import UnsetType
 
-from services.events.cases import RequestSummary
+from services.events.case_data import RequestSummary
 from services.events.vocabulary import APPLICANTS, OUTCOMES, ReviewKind
 from services.stats.cells import Cell, Number
 from services.stats.exports.grid import grid

@@ -11,7 +11,8 @@ from zoneinfo import ZoneInfo
 import msgspec
 from msgspec.structs import replace
 
-from services.events.cases import CaseEvent, RequestSummary
+from services.events.case_data import RequestSummary
+from services.events.cases import CaseEvent
 from services.events.codec import CASE_TYPES
 from services.events.envelope import PREFIX, VERSION
 from services.events.facts import FactCorrected, FactRetracted, RequestFact, TallyRecorded
