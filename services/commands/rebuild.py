@@ -21,6 +21,7 @@ from services.runtime.table_diff import TableDiff
 from services.stats import rebuild as stats
 from services.tracker import audit as tracker_audit
 from services.tracker import rebuild as tracker
+from services.tracker import rebuild_compare
 from services.tracker.core.refold import Refold, Refs
 
 SERVICES = ("tracker", "stats")
@@ -166,7 +167,7 @@ async def _tracker(settings: Settings, on: _Connections, result: Result, progres
     if what.live:
         rows: int = await on.side.fetchval(f"SELECT count(*) FROM {tracker.SIDE}.events")
         with progress(rows, "tracker: comparing") as advance:
-            await tracker.compare_tables(on.live, on.side, what, differences, result.older, advance)
+            await rebuild_compare.compare_tables(on.live, on.side, what, differences, result.older, advance)
         if audit:
             await tracker_audit.check_waking(on.live, reference, SystemClock(settings.now).now(), differences)
 

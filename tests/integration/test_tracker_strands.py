@@ -18,7 +18,7 @@ from services.runtime.health import Part
 from services.runtime.migrations import migrate
 from services.runtime.offload import Offload
 from services.runtime.table_diff import TableDiff, compare
-from services.tracker import rebuild, splitting, store
+from services.tracker import rebuild_compare, splitting, store
 from services.tracker.core import apply
 from services.tracker.core.case import Case
 from services.tracker.core.decide import decide
@@ -104,9 +104,9 @@ async def _same(conn: Any, shelf: Shelf, cases: Sequence[Case]) -> None:
         await conn.copy_records_to_table(name, schema_name="tracker_rebuild", columns=columns, records=rows)
     found = TableDiff()
     async with conn.transaction():
-        for table in rebuild.TABLES:
+        for table in rebuild_compare.TABLES:
             if table.name != "events":
-                explain = rebuild.explained(table.name)
+                explain = rebuild_compare.explained(table.name)
                 await compare(table, (conn, "tracker"), (conn, "tracker_rebuild"), found, explain=explain)
     assert [str(each) for each in found.shown] == []
 

@@ -21,7 +21,7 @@ from services.tracker.core.decide import decide, tick
 from services.tracker.core.reference_data import ReferenceData
 from services.tracker.core.refold import Refold, Refs
 from services.tracker.core.strands import MOST_BEFORE, Name, Shelf, Strand, names
-from services.tracker.rebuild import explained
+from services.tracker.rebuild_compare import explained
 from services.tracker.store import encode_case, encode_strand
 from tests.support import ORGAN, answered, fact, received
 

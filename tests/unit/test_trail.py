@@ -16,7 +16,7 @@ from services.tracker.core.rows import Change
 from services.tracker.core.trail import Following, HandedOn, bears_on, follows, handed_on
 from services.tracker.core.view import look
 from services.tracker.queries import detail
-from services.tracker.rebuild import decided_otherwise
+from services.tracker.rebuild_compare import decided_otherwise
 from services.tracker.store import ATTENTION_COLUMNS, CASE_COLUMNS, case_row
 from services.tracker.trail_store import expected
 from services.words.catalogue import said
