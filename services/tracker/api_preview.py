@@ -17,7 +17,7 @@ from services.tracker.core.case import Case
 from services.tracker.core.proposal import proposal
 from services.tracker.deps import BUSY, JSON, Deps, Injected
 from services.tracker.entitled import require_request
-from services.tracker.queries import READ_SECONDS
+from services.tracker.listing import READ_SECONDS
 from services.tracker.store import SCHEMA, decode_case
 
 PREVIEW_BYTES = 1024 * 1024

@@ -10,11 +10,13 @@ from litestar.params import FromPath, FromQuery, QueryParameter
 
 from services.events.vocabulary import Channel
 from services.runtime.problems import FieldProblem, ProblemError, described
-from services.tracker import queries
+from services.tracker import history, listing, queries, request_list
 from services.tracker.days import days
 from services.tracker.deps import BUSY, JSON, MOST, WRONG, Deps, Injected, bad_cursor, require_organ
 from services.tracker.entitled import is_readable, readable, require_request
-from services.tracker.queries import Detail, Page, Query, Wanted
+from services.tracker.listing import Query, Wanted
+from services.tracker.queries import Detail
+from services.tracker.request_list import Page
 
 StoppedFor = Literal["clarification", "consultation", "fee", "special-step"]
 Limit = Annotated[int, QueryParameter(ge=1, le=MOST)]
@@ -77,11 +79,11 @@ class Requests(Controller):
                 wrong = FieldProblem(field="query.number", problem="has NUL in it", expected="a part of a number")
                 raise ProblemError(400, "number: has NUL in it; expected a part of a number", errors=[wrong])
             now = deps.clock.now()
-            hits = await queries.numbered(deps.pool, deps.offload, query, number, deps.reference_data, now)
+            hits = await request_list.numbered(deps.pool, deps.offload, query, number, deps.reference_data, now)
             return Response(msgspec.json.encode(hits), media_type=JSON)
         try:
-            page = await queries.requests(deps.pool, deps.offload, query, deps.reference_data, deps.clock.now())
-        except queries.BadCursor:
+            page = await request_list.requests(deps.pool, deps.offload, query, deps.reference_data, deps.clock.now())
+        except listing.BadCursor:
             raise bad_cursor(cursor or "") from None
         return Response(msgspec.json.encode(page), media_type=JSON)
 
@@ -140,7 +142,7 @@ class Requests(Controller):
     ) -> Response[bytes] | None:
         """A page of the request's case events; None where there is none and no page was asked for by its cursor."""
         after = sequence_of(cursor)
-        lot = await queries.history(deps.pool, deps.offload, subject, after, limit, latest=latest)
+        lot = await history.history(deps.pool, deps.offload, subject, after, limit, latest=latest)
         if not lot.events and not after:
             return None
         link = {"link": f'<?limit={limit}&cursor={lot.next}>; rel="next"'} if lot.next else {}

@@ -12,8 +12,7 @@ from services.statute.office.days import DayLedger, Part, Used, day_ledger
 from services.tracker.core.case import Case
 from services.tracker.core.reference_data import ReferenceData
 from services.tracker.core.view import look
-from services.tracker.listing import Today
-from services.tracker.queries import READ_SECONDS
+from services.tracker.listing import READ_SECONDS, Today
 from services.tracker.store import SCHEMA, decode_case
 
 

@@ -5,7 +5,7 @@ from datetime import date, datetime
 
 from services.runtime.database import Pool
 from services.runtime.offload import Offload
-from services.tracker import ics, office_store, queries
+from services.tracker import ics, office_store, request_list
 from services.tracker.core.reference_data import ReferenceData
 from services.tracker.listing import Query
 from services.tracker.office_store import Asked, OpenDuty
@@ -44,7 +44,7 @@ async def lots(
     last: Item | None = None
     while True:
         query = Query(None, organ, None, _LAST, min(LOT, most - sent), cursor, is_running=True, organs=organs)
-        page = await queries.requests(pool, offload, query, reference_data, now)
+        page = await request_list.requests(pool, offload, query, reference_data, now)
         lot = await offload.thread(ics.entries, page.requests, now)
         sent, cursor = sent + len(page.requests), page.next
         last = page.requests[-1] if page.requests else last

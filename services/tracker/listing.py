@@ -34,6 +34,8 @@ KEY = "coalesce(due_on, DATE 'infinity')"
 """What the list is ordered by, as the index has it; then by subject."""
 PAGE_BYTES = 8 * 1024 * 1024
 """A page ends early where the cases on it are larger together; the first is always there."""
+READ_SECONDS = 10.0
+"""What a query of a caller may take."""
 CURSOR_LENGTH = 1200
 
 

@@ -5,7 +5,6 @@ wrong. The statuses part the time of a request without gap or overlap.
 """
 
 from collections.abc import Sequence
-from dataclasses import dataclass, replace
 from datetime import date, datetime
 from typing import Any
 
@@ -13,7 +12,6 @@ import msgspec
 from msgspec import Struct
 
 from services.runtime.database import Pool
-from services.runtime.dead_letters import CUT_TEXT
 from services.runtime.offload import Offload
 from services.statute.account import Line
 from services.statute.due import cards
@@ -23,36 +21,23 @@ from services.statute.state import RequestState
 from services.statute.status import STATUSES as STATUSES
 from services.statute.status import Status as Status
 from services.statute.status import status
-from services.tracker import listing
 from services.tracker.core.account import account, other_readings
 from services.tracker.core.case import Case
 from services.tracker.core.reference_data import ReferenceData
 from services.tracker.core.strands import Strand, is_request, shown
 from services.tracker.core.trail import Following, follows, handed_on
 from services.tracker.core.view import worded
-from services.tracker.listing import PAGE_BYTES, BadCursor, Query, Today, Wanted
+from services.tracker.letters import Letter, letters_about
+from services.tracker.listing import READ_SECONDS, Today
 from services.tracker.snapshot import AT_WORK
 from services.tracker.store import SCHEMA, decode_case, last_strands
 from services.tracker.trail_store import followers
-from services.words import catalogue
 from services.words.catalogue import Said, said
 from services.words.remark import Remark, remark
 
-__all__ = ["STATUSES", "BadCursor", "Query", "Status", "Wanted"]
-
 UNFINISHED: tuple[Status, ...] = ("overdue", "due-today", "open", "stopped", "unconfirmed", "waiting")
-READ_SECONDS = 10.0
-"""What a query of a caller may take."""
-LETTERS_SHOWN = 100
-"""The latest dead letters shown with a request."""
-EVENTS = 1000
-"""The most events of a history in one answer."""
 LINES = 5000
 """The most lines of an account in one answer; day by day, that is more than thirteen years."""
-LOOKED = 2000
-"""Requests looked at for a page, where what narrows the list stands in no index."""
-HITS = 1000
-"""Numbers looked at, of those that begin with what is searched for, and of those that end with it."""
 STRANDS = 100
 """How many reviews and tallies of an organ's own are shown at once."""
 
@@ -122,47 +107,6 @@ class Item(Struct, frozen=True, kw_only=True):
     """Its steps inside the office that are not done, each with its holder."""
 
 
-class Page(Struct, frozen=True, kw_only=True):
-    """A page of requests; ``next`` is the cursor of the page after it, if there is one."""
-
-    as_of: datetime
-    requests: list[Item]
-    next: str | None = None
-
-
-class Letter(Struct, frozen=True, kw_only=True):
-    """A record of the log that could not be applied, as far as it could be read."""
-
-    topic: str
-    partition: int
-    offset: int
-    reason: str
-    code: str
-    """Why, as a code."""
-    zh: str
-    en: str
-    """The words for the code."""
-    recorded_at: datetime
-    state: str
-    """``open``, ``replayed`` or ``discarded``."""
-    subject: str | None = None
-    source: str | None = None
-    id: str | None = None
-    type: str | None = None
-
-
-LETTER = 'topic, partition, "offset", reason, code, "values", recorded_at, state, subject, source, event_id AS id, type'
-
-
-LETTERS = f"SELECT {LETTER} FROM {SCHEMA}.dead_letter WHERE subject = $1 ORDER BY recorded_at DESC LIMIT $2"
-HISTORY = (
-    "SELECT sequence, body, found FROM (SELECT sequence, body, count(*) OVER () AS found, "
-    "sum(octet_length(body)) OVER (ORDER BY sequence {order}) - octet_length(body) AS before FROM ("
-    f"SELECT sequence, body FROM {SCHEMA}.events WHERE subject = $1 AND sequence > $2 "
-    f"ORDER BY sequence {{order}} LIMIT $3) AS page) AS cut WHERE before < {PAGE_BYTES} ORDER BY sequence"
-)
-
-
 class Detail(Item, frozen=True, kw_only=True):
     """One request, whole: the facts known of it and how often it was decided."""
 
@@ -201,14 +145,11 @@ class Detail(Item, frozen=True, kw_only=True):
     """The latest facts about it that could not be applied and were put aside (``shixian dead-letters``)."""
 
 
-class _Shown(Struct, frozen=True):
+class Listed(Struct, frozen=True):
     """What a list needs of a case's body; its facts are passed over unread."""
 
     subject: str
     view: RequestState = RequestState()
-
-
-_shown = msgspec.json.Decoder(_Shown)
 
 
 _SAME = [
@@ -220,7 +161,8 @@ WAITS = ("clarification-reply", "consultation", "fee-payment", "special-step")
 """The limits that run for others while the answer's clock stands still."""
 
 
-def _fields(case: Case | _Shown, today: date, reference_data: ReferenceData) -> dict[str, Any]:
+def fields_of(case: Case | Listed, today: date, reference_data: ReferenceData) -> dict[str, Any]:
+    """What a request has in a list and by itself, as the fields of :class:`Item`."""
     view = case.view
     same = {name: getattr(view, name) for name in _SAME}
     same |= {
@@ -270,7 +212,7 @@ def detail(case: Case, reference_data: ReferenceData, now: datetime, each_day: b
     today = Today(reference_data, now).of(case.view.organ)
     case = msgspec.structs.replace(case, view=worded(case, reference_data))
     return Detail(
-        **_fields(case, today, reference_data),
+        **fields_of(case, today, reference_data),
         as_of=now,
         calendar=case.view.calendar,
         latest_due_on=case.view.latest_due_on,
@@ -311,48 +253,6 @@ def _bounded(lines: list[dict[str, Any]]) -> list[dict[str, Any]]:
     return [*lines[:LINES], Line("flag", None, None, zh, en).plain()]
 
 
-async def requests(pool: Pool, offload: Offload, query: Query, reference_data: ReferenceData, now: datetime) -> Page:
-    """A page of requests, the soonest due first. It ends before its limit where the cases are large; ``next`` is what
-    says whether there are more. Raises :class:`BadCursor`, and what :meth:`Offload.turn` does."""
-    today = Today(reference_data, now)
-    most = LOOKED if query.narrowed else query.limit
-    sql, values = listing.page(replace(query, limit=most), today)
-    async with offload.turn():
-        rows = await pool.fetch(sql, *values, timeout=READ_SECONDS)
-        bodies = [row["body"] for row in rows[:most]]
-        items, looked = await offload.thread(_items, bodies, today, query, reference_data)
-    more = bool(rows) and (len(rows) < rows[0]["found"] or len(rows) > looked)
-    last = rows[looked - 1] if more else None
-    return Page(as_of=now, requests=items, next=listing.cursor_after(last["due_on"], last["subject"]) if last else None)
-
-
-def _items(
-    bodies: Sequence[bytes], today: Today, query: Query, reference_data: ReferenceData
-) -> tuple[list[Item], int]:
-    """The items that fit, and how many were looked at for them."""
-    items: list[Item] = []
-    for looked, body in enumerate(bodies, 1):
-        case = _shown.decode(body)
-        if query.fits(case.view):
-            items.append(Item(**_fields(case, today.of(case.view.organ), reference_data)))
-            if len(items) == query.limit:
-                return items, looked
-    return items, len(bodies)
-
-
-async def numbered(
-    pool: Pool, offload: Offload, query: Query, number: str, reference_data: ReferenceData, now: datetime
-) -> Page:
-    """The requests whose number begins or ends with some text, by number; at most :data:`HITS` are looked at. Raises
-    what :meth:`Offload.turn` does."""
-    today = Today(reference_data, now)
-    sql, values = listing.by_number(number, query, today, HITS)
-    async with offload.turn():
-        rows = await pool.fetch(sql, *values, timeout=READ_SECONDS)
-        items, _ = await offload.thread(_items, [row["body"] for row in rows], today, query, reference_data)
-    return Page(as_of=now, requests=items)
-
-
 NOTHING_CAME = RequestState(awaits=remark("request-received"), waiting_for="request-received")
 
 
@@ -390,38 +290,3 @@ def _detail(
     """Of what is kept apart under an organ's code the last :data:`STRANDS` are shown."""
     without_letters = detail(shown(case, strands, reference_data) if strands else case, reference_data, now, each_day)
     return msgspec.structs.replace(without_letters, dead_letters=letters)
-
-
-def letter(row: Any) -> Letter:
-    """A row of :data:`LETTER`, with the words for its code."""
-    columns = dict(row)
-    words = catalogue.refusal(columns["code"], msgspec.json.decode(columns.pop("values")))
-    return Letter(**columns, zh=words.zh, en=words.en)
-
-
-async def letters_about(pool: Pool, subject: str) -> list[Letter]:
-    """The latest facts about a subject that could not be applied, the latest first."""
-    rows = await pool.fetch(LETTERS, subject[:CUT_TEXT], LETTERS_SHOWN, timeout=READ_SECONDS)
-    return [letter(row) for row in rows]
-
-
-@dataclass(frozen=True, slots=True)
-class History:
-    """Case events as they were written, each as JSON, and the number to go on behind if there are more."""
-
-    events: list[bytes]
-    next: int | None = None
-
-
-async def history(
-    pool: Pool, offload: Offload, subject: str, after: int = 0, limit: int = EVENTS, *, latest: bool = False
-) -> History:
-    """The case events of a request in order, from the one behind number ``after`` on; ``latest``: the last ones."""
-    async with offload.turn():
-        sql = HISTORY.format(order="DESC" if latest else "")
-        rows = await pool.fetch(sql, subject, after, limit + 1, timeout=READ_SECONDS)
-    if latest:
-        return History([row["body"] for row in rows[-limit:]])
-    more = bool(rows) and (len(rows) > limit or len(rows) < rows[0]["found"])
-    kept = rows[:limit]
-    return History([row["body"] for row in kept], kept[-1]["sequence"] if more else None)

@@ -25,9 +25,9 @@ from services.statute import rules
 from services.tracker import proposed_rules
 from services.tracker.core.reference_data import ReferenceData
 from services.tracker.core.rehearsal import Rehearsal, Standing, Tally, standing
+from services.tracker.listing import READ_SECONDS
 from services.tracker.looking_over import PENDING
 from services.tracker.proposed_rules import Proposed
-from services.tracker.queries import READ_SECONDS
 from services.tracker.rehearse_child import Begun, Known, Start
 from services.tracker.store import SCHEMA, decode_case
 from services.words.catalogue import said

@@ -10,8 +10,8 @@ from services.runtime.database import Pool
 from services.runtime.dead_letters import CUT_TEXT
 from services.runtime.offload import Offload
 from services.tracker.core.reference_data import Rejected
-from services.tracker.listing import PAGE_BYTES
-from services.tracker.queries import LETTER, READ_SECONDS, Letter, letter
+from services.tracker.letters import LETTER, Letter, letter
+from services.tracker.listing import PAGE_BYTES, READ_SECONDS
 from services.tracker.store import SCHEMA
 
 

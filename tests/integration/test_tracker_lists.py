@@ -23,13 +23,12 @@ from services.runtime.offload import Offload
 from services.runtime.web import create_app, new_registry
 from services.statute.state import RequestState
 from services.statute.status import status
-from services.tracker import api, listing, queries, rejections
+from services.tracker import api, history, letters, listing, queries, rejections, request_list
 from services.tracker.core import preview
 from services.tracker.core.case import Case
 from services.tracker.core.reference_data import ReferenceData
 from services.tracker.feed import lots as feed_lots
-from services.tracker.listing import STATES, Today
-from services.tracker.queries import Query
+from services.tracker.listing import STATES, Query, Today
 from services.tracker.rejections import About
 from services.tracker.snapshot import OPEN, UNPUBLISHED, WAITING
 from services.tracker.store import encode_case
@@ -129,7 +128,7 @@ async def test_every_status_is_exact_in_pages_without_gap_or_overlap(pool: Any) 
         query = Query(one, organ, limit=400)  # type: ignore[arg-type]  # a status is one of them
         found: list[str] = []
         while True:
-            page = await queries.requests(pool, offload, query, known, NOW)
+            page = await request_list.requests(pool, offload, query, known, NOW)
             assert all(one in (None, "unfinished", item.status) for item in page.requests)
             found += [item.id for item in page.requests]
             if page.next is None:
@@ -183,8 +182,8 @@ async def test_histories_rejections_and_dead_letters_are_read_from_indexes(pool:
         assert [
             letter.source for letter in (await rejections.latest(pool, Offload(), About("s1"), 3)).dead_letters
         ] == ["s1"] * 3
-        one, latest = queries.HISTORY.format(order=""), queries.HISTORY.format(order="DESC")
-        for sql, given_ in ((one, ["r00001", 3, 10]), (latest, ["r00001", 0, 10]), (queries.LETTERS, ["r00001", 10])):
+        one, latest = history.HISTORY.format(order=""), history.HISTORY.format(order="DESC")
+        for sql, given_ in ((one, ["r00001", 3, 10]), (latest, ["r00001", 0, 10]), (letters.LETTERS, ["r00001", 10])):
             nodes = await explained(conn, sql, given_)
             assert full_scans(nodes) == [] and looked_at(nodes) <= 10, sql
         for sql in (OPEN, WAITING, UNPUBLISHED):
