@@ -1,4 +1,4 @@
-"""The national form of 2021 and the others that ship: rows, columns, where each outcome stands, what must add up."""
+"""The national form of 2021 and the others that ship: rows, columns, where each outcome stands, levels, laws."""
 
 from datetime import date
 from decimal import Decimal
@@ -12,10 +12,9 @@ from services.events.vocabulary import APPLICANTS, OUTCOMES, ReviewKind
 from services.stats.cells import Cell, Number
 from services.stats.exports.grid import grid
 from services.stats.fold import Fold
-from services.stats.forms.form import FORMS, BadData, Form, form_for, form_ids, law_of, load, parse
+from services.stats.forms.form import FORMS, BadData, form_for, form_ids, law_of, load, parse
 from services.stats.report import Report, failures, make_report, make_with_previous
-from services.stats.rules import check
-from tests.stats_events import answered, decided, filed, recorded, summary, tally
+from tests.stats_events import answered, filed, recorded, summary, tally
 
 CN = load("cn-2021")
 ROW_OF = {
@@ -82,16 +81,6 @@ def test_each_outcome_stands_in_one_row_and_in_the_total(outcome: str) -> None:
     assert column(found, "requests", "total") == {ROW_OF[outcome]: 3, "3.7": 3}
 
 
-@pytest.mark.parametrize(("form_id", "rule"), [("cn-2021", "R2"), ("cn-2014", "answered-by-outcome")])
-def test_a_refusal_without_a_reason_fails_the_arithmetic_of_a_chinese_form(form_id: str, rule: str) -> None:
-    cells: dict[Cell, Number] = {
-        Cell("a", 2023, "closed", "refused", "business", "late"): 1,
-        Cell("a", 2023, "received", "post", "business", "05"): 1,
-    }
-    found = make_report(load(form_id), "a", 2023, "2024-01-31", cells)
-    assert {c.rule for c in failures(load(form_id), found)} == {rule}
-
-
 @pytest.mark.parametrize("applicant", APPLICANTS)
 def test_each_applicant_stands_in_one_column_and_in_the_total(applicant: str) -> None:
     found = report({Cell("a", 2023, "received", "post", applicant, "05"): 2})
@@ -132,80 +121,6 @@ def test_what_is_open_at_a_year_s_end_is_carried_over() -> None:
     assert column(found, "requests", "legal-service") == {"1": 2, "2": 2, "3.1": 1, "3.4.3": 1, "3.7": 2, "4": 2}
     assert failures(CN, found) == [] and failures(CN, found, "warning") == []
     assert {c.rule for c in found.checks} == {"R1", "R2", "R3", "R4", "Y1", "Y2", "Y3", "T1", "T2", "T3", "T4"}
-
-
-def test_an_end_before_the_receipt_fails_the_first_rule_in_both_years() -> None:
-    fold = folded(answered(received_on=date(2023, 1, 5), on=date(2022, 12, 30)))
-    for year, detail in ((2022, "1 0 + 2 0 not = 3.7 1 + 4 0"), (2023, "1 1 + 2 0 not = 3.7 0 + 4 0")):
-        failed = failures(CN, make_with_previous(CN, "a", year, "2024-01-31", fold.cells))
-        assert [(c.rule, c.detail) for c in failed] == [
-            ("R1", f"requests/natural-person: {detail}"),
-            ("R1", f"requests/total: {detail}"),
-        ]
-
-
-def changed(found: Report, table: str, row: str, column: str, by: int) -> Report:
-    """The report with one number moved."""
-    found.numbers()[table, row][column] += by
-    return found
-
-
-@pytest.mark.parametrize(
-    ("at", "rules"),
-    [
-        (("requests", "1", "business"), {"R1", "R3"}),
-        (("requests", "3.4.2", "business"), {"R2", "R3"}),
-        (("requests", "3.7", "total"), {"R1", "R2", "R3"}),
-        (("requests", "4", "total"), {"R1", "R3"}),
-        (("reviews", "litigation-direct", "pending"), {"R4"}),
-    ],
-)
-def test_one_wrong_number_is_named_by_the_rules_that_it_breaks(at: tuple[str, str, str], rules: set[str]) -> None:
-    found = changed(report({}), *at, 1)
-    failed = [c for c in check(CN, found.numbers()) if not c.ok]
-    assert {c.rule for c in failed} == rules
-    assert all(f"{at[0]}/" in c.detail for c in failed)
-
-
-def test_the_years_are_compared_where_the_year_before_is_known() -> None:
-    before, now = report({}, 2022), report({Cell("a", 2023, "tally", "regulations-in-force"): 7})
-    changed(before, "requests", "4", "business", 5)
-    warned = [c for c in check(CN, now.numbers(), before.numbers()) if not c.ok]
-    assert [(c.rule, c.detail) for c in warned] == [
-        ("Y1", "requests/business: 2 0 not = previous:4 5"),
-        ("Y2", "proactive/regulations: in-force 7 not = previous:in-force 0 + issued 0 - repealed 0"),
-    ]
-    assert not [c for c in check(CN, now.numbers()) if c.rule.startswith("Y")]
-
-
-def once_more(form_id: str) -> Form:
-    """The form with the other reading of where a review counts that is decided in a later year."""
-    text = (FORMS / f"{form_id}.toml").read_text("utf-8")
-    assert "\n\n[[tables]]" in text
-    return parse(
-        f"{form_id}.toml", text.replace("\n\n[[tables]]", '\nreviews = "filing-and-decision"\n\n[[tables]]', 1)
-    )
-
-
-def test_a_result_of_an_earlier_year_s_review_is_told_or_counted_once_more_by_a_setting_of_the_form() -> None:
-    fold = Fold()
-    fold.apply(filed("r", 1, on=date(2022, 6, 1)))
-    fold.apply(decided("r", 2, date(2023, 2, 1), filed_on=date(2022, 6, 1)))
-    fold.apply(filed("s", 1, on=date(2023, 6, 1)))
-    by_year = {}
-    for form in (CN, once_more("cn-2021")):
-        for year in (2022, 2023):
-            found = make_with_previous(form, "a", year, "2024-01-31", fold.cells)
-            counted = {c: n for c, n in found.numbers()["reviews", "reconsideration"].items() if n}
-            by_year[form.reviews, year] = (counted, [c.detail for c in failures(form, found, "warning")])
-            assert failures(form, found) == []
-    told = "reviews/reconsideration: total 1 decided this year and filed in an earlier one: in no year's table"
-    assert by_year == {
-        ("filing", 2022): ({"pending": 1, "total": 1}, []),
-        ("filing", 2023): ({"pending": 1, "total": 1}, [told]),
-        ("filing-and-decision", 2022): ({"pending": 1, "total": 1}, []),
-        ("filing-and-decision", 2023): ({"upheld": 1, "pending": 1, "total": 2}, []),
-    }
 
 
 def test_a_level_not_entered_again_is_that_of_the_year_before_and_says_so() -> None:
@@ -334,132 +249,3 @@ def test_rows_from_memory_are_marked() -> None:
 )
 def test_a_year_has_its_form(year: int, statute: str, form_id: str) -> None:
     assert form_for(year, statute).id == form_id
-
-
-def tallied(form: str = "cn-2021", **counts: str) -> Report:
-    """A report of nothing but tallies, ``_`` in a measure's name for ``-``."""
-    fold = Fold()
-    for number, (measure, count) in enumerate(counts.items(), 1):
-        fold.apply(tally("a", number, count, measure.replace("_", "-"), measure, date(2023, 6, 1)))
-    return make_report(load(form), "a", 2023, "2024-01-31", fold.cells)
-
-
-TALLIES: list[tuple[str, dict[str, str], list[str]]] = [
-    # form, measures, what the rules find
-    ("cn-2021", {}, []),
-    ("cn-2021", {"regulations_issued": "3", "regulations_repealed": "1", "regulations_in_force": "9"}, []),
-    (
-        "cn-2021",
-        {"regulations_issued": "3"},
-        [
-            "T3 proactive/regulations: in-force 0 not given-with issued 3 + repealed 0",
-            "T4 proactive/regulations: issued 3 - repealed 0 not <= in-force 0",
-        ],
-    ),
-    (
-        "cn-2021",
-        {"normative_documents_repealed": "2"},
-        ["T3 proactive/normative-documents: in-force 0 not given-with issued 0 + repealed 2"],
-    ),
-    # None left in force is a level as well.
-    ("cn-2021", {"normative_documents_repealed": "2", "normative_documents_in_force": "0"}, []),
-    (
-        "cn-2021",
-        {"regulations_issued": "5", "regulations_repealed": "1", "regulations_in_force": "3"},
-        ["T4 proactive/regulations: issued 5 - repealed 1 not <= in-force 3"],
-    ),
-    (
-        "cn-2021",
-        {"regulations_in_force": "8.5"},
-        ["T1 proactive/regulations: issued 0 + repealed 0 + in-force 8.5 not whole"],
-    ),
-    ("cn-2021", {"licensing_decisions": "7", "penalty_decisions": "8", "coercion_decisions": "0"}, []),
-    ("cn-2021", {"licensing_decisions": "7.25"}, ["T2 proactive/licensing: decisions 7.25 not whole"]),
-    ("cn-2021", {"fees_collected": "59237.2449"}, []),
-    (
-        "cn-gz-2013",
-        {"proactive_published": "50", "proactive_published_full_text": "50", "normative_documents_new": "50"},
-        [],
-    ),
-    (
-        "cn-gz-2013",
-        {"proactive_published": "50", "proactive_published_full_text": "51"},
-        ["full-text-within-published proactive/count: published-full-text 51 not <= published 50"],
-    ),
-    (
-        "cn-gz-2013",
-        {"proactive_published": "3", "normative_documents_new": "4"},
-        ["normative-documents-within-published proactive/count: normative-documents-new 4 not <= published 3"],
-    ),
-    (
-        "cn-gz-2013",
-        {"proactive_published": "3.5"},
-        [
-            "published-whole proactive/count: published 3.5 + published-full-text 0 + normative-documents-new 0 "
-            "not whole"
-        ],
-    ),
-    ("cn-gz-2013", {"catalogue_items": "0.5"}, ["catalogue-whole requests/count: catalogue-items 0.5 not whole"]),
-    ("cn-gz-2013", {"page_views": "1000000", "enquiries_online": "3", "enquiries_in_person": "2"}, []),
-    (
-        "cn-gz-2013",
-        {"page_views": "0.1"},
-        ["enquiries-whole enquiries/count: online 0 + in-person 0 + page-views 0.1 not whole"],
-    ),
-    ("cn-2014", {"proactive_published": "9", "normative_documents_issued": "9"}, []),
-    (
-        "cn-2014",
-        {"proactive_published": "8", "normative_documents_issued": "9"},
-        ["normative-documents-within-published proactive/count: normative-documents 9 not <= published 8"],
-    ),
-    (
-        "cn-2014",
-        {"proactive_published": "8.5"},
-        ["published-whole proactive/count: published 8.5 + normative-documents 0 not whole"],
-    ),
-]
-
-
-@pytest.mark.parametrize(("form", "counts", "expected"), TALLIES)
-def test_tallies_have_rules_of_their_own(form: str, counts: dict[str, str], expected: list[str]) -> None:
-    found = tallied(form, **counts)
-    assert [f"{c.rule} {c.detail}" for c in found.checks if not c.ok] == expected
-
-
-def test_which_findings_about_tallies_are_errors_and_which_are_to_be_looked_at() -> None:
-    found = tallied(regulations_issued="3.5", licensing_decisions="0.5")
-    assert {c.rule for c in failures(CN, found)} == {"T1", "T2"}
-    assert {c.rule for c in failures(CN, found, "warning")} == {"T3", "T4"}
-
-
-def test_a_level_given_by_one_of_several_organs_is_given() -> None:
-    fold = Fold()
-    fold.apply(tally("a", 1, 2, "regulations-issued", "t1", date(2023, 6, 1)))
-    fold.apply(tally("b", 1, 5, "regulations-in-force", "t2", date(2023, 6, 1)))
-    alone = make_report(CN, "a", 2023, "2024-01-31", fold.cells)
-    both = make_report(CN, "a", 2023, "2024-01-31", fold.cells, organs={"a", "b"})
-    assert "T3" in {c.rule for c in failures(CN, alone, "warning")}
-    assert "T3" not in {c.rule for c in failures(CN, both, "warning")}
-
-
-BAD_RULES = [
-    ('relation = "whole"\nright = ["published"]', "expected nothing: whole is about the left side"),
-    ('relation = "<="', "expected at least one term"),
-    ('relation = "given-with"\nright = ["published"]', "published/count counts no level"),
-]
-
-
-@pytest.mark.parametrize(("text", "reason"), BAD_RULES)
-def test_a_rule_that_can_t_be_is_refused(text: str, reason: str) -> None:
-    rule = (
-        f'[[checks]]\nrule = "x"\nlabel = {{ zh = "x", en = "x" }}\ntable = "proactive"\nleft = ["published"]\n{text}\n'
-    )
-    with pytest.raises(BadData, match=reason):
-        parse("cn-gz-2013.toml", (FORMS / "cn-gz-2013.toml").read_text("utf-8") + rule)
-
-
-def test_a_rule_about_a_number_that_the_form_has_not_is_refused() -> None:
-    rule = '[[checks]]\nrule = "x"\nlabel = { zh = "x", en = "x" }\ntable = "proactive"\nover = "columns"\n'
-    text = (FORMS / "cn-2021.toml").read_text("utf-8") + rule + 'left = ["issued"]\nrelation = "whole"\n'
-    with pytest.raises(BadData, match="there is no number at licensing/issued"):
-        parse("cn-2021.toml", text)
