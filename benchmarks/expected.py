@@ -32,8 +32,8 @@ class Expected:
         if "cells" in found and found["cells"] != self.cells:
             keys = sorted(found["cells"].keys() | self.cells.keys())
             wrong = [k for k in keys if found["cells"].get(k, 0) != self.cells.get(k, 0)]
-            told = ", ".join(f"{k}: {found['cells'].get(k, 0)} not {self.cells.get(k, 0)}" for k in wrong[:3])
-            figures.problem(label, f"{len(wrong)} of {len(keys)} counters differ ({told})")
+            examples = ", ".join(f"{k}: {found['cells'].get(k, 0)} not {self.cells.get(k, 0)}" for k in wrong[:3])
+            figures.problem(label, f"{len(wrong)} of {len(keys)} counters differ ({examples})")
 
 
 def of_facts(records: list[Any]) -> Expected:

@@ -56,14 +56,16 @@ def render(found: Mapping[str, Any]) -> str:
             f'<td class="{state}">{state}</td></tr>'
         )
     machine = found["machine"]
-    told = f"{machine['processor']}, {machine['cores']} cores, {machine['memory_gb']} GB, Python {machine['python']}"
+    computer = (
+        f"{machine['processor']}, {machine['cores']} cores, {machine['memory_gb']} GB, Python {machine['python']}"
+    )
     notes = "".join(f"<li>{escape(each)}</li>" for each in (*found["missing"], *found["problems"]))
     topics = "; ".join(f"{n}: {t['records']:,} of {t['bytes_each']} bytes" for n, t in found["topics"].items())
     return f"""<!doctype html>
 <html lang="en"><meta charset="utf-8"><title>Shixian: the bench</title><style>{STYLE}</style>
 <h1>Records a second</h1>
-<p>{escape(told)}. Medians of {found["sizes"]["runs"]}; {escape(topics)}. The peers do less than the stats service: no
-reviews, no tallies, no record of changes, no dead letters.</p>
+<p>{escape(computer)}. Medians of {found["sizes"]["runs"]}; {escape(topics)}. The peers do less than the stats service:
+no reviews, no tallies, no record of changes, no dead letters.</p>
 {chart(found["parts"])}
 <h2>Aims</h2><table><tr><th>what<th>found<th>aim<th></tr>{aims}</table>
 <h2>All parts</h2>

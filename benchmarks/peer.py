@@ -28,14 +28,14 @@ async def run(servers: Servers, figures: Figures, label: str, command: Sequence[
     log = servers.folder / f"{label.replace(' ', '-').replace('/', '-')}.log"
     process = _start(command, log, servers.folder)
     try:
-        before, after, told = await _told(servers, process, log)
+        before, after, answer = await _figures(servers, process, log)
     finally:
         await asyncio.to_thread(_end, process)
     shares = [1e6 * (b - a) / expected.records for a, b in zip(before, after, strict=True)]
-    figures.keep(label, Run(told.pop("rate"), told.pop("second_half"), *shares))
-    if told.pop("records") < expected.records:
+    figures.keep(label, Run(answer.pop("rate"), answer.pop("second_half"), *shares))
+    if answer.pop("records") < expected.records:
         figures.problem(label, "not all records were read")
-    expected.compare(figures, label, told)
+    expected.compare(figures, label, answer)
 
 
 def _start(command: Sequence[str], log: Path, folder: Path) -> "subprocess.Popen[str]":
@@ -56,7 +56,9 @@ def _start(command: Sequence[str], log: Path, folder: Path) -> "subprocess.Popen
 Spent = tuple[float, float, float]
 
 
-async def _told(servers: Servers, process: "subprocess.Popen[str]", log: Path) -> tuple[Spent, Spent, dict[str, Any]]:
+async def _figures(
+    servers: Servers, process: "subprocess.Popen[str]", log: Path
+) -> tuple[Spent, Spent, dict[str, Any]]:
     """CPU at the first record and at the end, and the figures of the last line."""
     lines: queue.Queue[tuple[str, Spent]] = queue.Queue()
 

@@ -122,8 +122,8 @@ def lines(found: Mapping[str, Any], figures: Figures) -> Iterator[str]:
     yield ""
     for what, key, sense, aim in AIMS:
         value = found["ratios"][key]
-        told = "-" if value is None else f"{value:.2f}"
-        yield f"{what}: {told} (aim: {sense} {aim:g}; {holds(value, sense, aim)})"
+        shown = "-" if value is None else f"{value:.2f}"
+        yield f"{what}: {shown} (aim: {sense} {aim:g}; {holds(value, sense, aim)})"
     for each in found["missing"]:
         yield f"missing: {each}"
     for each in found["problems"]:

@@ -15,7 +15,7 @@ def _table(head: list[str], rows: list[list[str]]) -> str:
 
 
 def routes() -> str:
-    """Every route with what it needs, who has that, and whether the audit trail tells of it."""
+    """Every route with what it needs, who has that, and whether it stands in the audit trail."""
     rows = []
     for service, needs in (("every one", COMMON), *NEEDS.items()):
         for (method, path), need in needs.items():

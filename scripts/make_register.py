@@ -166,11 +166,11 @@ def _entry(rng: random.Random, index: int) -> tuple[list[str], list[dict[str, An
         else:
             write("补正日期", "／")
     if rng.random() < 0.2:
-        decided, told = day + timedelta(15), day + timedelta(16)
+        decided, notified = day + timedelta(15), day + timedelta(16)
         happened(
             "extension-granted",
             decided_on=dated("延期批准日期", decided),
-            notified_on=dated("延期告知日期", told),
+            notified_on=dated("延期告知日期", notified),
             amount=20,
         )
     end, drawn = day + timedelta(rng.randrange(10, 40)), rng.random()

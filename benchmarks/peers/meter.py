@@ -1,11 +1,11 @@
-"""What each peer tells the bench: FIRST at its first record, DONE with its figures; then it waits to be told to end."""
+"""What each peer reports to the bench: FIRST at its first record, DONE with its figures; then it waits for the end."""
 
 import json
 import sys
 import time
 
 
-def tell(line: str) -> None:
+def report(line: str) -> None:
     sys.stdout.write(f"{line}\n")
     sys.stdout.flush()
 
@@ -23,7 +23,7 @@ class Meter:
         self.seen += count
         if not self.first_at:
             self.first, self.first_at = self.seen, time.perf_counter()
-            tell("FIRST")
+            report("FIRST")
         if not self.half_at and 2 * self.seen >= self.total:
             self.half, self.half_at = self.seen, time.perf_counter()
         return self.seen >= self.total
@@ -31,7 +31,7 @@ class Meter:
     def done(self, **answer: object) -> None:
         """Say the figures and the answer; call it when what was counted is durable."""
         now = time.perf_counter()
-        tell(
+        report(
             "DONE "
             + json.dumps(
                 {

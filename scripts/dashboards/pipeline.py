@@ -213,7 +213,7 @@ def build() -> Any:
                 ),
                 number(
                     "Numbers read",
-                    "Age of what the stats service tells.",
+                    "Age of the numbers that the stats service shows.",
                     "time() - max(shixian_stats_snapshot_timestamp_seconds)",
                     unit="s",
                     colors=levels((None, "green"), (60, "orange"), (120, "red")),

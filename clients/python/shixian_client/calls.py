@@ -83,7 +83,7 @@ def answered(services: Services, call: Call) -> Steps[httpx.Response]:
         if isinstance(answer, httpx.Response) and answer.status_code not in LATER:
             return answer
         asked = _retry_after(answer) if isinstance(answer, httpx.Response) else 0.0
-        reason = answer.reason if isinstance(answer, Broken) else _told(answer).get("detail", "no room")
+        reason = answer.reason if isinstance(answer, Broken) else _object(answer).get("detail", "no room")
         seconds = max(asked, pause * (0.5 + services.jitter()))
         if waited + seconds > services.patience:
             raise Unavailable(f"{call.url}: {reason}; tried for {waited:.0f} s")
@@ -105,14 +105,14 @@ def post(
         params = {"partial": "yes"} if partial else {}
         url = f"{services.intake.rstrip('/')}/v1/events"
         answer = yield from answered(services, Call("POST", url, params, body, headers))
-        told = _told(answer)
+        content = _object(answer)
         if answer.status_code == 202:
-            receipt.accepted += told["accepted"]
-            receipt.results += [_result(event, start) for event in told["events"]]
+            receipt.accepted += content["accepted"]
+            receipt.results += [_result(event, start) for event in content["events"]]
         elif partial and answer.status_code in (409, 422):
-            receipt.results += _all_bad(answer.status_code, part, told, start)
+            receipt.results += _all_bad(answer.status_code, part, content, start)
         else:
-            raise Refused(answer.status_code, _shifted(told, start))
+            raise Refused(answer.status_code, _shifted(content, start))
     return receipt
 
 
@@ -122,7 +122,7 @@ def got(services: Services, url: str, params: Mapping[str, Any] | None = None) -
     answer = yield from answered(services, Call("GET", url, plain, headers=services.headers(accept="application/json")))
     if answer.status_code == 200:
         return answer.json()
-    raise (NotFound if answer.status_code == 404 else Problem)(answer.status_code, _told(answer))
+    raise (NotFound if answer.status_code == 404 else Problem)(answer.status_code, _object(answer))
 
 
 def request(services: Services, subject: str) -> Steps[Any]:
@@ -148,35 +148,35 @@ def report(services: Services, organ: str, year: int, form: str | None) -> Steps
 
 
 def _retry_after(answer: httpx.Response) -> float:
-    said = answer.headers.get("retry-after", "")
-    return float(said) if said.isdigit() else 0.0
+    seconds = answer.headers.get("retry-after", "")
+    return float(seconds) if seconds.isdigit() else 0.0
 
 
-def _told(answer: httpx.Response | None) -> dict[str, Any]:
+def _object(answer: httpx.Response | None) -> dict[str, Any]:
     try:
-        found = answer.json() if answer is not None else {}
+        content = answer.json() if answer is not None else {}
     except ValueError:
         return {}
-    return found if isinstance(found, dict) else {}
+    return content if isinstance(content, dict) else {}
 
 
 def _error(error: Mapping[str, Any], index: int) -> FieldError:
     return FieldError(error["field"], error["problem"], error["expected"], index)
 
 
-def _result(told: Mapping[str, Any], start: int) -> Result:
-    error = _error(told["error"], start + told.get("index", 0)) if "error" in told else None
-    return Result(told["source"], told["id"], told["status"], error)
+def _result(event: Mapping[str, Any], start: int) -> Result:
+    error = _error(event["error"], start + event.get("index", 0)) if "error" in event else None
+    return Result(event["source"], event["id"], event["status"], error)
 
 
-def _all_bad(status: int, part: Sequence[Event], told: Mapping[str, Any], start: int) -> list[Result]:
+def _all_bad(status: int, part: Sequence[Event], problem: Mapping[str, Any], start: int) -> list[Result]:
     """A batch without a good event; the service names the first hundred errors."""
-    errors = {e.get("index", 0): _error(e, start + e.get("index", 0)) for e in told.get("errors", ())}
+    errors = {e.get("index", 0): _error(e, start + e.get("index", 0)) for e in problem.get("errors", ())}
     what: Literal["conflict", "refused"] = "conflict" if status == 409 else "refused"
     return [Result(event.source, event.id, what, errors.get(at)) for at, event in enumerate(part)]
 
 
-def _shifted(told: dict[str, Any], start: int) -> dict[str, Any]:
+def _shifted(problem: dict[str, Any], start: int) -> dict[str, Any]:
     """The problem with the events' positions among all that were posted."""
-    errors = [{**e, "index": e.get("index", 0) + start} for e in told.get("errors", ())]
-    return {**told, "errors": errors}
+    errors = [{**e, "index": e.get("index", 0) + start} for e in problem.get("errors", ())]
+    return {**problem, "errors": errors}

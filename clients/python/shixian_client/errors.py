@@ -26,14 +26,14 @@ class Unavailable(Failed):
 class Problem(Failed):
     """The service refused the call."""
 
-    def __init__(self, status: int, told: dict[str, Any]) -> None:
+    def __init__(self, status: int, problem: dict[str, Any]) -> None:
         self.status = status
-        self.type = str(told.get("type", "about:blank"))
-        self.title = str(told.get("title", ""))
-        self.detail = str(told.get("detail", ""))
+        self.type = str(problem.get("type", "about:blank"))
+        self.title = str(problem.get("title", ""))
+        self.detail = str(problem.get("detail", ""))
         self.errors = [
             FieldError(str(e.get("field", "")), str(e.get("problem", "")), str(e.get("expected", "")), e.get("index"))
-            for e in told.get("errors", ())
+            for e in problem.get("errors", ())
         ]
         first = f"; {self.errors[0].field}: {self.errors[0].problem}" if self.errors else ""
         super().__init__(f"{status} {self.detail or self.title}{first}")
