@@ -62,7 +62,7 @@ class Keys:
         return cls(KeySet([OKPKey.generate_key("Ed25519"), *kept]))
 
     def text(self, *, private: bool = True) -> bytes:
-        """The file's text; without ``private`` the half that checks."""
+        """The file's text; without ``private`` the public half."""
         return json.dumps(self._keys.as_dict(private=private), indent=2).encode() + b"\n"
 
     @property

@@ -69,7 +69,7 @@ async def missing(conn: Conn, lot: Sequence[Kept]) -> list[Kept]:
     here = {kept.key: kept for kept in (Kept(*row) for row in rows)}
     for kept in lot:
         if here.get(kept.key, kept) != kept:
-            raise Failed(f"{kept.organ} {kept.year}: publication {kept.number} is another one here than in the file")
+            raise Failed(f"{kept.organ} {kept.year}: publication {kept.number} here differs from the one in the file")
     return [kept for kept in lot if kept.key not in here]
 
 

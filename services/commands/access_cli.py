@@ -42,7 +42,7 @@ def _organs(organs: list[str] | None, every: bool) -> tuple[str, ...] | None:
 
 @token.command("create")
 def create_token(
-    name: Annotated[str, typer.Argument(help="What has it, e.g. the name of an intake system; no person's name.")],
+    name: Annotated[str, typer.Argument(help="Whose it is, e.g. the name of an intake system; not a person's name.")],
     scope: Annotated[list[str], typer.Option(help="What it may do; may be given several times.")],
     organ: Organs = None,
     every_organ: Every = False,
@@ -66,7 +66,8 @@ def create_token(
     _changed(lambda access: with_token(access, made))
     typer.echo(text)
     typer.echo(
-        f"令牌只显示这一次，{expires:%Y-%m-%d} 到期。 Shown this once; it expires on {expires:%Y-%m-%d}.", err=True
+        f"令牌只显示这一次，{expires:%Y-%m-%d} 到期。 It is shown only this once, and expires on {expires:%Y-%m-%d}.",
+        err=True,
     )
 
 
@@ -91,7 +92,7 @@ def list_tokens() -> None:
         seen = "?" if why else f"{last:%Y-%m-%dT%H:%MZ}" if last else "-"
         typer.echo(f"{one.id}  {state:<7}  {until:<10}  {seen:<17}  {','.join(one.scopes)}  {organs}  {one.name}")
     if why:
-        typer.echo(f"shixian: when they were last used is in the log, which can't be read: {why}", err=True)
+        typer.echo(f"shixian: the log, which says when they were last used, can't be read: {why}", err=True)
 
 
 def _last_uses() -> tuple[dict[str, datetime], str]:
@@ -191,9 +192,7 @@ def remove_user(account: Annotated[str, typer.Argument(help="As `shixian user li
 
 
 def desk_key(
-    public: Annotated[
-        bool, typer.Option("--public", help="Print the half that checks, for the other services.")
-    ] = False,
+    public: Annotated[bool, typer.Option("--public", help="Print the public half, for the other services.")] = False,
 ) -> None:
     """Make the key that the desk signs with, or put a fresh one first; the old one is believed until the next time."""
     from services.access.file import BadFile

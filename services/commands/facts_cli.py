@@ -17,7 +17,7 @@ def import_(
     file: Annotated[Path, typer.Argument(help="A register: CSV (UTF-8 or GB18030) or a workbook (.xlsx).")],
     map: MapOption = "",
     given: SetOption = None,
-    dry_run: Annotated[bool, typer.Option("--dry-run", help="Say every problem, post nothing.")] = False,
+    dry_run: Annotated[bool, typer.Option("--dry-run", help="List every problem, post nothing.")] = False,
     reject: Annotated[
         Path | None,
         typer.Option(help="Write the rows with problems to this CSV file, to be mended and imported; post the others."),

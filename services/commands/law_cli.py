@@ -16,9 +16,11 @@ def due(
     ] = "",
     received: Annotated[str, typer.Option(help="The day of receipt, YYYY-MM-DD.")] = "",
     channel: Annotated[str, typer.Option(help="How it was received; only some statutes ask.")] = "in-person",
-    as_of: Annotated[str, typer.Option(help="Judge it on this day; left out: today, by this machine's clock.")] = "",
+    as_of: Annotated[
+        str, typer.Option(help="The case as of this day; by default today, by this machine's clock.")
+    ] = "",
     known_on: Annotated[str, typer.Option(help="Count with the calendar as it was known on this day.")] = "",
-    as_json: Annotated[bool, typer.Option("--json", help="As JSON.")] = False,
+    as_json: Annotated[bool, typer.Option("--json", help="Print JSON.")] = False,
     jsonl: Annotated[
         bool, typer.Option("--jsonl", help="Many cases: a JSON object a line in, one a line out.")
     ] = False,
@@ -74,7 +76,7 @@ def check(
                 typer.echo(f"    {one.source}")
     except checks.Unreadable as error:
         fail(str(error))
-    typer.echo(f"{total} scenarios, {wrong} come out otherwise 共{total}个情形，{wrong}个结果不符")
+    typer.echo(f"{total} scenarios, {wrong} with another result 共{total}个情形，{wrong}个结果不符")
     raise typer.Exit(1 if wrong else 0)
 
 

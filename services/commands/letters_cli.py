@@ -1,4 +1,4 @@
-"""The subcommand ``dead-letters``: records that could not be applied, looked at, put back, or put aside."""
+"""The subcommand ``dead-letters``: records that could not be applied are looked at, replayed or discarded."""
 
 import sys
 from collections.abc import Callable
@@ -10,7 +10,7 @@ import typer
 from services.commands.console import at_home, fail
 from services.runtime.failed import Failed
 
-letters = typer.Typer(help="Records that could not be applied: looked at, put back, or put aside.")
+letters = typer.Typer(help="Look at records that could not be applied; replay or discard them.")
 Names = Annotated[list[str], typer.Argument(help="topic/partition/offset, as `list` prints it.", metavar="NAME...")]
 
 

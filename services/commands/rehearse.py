@@ -72,7 +72,7 @@ def _kind(file: Path, text: str) -> str:
     try:
         return "calendars" if {"weekend", "notices"} & tomllib.loads(text).keys() else "statutes"
     except tomllib.TOMLDecodeError as error:
-        raise Failed(f"{file}: no TOML: {error}") from None
+        raise Failed(f"{file}: not TOML: {error}") from None
 
 
 def _notice(file: Path, content: bytes) -> CalendarPublished:

@@ -21,7 +21,7 @@ def rehearse(
         Path | None, typer.Option(help="Decide the requests in this file of facts offline; no service is asked.")
     ] = None,
     as_of: Annotated[str, typer.Option(help="With --facts: on this day; left out: today.")] = "",
-    as_json: Annotated[bool, typer.Option("--json", help="As JSON, with all requests.")] = False,
+    as_json: Annotated[bool, typer.Option("--json", help="Print JSON, with all requests.")] = False,
     url: Annotated[str, typer.Option(help="Address of the tracker; by default this machine's.")] = "",
     rules: RulesFolder = "",
 ) -> None:

@@ -38,7 +38,7 @@ def report(
     if lang not in ("zh", "en"):
         fail(f"--lang: expected zh or en, got {lang!r}")
     if format in reporting.BINARY and output is None and sys.stdout.isatty():
-        fail(f"--format: {format} is no text; give --output FILE, or send the output into a file")
+        fail(f"--format: {format} is a binary format; give --output FILE, or redirect the output to a file")
     day = _day(as_of)
     use_rules(rules)
     language: Lang = "en" if lang == "en" else "zh"

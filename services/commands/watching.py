@@ -175,7 +175,7 @@ def _facts(content: bytes, report: Report, intake: Intake, *, partial: bool) -> 
     lines = content.splitlines()
     report.rows = sum(bool(line.strip()) for line in lines)
     if not partial and (bad := client.check(lines)):
-        report.fail(f"{len(bad)} lines are no facts; nothing was posted", [str(each) for each in bad])
+        report.fail(f"{len(bad)} lines are not facts; nothing was posted", [str(each) for each in bad])
         return
     posted = client.post(intake.address, lines, partial=partial, trust_env=intake.trust_env, headers=intake.headers())
     report.accepted = posted.accepted

@@ -88,4 +88,4 @@ async def unpacked(headers: Iterable[tuple[bytes, bytes]], body: bytes, most: in
 
 
 def _no_gzip(why: str) -> ProblemError:
-    return ProblemError(400, f"the body is no gzip: {why}; nothing was written", kind="content-encoding")
+    return ProblemError(400, f"the body is not gzip: {why}; nothing was written", kind="content-encoding")

@@ -58,7 +58,7 @@ class Guard:
 
         async def called(scope: Scope, receive: Receive, send: Send) -> None:
             if scope["type"] != ScopeType.HTTP:
-                raise ProblemError(404, "there is nothing but HTTP here")
+                raise ProblemError(404, "only HTTP is served here")
             method: str = scope["method"]
             need = _OPTIONS if method == "OPTIONS" else self._needs[method, scope["path_template"]]
             headers = dict(scope["headers"])
@@ -145,7 +145,7 @@ def require_organ(organ: str, parents: Mapping[str, str | None], principal: Prin
     """Raises :class:`ProblemError` (403) where the caller may not read what is the organ's."""
     principal = principal or caller()
     if not principal.reads(organ, parents):
-        raise ProblemError(403, f"{principal.account} may not read what is organ {organ!r}'s", kind="organ")
+        raise ProblemError(403, f"{principal.account} may not read anything of organ {organ!r}", kind="organ")
 
 
 def _organs(need: Need, scope: Scope) -> list[str]:

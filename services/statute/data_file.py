@@ -57,7 +57,7 @@ def parse(file: str, text: str) -> dict[str, Any]:
     try:
         return tomllib.loads(text)
     except tomllib.TOMLDecodeError as error:
-        raise BadData(file, "$", f"no TOML: {error}") from None
+        raise BadData(file, "$", f"not TOML: {error}") from None
 
 
 def convert(file: str, data: object, shape: type[T], at: str = "") -> T:

@@ -1,4 +1,4 @@
-"""Dead letters: told to their topic, looked at, put back and put aside."""
+"""Dead letters: published to their topic, looked at, replayed and discarded."""
 
 import msgspec
 import pytest
@@ -12,7 +12,7 @@ def env(kafka: str, postgres: str) -> dict[str, str]:
     return environment(kafka, postgres, SHIXIAN_NOW="2013-03-04T10:00:00+08:00")
 
 
-def test_letters_are_told_once_looked_at_put_back_and_put_aside(env: dict[str, str]) -> None:
+def test_letters_are_published_once_looked_at_replayed_and_discarded(env: dict[str, str]) -> None:
     good = received("r1", "2013-03-01")
     bad = received("r2", "2013-03-01")
     bad["data"]["channel"] = "pigeon"

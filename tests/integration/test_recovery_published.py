@@ -117,7 +117,7 @@ def test_another_publication_in_the_place_of_one_is_refused_before_anything_is_w
     keep(other, [publication("a", 2, "what was published here")])
     before = rows(other)
     refused = shixian(other, "restore", str(file))
-    said = "shixian: a 2023: publication 2 is another one here than in the file\n"
+    said = "shixian: a 2023: publication 2 here differs from the one in the file\n"
     assert (refused.returncode, refused.stderr) == (2, said)
     assert rows(other) == before and everything(other, "facts") == []
 

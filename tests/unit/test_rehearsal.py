@@ -130,7 +130,7 @@ def test_a_notice_and_a_statute_are_rehearsed_offline(facts: Path, tmp_path: Pat
         ("a.json", json.dumps(notice(days_off=["x"])), "$.data.days_off"),
         ("a.json", json.dumps(notice(calendar="XX")), "XX"),
         ("CN-2019.toml", CN.replace("amount = 20", 'amount = "x"', 1), "CN-2019.toml"),
-        ("CN-2019.toml", "= 1", "no TOML"),
+        ("CN-2019.toml", "= 1", "not TOML"),
         ("none.json", None, "No such file"),
     ],
 )

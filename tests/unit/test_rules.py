@@ -88,7 +88,7 @@ BAD = [
         "CITY.toml: answer.amount: expected a number from 1 to 3660",
     ),
     ("statutes/CITY.toml", 'calendar = "CN"', 'calendar = "MARS"', "calendar 'MARS' is unknown"),
-    ("calendars/CITY.toml", "2030", "soon", "CITY.toml: $: no TOML"),
+    ("calendars/CITY.toml", "2030", "soon", "CITY.toml: $: not TOML"),
     ("calendars/CITY.toml", 'id = "CITY"', 'id = "TOWN"', "CITY.toml: id: expected the file's name"),
     ("forms/city-1.toml", 'channel = ["fax"]', 'channel = ["telex"]', "city-1.toml: tables.requests.rows.received.fax"),
 ]
@@ -119,7 +119,7 @@ def test_no_folder_is_refused(tmp_path: Path) -> None:
 def test_check_says_which_scenario_came_out_otherwise(office: Path) -> None:
     good = CliRunner().invoke(app, ["check", str(office / "scenarios/city.toml"), "--rules", str(office)])
     assert good.exit_code == 0, good.output
-    assert good.output.startswith("1 scenarios, 0 come out otherwise")
+    assert good.output.startswith("1 scenarios, 0 with another result")
     write(office, {"scenarios/city.toml": OWN["scenarios/city.toml"].replace("2025-03-12", "2025-03-13")})
     bad = CliRunner().invoke(app, ["check", str(office / "scenarios/city.toml"), "--rules", str(office)])
     assert bad.exit_code == 1

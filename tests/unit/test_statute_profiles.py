@@ -108,7 +108,7 @@ def test_what_only_the_reader_can_know_is_refused_too() -> None:
     assert refused("fee.lapse", True) == "fee.limit"
     with pytest.raises(BadData, match=r"other\.toml: id: expected the file's name"):
         read("other.toml", text("CN-2008"))
-    with pytest.raises(BadData, match=r"x\.toml: \$: no TOML"):
+    with pytest.raises(BadData, match=r"x\.toml: \$: not TOML"):
         read("x.toml", "answer = [")
 
 
