@@ -66,7 +66,7 @@ def create_token(
     _changed(lambda access: with_token(access, made))
     typer.echo(text)
     typer.echo(
-        f"令牌只显示这一次，{expires:%Y-%m-%d} 到期。 It is shown only this once, and expires on {expires:%Y-%m-%d}.",
+        f"令牌只显示这一次，{expires:%Y-%m-%d} 到期。 Shown only this once; it expires on {expires:%Y-%m-%d}.",
         err=True,
     )
 

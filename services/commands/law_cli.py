@@ -16,9 +16,7 @@ def due(
     ] = "",
     received: Annotated[str, typer.Option(help="The day of receipt, YYYY-MM-DD.")] = "",
     channel: Annotated[str, typer.Option(help="How it was received; only some statutes ask.")] = "in-person",
-    as_of: Annotated[
-        str, typer.Option(help="The case as of this day; by default today, by this machine's clock.")
-    ] = "",
+    as_of: Annotated[str, typer.Option(help="As of this day; by default today, by this machine's clock.")] = "",
     known_on: Annotated[str, typer.Option(help="Count with the calendar as it was known on this day.")] = "",
     as_json: Annotated[bool, typer.Option("--json", help="Print JSON.")] = False,
     jsonl: Annotated[
