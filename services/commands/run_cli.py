@@ -87,9 +87,7 @@ def post(
     for each in bad:
         typer.echo(f"shixian: {file}: {each}", err=True)
     if bad:
-        fail(
-            f"{file}: {len(bad)} of {len(lines)} lines are not facts, so nothing was posted; --partial posts the others"
-        )
+        fail(f"{file}: {len(bad)} of {len(lines)} lines are not facts; nothing was posted (--partial posts the others)")
     with progress(len(lines), "posting") as advance:
         try:
             posted = client.post(
