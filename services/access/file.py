@@ -66,19 +66,19 @@ class Access(Struct, frozen=True, kw_only=True, forbid_unknown_fields=True, omit
 def decode(raw: bytes) -> Access:
     """Read the file. Raises :class:`BadFile`."""
     try:
-        found = msgspec.json.decode(raw, type=Access)
+        access = msgspec.json.decode(raw, type=Access)
     except (msgspec.MsgspecError, UnicodeDecodeError) as error:
         raise BadFile(f"expected JSON with tokens and users: {error}") from None
-    for kind, names in (("token", [t.id for t in found.tokens]), ("user", [u.account for u in found.users])):
+    for kind, names in (("token", [t.id for t in access.tokens]), ("user", [u.account for u in access.users])):
         twice = sorted({name for name in names if names.count(name) > 1})
         if twice:
             raise BadFile(f"{kind} {twice[0]!r} is there twice; expected each once")
-    for token in found.tokens:
+    for token in access.tokens:
         if token.expires_at is not None and token.expires_at.tzinfo is None:
             raise BadFile(f"token {token.id!r}: expires_at has no time zone; expected an RFC 3339 instant")
         if not token.hash.startswith("sha256:"):
             raise BadFile(f"token {token.id!r}: expected a hash that begins with sha256:")
-    return found
+    return access
 
 
 def encode(access: Access) -> bytes:

@@ -48,12 +48,12 @@ class Keys:
     def read(cls, text: bytes) -> "Keys":
         """Keys from their file. Raises :class:`BadFile`."""
         try:
-            found = KeySet.import_key_set(json.loads(text))
+            key_set = KeySet.import_key_set(json.loads(text))
         except (ValueError, KeyError, TypeError, JoseError) as error:
             raise BadFile(f"expected a JWK set, as `shixian desk-key` writes it ({type(error).__name__})") from None
-        if not all(isinstance(key, OKPKey) for key in found.keys):
+        if not all(isinstance(key, OKPKey) for key in key_set.keys):
             raise BadFile("expected Ed25519 keys only, as `shixian desk-key` writes them")
-        return cls(found)
+        return cls(key_set)
 
     @classmethod
     def new(cls, old: "Keys | None" = None) -> "Keys":
@@ -93,7 +93,7 @@ def verified(
 ) -> dict[str, Any]:
     """The claims of a JWT whose signature, issuer, audience and times are right. Raises :class:`BadToken`."""
     try:
-        found = jwt.decode(text, keys, algorithms=list(algorithms))
+        token = jwt.decode(text, keys, algorithms=list(algorithms))
     except (JoseError, ValueError, TypeError, KeyError):
         raise BadToken("the token's signature is none that is believed here") from None
     checks = jwt.JWTClaimsRegistry(
@@ -105,13 +105,13 @@ def verified(
         sub={"essential": True},
     )
     try:
-        checks.validate(found.claims)
+        checks.validate(token.claims)
     except JoseError as error:
         name = getattr(error, "claim", "") or ""
         words = {"ExpiredTokenError": "the token has expired", "InvalidTokenError": "the token is not valid yet"}
         reason = words.get(type(error).__name__, f"the token's claim {name!r} is not what it should be")
         raise BadToken(reason) from None
-    return dict(found.claims)
+    return dict(token.claims)
 
 
 def of_person(principal: Principal) -> dict[str, Any]:

@@ -30,8 +30,8 @@ def hashed(text: str) -> str:
 
 def id_of(text: str) -> str | None:
     """The id within a token; None for what is no token of ours."""
-    found = _TOKEN.fullmatch(text)
-    return found[1] if found else None
+    match = _TOKEN.fullmatch(text)
+    return match[1] if match else None
 
 
 def fits(text: str, kept: str) -> bool:

@@ -164,43 +164,43 @@ class Door:
         headers = request.scope["headers"]
         with Call(self.room) as call:
             body = await unpacked(headers, await request.body(), self.max_body, call)
-            found = await reading.read(headers, body, most=reading.MAX_EVENTS if partial else reading.MAX_ERRORS)
-            return await self.write(found, partial=partial)
+            events = await reading.read(headers, body, most=reading.MAX_EVENTS if partial else reading.MAX_ERRORS)
+            return await self.write(events, partial=partial)
 
-    async def write(self, found: reading.Reading, *, partial: bool) -> Receipt:
+    async def write(self, call: reading.Reading, *, partial: bool) -> Receipt:
         """The good events of a call to the log, if that is what was asked for. Raises :class:`ProblemError`."""
-        require_own(found, caller())
+        require_own(call, caller())
         again = Found()
         remarks: Mapping[int, Sequence[Said]] = {}
         try:
-            if not found.malformed:
-                remarks = await self.references.refuse_unknown(found, partial=partial)
-                again = await self.repeats.sift(found, caller())
-            if not found.errors or (partial and not found.malformed):
-                await self.writer.write(found.taken, caller())
+            if not call.malformed:
+                remarks = await self.references.refuse_unknown(call, partial=partial)
+                again = await self.repeats.sift(call, caller())
+            if not call.errors or (partial and not call.malformed):
+                await self.writer.write(call.taken, caller())
         except LogUnavailable as error:
-            self.counts.add(found.refused, "refused")
-            self.counts.add([type_name(fact) for fact in found.facts], "unwritten")
-            log.warning("facts_not_written", events=len(found.facts), reason=str(error))
+            self.counts.add(call.refused, "refused")
+            self.counts.add([type_name(fact) for fact in call.facts], "unwritten")
+            log.warning("facts_not_written", events=len(call.facts), reason=str(error))
             raise ProblemError(
                 503,
                 f"the log can't be reached ({error}); send the same call again",
                 kind="log-away",
                 headers={"Retry-After": RETRY_AFTER},
             ) from error
-        good = [*found.taken, *again.twice]
+        good = [*call.taken, *again.twice]
         for kind, names in (
-            ("conflict", [n.type for n in found.names if n.index in again.conflicts]),
-            ("refused", [n.type for n in found.names if n.index not in again.conflicts]),
+            ("conflict", [n.type for n in call.names if n.index in again.conflicts]),
+            ("refused", [n.type for n in call.names if n.index not in again.conflicts]),
         ):
             self.counts.add(names, kind)
-        if found.errors and not (partial and good and not found.malformed):
+        if call.errors and not (partial and good and not call.malformed):
             self.counts.add([type_name(each.fact) for each in good], "unwritten")
-            raise _refusal(found, again)
-        self.repeats.remember(found.taken, caller())
+            raise _refusal(call, again)
+        self.repeats.remember(call.taken, caller())
         for kind, seen in (("duplicate", True), ("accepted", False)):
             self.counts.add([type_name(t.fact) for t in good if (t.index in again.duplicates) is seen], kind)
-        return Receipt(len(good), _results(found, again, good, remarks))
+        return Receipt(len(good), _results(call, again, good, remarks))
 
 
 def handlers(door: Door) -> list[ControllerRouterHandler]:
@@ -254,10 +254,10 @@ def handlers(door: Door) -> list[ControllerRouterHandler]:
 
 
 def _results(
-    found: reading.Reading, again: Found, good: list[reading.Taken], remarks: Mapping[int, Sequence[Said]]
+    call: reading.Reading, again: Found, good: list[reading.Taken], remarks: Mapping[int, Sequence[Said]]
 ) -> list[EventStatus]:
     """What became of each event, in the order of the call."""
-    whole = not found.names
+    whole = not call.names
     results: list[tuple[int, EventStatus]] = []
     for each in good:
         status: Literal["accepted", "duplicate"] = "duplicate" if each.index in again.duplicates else "accepted"
@@ -266,18 +266,18 @@ def _results(
         own = remarks.get(id(each.fact)) or msgspec.UNSET
         result = EventStatus(source=each.fact.source, id=each.fact.id, status=status, index=shown, remarks=own)
         results.append((index, result))
-    for named, error in zip(found.names, found.errors, strict=True):
+    for named, error in zip(call.names, call.errors, strict=True):
         wrong: Literal["conflict", "refused"] = "conflict" if named.index in again.conflicts else "refused"
         index = named.index or 0
         results.append((index, EventStatus(source=named.source, id=named.id, status=wrong, index=index, error=error)))
     return [result for _, result in sorted(results, key=lambda each: each[0])]
 
 
-def _refusal(found: reading.Reading, again: Found) -> ProblemError:
-    refused, total = len(found.refused), len(found.refused) + len(found.taken) + len(again.twice)
-    errors = found.errors[: reading.MAX_ERRORS]
+def _refusal(call: reading.Reading, again: Found) -> ProblemError:
+    refused, total = len(call.refused), len(call.refused) + len(call.taken) + len(again.twice)
+    errors = call.errors[: reading.MAX_ERRORS]
     named = f"; the first {len(errors)} are named" if refused > len(errors) else ""
-    if found.malformed:
+    if call.malformed:
         return ProblemError(400, "the body is not JSON; nothing was written", kind="not-json", errors=errors)
     # What is no fact must be mended before it can be said what its id stands for.
     conflict = len(again.conflicts) == refused

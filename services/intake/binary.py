@@ -18,15 +18,15 @@ _BROKEN = re.compile(rb"%(?![0-9A-Fa-f]{2})")
 
 def attributes(headers: Iterable[tuple[bytes, bytes]]) -> dict[str, str]:
     """The attributes by name; none where there is no such header. Raises :class:`ProblemError` (400)."""
-    found: dict[str, str] = {}
+    attributes: dict[str, str] = {}
     for name, value in headers:
         if not name.startswith(_PREFIX):
             continue
         header, attribute = name.decode("ascii", "replace"), name.removeprefix(_PREFIX).decode("ascii", "replace")
-        if attribute in found:
+        if attribute in attributes:
             raise _refused(header, "is there twice", "one header for each attribute")
-        found[attribute] = _text(header, value)
-    return found
+        attributes[attribute] = _text(header, value)
+    return attributes
 
 
 def _text(header: str, value: bytes) -> str:

@@ -48,15 +48,15 @@ class Posted:
 
 def check(lines: Iterable[bytes]) -> list[BadLine]:
     """Every line that is no fact, without asking a service."""
-    found: list[BadLine] = []
+    bad_lines: list[BadLine] = []
     for number, line in enumerate(lines, 1):
         if line.strip():
             reading = Reading()
             reading.take(line.strip(), None)
-            found += [
+            bad_lines += [
                 BadLine(number, FieldError(e.field, e.problem, e.expected, _code(e.code))) for e in reading.errors
             ]
-    return found
+    return bad_lines
 
 
 def _batches(lines: Iterable[bytes], size: int) -> Iterator[list[tuple[int, bytes]]]:
@@ -143,10 +143,10 @@ def _bad(batch: list[tuple[int, bytes]], errors: list[tuple[int, dict[str, Any]]
 
 def _json(answer: httpx.Response) -> dict[str, Any]:
     try:
-        found = answer.json()
+        content = answer.json()
     except ValueError:
         return {}
-    return found if isinstance(found, dict) else {}
+    return content if isinstance(content, dict) else {}
 
 
 def _complaint(answer: httpx.Response, batch: list[tuple[int, bytes]]) -> str:

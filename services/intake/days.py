@@ -41,8 +41,8 @@ class Days:
             today = now.astimezone(_zone(organ.timezone)).date() if organ else latest
             named = getattr(fact.data, "statute", None) or (organ.statute if organ else None)
             asked = {named} if named in _first_days() else laws
-            if found := ahead(fact, today):
-                return found
+            if wrong := ahead(fact, today):
+                return wrong
             if not asked or isinstance(fact, OrganRegistered):
                 return None
             oldest = min(asked, key=lambda law: _first_days()[law])

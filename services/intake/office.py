@@ -34,15 +34,15 @@ class KnownOffice:
         """What is wrong with a unit or an item, if the fact registers one; it counts for those after it."""
         match fact:
             case UnitRegistered(data=unit):
-                found = _owner(unit.organ, self.units.get(unit.code), parents) or self._above(unit)
-                if found is None:
+                wrong = _owner(unit.organ, self.units.get(unit.code), parents) or self._above(unit)
+                if wrong is None:
                     self.units[unit.code] = unit
-                return found
+                return wrong
             case ItemRegistered(data=item):
-                found = _owner(item.organ, self.items.get(item.code), parents)
-                if found is None:
+                wrong = _owner(item.organ, self.items.get(item.code), parents)
+                if wrong is None:
                     self.items[item.code] = item
-                return found
+                return wrong
             case _:
                 return None
 

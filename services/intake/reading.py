@@ -69,7 +69,7 @@ class Named:
 
 @dataclass
 class Reading:
-    """What was found in a call: its facts, or what is wrong with it."""
+    """What a call holds: its facts, or what is wrong with it."""
 
     most: int = MAX_ERRORS
     """How many of the errors are kept."""
@@ -167,10 +167,10 @@ class _Names(msgspec.Struct):
 
 def _named(raw: bytes, index: int | None) -> Named:
     try:
-        found = msgspec.json.decode(raw, type=_Names)
+        names = msgspec.json.decode(raw, type=_Names)
     except (msgspec.MsgspecError, UnicodeDecodeError, RecursionError):
         return Named(index)
-    return Named(index, found.type, found.source[:200], found.id[:200])
+    return Named(index, names.type, names.source[:200], names.id[:200])
 
 
 def not_json(raw: bytes, expected: str) -> NotJson | None:
@@ -233,7 +233,7 @@ async def _take_all(reading: Reading, body: bytes) -> None:
 
 def _before(body: bytes, end: int) -> list[msgspec.Raw]:
     """The elements of an array that is JSON up to ``end``, the last one only if it is whole."""
-    found: list[msgspec.Raw] = []
+    parts: list[msgspec.Raw] = []
     depth, begin = 0, body.index(b"[") + 1
     for token in _token.finditer(body, 0, end):
         text = token[0]
@@ -245,9 +245,9 @@ def _before(body: bytes, end: int) -> list[msgspec.Raw]:
                 break
             depth -= len(text)
         elif text == b"," and depth == 1:
-            found.append(msgspec.Raw(body[begin : token.start()]))
+            parts.append(msgspec.Raw(body[begin : token.start()]))
             begin = token.end()
     last = body[begin:end]
     if last.strip() and not not_json(last, _ONE):
-        found.append(msgspec.Raw(last))
-    return found
+        parts.append(msgspec.Raw(last))
+    return parts

@@ -37,13 +37,13 @@ class DiskFull(LocalFailure):
 
 def first_error(lines: str) -> str:
     """The line of a server's log that most likely says why it ended: its first error, else its last line."""
-    found = [line.strip() for line in lines.splitlines() if line.strip()]
+    stripped = [line.strip() for line in lines.splitlines() if line.strip()]
     marks = (" FATAL ", " ERROR ", "FATAL:", "PANIC:", "ERROR:", "rror: ", "Exception", "Error")
     for mark in marks:
-        for line in found:
+        for line in stripped:
             if mark in line:
                 return line
-    return found[-1] if found else ""
+    return stripped[-1] if stripped else ""
 
 
 def out_of_room(text: str) -> bool:

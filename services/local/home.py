@@ -62,10 +62,10 @@ def _postgres(folder: Path) -> None:
     version = data / "PG_VERSION"
     if not version.exists():
         raise HomeUnusable(Cause.HOME_FOREIGN, data, "is no PostgreSQL cluster (no PG_VERSION in it)")
-    found = version.read_text("ascii", errors="replace").strip()
-    if found != POSTGRES_MAJOR:
+    made_by = version.read_text("ascii", errors="replace").strip()
+    if made_by != POSTGRES_MAJOR:
         raise HomeUnusable(
-            Cause.HOME_VERSION, data, f"was made by PostgreSQL {found[:20]}; this version brings {POSTGRES_MAJOR}"
+            Cause.HOME_VERSION, data, f"was made by PostgreSQL {made_by[:20]}; this version brings {POSTGRES_MAJOR}"
         )
 
 

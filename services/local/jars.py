@@ -114,9 +114,9 @@ def classpath(
 
 def _verify(jar: Jar, path: Path) -> None:
     with path.open("rb") as file:
-        found = hashlib.file_digest(file, "sha256").hexdigest()
-    if found != jar.sha256:
-        raise JarMismatch(str(path), jar.sha256, found)
+        digest = hashlib.file_digest(file, "sha256").hexdigest()
+    if digest != jar.sha256:
+        raise JarMismatch(str(path), jar.sha256, digest)
 
 
 def _fetch_all(missing: Sequence[Jar], place: Path, title: str, progress: ShowProgress) -> None:

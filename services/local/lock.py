@@ -28,7 +28,7 @@ def resolve(repository: Path, roots: Sequence[str] = ROOTS) -> dict[str, Path]:
     """
     context = MavenContext(resolver=PythonResolver(), repo_cache=repository)
     versions: dict[tuple[str, str], str] = {}
-    found: dict[str, Path] = {}
+    jars: dict[str, Path] = {}
     for root in roots:
         dependency = context.create_dependency(f"{root}!")
         inputs, transitive = context.resolver.resolve([dependency])
@@ -37,17 +37,17 @@ def resolve(repository: Path, roots: Sequence[str] = ROOTS) -> dict[str, Path]:
             if key in versions:
                 continue
             versions[key] = each.version
-            found[f"{each.groupId}:{each.artifactId}:{each.version}"] = each.artifact.resolve()
-    return found
+            jars[f"{each.groupId}:{each.artifactId}:{each.version}"] = each.artifact.resolve()
+    return jars
 
 
-def render(found: dict[str, Path]) -> str:
+def render(jars: dict[str, Path]) -> str:
     """The lock's text: one table for each jar, in the coordinates' order."""
     lines = ["# Made by `python -m services.local.lock`. Sizes in bytes; no jar is used whose sha256 differs."]
-    names = [path.name for path in found.values()]
+    names = [path.name for path in jars.values()]
     if len(set(names)) != len(names):
         raise ValueError("two jars of the lock have one file name")
-    for coordinate, path in sorted(found.items()):
+    for coordinate, path in sorted(jars.items()):
         content = path.read_bytes()
         lines += [
             "",
@@ -66,9 +66,9 @@ def main() -> None:
     options = parser.parse_args()
     output: Path = options.output
     with tempfile.TemporaryDirectory(prefix="shixian-lock-") as repository:
-        found = resolve(Path(repository), options.root or ROOTS)
-        output.write_text(render(found), encoding="utf-8")
-    sys.stderr.write(f"{output}: {len(found)} jars\n")
+        jars = resolve(Path(repository), options.root or ROOTS)
+        output.write_text(render(jars), encoding="utf-8")
+    sys.stderr.write(f"{output}: {len(jars)} jars\n")
 
 
 if __name__ == "__main__":

@@ -41,13 +41,13 @@ class Ports:
 
 def programs() -> dict[str, str]:
     """The paths of both programs. Raises :class:`ProgramMissing`, which says how to get them."""
-    found = {name: shutil.which(name) for name in PACKAGES}
+    paths = {name: shutil.which(name) for name in PACKAGES}
     # Upstream's own packages call it alertmanager.
-    found["prometheus-alertmanager"] = found["prometheus-alertmanager"] or shutil.which("alertmanager")
-    missing = [PACKAGES[name] for name, path in found.items() if path is None]
+    paths["prometheus-alertmanager"] = paths["prometheus-alertmanager"] or shutil.which("alertmanager")
+    missing = [PACKAGES[name] for name, path in paths.items() if path is None]
     if missing:
         raise ProgramMissing(f"--ops needs {' and '.join(missing)}; on Debian: apt-get install {' '.join(missing)}")
-    return {name: path for name, path in found.items() if path is not None}
+    return {name: path for name, path in paths.items() if path is not None}
 
 
 def pages(ports: Ports) -> dict[str, str]:

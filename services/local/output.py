@@ -74,23 +74,23 @@ class Output:
 
     def line(self, text: str) -> None:
         """Take one line that the service wrote."""
-        found = _parsed(text)
-        if found is None:
+        entry = _parsed(text)
+        if entry is None:
             self._keep(text)
             self.tail.append(text)
             if text.strip() and not self._in_traceback(text) and not self._quiet:
                 self._show(text, text)
             return
-        self._keep(text if self._file_json else self._rendered(found))
-        short = shortened(found)
+        self._keep(text if self._file_json else self._rendered(entry))
+        short = shortened(entry)
         self.tail.append(short)
-        self._note(found)
-        if _LEVELS.get(str(found["level"]), 50) < _LEVELS[self._level]:
+        self._note(entry)
+        if _LEVELS.get(str(entry["level"]), 50) < _LEVELS[self._level]:
             return
-        if not self._all and str(found.get("logger", "")).startswith(LIBRARIES):
+        if not self._all and str(entry.get("logger", "")).startswith(LIBRARIES):
             return
-        shown = {key: value for key, value in found.items() if key not in _LONG}
-        equal = f"{found['level']} {found['event']} {found.get('reason', '')}"
+        shown = {key: value for key, value in entry.items() if key not in _LONG}
+        equal = f"{entry['level']} {entry['event']} {entry.get('reason', '')}"
         self._show(json.dumps(shown, ensure_ascii=False) if self._console_json else short, equal)
 
     def quiet(self) -> None:
@@ -109,18 +109,18 @@ class Output:
         if self._file is not None:
             self._file.close()
 
-    def _note(self, found: Mapping[str, Any]) -> None:
-        if found["level"] != "critical":
+    def _note(self, entry: Mapping[str, Any]) -> None:
+        if entry["level"] != "critical":
             return
-        event = str(found["event"])
-        cause = str(found.get("cause", ""))
+        event = str(entry["event"])
+        cause = str(entry.get("cause", ""))
         if cause in _CODES:
             self.cause = Cause(cause)
         elif event in BY_EVENT:
             self.cause = BY_EVENT[event]
         else:
             return
-        self.reason = str(found.get("reason", event))
+        self.reason = str(entry.get("reason", event))
 
     def _show(self, text: str, equal: str) -> None:
         # Numbers differ between messages that say the same: an attempt, a port of the client's, a number of seconds.
@@ -132,14 +132,14 @@ class Output:
         if self._file is not None:
             self._file.handle(logging.LogRecord(self.name, logging.INFO, "", 0, without_secrets(text), None, None))
 
-    def _rendered(self, found: Mapping[str, Any]) -> str:
-        return str(self._plain(None, "", dict(found)))
+    def _rendered(self, entry: Mapping[str, Any]) -> str:
+        return str(self._plain(None, "", dict(entry)))
 
 
-def shortened(found: Mapping[str, Any]) -> str:
+def shortened(entry: Mapping[str, Any]) -> str:
     """A line of the log for people: when, who, how bad, what, and its facts, cut to a line of a terminal."""
-    head = f"{str(found.get('timestamp', ''))[11:19]} {found.get('service', '')} {found['level']}: {found['event']}"
-    facts = " ".join(f"{key}={value}" for key, value in found.items() if key not in (*_HEAD, *_LONG))
+    head = f"{str(entry.get('timestamp', ''))[11:19]} {entry.get('service', '')} {entry['level']}: {entry['event']}"
+    facts = " ".join(f"{key}={value}" for key, value in entry.items() if key not in (*_HEAD, *_LONG))
     text = " ".join(f"{head.strip()} {facts}".split())
     return text if len(text) <= SHOWN else f"{text[: SHOWN - 3]}..."
 
@@ -149,7 +149,7 @@ def _parsed(text: str) -> dict[str, Any] | None:
     if not text.startswith("{"):
         return None
     try:
-        found = json.loads(text)
+        entry = json.loads(text)
     except ValueError:
         return None
-    return found if isinstance(found, dict) and {"event", "level"} <= found.keys() else None
+    return entry if isinstance(entry, dict) and {"event", "level"} <= entry.keys() else None

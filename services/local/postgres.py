@@ -177,8 +177,8 @@ class PostgresServer(OwnsProcess):
 def _children(pid: int) -> list[psutil.Process]:
     """The server's own processes; each has a session of its own, so that a signal to the group misses them."""
     try:
-        found: list[psutil.Process] = psutil.Process(pid).children(recursive=True)
-        return found
+        children: list[psutil.Process] = psutil.Process(pid).children(recursive=True)
+        return children
     except psutil.NoSuchProcess:
         return []
 

@@ -38,9 +38,9 @@ class PostgresFailed(LocalFailure):
 def make_private(folder: Path, owner: pwd.struct_passwd | None) -> None:
     """Make ``folder`` one that only its owner may enter. Raises :class:`PostgresFailed` if it is a stranger's."""
     folder.mkdir(mode=0o700, parents=True, exist_ok=True)
-    found = folder.lstat()
+    status = folder.lstat()
     ours = {os.geteuid()} | ({owner.pw_uid} if owner else set())
-    if not stat.S_ISDIR(found.st_mode) or found.st_uid not in ours:
+    if not stat.S_ISDIR(status.st_mode) or status.st_uid not in ours:
         raise PostgresFailed(f"{folder} belongs to another user")
     folder.chmod(0o700)
     if owner:
@@ -73,7 +73,7 @@ def server_user(paths: list[Path]) -> pwd.struct_passwd:
 
 def _allow(folder: Path, bits: int, owner: pwd.struct_passwd) -> None:
     """Let the server's user pass through ``folder``, not read it."""
-    found = folder.stat()
-    if found.st_uid != owner.pw_uid and not found.st_mode & bits:
+    status = folder.stat()
+    if status.st_uid != owner.pw_uid and not status.st_mode & bits:
         log.warning("folder_opened_for_passage", folder=str(folder), user=owner.pw_name)
-        folder.chmod(found.st_mode | bits)
+        folder.chmod(status.st_mode | bits)

@@ -14,11 +14,11 @@ def of(folder: Path) -> str:
     """The password of the broker in ``folder``, made if it is not there yet. Raises ``OSError``."""
     path = folder / FILE
     try:
-        found = path.read_text("ascii").strip()
+        kept = path.read_text("ascii").strip()
     except FileNotFoundError:
-        found = ""
-    if found:
-        return found
+        kept = ""
+    if kept:
+        return kept
     folder.mkdir(parents=True, exist_ok=True, mode=0o700)
     made = secrets.token_urlsafe(32)
     with os.fdopen(os.open(path, os.O_WRONLY | os.O_CREAT | os.O_TRUNC, 0o600), "w", encoding="ascii") as file:

@@ -105,8 +105,8 @@ class LocalStack:
 
     def leftovers(self) -> set[int]:
         """The processes of a crash that the next start ends."""
-        found = left_over(self._home / "kafka" / "broker.pid", str(self._home / "kafka" / "server.properties"))
-        return set() if found is None else {found.pid}
+        leftover = left_over(self._home / "kafka" / "broker.pid", str(self._home / "kafka" / "server.properties"))
+        return set() if leftover is None else {leftover.pid}
 
     def revivals(self) -> list[Revival]:
         """What keeps each of our servers running when the disk was full."""
@@ -189,30 +189,30 @@ class LocalStack:
         self.stop()
 
 
-def _announce(folder: Path, found: Running) -> None:
+def _announce(folder: Path, running: Running) -> None:
     draft = folder / f"{RUN_FILE}.new"
     draft.unlink(missing_ok=True)
     draft.touch(0o600)  # the broker's password is in it
-    draft.write_text(json.dumps(asdict(found)), encoding="utf-8")
+    draft.write_text(json.dumps(asdict(running)), encoding="utf-8")
     draft.replace(folder / RUN_FILE)
 
 
 def running(settings: Settings) -> Running | None:
     """Where the stack of the settings' home answers, if one runs there now."""
     try:
-        found = Running(**json.loads((settings.home.expanduser() / RUN_FILE).read_text(encoding="utf-8")))
+        noted = Running(**json.loads((settings.home.expanduser() / RUN_FILE).read_text(encoding="utf-8")))
     except (OSError, ValueError, TypeError):  # none there, or none that can be read: then nothing of ours runs there
         return None
-    return found if psutil.pid_exists(found.pid) else None
+    return noted if psutil.pid_exists(noted.pid) else None
 
 
 def _holder(text: str) -> dict[str, Any]:
     """What a holder wrote of itself; nothing, of one that is just about to, or that had no room to."""
     try:
-        found = json.loads(text)
+        content = json.loads(text)
     except ValueError:
         return {}
-    return found if isinstance(found, dict) else {}
+    return content if isinstance(content, dict) else {}
 
 
 def hold(folder: Path) -> IO[str]:

@@ -68,12 +68,12 @@ def number(cell: Cell) -> Decimal | None:
     """A number as people write it (``1,200``, ``１２``, ``3.50 元``); None where it is none."""
     if isinstance(cell, bool):
         return None
-    found = re.fullmatch(
+    match = re.fullmatch(
         r"([0-9]{1,3}(?:,[0-9]{3})+|[0-9]+)(\.[0-9]+)?(?: ?(?:元|件|条|次|天|日|个|个工作日|工作日))?", text(cell)
     )
-    if found is None:
+    if match is None:
         return None
-    return Decimal(found[1].replace(",", "") + (found[2] or ""))
+    return Decimal(match[1].replace(",", "") + (match[2] or ""))
 
 
 def yes_no(cell: Cell) -> bool | None:

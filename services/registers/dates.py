@@ -47,23 +47,23 @@ def read(cell: Cell, year: int | None = None, *, from_1904: bool = False) -> dat
         return _serial(float(written), from_1904)
     plain = _WEEKDAY.sub("", _TIME.sub("", written).strip()).strip()
     for pattern in _FULL:
-        if found := pattern.fullmatch(plain):
-            digits = [g for g in found.groups() if g.isdigit()]
+        if match := pattern.fullmatch(plain):
+            digits = [g for g in match.groups() if g.isdigit()]
             return _day(int(digits[0]), int(digits[1]), int(digits[2]))
-    if found := _DAY.fullmatch(plain):
-        return "no-year" if year is None else _day(year, int(found[1]), int(found[2] or found[3]))
-    if found := _CHINESE.fullmatch(plain.replace(" ", "")):
-        return _chinese(found, year)
+    if match := _DAY.fullmatch(plain):
+        return "no-year" if year is None else _day(year, int(match[1]), int(match[2] or match[3]))
+    if match := _CHINESE.fullmatch(plain.replace(" ", "")):
+        return _chinese(match, year)
     return "no-date"
 
 
-def _chinese(found: re.Match[str], year: int | None) -> date | Wrong:
-    if found[1] is None and year is None:
+def _chinese(match: re.Match[str], year: int | None) -> date | Wrong:
+    if match[1] is None and year is None:
         return "no-year"
     digits = {c: str(n) for n, c in enumerate("〇一二三四五六七八九")} | dict.fromkeys("零○OΟ0", "0") | {"两": "2"}
-    of = int("".join(digits[c] for c in found[1])) if found[1] else year or 0
+    of = int("".join(digits[c] for c in match[1])) if match[1] else year or 0
     try:
-        month, day = _numeral(found[2].replace("元", "一")), _numeral(found[3])
+        month, day = _numeral(match[2].replace("元", "一")), _numeral(match[3])
     except ValueError:
         return "no-date"
     return _day(of, month, day)

@@ -78,12 +78,12 @@ def find(name: str, sheets: list[Sheet], of: RegisterMap, *, whole: bool = True)
 
 
 def _best(sheet: Sheet, of: RegisterMap) -> Headers:
-    found = [
+    candidates = [
         headers(sheet, first, depth, of)
         for first in range(min(LOOK, len(sheet.rows)))
         for depth in range(1, min(DEPTH, len(sheet.rows) - first) + 1)
     ]
-    return max(found, key=lambda h: (len(h.at), -h.depth, -h.first), default=Headers(sheet, 0, 0, [], {}))
+    return max(candidates, key=lambda h: (len(h.at), -h.depth, -h.first), default=Headers(sheet, 0, 0, [], {}))
 
 
 def headers(sheet: Sheet, first: int, depth: int, of: RegisterMap | None = None) -> Headers:
@@ -117,11 +117,11 @@ def _places(names: list[str], of: RegisterMap) -> dict[str, int]:
         if name and name not in (REMARK, ROW):
             whole.setdefault(same(name), at)
             last.setdefault(same(name.rpartition("/")[2]), []).append(at)
-    found: dict[str, int] = {}
+    places: dict[str, int] = {}
     for column in of.columns:
         for wanted in map(same, of.headers(column)):
             alone = last.get(wanted, [])
             if wanted in whole or len(alone) == 1:
-                found[column] = whole[wanted] if wanted in whole else alone[0]
+                places[column] = whole[wanted] if wanted in whole else alone[0]
                 break
-    return found
+    return places

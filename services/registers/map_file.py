@@ -106,12 +106,12 @@ class RegisterMap(_Table, frozen=True, kw_only=True, rename="kebab"):
     @property
     def needed(self) -> tuple[str, ...]:
         """The names of the columns without which the register can't be read."""
-        found = {self.number: None}
+        names = {self.number: None}
         for fact in filter(self._always, self.facts):
             for name, source in fact.data.items():
                 if source.column is not None and self.must(fact, name, source):
-                    found[source.column] = None
-        return tuple(found)
+                    names[source.column] = None
+        return tuple(names)
 
     def headers(self, column: str) -> tuple[str, ...]:
         """The headers that a column may have, by its name."""
@@ -142,21 +142,21 @@ def read(file: str, text: str, *, named: bool = True) -> RegisterMap:
 
     Raises :class:`BadData` that names file, key and reason.
     """
-    found = from_data(file, parse(file, text))
-    if named and f"{found.id}{SUFFIX}" != file:
-        raise BadData(file, "id", f"expected the file's name, got {found.id!r}")
-    return found
+    register_map = from_data(file, parse(file, text))
+    if named and f"{register_map.id}{SUFFIX}" != file:
+        raise BadData(file, "id", f"expected the file's name, got {register_map.id!r}")
+    return register_map
 
 
 def from_data(file: str, data: object) -> RegisterMap:
     """A map from its file's content. Raises :class:`BadData` that names file, key and reason."""
-    found = convert(file, data, RegisterMap)
+    register_map = convert(file, data, RegisterMap)
     known = {f.removeprefix("org.shixian.").removesuffix(".v1") for f in FACT_TYPES}
     ids: set[tuple[str, str | None]] = set()
-    _column(file, "number", found, found.number)
-    _template(file, "source", found.source, set(found.given))
-    _template(file, "subject", found.subject, {*found.given, NUMBER})
-    for at, fact in enumerate(found.facts):
+    _column(file, "number", register_map, register_map.number)
+    _template(file, "source", register_map.source, set(register_map.given))
+    _template(file, "subject", register_map.subject, {*register_map.given, NUMBER})
+    for at, fact in enumerate(register_map.facts):
         key = f"facts[{at}]"
         if fact.type not in known:
             raise BadData(file, f"{key}.type", f"expected one of {', '.join(sorted(known))}, got {fact.type!r}")
@@ -164,13 +164,13 @@ def from_data(file: str, data: object) -> RegisterMap:
             raise BadData(file, f"{key}.key", f"expected another key for each {fact.type}: ids are made from it")
         ids.add((fact.type, fact.key))
         if fact.subject is not None:
-            _template(file, f"{key}.subject", fact.subject, {*found.given, NUMBER})
+            _template(file, f"{key}.subject", fact.subject, {*register_map.given, NUMBER})
         for number, condition in enumerate(fact.when):
-            _column(file, f"{key}.when[{number}].column", found, condition.column)
+            _column(file, f"{key}.when[{number}].column", register_map, condition.column)
             if condition.is_ is not None and condition.is_not is not None:
                 raise BadData(file, f"{key}.when[{number}]", "expected one of is and is-not, got both")
-        _data(file, key, found, fact)
-    return found
+        _data(file, key, register_map, fact)
+    return register_map
 
 
 def _data(file: str, key: str, of: RegisterMap, fact: FactMap) -> None:
@@ -222,21 +222,21 @@ def shipped() -> Mapping[str, RegisterMap]:
     """The maps that ship, by id. Raises :class:`BadData` for the first bad one."""
     folder = resources.files("services.registers") / "maps"
     files = sorted((f for f in folder.iterdir() if f.name.endswith(SUFFIX)), key=lambda f: f.name)
-    return {found.id: found for found in (read(f.name, text_of(f.name, f)) for f in files)}
+    return {each.id: each for each in (read(f.name, text_of(f.name, f)) for f in files)}
 
 
-def settled(found: RegisterMap, given: Mapping[str, str]) -> dict[str, str]:
+def settled(of: RegisterMap, given: Mapping[str, str]) -> dict[str, str]:
     """The values of ``[given]`` with those that were given for this register.
 
     Raises :class:`BadData` for a name that the map does not know, and for one that must be given and was not.
     """
-    file = f"{found.id}{SUFFIX}"
+    file = f"{of.id}{SUFFIX}"
     for name in given:
-        if name not in found.given:
-            raise BadData(file, f"given.{name}", f"unknown; known are {', '.join(found.given) or 'none'}")
-    values = {**found.given, **{name: value.strip() for name, value in given.items()}}
+        if name not in of.given:
+            raise BadData(file, f"given.{name}", f"unknown; known are {', '.join(of.given) or 'none'}")
+    values = {**of.given, **{name: value.strip() for name, value in given.items()}}
     for name, value in values.items():
-        named = f"{{{name}}}" in found.source + found.subject + "".join(f.subject or "" for f in found.facts)
+        named = f"{{{name}}}" in of.source + of.subject + "".join(f.subject or "" for f in of.facts)
         if not value and (named or name != YEAR):
             raise BadData(file, f"given.{name}", f"must be given: --set {name}=VALUE")
     if (year := values.get(YEAR)) and not (year.isascii() and year.isdigit() and len(year) == 4):

@@ -124,14 +124,14 @@ class _Row:
         else:
             seen[number] = self._number
         names = {**self._given, NUMBER: number}
-        found: list[Fact] = []
+        facts: list[Fact] = []
         for fact in self._of.facts:
             if all(map(self._holds, fact.when)) and self._says(fact):
                 data = {name: value for name in fact.data if (value := self._value(fact, name, names)) is not _ABSENT}
                 if not self.problems:
-                    found += self._fact(fact, data, names)
+                    facts += self._fact(fact, data, names)
         self._unread()
-        return found
+        return facts
 
     def _unread(self) -> None:
         """A date that no fact of the row has read: what it says would be lost."""

@@ -55,8 +55,8 @@ def _lines(name: str, head: Headers, of: RegisterMap) -> list[str]:
     ]
     for column in of.columns:
         at = head.at.get(column)
-        found = [head.names[at]] if at is not None else list(of.headers(column))
-        lines.append(f"{column} = {_texts(found)}")
+        texts = [head.names[at]] if at is not None else list(of.headers(column))
+        lines.append(f"{column} = {_texts(texts)}")
     for kind, table in of.values.items():
         lines += ["", f"[values.{kind}]", *(f"{_text(word)} = {_text(code)}" for word, code in table.items())]
         lines += [f'# {_text(word)} = "" # 待对应 · what is it?' for word in _unknown(head, of, kind)]
@@ -86,10 +86,10 @@ def _facts(of: RegisterMap) -> list[str]:
                 ("optional", source.optional or None),
                 ("not-before", source.not_before),
             )
-            said = ", ".join(
+            meanings = ", ".join(
                 f"{key} = {json.dumps(value, ensure_ascii=False)}" for key, value in known if value is not None
             )
-            lines.append(f"{field} = {{ {said} }}")
+            lines.append(f"{field} = {{ {meanings} }}")
     return lines
 
 
@@ -104,14 +104,14 @@ def _unknown(head: Headers, of: RegisterMap, kind: str) -> list[str]:
                 known |= set(fields_for(fact)[name].codes)
         for each in fact.when:
             conditions |= {c.same(word) for word in each.is_ or each.is_not or ()}
-    found: dict[str, None] = {}
+    words: dict[str, None] = {}
     for _, cells in head.body:
         for at in places:
             cell = cells[at] if at < len(cells) else None
             word = c.text(cell)
             if not c.empty(cell) and c.same(word) not in known | conditions:
-                found[_one_line(word)] = None
-    return list(found)[:SHOWN]
+                words[_one_line(word)] = None
+    return list(words)[:SHOWN]
 
 
 def _id(name: str) -> str:
