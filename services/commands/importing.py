@@ -98,7 +98,7 @@ class Kept:
 
 
 def post(
-    register: reading.Found,
+    register: reading.RegisterContent,
     address: str,
     home: Path,
     on_progress: Callable[[int], None],
@@ -128,12 +128,12 @@ def post(
     return posted
 
 
-def write_rejects(file: Path, register: reading.Found) -> None:
+def write_rejects(file: Path, register: reading.RegisterContent) -> None:
     """The rows that were not taken, as a file to mend. Raises ``OSError``."""
     file.write_bytes(rejects.written(register))
 
 
-def summary(register: reading.Found) -> str:
+def summary(register: reading.RegisterContent) -> str:
     """What a register says, in one line of each language."""
     rows, facts, bad, problems = register.rows, len(register.facts), len(register.bad), len(register.problems)
     return (

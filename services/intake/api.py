@@ -21,7 +21,7 @@ from services.events.schema import components, short_name
 from services.intake import reading
 from services.intake.entitled import require_own
 from services.intake.references import References
-from services.intake.repeats import Found, Repeats
+from services.intake.repeats import Repeats, Sifted
 from services.intake.unpacking import Call, Room, unpacked
 from services.intake.writing import Writer
 from services.runtime.guard import caller
@@ -170,7 +170,7 @@ class Door:
     async def write(self, call: reading.Reading, *, partial: bool) -> Receipt:
         """The good events of a call to the log, if that is what was asked for. Raises :class:`ProblemError`."""
         require_own(call, caller())
-        again = Found()
+        again = Sifted()
         remarks: Mapping[int, Sequence[Said]] = {}
         try:
             if not call.malformed:
@@ -254,7 +254,7 @@ def handlers(door: Door) -> list[ControllerRouterHandler]:
 
 
 def _results(
-    call: reading.Reading, again: Found, good: list[reading.Taken], remarks: Mapping[int, Sequence[Said]]
+    call: reading.Reading, again: Sifted, good: list[reading.Taken], remarks: Mapping[int, Sequence[Said]]
 ) -> list[EventStatus]:
     """What became of each event, in the order of the call."""
     whole = not call.names
@@ -273,7 +273,7 @@ def _results(
     return [result for _, result in sorted(results, key=lambda each: each[0])]
 
 
-def _refusal(call: reading.Reading, again: Found) -> ProblemError:
+def _refusal(call: reading.Reading, again: Sifted) -> ProblemError:
     refused, total = len(call.refused), len(call.refused) + len(call.taken) + len(again.twice)
     errors = call.errors[: reading.MAX_ERRORS]
     named = f"; the first {len(errors)} are named" if refused > len(errors) else ""

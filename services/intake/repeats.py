@@ -24,7 +24,7 @@ _TURN = 200
 
 
 @dataclass
-class Found:
+class Sifted:
     """What came again in a call."""
 
     duplicates: set[int | None] = field(default_factory=set)
@@ -42,14 +42,14 @@ class Repeats:
         self._most = most
         self._known: OrderedDict[bytes, bytes] = OrderedDict()
 
-    async def sift(self, reading: Reading, by: Principal) -> Found:
+    async def sift(self, reading: Reading, by: Principal) -> Sifted:
         """Move events in conflict with earlier ones to what is refused, and the second of twins out of what is written.
 
         An event that was accepted before is written again: the log may have lost what this process remembers, and
         readers drop what they have. ``by``: who posts them; a name that others took is not taken, since only the
         tracker knows whose the request is.
         """
-        found, own = Found(), dict[bytes, bytes]()
+        sifted, own = Sifted(), dict[bytes, bytes]()
         taken, reading.taken = reading.taken, []
         for number, each in enumerate(taken, 1):
             if number % _TURN == 0:
@@ -57,15 +57,15 @@ class Repeats:
             key, content = _key(each.fact, by), _content(each.fact)
             before = own.get(key) or self._known.get(key)
             if before is not None and before != content:
-                found.conflicts.add(each.index)
+                sifted.conflicts.add(each.index)
                 fact = each.fact
                 reading.refuse(_conflict(fact), Named(each.index, type_name(fact), fact.source, fact.id))
                 continue
             if before is not None:
-                found.duplicates.add(each.index)
-            (found.twice if key in own else reading.taken).append(each)
+                sifted.duplicates.add(each.index)
+            (sifted.twice if key in own else reading.taken).append(each)
             own[key] = content
-        return found
+        return sifted
 
     def remember(self, taken: list[Taken], by: Principal) -> None:
         """These are in the log."""

@@ -55,7 +55,7 @@ class Problem(msgspec.Struct, frozen=True, kw_only=True):
 
 
 @dataclass
-class Found:
+class RegisterContent:
     """What a register says."""
 
     headers: Headers
@@ -68,29 +68,29 @@ class Found:
     """The rows that something is wrong with."""
 
 
-def read(name: str, content: bytes, of: RegisterMap, given: Mapping[str, str]) -> Found:
+def read(name: str, content: bytes, of: RegisterMap, given: Mapping[str, str]) -> RegisterContent:
     """The facts of a register file, and every problem in it.
 
     Raises ``BadFile`` for a file that is no such register, and ``BadData`` for a value of ``[given]`` that is wrong.
     """
     values = settled(of, given)
-    found = Found(find(name, sheets(name, content), of))
+    register = RegisterContent(find(name, sheets(name, content), of))
     skip = {c.same(word) for word in of.skip}
     seen: dict[str, int] = {}
     meanings = {kind: {c.same(word): code for word, code in table.items()} for kind, table in of.values.items()}
-    for number, cells in found.headers.body:
+    for number, cells in register.headers.body:
         first = next((c.same(c.text(cell)) for cell in cells if c.text(cell)), "")
         if first in skip:
             continue
-        found.rows += 1
-        row = _Row(of, values, found.headers, number, cells, meanings)
+        register.rows += 1
+        row = _Row(of, values, register.headers, number, cells, meanings)
         facts = row.facts(seen)
         if row.problems:
-            found.problems += row.problems
-            found.bad.append((number, cells))
+            register.problems += row.problems
+            register.bad.append((number, cells))
         else:
-            found.facts += facts
-    return found
+            register.facts += facts
+    return register
 
 
 class _Row:
@@ -276,6 +276,6 @@ def _as(about: Field, given: str) -> Any:
     return given if answer is None else answer
 
 
-def lines(found: Found) -> list[bytes]:
+def lines(register: RegisterContent) -> list[bytes]:
     """The facts as JSON lines, as ``shixian post`` takes them."""
-    return [encode(fact) for fact in found.facts]
+    return [encode(fact) for fact in register.facts]

@@ -5,29 +5,29 @@ import io
 
 from services.registers.cells import shown
 from services.registers.headers import REMARK, ROW
-from services.registers.reading import Found
+from services.registers.reading import RegisterContent
 
 _BOM = "\ufeff"
 """Without it the spreadsheet that offices use takes UTF-8 for GBK."""
 _FORMULA = ("=", "+", "@")
 
 
-def written(found: Found) -> bytes:
+def written(register: RegisterContent) -> bytes:
     """A CSV file: the register's headers in one row, the bad rows as they were, and what is wrong with each.
 
     The two last columns are not read when the file is imported again. A cell that a spreadsheet would run as a formula
     begins with an apostrophe there.
     """
-    width = max((len(cells) for _, cells in found.bad), default=0)
-    names = [*found.headers.names, *(f"#{at + 1}" for at in range(len(found.headers.names), width))]
+    width = max((len(cells) for _, cells in register.bad), default=0)
+    names = [*register.headers.names, *(f"#{at + 1}" for at in range(len(register.headers.names), width))]
     problems: dict[int, list[str]] = {}
-    for p in found.problems:
+    for p in register.problems:
         remark = f"{p.column}“{p.value}”{p.problem.zh}，应为{p.expected.zh} ({p.problem.en}; expected {p.expected.en})"
         problems.setdefault(p.row, []).append(remark)
     out = io.StringIO(newline="")
     writer = csv.writer(out)
     writer.writerow([*names, REMARK, ROW])
-    for number, cells in found.bad:
+    for number, cells in register.bad:
         kept = [_plain(shown(cell)) for cell in cells[: len(names)]]
         kept += [""] * (len(names) - len(kept))
         writer.writerow([*kept, _plain("; ".join(problems[number])), number])

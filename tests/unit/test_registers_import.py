@@ -17,7 +17,7 @@ from services.events.codec import encode
 from services.registers import dates, rejects
 from services.registers.headers import REMARK, ROW
 from services.registers.map_file import Source, When, from_data, read, shipped
-from services.registers.reading import Found
+from services.registers.reading import RegisterContent
 from services.registers.reading import read as read_register
 from services.registers.suggest import suggest
 from services.registers.tables import BadFile, sheets
@@ -27,18 +27,18 @@ GIVEN = {"organ": ORGAN, "year": "2025"}
 MAP = shipped()["cn-applications"]
 
 
-def taken(content: bytes, name: str = "register.csv") -> Found:
+def taken(content: bytes, name: str = "register.csv") -> RegisterContent:
     return read_register(name, content, MAP, GIVEN)
 
 
-def facts(found: Found) -> list[dict[str, Any]]:
+def facts(found: RegisterContent) -> list[dict[str, Any]]:
     events = [json.loads(encode(fact)) for fact in found.facts]
     assert {e["source"] for e in events} <= {make_register.SOURCE}
     name = {e["type"]: e["type"].removeprefix("org.shixian.").removesuffix(".v1") for e in events}
     return [{"id": e["id"], "type": name[e["type"]], "subject": e["subject"], "data": e["data"]} for e in events]
 
 
-def problems(found: Found) -> set[tuple[int, str, str]]:
+def problems(found: RegisterContent) -> set[tuple[int, str, str]]:
     return {(p.row, p.column.rpartition("/")[2], p.code) for p in found.problems}
 
 

@@ -24,7 +24,7 @@ from services.words.remark import Remark, remark
 _DAY = timedelta(days=1)
 
 
-class Found(NamedTuple):
+class Owed(NamedTuple):
     """The duties that facts amount to, in the order of their ids, and the remarks on some of the facts."""
 
     duties: tuple[Duty, ...]
@@ -40,10 +40,10 @@ def rule_for(profile: Profile, kind: str, event_on: date) -> tuple[Profile, Duty
     return version, next((r for r in version.duties if r.kind == kind and r.from_ <= event_on <= r.through), None)
 
 
-def duties(timeline: Timeline, organ: str, profile: Profile, calendar: Calendar, today: date) -> Found:
+def duties(timeline: Timeline, organ: str, profile: Profile, calendar: Calendar, today: date) -> Owed:
     """The duties of ``organ`` by the facts; ``profile`` is any version of the statute that it is under."""
     if not (timeline.duties or timeline.duties_done or timeline.filed):
-        return Found((), ())
+        return Owed((), ())
     by_id: dict[str, Duty] = {}
     remarks: list[Remark] = []
     for review in reviews(timeline):
@@ -68,7 +68,7 @@ def duties(timeline: Timeline, organ: str, profile: Profile, calendar: Calendar,
     for key, fact in timeline.duties_done.items():
         if key not in by_id:
             remarks.append(remark("duty-not-opened", fact, duty=key))
-    return Found(tuple(by_id[key] for key in sorted(by_id)), tuple(remarks))
+    return Owed(tuple(by_id[key] for key in sorted(by_id)), tuple(remarks))
 
 
 class _Opened(NamedTuple):
