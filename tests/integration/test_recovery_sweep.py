@@ -22,7 +22,7 @@ def case_events(env: dict[str, str]) -> list[CaseEvent]:
     return [decode_case_event(record.value) for record in everything(env, "cases")]
 
 
-def told(events: list[CaseEvent], name: str) -> list[tuple[str, str]]:
+def announced(events: list[CaseEvent], name: str) -> list[tuple[str, str]]:
     """Subject and legal instant of each event of a name, in the order of subjects and instants."""
     return sorted((e.subject, e.time.isoformat() if e.time else "") for e in events if type(e).__name__ == name)
 
@@ -40,23 +40,23 @@ def test_ten_days_without_a_tracker_lose_no_date_and_double_none(kafka: str, pos
     with services({**env, "SHIXIAN_NOW": "2013-03-20T10:00:00+08:00"}, "tracker") as (tracker,):
         put(env, [keyed(fact) for fact in facts])
         eventually(lambda: tracker.get("/v1/requests/answered")["status"] == "answered" or None)
-        eventually(lambda: told(case_events(env), "DeadlineApproaching") or None)
+        eventually(lambda: announced(case_events(env), "DeadlineApproaching") or None)
         tracker.kill()
     before = case_events(env)
-    assert told(before, "RequestOverdue") == []
+    assert announced(before, "RequestOverdue") == []
     with services({**env, "SHIXIAN_NOW": "2013-03-30T10:00:00+08:00"}, "tracker") as (tracker,):
-        eventually(lambda: len(told(case_events(env), "RequestOverdue")) == 2 or None)
+        eventually(lambda: len(announced(case_events(env), "RequestOverdue")) == 2 or None)
         tracker.kill()
     with services({**env, "SHIXIAN_NOW": "2013-03-31T10:00:00+08:00"}, "tracker") as (tracker,):
         # Each round looks at what is due; some go by before it is certain that nothing is told again.
         first = _swept(tracker)
         eventually(lambda: _swept(tracker) > first + 1 or None)
     after = case_events(env)
-    assert told(after, "RequestOverdue") == [
+    assert announced(after, "RequestOverdue") == [
         ("early", "2013-03-23T00:00:00+08:00"),
         ("late", "2013-03-30T00:00:00+08:00"),
     ]
-    warnings = told(after, "DeadlineApproaching")
+    warnings = announced(after, "DeadlineApproaching")
     assert len(warnings) == len(set(warnings)), "none twice"
     assert all("T00:00:00+08:00" in instant for _, instant in warnings)
     assert {s for s, _ in warnings} == {"early", "late"}

@@ -53,7 +53,7 @@ async def views(tracker: Tracker) -> dict[str, Any]:
     return {row["subject"]: store.decode_case(row["body"]).view for row in rows}
 
 
-def told(log: Log, subject: str) -> list[Any]:
+def events_about(log: Log, subject: str) -> list[Any]:
     return [e for _, v in log.sent if (e := decode_case_event(v)).subject == subject]
 
 
@@ -83,7 +83,7 @@ async def test_a_later_right_registration_heals_all_that_waited(pool: Any, log: 
         tracker.reference_data.learn(organ(**change))
         await settle(tracker)
         for n in range(5):
-            last = told(log, f"r{n}")[-1]
+            last = events_about(log, f"r{n}")[-1]
             assert type(last).__name__ == "DueDateSet"
             assert (str(last.data.old_due_on), str(last.data.due_on), last.data.article) == (*moved, cause)
 
@@ -161,7 +161,7 @@ async def test_what_is_due_does_not_wait_for_a_change_and_a_failure_is_tried_aga
     tracker.reference_data.learn(organ(calendar="UK"))
     await tracker.sweep(0)
     assert looks == ["z1", "r0", "r1"]
-    assert {type(e).__name__ for e in told(log, "z1")} >= {"RequestOverdue"}
+    assert {type(e).__name__ for e in events_about(log, "z1")} >= {"RequestOverdue"}
     await settle(tracker)
     assert sorted(set(looks)) == sorted({"z1", *(f"r{n}" for n in range(10))})
     assert (await views(tracker))["r1"].overdue_from is None
@@ -182,11 +182,11 @@ async def test_history_that_is_still_being_posted_raises_no_alarm_with_its_organ
     tracker.reference_data.learn(organ())
     await tracker.handle(batch([received("r", "2013-03-01", "in-person")]))
     await settle(tracker)
-    assert [type(e).__name__ for e in told(log, "r")] == ["RequestOpened", "DueDateSet"]
+    assert [type(e).__name__ for e in events_about(log, "r")] == ["RequestOpened", "DueDateSet"]
     await tracker.handle(batch([answered("r", "2013-03-08")], first=1))
     clock.set(datetime(2014, 1, 6, 2, 1, tzinfo=UTC))
     await settle(tracker)
-    assert [type(e).__name__ for e in told(log, "r")] == ["RequestOpened", "DueDateSet", "RequestAnswered"]
+    assert [type(e).__name__ for e in events_about(log, "r")] == ["RequestOpened", "DueDateSet", "RequestAnswered"]
 
 
 async def test_a_case_that_was_not_quiet_is_looked_at_when_it_is(pool: Any, log: Log) -> None:

@@ -78,7 +78,7 @@ async def fill(conn: Any, schema: str) -> None:
     )
 
 
-async def told(conn: Any, schema: str, table: str) -> list[str]:
+async def rows_in(conn: Any, schema: str, table: str) -> list[str]:
     wanted = SAME[table]
     if table == "cell_change":
         grouped = wanted.replace(", sum(delta)", "")
@@ -105,6 +105,6 @@ async def test_a_database_filled_before_comes_to_the_counts_by_law_of_a_fold(poo
             "0008_office",
         ]
         for table in SAME:
-            assert await told(conn, "older", table) == await told(conn, "stats", table), table
+            assert await rows_in(conn, "older", table) == await rows_in(conn, "stats", table), table
         laws = await conn.fetch("SELECT DISTINCT statute FROM older.cell WHERE kind = 'breached' ORDER BY 1")
         assert [row["statute"] for row in laws] == ["CN-2008", "CN-LICENSING"]

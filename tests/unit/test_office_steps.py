@@ -76,7 +76,7 @@ def only(view: RequestState) -> Step:
     return step
 
 
-def told(events: Sequence[CaseEvent]) -> list[str]:
+def event_names(events: Sequence[CaseEvent]) -> list[str]:
     return [event_name(event) for event in events]
 
 
@@ -193,26 +193,26 @@ def test_each_change_of_a_step_is_said_once() -> None:
         did("returned", 1, "2025-03-06"),
     ]
     case, events = posted(facts, at("2025-03-07"))
-    assert told(events)[2:] == ["step-opened", "step-due-set", "step-passed", "step-passed"]
+    assert event_names(events)[2:] == ["step-opened", "step-due-set", "step-passed", "step-passed"]
     case, events, look = tick(case, WORLD, at("2025-03-10"))
-    assert told(events) == ["deadline-approaching"]
+    assert event_names(events) == ["deadline-approaching"]
     assert (events[0].data.limit, events[0].data.about, events[0].data.days_left) == ("step", "a1", 1)  # type: ignore[union-attr]
     assert look == day("2025-03-12")
     case, events, look = tick(case, WORLD, at("2025-03-12"))
-    assert told(events) == ["step-overdue", "card-issued"]
+    assert event_names(events) == ["step-overdue", "card-issued"]
     card = events[1].data.card  # type: ignore[union-attr]
     assert (card.card, card.limit, card.unit, card.on) == ("yellow", "step", None, day("2025-03-12"))
     assert card.answer_by == day("2025-03-14")
     assert tick(case, WORLD, at("2025-03-12"))[1] == []
     case, events, look = tick(case, WORLD, at("2025-03-17"))
-    assert told(events) == ["card-issued"]
+    assert event_names(events) == ["card-issued"]
     assert (events[0].data.card.card, events[0].time) == ("red", at("2025-03-17"))  # type: ignore[union-attr]
     back = did("completed", 1, "2025-03-07")
     case, events = decide(case, back, WORLD, at("2025-03-18"), {})
-    assert told(events) == ["fact-recorded"], "it was given back: what is dated after that has no effect"
+    assert event_names(events) == ["fact-recorded"], "it was given back: what is dated after that has no effect"
     case, events = decide(case, given(2, "u2", "2025-03-07"), WORLD, at("2025-03-18"), {})
     case, events = decide(case, did("completed", 2, "2025-03-11"), WORLD, at("2025-03-18"), {})
-    assert told(events) == [
+    assert event_names(events) == [
         "step-passed",
         "step-overdue-withdrawn",
         "step-done",
@@ -236,7 +236,7 @@ def test_a_retraction_takes_the_step_back() -> None:
     case, _, _ = tick(case, WORLD, at("2025-03-12"))
     gone = make("fact-retracted", 1, day("2025-03-13"), amends=Ref(opened.source, opened.id), reason="another request")
     case, events = decide(case, gone, WORLD, at("2025-03-13"), {})
-    assert told(events) == ["step-withdrawn", "card-withdrawn"]
+    assert event_names(events) == ["step-withdrawn", "card-withdrawn"]
     assert (case.view.steps, case.view.rungs) == ((), ())
 
 
@@ -301,7 +301,7 @@ def test_an_organs_own_ladder_warns_and_gives_cards_for_its_answers(bureau: None
         amount=10,
     )
     case, events = decide(case, longer, WORLD, at("2025-04-09"), {})
-    assert told(events).count("card-withdrawn") == 2, "it was told in time"
+    assert event_names(events).count("card-withdrawn") == 2, "it was told in time"
 
 
 PROCEDURE = """

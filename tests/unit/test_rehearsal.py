@@ -88,7 +88,7 @@ def run(*arguments: str) -> Any:
     return CliRunner().invoke(app, ["rehearse", *arguments])
 
 
-def told(*arguments: str) -> dict[str, Any]:
+def rehearsed(*arguments: str) -> dict[str, Any]:
     done = run(*arguments, "--as-of", "2026-12-20", "--json")
     assert done.exit_code == 0, done.output
     found: dict[str, Any] = json.loads(done.stdout)
@@ -99,7 +99,7 @@ def test_a_notice_and_a_statute_are_rehearsed_offline(facts: Path, tmp_path: Pat
     file = tmp_path / "notice.json"
     off = [day for day in LAW if day != "2027-01-01"]
     file.write_text(json.dumps(notice(days_off=off), indent=2), "utf-8")
-    found = told(str(file), "--facts", str(facts))
+    found = rehearsed(str(file), "--facts", str(facts))
     assert (found["what"], found["needs_confirming"], found["looked_at"]) == ("notice", True, 18)
     assert found["earlier"] == found["moved"] == len(found["requests"]) > 0, "a working day more, so all move earlier"
     assert all(r["to"] < r["from"] for r in found["requests"])
@@ -107,15 +107,15 @@ def test_a_notice_and_a_statute_are_rehearsed_offline(facts: Path, tmp_path: Pat
 
     statute = tmp_path / "CN-2019.toml"
     statute.write_text(CN.replace("amount = 20", "amount = 15", 1), "utf-8")
-    alone = told(str(statute), "--facts", str(facts))
+    alone = rehearsed(str(statute), "--facts", str(facts))
     assert (alone["what"], alone["earlier"], alone["remarks"]) == ("rules", 18, [])
     office = tmp_path / "office"
     (office / "statutes").mkdir(parents=True)
     (office / "statutes" / "CN-2019.toml").write_text(statute.read_text("utf-8"), "utf-8")
-    assert told(str(office), "--facts", str(facts)) | {"as_of": ""} == alone | {"as_of": ""}
-    same = told("--release", "--facts", str(facts))
+    assert rehearsed(str(office), "--facts", str(facts)) | {"as_of": ""} == alone | {"as_of": ""}
+    same = rehearsed("--release", "--facts", str(facts))
     assert (same["looked_at"], same["moved"], same["requests"]) == (18, 0, [])
-    by_office = told("--release", "--rules", str(office), "--facts", str(facts))
+    by_office = rehearsed("--release", "--rules", str(office), "--facts", str(facts))
     assert by_office["moved"] == 0, "the office's own are the rules in force, too"
 
     shown = run(str(file), "--facts", str(facts), "--as-of", "2026-12-20").stdout

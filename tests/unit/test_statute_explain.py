@@ -15,7 +15,7 @@ from tests.law import clarified, consulted, extended, fact, received
 CN = shipped("CN")
 
 
-def told(facts: Sequence[Fact], today: str = "2030-01-01", each_day: bool = False) -> list[Line]:
+def account_lines(facts: Sequence[Fact], today: str = "2030-01-01", each_day: bool = False) -> list[Line]:
     day = date.fromisoformat(today)
     return explain(assess(read(facts), "CN", CN, day), CN, day, each_day=each_day)
 
@@ -25,7 +25,7 @@ def of(lines: list[Line], kind: str, limit: str = "answer") -> list[Line]:
 
 
 def test_a_request_of_2020_01_10_shows_the_date_before_the_notice_of_2020_01_27_and_after_it() -> None:
-    lines = told([received("2020-01-10")])
+    lines = account_lines([received("2020-01-10")])
     (change,) = of(lines, "calendar-change")
     assert (str(change.first), str(change.last)) == ("2020-02-12", "2020-02-14")
     assert "2020-01-27" in change.en
@@ -34,16 +34,16 @@ def test_a_request_of_2020_01_10_shows_the_date_before_the_notice_of_2020_01_27_
 
 
 def test_the_labour_days_of_2019_too_and_not_what_came_in_after_the_notice() -> None:
-    (change,) = of(told([received("2019-03-20"), extended("2019-04-10", 15)]), "calendar-change")
+    (change,) = of(account_lines([received("2019-03-20"), extended("2019-04-10", 15)]), "calendar-change")
     assert (str(change.first), str(change.last)) == ("2019-05-03", "2019-05-05")
-    assert of(told([received("2019-03-25"), extended("2019-04-10", 15)]), "calendar-change") == []
-    assert of(told([received("2020-02-03")]), "calendar-change") == []
+    assert of(account_lines([received("2019-03-25"), extended("2019-04-10", 15)]), "calendar-change") == []
+    assert of(account_lines([received("2020-02-03")]), "calendar-change") == []
 
 
 @pytest.mark.parametrize("each_day", [False, True])
 def test_the_days_of_the_account_are_all_days_and_the_counted_ones_are_the_limit(each_day: bool) -> None:
     facts = [received("2025-01-20"), *consulted("2025-02-05", "2025-02-12"), extended("2025-02-20", 7)]
-    lines = [x for x in told(facts, each_day=each_day) if x.limit == "answer"]
+    lines = [x for x in account_lines(facts, each_day=each_day) if x.limit == "answer"]
     days = [x for x in lines if x.kind in ("counted", "make-up", "weekend", "holiday", "left-out")]
     assert sum(x.days for x in days) == 27
     expected = date(2025, 1, 21)
@@ -65,7 +65,7 @@ def test_every_line_of_a_rule_names_its_article_and_both_languages() -> None:
         extended("2025-04-01", 10),
         fact("answer-issued", answered_on="2025-04-10"),
     ]
-    lines = told(facts)
+    lines = account_lines(facts)
     assert all(line.zh and line.en for line in lines)
     for kind in ("statute", "receipt", "limit", "restart", "left-out", "extension", "due", "setting"):
         assert of(lines, kind)
@@ -81,38 +81,38 @@ def test_every_line_of_a_rule_names_its_article_and_both_languages() -> None:
 
 
 def test_holidays_are_named_in_both_languages() -> None:
-    (holiday,) = of(told([received("2025-03-20")]), "holiday")[:1]
+    (holiday,) = of(account_lines([received("2025-03-20")]), "holiday")[:1]
     assert (str(holiday.first), str(holiday.last)) == ("2025-04-04", "2025-04-06")
     assert "清明节" in holiday.zh
     assert "Tomb-Sweeping Day" in holiday.en
 
 
 def test_what_stands_still_has_an_open_end_and_no_last_day() -> None:
-    lines = told([received("2025-03-03"), *consulted("2025-03-10", None)], "2025-03-20")
+    lines = account_lines([received("2025-03-03"), *consulted("2025-03-10", None)], "2025-03-20")
     assert of(lines, "due") == []
     (stopped,) = of(lines, "stopped")
     assert (str(stopped.first), stopped.last) == ("2025-03-11", None)
 
 
 def test_both_versions_at_the_change_of_law() -> None:
-    (other,) = of(told([received("2019-05-14")]), "other-version")
+    (other,) = of(account_lines([received("2019-05-14")]), "other-version")
     assert str(other.last) == "2019-06-12"
 
 
 def test_an_unconfirmed_rule_says_so() -> None:
-    lines = told([received("2025-03-03"), fact("fee-notified", notified_on="2025-03-10")], "2025-03-11")
+    lines = account_lines([received("2025-03-03"), fact("fee-notified", notified_on="2025-03-10")], "2025-03-11")
     assert of(lines, "limit", "fee-payment")[0].basis.unsure
 
 
 def test_a_date_beyond_the_published_calendar_says_that_it_is_provisional() -> None:
     on = (CN.published_through - timedelta(days=5)).isoformat()
-    (line,) = of(told([received(on)], on), "due")
+    (line,) = of(account_lines([received(on)], on), "due")
     assert "provisional" in line.en
     assert "暂定" in line.zh
 
 
 def test_a_line_as_the_interfaces_give_it() -> None:
-    plain = told([received("2025-03-03")])[0].plain()
+    plain = account_lines([received("2025-03-03")])[0].plain()
     assert list(plain) == ["limit", "kind", "from", "to", "days", "text", "article", "basis"]
     assert set(plain["text"]) == {"zh", "en"}
 
@@ -122,7 +122,7 @@ def test_a_line_as_the_interfaces_give_it() -> None:
 )
 def test_what_counts_as_answering_is_said_by_the_way_of_service(service: str, counts: str) -> None:
     (line,) = of(
-        told([received("2025-03-03"), fact("answer-issued", answered_on="2025-03-20", service=service)]), "end"
+        account_lines([received("2025-03-03"), fact("answer-issued", answered_on="2025-03-20", service=service)]), "end"
     )
     assert counts in line.en
     assert "235号" in line.basis.en

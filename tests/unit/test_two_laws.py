@@ -74,7 +74,7 @@ def lines() -> list[bytes]:
     return [json.dumps(fact).encode() for fact in facts()]
 
 
-def told(lines: list[bytes], path: Path, form: str) -> dict[str, Any]:
+def reported(lines: list[bytes], path: Path, form: str) -> dict[str, Any]:
     """What ``shixian report --facts`` says of the year."""
     path.write_bytes(b"\n".join(lines))
     given = ("--form", form, "--organ", "gz-psb", "--year", str(YEAR), "--facts", str(path), "--format", "json")
@@ -107,8 +107,8 @@ def by_hand(law: str) -> Counter[str]:
 
 
 def test_each_form_has_the_numbers_of_its_own_law(lines: list[bytes], tmp_path: Path) -> None:
-    licensing = told(lines, tmp_path / "facts.jsonl", "cn-licensing")
-    disclosure = told(lines, tmp_path / "facts.jsonl", "cn-2021")
+    licensing = reported(lines, tmp_path / "facts.jsonl", "cn-licensing")
+    disclosure = reported(lines, tmp_path / "facts.jsonl", "cn-2021")
     hand = by_hand("CN-LICENSING")
     assert rows(licensing, "licensing") == {
         "received": hand["received"],
