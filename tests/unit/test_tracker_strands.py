@@ -16,6 +16,7 @@ from services.events.facts import ReferenceFact, RequestFact, TallyRecorded
 from services.events.refusals import Reason
 from services.runtime.table_diff import TableDiff
 from services.tracker.core import apply, strands
+from services.tracker.core.attention import items
 from services.tracker.core.case import Case, tally_value
 from services.tracker.core.decide import decide, tick
 from services.tracker.core.reference_data import ReferenceData
@@ -29,6 +30,7 @@ NOW = datetime(2024, 6, 28, 4, tzinfo=UTC)
 CODE = "gz-psb"
 REGISTERED: ReferenceFact = fact("organ-registered", CODE, ORGAN)
 WORLD = ReferenceData([REGISTERED])
+SERVED = {"served_on": "2023-03-06"}
 
 
 def filed(review: str, subject: str = CODE, organ: str = CODE, **more: Any) -> Any:
@@ -69,7 +71,7 @@ def history(seed: int, subject: str = CODE) -> list[Any]:
     for _ in range(rng.randint(0, 6)):
         of = rng.choice(facts)
         changes: dict[str, Any] = rng.choice(
-            [{}, {"review": f"r{rng.randint(0, 5)}"}, {"count": 9}, {"filed_on": "2022-02-02"}]
+            [{}, {"review": f"r{rng.randint(0, 5)}"}, {"count": 9}, {"filed_on": "2022-02-02"}, SERVED]
         )
         facts.append(rng.choice([retracted(of), corrected(of, **changes), corrected(of, **changes)]))
     facts.append(retracted(filed("never", subject)))
@@ -114,6 +116,13 @@ def test_an_event_tells_what_its_own_fact_waits_for() -> None:
         f"fact {missing.source} {missing.id}",
         None,
     ]
+
+
+def test_a_served_review_under_an_organ_s_code_says_that_nobody_watches_its_duty() -> None:
+    first = filed("r1")
+    shelf, _ = in_strands([first, filed("r2"), corrected(first, **SERVED)])
+    told = [item.remark for _, _, piece in shelf.pieces() if piece is not None for item in items(piece)]
+    assert [(each.code, each.values) for each in told] == [("review-opens-no-duty", {"review": "r1"})]
 
 
 def state(shelf: Shelf) -> list[Any]:

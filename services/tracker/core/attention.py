@@ -66,6 +66,7 @@ INSIDE = frozenset(
         "duty-of-another",
         "duty-unknown",
         "duty-not-opened",
+        "review-opens-no-duty",
         "special-step-unknown",
         "special-step-opened-again",
         "special-step-not-opened",

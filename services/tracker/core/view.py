@@ -65,7 +65,7 @@ def _looked(case: Case, timeline: Timeline, amended: Amended, reference_data: Re
     if timeline.received is None and timeline.duties:
         return Looked(_on_duty(timeline, amended, reference_data, today))
     if timeline.received is None:
-        return Looked(_without_request(case, _bare(timeline, amended), amended, reference_data))
+        return Looked(_without_request(case, timeline, amended, reference_data))
     data = timeline.received.data
     organ = reference_data.organs.get(data.organ)
     if organ is None:
@@ -185,7 +185,8 @@ def _awaited(amended: Amended) -> Remark | None:
     return remark("fact", source=amended.waiting[0].source, id=amended.waiting[0].id)
 
 
-def _without_request(case: Case, bare: RequestState, amended: Amended, reference_data: ReferenceData) -> RequestState:
+def _without_request(case: Case, timeline: Timeline, amended: Amended, reference_data: ReferenceData) -> RequestState:
+    bare = _bare(timeline, amended)
     gone = [f for f in amended.taken_back if isinstance(f, RequestReceived)]
     if gone:
         data = min(gone, key=lambda f: f.ref).data
@@ -201,5 +202,12 @@ def _without_request(case: Case, bare: RequestState, amended: Amended, reference
         )
         return _awaiting(taken_back, None if organ else remark("organ-registered", organ=data.organ))
     if case.subject in reference_data.organs:
-        return _awaiting(replace(bare, state="organ"), _awaited(amended))
+        # Its reviews are no case of their own that the clock could wake: a duty that one would open is not watched.
+        unwatched = [
+            remark("review-opens-no-duty", fact, review=key)
+            for key, fact in sorted(timeline.filed.items())
+            if fact.data.served_on is not None
+        ]
+        bare = replace(bare, state="organ", remarks=(*bare.remarks, *unwatched))
+        return _awaiting(bare, _awaited(amended))
     return _awaiting(bare, remark("request-received"))
