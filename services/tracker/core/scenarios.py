@@ -137,7 +137,7 @@ def read(file: str, text: str) -> tuple[Scenario, ...]:
 def differences(scenario: Scenario) -> list[Difference]:
     """Where the law as it is read here differs from what is expected; a case that is refused is a difference, too."""
     try:
-        found = _judged(scenario)
+        found = judged(scenario)
     except Refused as refused:
         return [Difference(refused.error.field.removeprefix("$."), refused.error.expected, refused.error.problem)]
     except StatuteError as error:
@@ -145,7 +145,8 @@ def differences(scenario: Scenario) -> list[Difference]:
     return list(_compared(scenario.expected, found))
 
 
-def _judged(scenario: Scenario) -> Due:
+def judged(scenario: Scenario) -> Due:
+    """What the law makes of it. Raises :class:`Refused`, and a :class:`StatuteError`."""
     question = {
         "statute": scenario.statute,
         "facts": scenario.facts,
