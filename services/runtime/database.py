@@ -144,6 +144,7 @@ def asking(dsn: str, part: Part) -> Pool:
 
 async def close(target: Pool) -> None:
     """Close ``target``; hard, if its server does not answer: what was begun is rolled back there by itself."""
+    await target  # makes no connection; asyncpg would refuse to close a pool that its service never came to open
     try:
         await asyncio.wait_for(target.close(), CLOSE_SECONDS)
     except TimeoutError:

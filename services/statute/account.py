@@ -111,7 +111,7 @@ def _spans(clock: Clock, calendar: Calendar, through: date) -> Iterator[_Span]:
             yield _Span("left-out", day, day, [], 0, gap)
         elif not working:
             rolling = day > unrolled
-            yield _Span("roll" if rolling else "counted", day, day, [off or ""] if rolling else [], not rolling)
+            yield _Span("roll" if rolling else "counted", day, day, [off or ""] if rolling else [], int(not rolling))
         elif off is None:
             made_up = day in calendar.on and day.weekday() in calendar.weekend
             yield _Span("make-up" if made_up else "counted", day, day, [calendar.on[day]] if made_up else [], 1)

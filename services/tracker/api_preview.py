@@ -6,6 +6,7 @@ from typing import Any
 
 import msgspec
 from litestar import Controller, Request, Response, post
+from litestar.openapi import ResponseSpec
 
 from services.events.codec import decode_fact
 from services.events.facts import RequestFact
@@ -14,7 +15,8 @@ from services.runtime.guard import caller
 from services.runtime.problems import FieldProblem, ProblemError, described
 from services.tracker.core import preview
 from services.tracker.core.case import Case
-from services.tracker.core.proposal import proposal
+from services.tracker.core.preview_shape import Previewed
+from services.tracker.core.proposal import Proposal, proposal
 from services.tracker.deps import BUSY, JSON, Deps, Injected
 from services.tracker.entitled import require_request
 from services.tracker.listing import READ_SECONDS
@@ -32,6 +34,11 @@ class Preview(Controller):
         status_code=200,
         request_max_body_size=PREVIEW_BYTES,
         responses={
+            200: ResponseSpec(
+                Previewed | Proposal,  # type: ignore[arg-type]  # Litestar takes a union as well
+                generate_examples=False,
+                description="What would be due; for a fact, what it would do.",
+            ),
             413: described("The case is larger than any case can be."),
             415: described("The content type is not application/json."),
             422: described("The case is not what it should be; `errors` names the field."),

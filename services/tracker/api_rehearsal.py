@@ -49,10 +49,10 @@ def read(body: bytes) -> CalendarPublished | Proposed:
     try:
         asked = msgspec.json.decode(body, type=Asked)
     except (msgspec.MsgspecError, UnicodeDecodeError, RecursionError) as error:
-        wrong = explain(error, body, {}, Expected)
-        if wrong.field.startswith("$.rules.files["):
-            wrong = FieldError(wrong.field, wrong.problem, "the file's text", wrong.code)
-        raise Refused(wrong) from None
+        refusal = explain(error, body, {}, Expected)
+        if refusal.field.startswith("$.rules.files["):
+            refusal = FieldError(refusal.field, refusal.problem, "the file's text", refusal.code)
+        raise Refused(refusal) from None
     if bool(bytes(asked.fact)) == (asked.rules is not None):
         raise Refused(FieldError("$", "names both or neither", _ONE, "fact-or-rules"))
     if asked.rules is not None:

@@ -42,6 +42,14 @@ async def test_a_pool_that_can_not_be_closed_in_time_is_ended_all_the_same(postg
         await pool.fetchval("SELECT 1")
 
 
+async def test_a_pool_that_was_never_opened_is_closed_without_a_word() -> None:
+    """What ended the service before it came to its database is what is reported, and not its pool."""
+    pool = database.pool("postgresql://nobody@127.0.0.1:1/none")
+    await database.close(pool)
+    with pytest.raises(asyncpg.InterfaceError, match="closed"):
+        await pool.fetchval("SELECT 1")
+
+
 async def test_a_migration_may_take_longer_than_other_statements(postgres: str, tmp_path: Path) -> None:
     """An index on a large table does; a limit would have it begun again and again, and the service never start."""
     (tmp_path / "0001_slow.sql").write_text("SELECT pg_sleep(0.6); CREATE TABLE made (n int);")

@@ -3,16 +3,20 @@
 import inspect
 import json
 from datetime import date
+from importlib.resources import files
 from typing import Any
 
+import msgspec
 import pytest
 
 from services.events.facts import ReceivedData
 from services.events.refusals import Refused
-from services.tracker.core import preview
+from services.tracker.core import preview, scenarios
 from services.tracker.core.account import account
 from services.tracker.core.preview import answer, answers
+from services.tracker.core.preview_shape import Previewed
 from services.tracker.core.reference_data import ReferenceData
+from services.tracker.core.scenarios import judged
 from tests.law_cases import NOW, WORLD, make, played
 
 RECEIVED = {"organ": "o", "channel": "in-person", "applicant": "business", "submitted_on": "2025-03-03"}
@@ -180,3 +184,19 @@ def test_an_ordinary_letter_is_not_answered_from_the_memory_of_a_signed_one() ->
 def question_of(data: dict[str, Any]) -> bytes:
     given = [{"type": "request-received", "data": data}]
     return json.dumps({"statute": "CN", "facts": given, "as_of": "2025-03-10"}).encode()
+
+
+def test_an_answer_has_the_form_that_the_document_says() -> None:
+    texts = [file for file in (files("services.statute") / "scenarios").iterdir() if file.name.endswith(".toml")]
+    made = [judged(one).plain() for file in texts for one in scenarios.read(file.name, file.read_text("utf-8"))]
+    assert len(made) > 100
+    fields = {each.encode_name for each in msgspec.structs.fields(Previewed)}
+    seen = set[str]()
+    for each in made:
+        plain = msgspec.json.decode(msgspec.json.encode(each))
+        assert set(plain) <= fields
+        seen |= set(plain)
+        for key, there in msgspec.to_builtins(msgspec.convert(plain, Previewed, strict=False)).items():
+            if key not in ("steps", "cards", "duties"):  # theirs leave defaults out
+                assert there == plain[key], key
+    assert seen == fields

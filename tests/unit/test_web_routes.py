@@ -212,3 +212,19 @@ async def test_a_filter_by_an_organ_that_is_not_registered_is_refused() -> None:
         for where in ("/v1/requests", "/v1/rejections", "/v1/deadlines.ics"):
             found = problem(await client.get(f"{where}?organ=nowhere"), 400)
             assert [e["field"] for e in found["errors"]] == ["query.organ"], where
+
+
+@pytest.mark.parametrize("name", sorted(SERVICES.keys() - {"desk"}))
+async def test_what_a_route_answers_has_a_form_in_the_document(name: str) -> None:
+    """A body that a handler encodes by itself would stand there as a text. The desk has pages, and no API."""
+    async with application(name) as (_, client):
+        document = (await client.get("/schema/openapi.json")).json()
+    answers = [
+        (where, status, one["content"]["application/json"]["schema"])
+        for where, methods in document["paths"].items()
+        for operation in methods.values()
+        for status, one in operation["responses"].items()
+        if status.startswith("2") and "application/json" in one.get("content", {})
+    ]
+    assert len(answers) > 2
+    assert not [each for each in answers if not {"$ref", "oneOf", "items", "properties"} & set(each[2])]

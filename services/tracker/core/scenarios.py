@@ -137,15 +137,16 @@ def read(file: str, text: str) -> tuple[Scenario, ...]:
 def differences(scenario: Scenario) -> list[Difference]:
     """Where the law as it is read here differs from what is expected; a case that is refused is a difference, too."""
     try:
-        judged = _judged(scenario)
+        result = judged(scenario)
     except Refused as refused:
         return [Difference(refused.error.field.removeprefix("$."), refused.error.expected, refused.error.problem)]
     except StatuteError as error:
         return [Difference("facts", "a case that can be judged", str(error))]
-    return list(_compared(scenario.expected, judged))
+    return list(_compared(scenario.expected, result))
 
 
-def _judged(scenario: Scenario) -> Due:
+def judged(scenario: Scenario) -> Due:
+    """What the law makes of it. Raises :class:`Refused`, and a :class:`StatuteError`."""
     question = {
         "statute": scenario.statute,
         "facts": scenario.facts,
@@ -161,33 +162,33 @@ def _judged(scenario: Scenario) -> Due:
     return preview.judged(asked, preview.facts_of(asked), scenario.settings, calendar=calendar)
 
 
-def _compared(expected: Expected, judged: Due) -> Iterator[Difference]:
+def _compared(expected: Expected, result: Due) -> Iterator[Difference]:
     for key in ("due_on", "committed_due_on", "received_on", "timeliness", "provisional", "outcome"):
-        wanted, got = getattr(expected, key), getattr(judged, key)
+        wanted, got = getattr(expected, key), getattr(result, key)
         if wanted is not None and wanted != (False if got is None else got):
             if key == "provisional":
                 yield Difference(key, str(wanted).lower(), str(got).lower())
             else:
                 yield Difference(key, _text(wanted), _text(got))
-    if expected.status and judged.status not in expected.status:
-        yield Difference("status", " or ".join(expected.status), judged.status)
+    if expected.status and result.status not in expected.status:
+        yield Difference("status", " or ".join(expected.status), result.status)
     for place, clock in enumerate(expected.clocks):
-        alike = [c for c in judged.clocks if c.limit == clock.limit and clock.about in (None, c.about)]
+        alike = [c for c in result.clocks if c.limit == clock.limit and clock.about in (None, c.about)]
         if not alike or any(clock.due_on not in (None, c.due_on or False) for c in alike):
             got = ", ".join(_text(c.due_on) for c in alike) or f"no {clock.limit}"
             yield Difference(f"clocks[{place}]", f"{clock.limit} {_text(clock.due_on)}", got)
-    codes = {each.code for each in judged.remarks}
+    codes = {each.code for each in result.remarks}
     for code in expected.remarks:
         if code not in codes:
             yield Difference("remarks", code, ", ".join(sorted(codes)) or "none")
     for limit in expected.no_clocks:
-        if any(c.limit == limit for c in judged.clocks):
+        if any(c.limit == limit for c in result.clocks):
             yield Difference("no_clocks", f"no {limit}", limit)
-    yield from _inside(expected, judged)
-    yield from _owed(expected, judged)
+    yield from _inside(expected, result)
+    yield from _owed(expected, result)
 
 
-def _inside(expected: Expected, judged: Due) -> Iterator[Difference]:
+def _inside(expected: Expected, result: Due) -> Iterator[Difference]:
     """What differs of the work inside the office."""
     if expected.steps is not None:
         wanted = [
@@ -199,13 +200,13 @@ def _inside(expected: Expected, judged: Due) -> Iterator[Difference]:
                 (n, False if (v := getattr(s, n)) is None else v)
                 for n in (names[place] if place < len(names) else ("step",))
             ]
-            for place, s in enumerate(judged.steps)
+            for place, s in enumerate(result.steps)
         ]
         if got != wanted:
             yield Difference("steps", _listed(wanted), _listed(got))
     if expected.cards is not None:
         cards = [("card", c.card, c.limit, c.on, *([] if c.unit is None else [c.unit])) for c in expected.cards]
-        reached = [r for r in judged.rungs if r.level != "warning"]
+        reached = [r for r in result.rungs if r.level != "warning"]
         have = [
             ("card", r.level, r.limit, r.on, *([r.unit] if place < len(cards) and len(cards[place]) > 4 else []))
             for place, r in enumerate(reached)
@@ -218,10 +219,10 @@ def _inside(expected: Expected, judged: Due) -> Iterator[Difference]:
             )
 
 
-def _owed(expected: Expected, judged: Due) -> Iterator[Difference]:
+def _owed(expected: Expected, result: Due) -> Iterator[Difference]:
     for place, wanted in enumerate(expected.duties):
         names = [n for n in wanted.__struct_fields__ if getattr(wanted, n) is not None]
-        alike = [[(n, getattr(d, n) or False) for n in names] for d in judged.duties if d.kind == wanted.kind]
+        alike = [[(n, getattr(d, n) or False) for n in names] for d in result.duties if d.kind == wanted.kind]
         if [(n, getattr(wanted, n)) for n in names] not in alike:
             yield Difference(f"duties[{place}]", _listed([[(n, getattr(wanted, n)) for n in names]]), _listed(alike))
 

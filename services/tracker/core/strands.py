@@ -130,8 +130,8 @@ class Shelf:
             refs = [fact.ref]
             if isinstance(fact, FactCorrected | FactRetracted):
                 refs.append(amended_root(fact, head, reference_data.organs))
-            tallies = [self._tally(fact.subject, ref) for ref in refs] if head.apart else []
-            return head, {tally.ref: tally for tally in tallies if tally is not None}
+            known = [self._tally(fact.subject, ref) for ref in refs] if head.apart else []
+            return head, {tally.ref: tally for tally in known if tally is not None}
         view = None
         if apart(fact):
             linked = self._linked(fact)
