@@ -163,7 +163,7 @@ from litestar import get
 from services.runtime.main import Parts, run_service
 from services.runtime.settings import Settings
 from services.runtime.web import create_app, new_registry
-from tests.raw_http import GET, Served, closed, one, problem, serving, until
+from tests.support import open_guard
 
 @get("/v1/slow")
 async def slow() -> dict[str, str]:
