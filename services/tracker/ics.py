@@ -12,7 +12,7 @@ from icalendar.parser import Contentline
 from services.tracker.office_store import OpenDuty
 from services.tracker.queries import Item
 
-MOST = 100_000
+MOST = 20_000
 """Entries of a feed. One that is cut ends with an entry that says so, on the last day that it covers."""
 
 FOLD = 75

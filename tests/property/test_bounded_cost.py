@@ -5,6 +5,7 @@ from collections import defaultdict
 from datetime import date, timedelta
 from typing import Any
 
+import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 from msgspec.structs import replace
@@ -17,6 +18,7 @@ from services.statute import clock as clocks
 from services.statute.calendars import shipped
 from services.statute.clock import Clock, Interval
 from services.statute.ledger import Ledger
+from services.tracker.core import amend as amending
 from services.tracker.core.amend import Amended, Amendments, amend
 from services.words.remark import Remark, remark
 from tests.law_cases import SOURCE, make
@@ -105,8 +107,16 @@ def amended_plainly(facts: list[RequestFact]) -> Amended:
             insort(aimed[fact.data.amends], fact, key=lambda f: (f.time, f.source, f.id))
     rejected: set[Remark] = set()
 
+    def refuse_below(ref: Ref) -> None:
+        for amendment in aimed.get(ref, ()):
+            rejected.add(remark("amendment-too-deep", amendment, most=amending.DEEPEST))
+            refuse_below(amendment.ref)
+
     def settle(fact: RequestFact, above: frozenset[Ref]) -> RequestFact | None:
         current = fact
+        if len(above) == amending.DEEPEST:
+            refuse_below(fact.ref)
+            return fact
         for amendment in aimed.get(fact.ref, ()):
             assert amendment.ref not in above  # each names one, so below a fact there is no ring
             live = settle(amendment, above | {fact.ref})
@@ -157,10 +167,16 @@ def amended_histories(draw: st.DrawFn) -> list[RequestFact]:
 
 
 @settings(max_examples=600)
-@given(amended_histories(), st.integers(0, 15))
+@given(amended_histories(), st.integers(0, 15), st.integers(1, 6))
 def test_amendments_taken_one_by_one_or_all_at_once_come_out_as_by_recursion(
-    facts: list[RequestFact], some: int
+    facts: list[RequestFact], some: int, deepest: int
 ) -> None:
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr(amending, "DEEPEST", deepest)
+        compare_with_recursion(facts, some)
+
+
+def compare_with_recursion(facts: list[RequestFact], some: int) -> None:
     expected = amended_plainly(facts)
     assert amend(facts) == expected
     kept = Amendments(facts[:some])

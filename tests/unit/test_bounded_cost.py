@@ -3,6 +3,7 @@
 import time
 from collections.abc import Callable
 from datetime import date, timedelta
+from random import Random
 from typing import Any
 
 import pytest
@@ -13,7 +14,9 @@ from services.events.vocabulary import Ref
 from services.statute import decisions
 from services.tracker.core import apply
 from services.tracker.core.account import account
+from services.tracker.core.amend import DEEPEST
 from services.tracker.core.case import Case
+from services.tracker.core.limit import CASE_FACTS
 from services.tracker.core.strands import Shelf
 from services.tracker.core.view import look
 from tests.law_cases import NOW, SOURCE, WORLD, make
@@ -161,10 +164,24 @@ def test_a_case_of_four_times_the_facts_takes_about_four_times_as_long(kind: str
     assert min(b for _, b in found) < MOST * min(a for a, _ in found)
 
 
-def test_amendments_of_amendments_deeper_than_pythons_stack_are_settled() -> None:
+def test_amendments_of_amendments_have_effect_down_to_a_depth_and_are_refused_below_it() -> None:
     facts = [received(START), *amendments("fact-retracted", 5001, START, chain("fact-retracted"))]
-    assert look(Case(subject="r", facts=tuple(facts)), WORLD, START)[0].state == "retracted"
-    assert look(Case(subject="r", facts=tuple(facts[:-1])), WORLD, START)[0].state == "open"
+    for count, state in ((DEEPEST - 1, "retracted"), (DEEPEST, "open"), (DEEPEST + 1, "open"), (5001, "open")):
+        view = look(Case(subject="r", facts=tuple(facts[: 1 + count])), WORLD, START)[0]
+        assert view.state == state
+        assert [r.code for r in view.refused] == ["amendment-too-deep"] * max(0, count - DEEPEST)
+
+
+@pytest.mark.parametrize("kind", KINDS)
+@pytest.mark.parametrize("order", ["as they happened", "backwards", "any"])
+def test_a_fact_makes_no_more_than_a_few_events(kind: str, order: str) -> None:
+    """What a new fact puts out of effect, or back into it, is decided anew: it must not be all the rest."""
+    posted = [received(START), *KINDS[kind](CASE_FACTS - 1, START)]
+    if order == "any":
+        Random(kind).shuffle(posted)
+    found = apply.run(posted[::-1] if order == "backwards" else posted, Shelf(), WORLD, NOW)
+    assert len(posted) <= len(found.events) + len(found.refused)
+    assert len(found.events) <= 4 * len(posted)
 
 
 def test_what_names_the_tallies_of_a_batch_is_gathered_once_for_a_subject() -> None:

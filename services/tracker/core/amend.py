@@ -18,6 +18,12 @@ from services.words.remark import FactRef, Remark, remark
 _Amendment = FactCorrected | FactRetracted
 _AMENDING = {FactCorrected, FactRetracted}
 _LONG_AGO = datetime(1, 1, 1, tzinfo=UTC)
+DEEPEST = 16
+"""How many amendments one of another have effect, counted from the fact that they amend in the end.
+
+Each of a chain puts out or puts back every second one below it, which is decided and told anew: without an end to that
+a chain of n would make n times n events.
+"""
 
 
 class Amended(Struct, frozen=True):
@@ -55,7 +61,7 @@ class Amendments:
 
     An amendment names one fact, so amendments are a tree below each fact that is none itself. What became of each is
     kept; a new one changes only what it amends, what that amends, and so on. Amendments that amend one another in a
-    ring hang below no fact and do nothing.
+    ring hang below no fact and do nothing; those more than ``DEEPEST`` below their fact are refused.
     """
 
     def __init__(self, facts: Iterable[RequestFact] = ()) -> None:
@@ -69,6 +75,8 @@ class Amendments:
         """By what is amended: the amendments that can't be applied to it, each with the reason."""
         self._made: dict[Ref, tuple[RequestFact, RequestFact | Remark]] = {}
         """By an amendment: what it was itself, and what it made then of the fact that it amends, or why it can't."""
+        self._depth: dict[Ref, int] = {}
+        """How many amendments lead from it to the fact, known or not, that it amends in the end."""
         for fact in facts:
             if isinstance(fact, FactCorrected | FactRetracted):
                 self._aimed[fact.data.amends].append((_order(fact), fact.ref, fact))
@@ -91,8 +99,11 @@ class Amendments:
             insort(self._aimed[target], (_order(fact), ref, fact), key=itemgetter(0))
         else:
             self._plain.append((ref, fact))
+        if target is not None:
+            self._depth[ref] = self._depth.get(target, 0) + 1
         if ref in self._aimed:
-            self._apply(ref)
+            for below in reversed(self._below([ref]) if target is not None else [ref]):
+                self._apply(below)
         for _ in range(len(self._facts)):  # a ring is gone through once
             if target is None or not self._apply(target):
                 break
@@ -114,9 +125,16 @@ class Amendments:
         """What is amended, each before the amendments of it."""
         order = [ref for ref, _ in self._plain if ref in self._aimed]
         order += [ref for ref in self._aimed if ref not in self._facts]
+        return self._below(order)
+
+    def _below(self, order: list[Ref]) -> list[Ref]:
+        """These and what is amended below them, each before the amendments of it; their depths are noted."""
         seen = set(order)
         for ref in order:
+            depth = self._depth.get(ref, 0) + 1
             for _, below, _ in self._aimed[ref]:
+                if below not in seen:
+                    self._depth[below] = depth
                 if below in self._aimed and below not in seen:
                     seen.add(below)
                     order.append(below)
@@ -132,7 +150,11 @@ class Amendments:
         self._refused.pop(ref, None)
         current: RequestFact | None = fact
         refused: dict[Ref, Remark] = {}
+        has_effect = self._depth.get(ref, 0) < DEEPEST
         for _, name, amendment in self._aimed[ref]:
+            if not has_effect:
+                refused[name] = remark("amendment-too-deep", most=DEEPEST)
+                continue
             live = became.get(name, amendment)
             if not isinstance(live, FactCorrected):
                 if _takes_back(live, ref):
@@ -163,7 +185,7 @@ class Amendments:
                     stack.append(name)
                 if name in refused:
                     yield replace(refused[name], fact=FactRef(name.source, name.id))
-                if _takes_back(self._became.get(name, amendment), ref):
+                if name not in refused and _takes_back(self._became.get(name, amendment), ref):
                     break
 
 

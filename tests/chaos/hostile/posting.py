@@ -1,6 +1,7 @@
 """The hostile facts on their way: through intake, and past it straight onto the log."""
 
 import asyncio
+import time
 from collections.abc import Iterable
 from dataclasses import dataclass, field
 
@@ -29,17 +30,20 @@ class Posted:
     """Calls that were taken though they had to be refused, and calls that got no answer of use."""
 
 
-async def post(site: Site, http: aiohttp.ClientSession, attacks: Iterable[Attack]) -> Posted:
-    """All attacks at once, the calls of each in their order."""
+async def post(site: Site, http: aiohttp.ClientSession, attacks: Iterable[Attack], seconds: float = 0.0) -> Posted:
+    """All attacks at once, the calls of each in their order, spread over ``seconds``: so they hurt all the time, and
+    what is measured beside them is their cost and not the length of a queue that was filled at once."""
     found = Posted()
     async with asyncio.TaskGroup() as group:
         for attack in attacks:
-            group.create_task(_one(site, http, attack, found))
+            group.create_task(_one(site, http, attack, found, seconds))
     return found
 
 
-async def _one(site: Site, http: aiohttp.ClientSession, attack: Attack, found: Posted) -> None:
-    for call in attack.calls:
+async def _one(site: Site, http: aiohttp.ClientSession, attack: Attack, found: Posted, seconds: float) -> None:
+    began = time.monotonic()
+    for place, call in enumerate(attack.calls):
+        await asyncio.sleep(max(0.0, began + seconds * place / len(attack.calls) - time.monotonic()))
         status = await _status(site, http, call, found)
         if status == 202:
             found.accepted.update(map(ref_of, call))

@@ -160,7 +160,7 @@ async def _attack(site: Site, plan: Plan, seen: Seen) -> None:
         stop.set()
 
     async def facts(http: aiohttp.ClientSession) -> None:
-        seen.posted = await posting.post(site, http, chosen)
+        seen.posted = await posting.post(site, http, chosen, plan.seconds)
 
     async def strange(http: aiohttp.ClientSession) -> None:
         seen.asked["strange paths"] = await reads.ask_strange(site, http)
