@@ -91,7 +91,7 @@ class Feed(Controller):
     async def deadlines(self, deps: Injected, organ: FromQuery[str | None] = None) -> Stream:
         """The due dates of requests that are not ended, the soonest first, as an iCalendar feed to subscribe to.
 
-        It is cut after 100,000 entries, and then ends with one that says so: subscribe to single organs instead.
+        It is cut after 20,000 entries, and then ends with one that says so: subscribe to single organs instead.
         """
         require_organ(deps, organ)
         own = readable(deps.reference_data)
