@@ -96,7 +96,7 @@ def replace_data(fact: RequestFact, data: dict[str, Any]) -> RequestFact:
 
 
 @cache
-def _zones() -> frozenset[str]:
+def zones() -> frozenset[str]:
     """IANA's zones and their other names. What stands beside them in its files is none: ``Factory`` is for clocks that
     nobody has set yet, ``localtime`` and ``posixrules`` are what the machine's owner chose, ``right/`` counts leaps."""
     files = {"Factory", "localtime", "posixrules", "Etc/Unknown"}
@@ -176,7 +176,7 @@ def check(fact: Fact) -> None:
             raise Refused(
                 FieldError("$.data.mail", problem, "nothing, except for the channel 'post'", "mail-not-by-post")
             )
-        case f.OrganRegistered() if fact.data.timezone not in _zones():
+        case f.OrganRegistered() if fact.data.timezone not in zones():
             raise Refused(
                 FieldError(
                     "$.data.timezone",

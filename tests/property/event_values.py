@@ -4,8 +4,8 @@ import string
 from collections.abc import Callable
 from datetime import datetime, timedelta, timezone
 from decimal import Decimal
+from functools import cache
 from typing import Any, cast
-from zoneinfo import available_timezones
 
 import msgspec
 from hypothesis import strategies as st
@@ -13,6 +13,7 @@ from msgspec import inspect
 
 from services.events import facts as f
 from services.events.codec import CASE_TYPES, FACT_TYPES
+from services.events.codec import zones as known_zones
 from services.events.envelope import Event
 from services.events.office_facts import ItemRegistered, UnitRegistered
 from services.events.vocabulary import DECIMAL_MEASURES, DECIMALS, FIRST_DAY, LAST_DAY, MOST
@@ -73,9 +74,16 @@ def values(of: inspect.Type) -> Strategy:
         case inspect.UnionType():
             return st.one_of([values(item) for item in of.types])
         case inspect.StructType():
-            fields = {field.name: values(field.type) for field in of.fields}
-            return st.builds(cast(Callable[..., Any], of.cls), **fields)
+            return _of_struct(of.cls)
     raise TypeError(f"no strategy for {of}")
+
+
+@cache
+def _of_struct(cls: type[msgspec.Struct]) -> Strategy:
+    """Made once: most of the time would go into making the same strategies again for each example."""
+    described = inspect.type_info(cls)
+    assert isinstance(described, inspect.StructType)
+    return st.builds(cast(Callable[..., Any], cls), **{field.name: values(field.type) for field in described.fields})
 
 
 def _made_valid(fact: Event, zone: str, count: Decimal) -> Event:
@@ -104,12 +112,14 @@ def _made_valid(fact: Event, zone: str, count: Decimal) -> Event:
             return fact
 
 
+@cache
 def facts_of(cls: type[Event]) -> Strategy:
     """Valid facts of one class."""
-    zone = st.sampled_from(sorted(available_timezones()))
+    zone = st.sampled_from(sorted(known_zones()))
     return st.builds(_made_valid, values(inspect.type_info(cls)), zone, whole)
 
 
+@cache
 def case_events_of(cls: type[Event]) -> Strategy:
     """Valid case events of one class."""
     return values(inspect.type_info(cls))

@@ -118,7 +118,7 @@ def amendments(count: int) -> Attack:
                     corrected(subject, other, {"amends": {"source": SOURCE, "id": name}, "data": {}}, id=name)
                 case _:
                     corrected(subject, f"never-{n}", base["data"])
-    return Attack("corrections", calls_of(facts, 1000))
+    return Attack("corrections", calls_of(facts, 250))
 
 
 def reviews(count: int) -> Attack:
@@ -131,7 +131,7 @@ def reviews(count: int) -> Attack:
         if n % 4:
             decided = {"review": f"r{n}", "decided_on": DAY, "result": "other"}
             facts.append(make("review-decided", "hostile", decided))
-    return Attack("reviews of one organ", calls_of(facts, 2000))
+    return Attack("reviews of one organ", calls_of(facts, 250))
 
 
 def references(requests: int, rounds: int) -> Attack:
