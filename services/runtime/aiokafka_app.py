@@ -36,6 +36,7 @@ from services.runtime.fetching import (
     Records,
     Starts,
 )
+from services.runtime.retry import uncancelled
 
 FETCH_SECONDS = 1.0
 COMMIT_EVERY = 2.8
@@ -179,15 +180,18 @@ class AiokafkaApp:
 
     async def _fetch(self) -> None:
         try:
-            while True:
-                if not self._consumer.assignment():  # to aiokafka, none would be all
-                    await asyncio.sleep(HEARTBEAT_SECONDS / 20)
-                    continue
-                for batch in (await self.fetching.batches(None, FETCH_SECONDS)).values():
-                    await self._hand_on(batch)
+            await uncancelled(self._fetch_on_and_on())
         except Exception as error:
             await self.crash(error)
             raise
+
+    async def _fetch_on_and_on(self) -> None:
+        while True:
+            if not self._consumer.assignment():  # to aiokafka, none would be all
+                await asyncio.sleep(HEARTBEAT_SECONDS / 20)
+                continue
+            for batch in (await self.fetching.batches(None, FETCH_SECONDS)).values():
+                await self._hand_on(batch)
 
     async def _note(self) -> None:
         while True:

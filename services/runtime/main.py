@@ -29,6 +29,7 @@ from services.runtime.connections import Connection
 from services.runtime.disk import room_of, watched
 from services.runtime.ends import cause_of
 from services.runtime.health import Health
+from services.runtime.retry import uncancelled
 from services.runtime.settings import SettingError, Settings
 from services.runtime.settings import load as load_settings
 from services.runtime.watchdog import EXIT_FAILED, STALL_SECONDS, Watchdog, deadline, end_process
@@ -200,6 +201,8 @@ async def _until_one_fails(running: Mapping[asyncio.Task[None], bool], stop: asy
         while not stop.is_set():
             done, pending = await asyncio.wait(pending, return_when=asyncio.FIRST_COMPLETED)
             for task in done - {stopped}:
+                if task.cancelled() and not stop.is_set():
+                    raise PartEnded(f"{task.get_name()} was cancelled, and not by this process's end")
                 task.result()
                 if running[task] and not stop.is_set():
                     raise PartEnded(f"{task.get_name()} ended by itself")
@@ -225,7 +228,7 @@ async def _http(server: uvicorn.Server, sock: socket.socket) -> None:
 async def _work(parts: Parts, stop: asyncio.Event) -> None:
     """Prepare, then run worker, watchdog and tasks together; the first to raise ends the others."""
     if parts.prepare is not None:
-        await parts.prepare()
+        await uncancelled(parts.prepare())
     # What is there by now stays: the collector need not look at it again, nor at every thousandth new object.
     gc.collect()
     gc.freeze()
@@ -236,16 +239,17 @@ async def _work(parts: Parts, stop: asyncio.Event) -> None:
             for task_name, task in parts.tasks.items():
                 group.create_task(_named(task_name, task()), name=task_name)
             if parts.worker is not None:
-                group.create_task(_run_worker(parts.worker, stop), name="worker")
-                group.create_task(_watchdog(parts.worker, parts.stall_seconds).run(), name="watchdog")
-                group.create_task(_look(parts.worker), name="look")
+                watchdog = _watchdog(parts.worker, parts.stall_seconds)
+                group.create_task(_named("worker", _run_worker(parts.worker, stop)), name="worker")
+                group.create_task(_named("watchdog", watchdog.run()), name="watchdog")
+                group.create_task(_named("look", _look(parts.worker)), name="look")
     except BaseExceptionGroup as failed:
         raise failed.exceptions[0] from None
 
 
 async def _named(name: str, task: Coroutine[Any, Any, None]) -> None:
     try:
-        await task
+        await uncancelled(task)
     except Exception:
         log.critical("task_failed", task=name)
         raise

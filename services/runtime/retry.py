@@ -38,8 +38,28 @@ class LogUnavailable(Exception):
     """The log (Kafka) could not be reached, or did not acknowledge, within the time given."""
 
 
+class CancelledWithin(Exception):
+    """What was awaited had been cancelled by the library that it belongs to, and not the task that awaits it."""
+
+
 class Interrupted(Exception):
     """The service stops; the call that was being repeated has had no effect."""
+
+
+async def uncancelled(work: Awaitable[R]) -> R:
+    """Await ``work``; a cancellation that nobody asked for is an error and does not end the task without a word.
+
+    A client whose connection breaks at the wrong moment cancels what it waits for itself, and lets that out: a task
+    that passed it on would count as cancelled, and a task group takes no notice of such an end. Raises
+    :class:`CancelledWithin`.
+    """
+    try:
+        return await work
+    except asyncio.CancelledError as error:
+        task = asyncio.current_task()
+        if task is None or task.cancelling():
+            raise
+        raise CancelledWithin("what was awaited had been cancelled by its own library") from error
 
 
 def is_transient(error: BaseException) -> bool:
@@ -53,7 +73,7 @@ def is_transient(error: BaseException) -> bool:
     if isinstance(error, asyncpg.InternalClientError):
         # The server said goodbye on a connection that was idle, and asyncpg has read it, but not yet the end behind it.
         return "another operation" in str(error)
-    return isinstance(error, OSError | LogUnavailable | KafkaConnectionError | KafkaTimeoutError)
+    return isinstance(error, OSError | LogUnavailable | CancelledWithin | KafkaConnectionError | KafkaTimeoutError)
 
 
 def report_to(part: Part) -> Callable[[Exception | None], None]:
@@ -90,7 +110,7 @@ def retry_in_place(
         reasons: dict[str, None] = {}  # a set that keeps the order
         while True:
             try:
-                result = await call(*args, **kwargs)
+                result = await uncancelled(call(*args, **kwargs))
             except Exception as error:
                 if not is_transient(error):
                     raise

@@ -25,7 +25,7 @@ from services.runtime.health import Health
 from services.runtime.keyed_tasks import KeyedTasks, TaskCancelled
 from services.runtime.probe import LogProbe
 from services.runtime.retry import is_transient as default_is_transient
-from services.runtime.retry import report_to, retry_in_place
+from services.runtime.retry import report_to, retry_in_place, uncancelled
 from services.runtime.settings import Settings
 
 Handle = Callable[[Batch], Awaitable[None]]
@@ -217,7 +217,7 @@ class BatchWorker:
             ):
                 here = contextvars.copy_context()
                 here.run(bounded.alive.set, lambda: self._step(batch.tp))
-                await asyncio.create_task(self._handle(batch), name=name, context=here)
+                await uncancelled(asyncio.create_task(self._handle(batch), name=name, context=here))
         except Exception:
             log.exception(
                 "batch_failed",
