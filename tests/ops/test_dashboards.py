@@ -60,6 +60,7 @@ def test_every_panel_shows_data_of_the_running_services(watched: Watched) -> Non
     unit = {"code": "gz-d-1", "organ": "gz-d", "name": {"zh": "一科", "en": "Unit 1"}}
     watched.post(raw("unit-registered", "gz-d-1", unit))
     held = {"assignment": "a1", "unit": "gz-d-1", "step": "handle", "assigned_on": day.isoformat()}
+    held["due_on"] = (day + timedelta(days=7)).isoformat()
     watched.post(raw("assignment-opened", "D-1", held))
     duty = f"gz-d/annual-report/{day.year - 1}"
     opened = {"duty": duty, "organ": "gz-d", "kind": "annual-report", "event_on": f"{day.year - 1}-12-31"}
