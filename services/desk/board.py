@@ -24,12 +24,12 @@ def tiles(counts: Mapping[str, Any], organ: str) -> list[Tile]:
     """The board's views in the order of a morning."""
     kinds = counts["attention_by_kind"]
     expected = kinds.get("expected", 0)
-    tomorrow = {"status": "open", "due_through": counts["week_ends"]}
+    week = {"status": "open", "due_through": counts["week_ends"]}
     listed = [
         Tile("overdue", counts["overdue"], {"status": "overdue"}, is_late=True),
         Tile("due_today", counts["due_today"], {"status": "due-today"}),
-        Tile("this_week", counts["this_week"], tomorrow),
-        Tile("waiting_for_someone", counts["stopped"], {"status": "stopped"}),
+        Tile("this_week", counts["this_week"], week),
+        Tile("waiting_for_someone", counts["waits_for_someone"], {"status": "waits-for-someone"}),
         Tile("receipt_unconfirmed", counts["unconfirmed"], {"status": "unconfirmed"}),
         Tile("attention", counts["attention"] - expected, {}, path="/attention"),
         Tile("expected", expected, {"kind": "expected"}, path="/attention"),

@@ -35,6 +35,8 @@ WORDS: dict[str, Label] = {
     "answered_late": Label("逾期答复", "answered late"),
     "until": Label("至", "until"),
     "since_day": Label("自", "since"),
+    "no_limit_known": Label("未定期限", "no limit known"),
+    "in_review": Label("复议诉讼中", "in review"),
     "runs_again": Label("期满或回复后继续计期", "the clock runs again with the reply, or when that limit ends"),
     "updated": Label("自动更新", "updates by itself"),
     "counted_seconds": Label("计数为数秒前", "counts are a few seconds old"),
@@ -46,10 +48,16 @@ WORDS: dict[str, Label] = {
     "not_counted_yet": Label("正在计数。", "The requests are being counted."),
 }
 WAITS_WORDS: dict[str, Label] = {
-    "clarification-reply": Label("申请人补正", "the applicant, to clarify"),
-    "consultation": Label("征求意见", "a consultation"),
-    "fee-payment": Label("申请人缴费", "the applicant, to pay"),
-    "special-step": Label("特殊环节", "a special step"),
+    "clarification-reply": Label("等待申请人补正", "the applicant, to clarify"),
+    "consultation": Label("等待征求意见的回复", "the replies to a consultation"),
+    "consultation:third-party": Label("等待第三方意见", "a third party's view"),
+    "consultation:other-organ": Label("等待其他机关意见", "another organ's view"),
+    "fee-payment": Label("等待申请人缴费", "the applicant, to pay"),
+    "special-step": Label("等待特殊环节结束", "the end of a special step"),
+    "reconsideration": Label("等待行政复议决定", "the decision on a reconsideration"),
+    "litigation-direct": Label("等待法院判决", "a court's judgment"),
+    "litigation-after-reconsideration": Label("等待法院判决（复议后起诉）", "a court, after a reconsideration"),
+    "complaint": Label("等待投诉举报处理结果", "the outcome of a complaint"),
 }
 STOPPED_WORDS: dict[str, Label] = {
     "clarification": Label("补正", "clarification"),

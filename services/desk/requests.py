@@ -12,8 +12,8 @@ from litestar.params import FromPath, FromQuery, QueryParameter
 from services.desk import forms
 from services.desk.apis import Apis
 from services.desk.board import counted, left, tiles, tree
-from services.desk.drawing import drawn
-from services.desk.form_page import OFFERED, form_for
+from services.desk.drawing import SHORT_DAYS, drawn
+from services.desk.form_page import OFFERED, form_for, request_of
 from services.desk.pages import Desk, local, passed_on, wants_json
 from services.desk.recording import entered
 from services.desk.timeline import timeline
@@ -130,20 +130,23 @@ class Requests(Controller):
         path = f"/v1/requests/{part(subject.removeprefix('/'))}"
         if wants_json(request):
             return passed_on(await desk.apis.file("tracker", path, {"each_day": "true" if each_day else None}))
-        found, by_day, events, ledger = await asyncio.gather(
-            desk.apis.ask("tracker", path, {"each_day": "true" if each_day else None}),
-            desk.apis.ask("tracker", path, {"each_day": "true"}),
+        if record:
+            found = await request_of(desk.apis, subject.removeprefix("/"))
+            return await form_for(request, desk, lang, found, record, source, id_)
+        found, events, ledger, following = await asyncio.gather(
+            desk.apis.ask("tracker", path, {"each_day": "true" if each_day else None, "with_days": "true"}),
             desk.apis.ask_if_there("tracker", f"{path}/history", {"latest": "true", "limit": EVENTS_SHOWN}),
             desk.apis.ask_if_there("tracker", f"{path}/days"),
+            desk.apis.ask_if_there("tracker", f"{path}/next"),
         )
-        office = await desk.apis.ask("tracker", "/v1/office", {"organ": found["organ"]} if found["organ"] else None)
-        organs = await named(desk.apis, [found["organ"], found.get("transferred_to", "")])
+        office, organs = await asyncio.gather(
+            desk.apis.ask("tracker", "/v1/office", {"organ": found["organ"]} if found["organ"] else None),
+            named(desk.apis, [found["organ"], found.get("transferred_to", "")]),
+        )
         organ = organs.get(found["organ"])
         today = local(found["as_of"], organ["timezone"] if organ else None)[:10]
-        if record:
-            return await form_for(request, desk, lang, found | {"today": today}, record, source, id_)
         # As much work as the page itself, for a request that stood still often.
-        months = await desk.offload.thread(drawn, by_day["explanation"], found, today)
+        months = await desk.offload.thread(drawn, found.get("days", []), found, today)
         told = await desk.offload.thread(timeline, found["facts"], events or [])
         return await desk.page(
             "request.html",
@@ -157,7 +160,8 @@ class Requests(Controller):
             each_day=each_day,
             as_of=local(found["as_of"], organ["timezone"] if organ else None),
             months=months,
-            offered=forms.offered(found),
+            offered=[one for one in following["facts"] if one["fact"] in forms.FORMS] if following else [],
+            short_days=SHORT_DAYS,
             recorded=recorded if recorded in forms.FORMS or recorded == forms.CORRECTION else "",
             timeline=told,
             left=partial(left, lang=lang),

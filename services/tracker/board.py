@@ -31,6 +31,13 @@ class Counts(Struct, frozen=True, kw_only=True):
     stopped: int
     stopped_for: Mapping[str, int]
     """By what is waited for: ``clarification``, ``consultation``, ``fee``, ``special-step``."""
+    in_review: int
+    """Of which a review is pending, whatever their status."""
+    in_review_for: Mapping[str, int]
+    """By the kind of the review that was filed first: ``reconsideration``, ``litigation-direct``,
+    ``litigation-after-reconsideration``, ``complaint``."""
+    waits_for_someone: int
+    """Requests whose clock stands still or of which a review is pending, each once."""
     unconfirmed: int
     attention: int
     """Things that need a person; a request may have several. As ``/v1/attention`` lists them: of the organ itself."""
@@ -88,6 +95,12 @@ def counts(
     for (of, unit), number in snapshot.steps.items():
         if wanted(of):
             steps[unit] += number
+    reviewed: Counter[str] = Counter()
+    elsewhere = 0
+    for (of, kind, is_stopped), number in snapshot.reviewed.items():
+        if wanted(of):
+            reviewed[kind] += number
+            elsewhere += 0 if is_stopped else number
     day = min((today.of(of) for of in organs), default=today.usual) if organs else today.usual
     return Counts(
         as_of=now,
@@ -99,6 +112,9 @@ def counts(
         later=due["later"],
         stopped=stopped.total(),
         stopped_for=dict(sorted(stopped.items())),
+        in_review=reviewed.total(),
+        in_review_for=dict(sorted(reviewed.items())),
+        waits_for_someone=stopped.total() + elsewhere,
         unconfirmed=sum(number for of, number in snapshot.unconfirmed.items() if wanted(of)),
         attention=kinds.total(),
         attention_by_kind=dict(sorted(kinds.items())),

@@ -17,15 +17,18 @@ import msgspec
 
 from services.events.registrations import below
 from services.events.vocabulary import FIRST_DAY, LAST_DAY
-from services.statute.state import RequestState
+from services.statute.state import RequestState, Review
 from services.statute.status import Status
 from services.tracker.core.reference_data import ReferenceData
 from services.tracker.snapshot import AT_WORK
 from services.tracker.store import SCHEMA
 
-Wanted = Status | Literal["unfinished"]
+Wanted = Status | Literal["unfinished", "waits-for-someone", "in-review"]
+"""A status, or several: before the end; a clock that stands still, or a review that is pending; the latter alone."""
 UNFINISHED: tuple[str, ...] = ("open", "stopped", "unconfirmed", "waiting")
 """The states before a request's end; the other ones are ends."""
+REVIEWED = frozenset({"open", "stopped", "unconfirmed", "answered", "closed"})
+"""The states in which a review of a request can be pending: a request, and one that was not taken back."""
 STATES: tuple[str, ...] = (*UNFINISHED, "answered", "closed", "retracted")
 
 _NEVER = date.max
@@ -153,6 +156,9 @@ def page(query: Query, today: Today) -> tuple[str, list[Any]]:
     states = ("open",) if query.is_running else _states(query.status)
     order = "{key} DESC, subject DESC" if query.latest_first else "{key}, subject"
     parts = [_part(state, conditions, limit, order.format(key=KEY), each) for state in states]
+    if query.status in ("waits-for-someone", "in-review"):
+        besides = " AND c.state <> 'stopped'" if states else ""
+        parts.append(_one(_REVIEWED + besides + ") AS reviewed", conditions, limit, order.format(key=KEY), each))
     order = order.format(key="key")
     return (
         f"SELECT subject, due_on, body, found FROM (SELECT subject, due_on, body, key, count(*) OVER () AS found, "
@@ -178,6 +184,13 @@ def by_number(number: str, query: Query, today: Today, most: int) -> tuple[str, 
     begins = one.format(range="subject ~>=~ $1 AND subject ~<~ $2")
     ends = one.format(range="reverse(subject) ~>=~ $3 AND reverse(subject) ~<~ $4")
     return f"SELECT DISTINCT subject, body FROM (({begins}) UNION ALL ({ends})) AS hits ORDER BY subject", values
+
+
+def pending_reviews(view: RequestState) -> list[Review]:
+    """The reviews of a request that are not decided, the earliest first."""
+    if view.state not in REVIEWED:
+        return []
+    return sorted((each for each in view.reviews if each.decided_on is None), key=lambda each: each.filed_on)
 
 
 def _range(query: Query, early: date, late: date) -> tuple[date | None, date | None, str]:
@@ -231,6 +244,10 @@ def _states(status: Wanted | None) -> tuple[str, ...]:
             return UNFINISHED
         case "overdue" | "due-today" | "open":
             return ("open",)
+        case "waits-for-someone":
+            return ("stopped",)
+        case "in-review":
+            return ()
         case _:
             return (status,)
 
@@ -239,10 +256,19 @@ def _part(state: str, conditions: list[str], limit: str, order: str, each: str =
     # The state is written out, not given as a value: only so can the planner tell that the index holds such rows.
     # A row that waits for nothing holds what counts outside requests (an organ's tallies), and is none.
     all_ = [f"state = '{state}'", *(["waiting_for <> ''"] if state == "waiting" else []), *conditions]
-    one = (
-        f"(SELECT subject, due_on, body, {KEY} AS key FROM {SCHEMA}.cases WHERE {' AND '.join(all_)} "
-        f"ORDER BY {order} LIMIT {limit}) AS part"
-    )
+    return _one(f"{SCHEMA}.cases", all_, limit, order, each)
+
+
+_REVIEWED = (
+    f"(SELECT o.subject, o.organ, o.due_on, c.body FROM {SCHEMA}.office o JOIN {SCHEMA}.cases c USING (subject) "
+    "WHERE o.kind = 'review'"
+)
+"""The requests with a pending review: their rows have the request's own last day, so that an index has the order."""
+
+
+def _one(rows: str, conditions: list[str], limit: str, order: str, each: str) -> str:
+    where = f"WHERE {' AND '.join(conditions)} " if conditions else ""
+    one = f"(SELECT subject, due_on, body, {KEY} AS key FROM {rows} {where}ORDER BY {order} LIMIT {limit}) AS part"
     if not each:
         return f"SELECT * FROM {one}"
     # The union's rows are put into one order and cut by whoever asked for the parts.

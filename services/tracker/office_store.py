@@ -1,4 +1,5 @@
-"""What is open inside the offices: a row for each step and each duty that is not done, written with its case.
+"""What is open inside the offices: a row for each step and each duty that is not done, and one for a request of which a
+review is pending, written with its case.
 
 The rows follow from the case alone, so they are made anew whenever it changes; lists, metrics and the hand-over read
 them, and nothing is decided by them.
@@ -21,7 +22,7 @@ from services.runtime.database import Conn, Pool
 from services.statute.office.decisions import duty_now, step_now
 from services.tracker.core.case import Case
 from services.tracker.core.rows import Row
-from services.tracker.listing import CURSOR_LENGTH, BadCursor
+from services.tracker.listing import CURSOR_LENGTH, BadCursor, pending_reviews
 from services.tracker.store import SCHEMA
 
 OfficeKind = Literal["step", "duty"]
@@ -47,6 +48,9 @@ def open_work(case: Case, partition: int) -> Iterator[Row]:
         if duty.done_on is None:
             place = (case.subject, "duty", duty.duty, partition, duty.organ, "", duty.kind, "")
             yield *place, duty.event_on, duty.due_on, True, duty.provisional, _encode(duty_now(duty))
+    for review in pending_reviews(view)[:1]:  # a request is listed once; the day is its own, by which lists are ordered
+        place = (case.subject, "review", review.review, partition, view.organ, "", review.kind, "")
+        yield *place, review.filed_on, view.due_on, True, view.provisional, _encode(review)
 
 
 async def save(conn: Conn, cases: Iterable[tuple[int, Case]]) -> None:
