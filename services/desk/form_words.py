@@ -102,7 +102,16 @@ WORDS: dict[str, Label] = {
     "state_published": Label("已公布", "published"),
     "state_running": Label("年度未结束", "the year is not over"),
     "state_missing": Label("待公布", "to be published"),
-    "beside_last": Label("与上年同期对照（1至{n}月）", "Beside the same months of last year (1 to {n})"),
+    "beside_last": Label("与上年同期对照", "Beside last year at the same date"),
+    "through_day": Label("截至{day}", "through {day}"),
+    "beside_basis": Label(
+        "两年均自1月1日起，按收到日、办结日计，以现在已录入的事实为准。",
+        "Both from 1 January, by the days of receipt and of the end, with what is known now.",
+    ),
+    "missing_open": Label("未办结 {n} 件", "{n} not ended"),
+    "missing_second": Label("{account} 已提出公布，待另一人确认", "proposed by {account}, to be confirmed"),
+    "missing_nothing": Label("核对均通过，可以公布", "everything adds up: it can be published"),
+    "missing_year_end": Label("核对均通过", "everything adds up so far"),
     "needs_choice": Label("请选择", "choose"),
 }
 FORM_WORDS: dict[str, Label] = {

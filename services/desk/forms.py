@@ -148,7 +148,8 @@ def defaults(name: str, request: Mapping[str, Any], today: str) -> dict[str, str
             pending = [one["review"] for one in request.get("reviews", ()) if not one.get("decided_on")]
             found["review"] = pending[0] if pending else ""
         case "review-decision-delivered":
-            decided = [one["review"] for one in request.get("reviews", ()) if one.get("decided_on")]
+            reviews = request.get("reviews", ())
+            decided = [one["review"] for one in reviews if one.get("decided_on") and not one.get("delivered_on")]
             found["review"] = decided[-1] if decided else ""
         case "duty-done":
             duties = [one["duty"] for one in request.get("duties", ()) if not one.get("done_on")]

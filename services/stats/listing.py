@@ -3,7 +3,7 @@
 from collections import defaultdict
 from collections.abc import Mapping, Sequence
 
-from msgspec import Struct
+from msgspec import UNSET, Struct, UnsetType
 from msgspec.structs import replace
 
 from services.events.vocabulary import Label
@@ -13,8 +13,30 @@ from services.stats.snapshot import Snapshot
 
 SIZE = 100
 """Organs on a page."""
+LOOKED_AT = 20
+"""Organs on a page that says what is missing for their reports."""
 YEARS = 6
 """Years listed of an organ, the latest first; the others are behind its side by side."""
+
+
+class Failing(Struct, frozen=True):
+    """A rule that does not hold."""
+
+    rule: str
+    label: Label
+    severity: str
+    """``error``: nothing is published in spite of it without a reason; ``warning``: to be looked at."""
+
+
+class Missing(Struct, frozen=True):
+    """What is missing for a year's report."""
+
+    open: int
+    """Requests received by the end of that year that have not ended by now."""
+    failing: list[Failing]
+    """Rules of its form that do not hold, as the numbers stand."""
+    proposed_by: str = ""
+    """The account that proposed to publish it, where a second one has still to confirm that."""
 
 
 class YearReceived(Struct, frozen=True):
@@ -24,6 +46,8 @@ class YearReceived(Struct, frozen=True):
     received: int
     published: int = 0
     """How often it was published."""
+    missing: Missing | UnsetType = UNSET
+    """Where it is asked for: what is missing for its report; not of a year that is published, or was not looked at."""
 
 
 class OrganYears(Struct, frozen=True):
@@ -56,6 +80,7 @@ def listed(
     page: int,
     codes: Sequence[str],
     readable: frozenset[str] | None = None,
+    size: int = SIZE,
 ) -> AnnualPage:
     """The organs of a page; ``codes`` are those registered, ``readable`` those that the caller may read, where
     these are not all."""
@@ -66,7 +91,7 @@ def listed(
         years[organ][year] += count
     known = sorted(code for code in {*codes, *years} if readable is None or code in readable)
     fitting = [code for code in known if not wanted or pages.matches(wanted, code, organs.name(code))]
-    some, count = pages.paged(fitting, page, SIZE)
+    some, count = pages.paged(fitting, page, size)
     told = [
         OrganYears(
             code,

@@ -175,10 +175,10 @@ def sheet(asked: Asked, answer: Answer, name: Label, organs: int, standing: Stan
 def _contradictions(checks: Sequence[Check]) -> list[SheetRule]:
     """The check that every form has; told where it does not hold."""
     found = [check for check in checks if check.rule == CONTRADICTIONS]
-    return [SheetRule(CONTRADICTIONS, _CONTRADICTING, "error", found)] if found else []
+    return [SheetRule(CONTRADICTIONS, CONTRADICTING, "error", found)] if found else []
 
 
-_CONTRADICTING = Label("申请的各项事实互不矛盾", "the facts of a request do not contradict one another")
+CONTRADICTING = Label("申请的各项事实互不矛盾", "the facts of a request do not contradict one another")
 
 
 def told(found: Indicators) -> SheetIndicators:

@@ -7,7 +7,7 @@ from collections import Counter
 from collections.abc import Collection, Mapping
 from datetime import date, datetime, timedelta
 
-from msgspec import Struct
+from msgspec import UNSET, Struct, UnsetType
 
 from services.events.vocabulary import Label
 from services.tracker.core.reference_data import ReferenceData
@@ -44,6 +44,8 @@ class Counts(Struct, frozen=True, kw_only=True):
     attention_by_kind: Mapping[str, int]
     steps: Mapping[str, int]
     """Steps inside the office that are not done, by the unit that has them; empty: the office itself."""
+    attention_by_organ: Mapping[str, int] | UnsetType = UNSET
+    """Where it is asked for: what needs a person, by the organ itself; those that have nothing are left out."""
 
 
 class UnitItem(Struct, frozen=True, kw_only=True):
@@ -72,9 +74,16 @@ class Office(Struct, frozen=True, kw_only=True):
 
 
 def counts(
-    snapshot: Snapshot, today: Today, organs: Collection[str] | None, now: datetime, organ: str | None = None
+    snapshot: Snapshot,
+    today: Today,
+    organs: Collection[str] | None,
+    now: datetime,
+    organ: str | None = None,
+    *,
+    by_organ: bool = False,
 ) -> Counts:
-    """The counts of some organs (None: of all), which are ``organ`` with all under it, where one is asked for."""
+    """The counts of some organs (None: of all), which are ``organ`` with all under it, where one is asked for;
+    ``by_organ``: also whose it is that needs a person."""
 
     def wanted(organ: str) -> bool:
         return organs is None or organ in organs
@@ -88,7 +97,10 @@ def counts(
         if wanted(of):
             stopped[code.removeprefix("stopped-")] += number
     kinds: Counter[str] = Counter()
+    needing: Counter[str] = Counter()
     for (of, kind), number in snapshot.needing.items():
+        if wanted(of):
+            needing[of] += number
         if of == organ if organ is not None else wanted(of):
             kinds[kind] += number
     steps: Counter[str] = Counter()
@@ -119,6 +131,7 @@ def counts(
         attention=kinds.total(),
         attention_by_kind=dict(sorted(kinds.items())),
         steps=dict(sorted(steps.items())),
+        attention_by_organ=dict(sorted(needing.items())) if by_organ else UNSET,
     )
 
 

@@ -36,13 +36,15 @@ ORGANS = {"organs": [], "total": 0, "timezone": None, "next": None}
 REQUESTS: dict[str, Any] = {"as_of": "2024-01-01T00:00:00Z", "requests": [], "next": None}
 
 
-def client(answering: Answering, health: Health | None = None) -> httpx.AsyncClient:
+def client(
+    answering: Answering, health: Health | None = None, counts: dict[str, Any] | None = NOTHING_TO_DO
+) -> httpx.AsyncClient:
     health = health or Health()
 
     def with_the_rest(request: httpx.Request) -> httpx.Response:
         """What pages ask beside what a test is about."""
-        if request.url.path in ("/v1/counts", "/v1/office") and answering is not away:
-            return httpx.Response(200, json=NOTHING_TO_DO)
+        if request.url.path in ("/v1/counts", "/v1/office") and answering is not away and counts is not None:
+            return httpx.Response(200, json=counts)
         if request.url.path.endswith("/publications"):
             return httpx.Response(200, json={"publications": [], "proposed": None, "four_eyes": False})
         return answering(request)
@@ -257,7 +259,7 @@ NOTHING = dict.fromkeys(
         "due_on_other",
     )
 )
-LISTED: dict[str, list[Any]] = {name: [] for name in ("explanation", "clocks", "dead_letters")}
+LISTED: dict[str, list[Any]] = {name: [] for name in ("explanation", "days", "clocks", "dead_letters")}
 REQUEST: dict[str, Any] = {"id": "r/1", "status": "closed", "organ": "a", "statute": "CN-2019", "channel": "post"}
 REQUEST |= NOTHING | LISTED | {"outcome": "other", "as_of": "2024-01-01T00:00:00Z", "latest_due_on": "2023-04-03"}
 REQUEST |= {"transferred_to": "b", "follows": [{"request": "r/0", "why": "re-filed"}], "followed_by": ["r/2"]}
@@ -331,3 +333,71 @@ async def test_nothing_that_needs_a_person_is_said_so_and_a_refusal_is_passed_on
 def test_every_kind_that_the_tracker_lists_has_its_word_on_the_page() -> None:
     assert set(SHOWN) == set(KINDS)
     assert all(f"attention_{kind}" in WORDS for kind in KINDS)
+
+
+YEAR: dict[str, Any] = {"year": 2025, "received": 3, "published": 0}
+PAGE: dict[str, Any] = {"all": 1, "found": 1, "page": 1, "pages": 1}
+
+
+def home(*years: dict[str, Any]) -> dict[str, Any]:
+    """A page of the annual reports with one organ."""
+    one = {"code": "a&b", "name": {"zh": "甲局", "en": "Bureau A"}, "this_year": 2026, "parent": None}
+    return PAGE | {"organs": [one | {"years": list(years)}]}
+
+
+async def test_the_home_of_the_years_says_what_is_missing_for_each_and_what_needs_a_person() -> None:
+    rule = {"rule": "R1", "label": {"zh": "相等", "en": "one <is> two"}, "severity": "error"}
+    lacking = {"open": 4, "failing": [rule], "proposed_by": "user:li"}
+    nothing = {"open": 0, "failing": [], "proposed_by": ""}
+    body = home(
+        YEAR | {"year": 2026, "missing": nothing},
+        YEAR | {"missing": lacking},
+        YEAR | {"year": 2024, "missing": nothing},
+        YEAR | {"year": 2023, "published": 1},
+    )
+    asked: list[httpx.URL] = []
+
+    def answering(request: httpx.Request) -> httpx.Response:
+        asked.append(request.url)
+        return httpx.Response(200, json=body)
+
+    async with client(answering, counts={"attention_by_organ": {"a&b": 7}}) as desk:
+        page = (await desk.get("/annual?lang=en")).text
+    assert asked[0].params["missing"] == "true"
+    assert "4 not ended" in page and "R1 one &lt;is&gt; two" in page and "proposed by user:li" in page
+    assert page.count("everything adds up: it can be published") == 1, "of the year that is over"
+    assert page.count("everything adds up so far") == 1
+    assert "/attention?lang=en&amp;organ=a%26b" in page and "Needs a person 7" in page
+
+
+async def test_the_home_of_the_years_is_there_without_the_tracker() -> None:
+    def answering(request: httpx.Request) -> httpx.Response:
+        if request.url.host == "tracker.test":
+            raise httpx.ConnectError("refused")
+        return httpx.Response(200, json=home(YEAR))
+
+    async with client(answering, counts=None) as desk:
+        page = await desk.get("/annual?lang=en")
+    assert page.status_code == 200 and "Bureau A" in page.text
+
+
+async def test_this_year_stands_beside_last_year_through_the_same_day_and_says_on_which_basis() -> None:
+    report = make_report(GZ, "a", 2013, "2013-11-26", BROKEN)
+    body = shown(Answer(report, BROKEN), Asked("a", 2013, GZ, "2013-11-26", None, ("a",), "tree"))
+    now = {"year": 2013, "through": "2013-11-26", "received": 41, "ended": 9, "in_time": 7, "late": 2}
+    then = now | {"year": 2012, "through": "2012-11-26", "received": 38}
+    asked: list[httpx.URL] = []
+
+    def answering(request: httpx.Request) -> httpx.Response:
+        asked.append(request.url)
+        if request.url.path.endswith("/same-day"):
+            return httpx.Response(200, json={"this": now, "last": then, "basis": "legal-dates"})
+        return httpx.Response(200, content=body)
+
+    async with client(answering) as desk:
+        page = (await desk.get("/annual/a/2013?lang=en")).text
+        assert "through 2012-11-26" in page and "+3" in page and "±0" in page
+        assert "by the days of receipt and of the end" in page
+        asked.clear()
+        await desk.get("/annual/a/2013?lang=en&as_of=2013-10-01")
+    assert not any(url.path.endswith("/same-day") for url in asked), "of the past as it was known it is not asked"
