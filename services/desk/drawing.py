@@ -84,9 +84,9 @@ def drawn(lines: Iterable[Mapping[str, Any]], request: Mapping[str, Any], today:
     due = next((line for line in lines if line["kind"] == "due"), None)
     for day, those in marks.items():
         cell = days.get(day, Cell(day.day))
-        extra = {"article": due["basis"]} if due is not None and "due" in those else {}
-        if extra and cell.kind in UNNAMED:
-            extra["text"] = due["text"]
+        extra = {}
+        if due is not None and "due" in those:
+            extra = {"article": due["basis"]} | ({"text": due["text"]} if cell.kind in UNNAMED else {})
         days[day] = cell._replace(marks=tuple(those), **extra)
     return _months(days, date.fromisoformat(request["received_on"]), end)
 

@@ -69,6 +69,25 @@ WORDS: dict[str, Label] = {
         "Import a spreadsheet (CSV or xlsx): a map is suggested, then every problem is told, then it is imported. What "
         "is imported twice counts once.",
     ),
+    "register_most": Label(
+        "文件不超过 {n} MiB（CSV 约两万行）；更大的请按年度拆分，或由管理员用命令导入：",
+        "A file of at most {n} MiB (some 20,000 rows as CSV). A larger one: split it by years, or an administrator "
+        "imports it by the command",
+    ),
+    "register_size": Label(
+        "文件为空或超过 {n} MiB，请拆分后再选，或用命令导入。",
+        "The file is empty or has more than {n} MiB: split it, or import it by the command.",
+    ),
+    "register_so_far": Label(
+        "此前已写入 {n} 条事实；改正后重新导入，不会重复计算。",
+        "{n} facts were written before that; import it again once it is put right, nothing counts twice.",
+    ),
+    "importing": Label("正在导入", "Importing"),
+    "importing_failed": Label(
+        "导入中断，未见结果。可再次导入，不会重复计算。",
+        "The import broke off, and what came of it is not known. Import it again: nothing counts twice.",
+    ),
+    "importing_so_far": Label("已写入 {n} / {of} 条", "{n} of {of} facts written"),
     "file": Label("文件", "File"),
     "map": Label("对照表", "Map"),
     "given": Label("补充值", "Given values"),
