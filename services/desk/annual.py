@@ -2,6 +2,7 @@
 
 import asyncio
 from collections.abc import Mapping
+from functools import partial
 from typing import Any, Literal
 from urllib.parse import urlencode
 
@@ -14,7 +15,8 @@ from services.desk.apis import Apis
 from services.desk.board import counted, tree
 from services.desk.charts import charts
 from services.desk.login import led
-from services.desk.pages import Desk, passed_on, wants_json
+from services.desk.organs import named_if_there
+from services.desk.pages import Desk, minute, passed_on, wants_json
 from services.desk.pages import query as query_of
 from services.desk.sessions import FORM_FIELD
 from services.runtime.languages import Lang
@@ -143,6 +145,10 @@ class Annual(Controller):
             asked = {"form": found["form"]["id"], "reach": query.get("reach")}
             before = await desk.apis.ask("stats", f"{api(organ, year)}/same-day", asked)
         as_of, reach = query.get("as_of"), query.get("reach")
+        zone = None
+        if publications["proposed"] or found["revisions"]:
+            there = await named_if_there(desk.apis, organ)
+            zone = there["timezone"] if there else None
         bad = [rule for rule in found["rules"] if any(not check["ok"] for check in rule["checks"])]
         return await desk.form_page(
             "report.html",
@@ -154,6 +160,7 @@ class Annual(Controller):
             bad=bad,
             four_eyes=publications["four_eyes"],
             proposed=publications["proposed"],
+            minute=partial(minute, zone=zone),
             refusal=refusal,
             filled=filled or {},
             done=done,

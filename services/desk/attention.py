@@ -1,12 +1,14 @@
 """What needs a person, as a page: the API's list, the longest waiting first."""
 
+from collections.abc import Mapping
 from typing import Any
 
 from litestar import Controller, Request, Response, get
 from litestar.di import NamedDependency
 from litestar.params import FromQuery
 
-from services.desk.pages import Desk
+from services.desk.organs import named
+from services.desk.pages import Desk, minute
 from services.runtime.languages import Lang
 
 PER_PAGE = 100
@@ -34,6 +36,13 @@ class Needing(Controller):
         query = {"kind": kind, "organ": organ, "source": source, "cursor": cursor}
         asked = {name: value for name, value in query.items() if value} | {"limit": PER_PAGE}
         found = await desk.apis.ask("tracker", "/v1/attention", asked)
+        organs = await named(desk.apis, [one.get("organ", "") for one in found["attention"]])
+
+        def day_of(one: Mapping[str, Any]) -> str:
+            """Since which day of its organ's."""
+            known = organs.get(one.get("organ", ""))
+            return minute(one["since"], known["timezone"] if known else None)[:10]
+
         return await desk.page(
             "attention.html",
             request,
@@ -43,4 +52,5 @@ class Needing(Controller):
             organ=organ or "",
             source=source or "",
             kinds=KINDS,
+            day_of=day_of,
         )

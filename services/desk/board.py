@@ -5,6 +5,8 @@ from typing import Any, NamedTuple
 
 from services.desk.apis import Apis
 from services.desk.pages import say_in
+from services.desk.words import STATUS_WORDS
+from services.events.names import NAMES
 from services.runtime.languages import Lang
 from services.runtime.problems import ProblemError
 
@@ -45,6 +47,19 @@ def left(item: Mapping[str, Any], lang: Lang) -> str:
     if days < 0:
         return say_in(lang, "days_late_one" if days == -1 else "days_late").format(n=-days)
     return say_in(lang, "days_left_0" if days == 0 else "days_left_one" if days == 1 else "days_left").format(n=days)
+
+
+def on_paper(status: str, given: Mapping[str, str], names: Mapping[str, Mapping[str, str]], lang: Lang) -> list[str]:
+    """What a printed list is of: on paper there is no form that shows it."""
+    found = [say_in(lang, STATUS_WORDS[status]) if status in STATUS_WORDS else status or say_in(lang, "all")]
+    for name, word in (
+        *(("organ", "organ"), ("unit", "office_unit"), ("item", "item"), ("channel", "channel")),
+        *(("due_from", "due_from"), ("due_through", "due_through"), ("number", "number")),
+    ):
+        if value := given.get(name):
+            known = names.get(value) or NAMES.get(value)
+            found.append(f"{say_in(lang, word)} {say_in(lang, known) if known else value}")
+    return found
 
 
 class Branch(NamedTuple):

@@ -41,9 +41,9 @@ WORDS: dict[str, Label] = {
     "updated": Label("自动更新", "updates by itself"),
     "counted_seconds": Label("计数为数秒前", "counts are a few seconds old"),
     "new_request": Label("登记新申请", "Enter a request"),
-    "print_list": Label("打印清单", "Print the list"),
-    "day_list": Label("今日清单", "Today's list"),
-    "week_list": Label("本周清单", "This week's list"),
+    "print_list": Label("清单（浏览器打印为 A4）", "Lists (the browser prints them on A4)"),
+    "day_list": Label("今日清单（含已逾期）", "today's (with what is overdue)"),
+    "week_list": Label("本周清单（含已逾期）", "this week's (with what is overdue)"),
     "to_answer": Label("待登记", "to be entered"),
     "not_counted_yet": Label("正在计数。", "The requests are being counted."),
 }

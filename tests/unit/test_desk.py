@@ -297,10 +297,13 @@ async def test_a_request_s_page_has_its_trail_its_latest_date_and_the_other_read
 
 async def test_what_needs_a_person_is_a_page_that_asks_what_was_chosen() -> None:
     asked: list[dict[str, str]] = []
-    one = {"kind": "expected", "code": "expected", "since": "2023-03-05T10:00:00Z", "request": "r/1", "organ": "a"}
+    one = {"kind": "expected", "code": "expected", "since": "2023-03-05T20:00:00Z", "request": "r/1", "organ": "a"}
     said = {"zh": "移送待收", "en": "no receipt of <it> yet"}
 
     def answering(request: httpx.Request) -> httpx.Response:
+        if request.url.path == "/v1/organs":
+            there = {"code": "a", "name": {"zh": "甲", "en": "A"}, "timezone": "Asia/Shanghai"}
+            return httpx.Response(200, json=ORGANS | {"organs": [there]})
         asked.append(dict(request.url.params))
         body = {"as_of": "2024-01-01T00:00:00Z", "attention": [one | said | {"source": "", "id": ""}], "next": "c/+"}
         return httpx.Response(200, json=body)
@@ -309,6 +312,7 @@ async def test_what_needs_a_person_is_a_page_that_asks_what_was_chosen() -> None
         page = await desk.get("/attention?lang=en&kind=expected&organ=a&source=")
         assert page.status_code == 200
         assert asked == [{"kind": "expected", "organ": "a", "limit": "100"}]
+        assert "2023-03-06" in page.text and "2023-03-05" not in page.text, "the day is the organ's"
         assert "no receipt of &lt;it&gt; yet" in page.text and "/requests/r%2F1?lang=en" in page.text
         assert '<option value="expected" selected>' in page.text
         assert "cursor=c%2F%2B" in page.text and "kind=expected" in page.text

@@ -8,9 +8,10 @@ import msgspec
 import pytest
 
 from services.desk import forms
-from services.desk.board import left, tiles, tree
+from services.desk.board import left, on_paper, tiles, tree
 from services.desk.drawing import drawn
 from services.desk.form_words import FIELD_WORDS, FORM_WORDS
+from services.desk.pages import minute
 from services.desk.timeline import timeline
 from services.events.codec import FACT_TYPES
 from services.events.envelope import type_of
@@ -62,6 +63,20 @@ def test_the_tiles_count_what_needs_doing_and_say_where_it_is_listed() -> None:
 )
 def test_days_left_are_said_in_words(days: int | None, zh: str, en: str) -> None:
     assert (left({"days_left": days}, "zh"), left({"days_left": days}, "en")) == (zh, en)
+
+
+def test_a_printed_list_says_what_it_is_of() -> None:
+    given = {"organ": "a", "channel": "fax", "due_through": "2026-11-29", "number": "", "unit": "u"}
+    names = {"a": {"zh": "甲局", "en": "Bureau A"}}
+    assert on_paper("unfinished", given, names, "en") == [
+        "unfinished", "Organ Bureau A", "Unit u", "Channel by fax", "Due through 2026-11-29",
+    ]  # fmt: skip
+    assert on_paper("", {"organ": "a"}, names, "zh") == ["全部", "机关 甲局"]
+
+
+def test_an_instant_is_told_by_the_clock_of_the_organ() -> None:
+    assert minute("2026-11-25T16:30:05.123Z", "Asia/Shanghai") == "2026-11-26 00:30"
+    assert minute("2026-11-25T16:30:05Z", None) == "2026-11-25 16:30 UTC" and minute("", "Asia/Shanghai") == ""
 
 
 def line(kind: str, first: str, last: str | None, days: int = 0, limit: str = "answer") -> dict[str, Any]:
