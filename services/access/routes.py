@@ -113,6 +113,7 @@ NEEDS: dict[str, dict[tuple[str, str], Need]] = {
         ("GET", "/new"): Need("anyone"),
         ("POST", "/new"): Need("anyone", takes=FORM),
         ("GET", "/attention"): Need("anyone"),
+        ("GET", "/duties"): Need("anyone"),
         ("GET", "/annual"): Need("anyone"),
         ("GET", "/annual/{organ}"): Need("anyone"),
         ("GET", "/annual/{organ}/{year}"): Need("anyone"),

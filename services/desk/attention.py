@@ -1,5 +1,6 @@
 """What needs a person, as a page: the API's list, the longest waiting first."""
 
+import asyncio
 from collections.abc import Mapping
 from typing import Any
 
@@ -7,6 +8,8 @@ from litestar import Controller, Request, Response, get
 from litestar.di import NamedDependency
 from litestar.params import FromQuery
 
+from services.desk.board import tree
+from services.desk.form_page import OFFERED
 from services.desk.organs import named
 from services.desk.pages import Desk, minute
 from services.runtime.languages import Lang
@@ -35,8 +38,14 @@ class Needing(Controller):
         organ = desk.own_organ(request, organ)
         query = {"kind": kind, "organ": organ, "source": source, "cursor": cursor}
         asked = {name: value for name, value in query.items() if value} | {"limit": PER_PAGE}
-        found = await desk.apis.ask("tracker", "/v1/attention", asked)
-        organs = await named(desk.apis, [one.get("organ", "") for one in found["attention"]])
+        found, offered = await asyncio.gather(
+            desk.apis.ask("tracker", "/v1/attention", asked),
+            desk.apis.ask("tracker", "/v1/organs", {"limit": OFFERED}),
+        )
+        organs = {one["code"]: one for one in offered["organs"]}
+        few = offered["total"] <= OFFERED
+        if not few:
+            organs |= await named(desk.apis, [one.get("organ", "") for one in found["attention"]])
 
         def day_of(one: Mapping[str, Any]) -> str:
             """Since which day of its organ's."""
@@ -52,5 +61,6 @@ class Needing(Controller):
             organ=organ or "",
             source=source or "",
             kinds=KINDS,
+            organs=tree(offered["organs"]) if few else [],
             day_of=day_of,
         )

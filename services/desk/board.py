@@ -35,6 +35,7 @@ def tiles(counts: Mapping[str, Any], organ: str) -> list[Tile]:
         Tile("receipt_unconfirmed", counts["unconfirmed"], {"status": "unconfirmed"}),
         Tile("attention", counts["attention"] - expected, {}, path="/attention"),
         Tile("expected", expected, {"kind": "expected"}, path="/attention"),
+        Tile("duties", counts["duties"], {}, is_late=bool(counts["duties_overdue"]), path="/duties"),
     ]
     return [tile._replace(href={**tile.href, **({"organ": organ} if organ else {})}) for tile in listed]
 

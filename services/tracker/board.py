@@ -44,6 +44,10 @@ class Counts(Struct, frozen=True, kw_only=True):
     attention_by_kind: Mapping[str, int]
     steps: Mapping[str, int]
     """Steps inside the office that are not done, by the unit that has them; empty: the office itself."""
+    duties: int
+    """Duties of the organs that are not done."""
+    duties_overdue: int
+    """Of these: whose last day has passed."""
     attention_by_organ: Mapping[str, int] | UnsetType = UNSET
     """Where it is asked for: what needs a person, by the organ itself; those that have nothing are left out."""
 
@@ -107,6 +111,7 @@ def counts(
     for (of, unit), number in snapshot.steps.items():
         if wanted(of):
             steps[unit] += number
+    duties = [work for work in snapshot.office if work.kind == "duty" and wanted(work.organ)]
     reviewed: Counter[str] = Counter()
     elsewhere = 0
     for (of, kind, is_stopped), number in snapshot.reviewed.items():
@@ -131,6 +136,10 @@ def counts(
         attention=kinds.total(),
         attention_by_kind=dict(sorted(kinds.items())),
         steps=dict(sorted(steps.items())),
+        duties=sum(work.number for work in duties),
+        duties_overdue=sum(
+            work.number for work in duties if work.due_on is not None and work.due_on < today.of(work.organ)
+        ),
         attention_by_organ=dict(sorted(needing.items())) if by_organ else UNSET,
     )
 

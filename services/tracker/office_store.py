@@ -18,8 +18,10 @@ from services.events.facts import FactCorrected, FactRetracted, ReviewFiled
 from services.events.office_cases import DutyNow, StepNow
 from services.events.office_facts import AssignmentOpened, DutyOpened
 from services.events.registrations import below
+from services.events.vocabulary import Label
 from services.runtime.database import Conn, Pool
 from services.statute.office.decisions import duty_now, step_now
+from services.statute.profile import profiles
 from services.tracker.core.case import Case
 from services.tracker.core.rows import Row
 from services.tracker.listing import CURSOR_LENGTH, BadCursor, pending_reviews
@@ -98,6 +100,8 @@ class OpenDuty(DutyNow, frozen=True, kw_only=True, omit_defaults=True):
     """A duty that is not done, and the request that it belongs to, or its own id."""
 
     request: str
+    title: Label | None = None
+    """What it is to do, as the statute's file calls it; left out where that no longer has it."""
 
 
 def read_cursor(text: str) -> tuple[date, str, str]:
@@ -156,4 +160,11 @@ def _item(kind: OfficeKind, row: Any) -> OpenStep | OpenDuty:
     body = msgspec.json.decode(row["body"])
     if kind == "step":
         return msgspec.convert(body | {"request": row["subject"], "organ": row["organ"]}, OpenStep)
-    return msgspec.convert(body | {"request": row["subject"]}, OpenDuty)
+    found = msgspec.convert(body | {"request": row["subject"]}, OpenDuty)
+    return msgspec.structs.replace(found, title=_title(found.statute, found.kind))
+
+
+def _title(statute: str, kind: str) -> Label | None:
+    rules = profiles()[statute].duties if statute in profiles() else ()
+    title = next((rule.title for rule in rules if rule.kind == kind), None)
+    return Label(title.zh, title.en) if title is not None else None

@@ -47,6 +47,7 @@ async def test_open_steps_and_duties_stand_as_rows_until_they_are_done(pool: Any
         "d/1",
         "2013-03-29",
     )
+    assert owed.title is not None and owed.title.zh == "主动公开政府信息"
     assert (await office_store.page(pool, Asked("step", []))) == ([], None)
     feed = b"".join([lot async for lot in lots(pool, Offload(), None, tracker.reference_data, NOW)]).decode()
     assert "d/1 法定职责" in feed.replace("\r\n ", "") and "DTSTART;VALUE=DATE:20130329" in feed

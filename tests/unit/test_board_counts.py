@@ -18,7 +18,7 @@ from services.tracker.core.decide import decide, tick
 from services.tracker.core.proposal import Proposal, proposal
 from services.tracker.core.reference_data import ReferenceData
 from services.tracker.listing import Query, Today
-from services.tracker.snapshot import Snapshot
+from services.tracker.snapshot import OpenWork, Snapshot
 from services.words.remark import remark
 from tests.support import ORGAN, fact, received
 
@@ -45,6 +45,12 @@ def test_a_request_is_counted_once_by_the_day_in_its_organs_zone_and_other_organ
             unconfirmed={"gz-psb": 6, "b": 7},
             stopped={("gz-psb", "stopped-fee"): 1, ("gz-psb", "stopped-consultation"): 2, ("b", "stopped-fee"): 9},
             steps={("gz-psb", "u"): 2, ("b", "u"): 9},
+            office=[
+                OpenWork("duty", "gz-psb", "", "publication", date(2026, 11, 25), True, date(2026, 11, 1), 2),
+                OpenWork("duty", "gz-psb", "", "publication", date(2026, 11, 26), True, date(2026, 11, 1), 1),
+                OpenWork("duty", "b", "", "publication", None, True, date(2026, 11, 1), 9),
+                OpenWork("step", "gz-psb", "u", "opinion", date(2026, 11, 25), True, date(2026, 11, 1), 9),
+            ],
             reviewed={
                 ("gz-psb", "reconsideration", False): 4,
                 ("gz-psb", "reconsideration", True): 1,
@@ -60,6 +66,7 @@ def test_a_request_is_counted_once_by_the_day_in_its_organs_zone_and_other_organ
     assert (found.overdue, found.due_today, found.this_week, found.later) == (2, 1, 3, 4)
     assert (found.stopped, found.stopped_for) == (3, {"consultation": 2, "fee": 1})
     assert (found.in_review, found.in_review_for) == (6, {"complaint": 1, "reconsideration": 5})
+    assert (found.duties, found.duties_overdue) == (3, 2)
     assert found.waits_for_someone == 8, "the one whose clock stands still as well is counted once"
     assert (found.unconfirmed, found.attention, found.steps) == (6, 3, {"u": 2})
     assert (found.today, found.week_ends) == (date(2026, 11, 26), date(2026, 11, 29))

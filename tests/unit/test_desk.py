@@ -302,8 +302,8 @@ async def test_what_needs_a_person_is_a_page_that_asks_what_was_chosen() -> None
 
     def answering(request: httpx.Request) -> httpx.Response:
         if request.url.path == "/v1/organs":
-            there = {"code": "a", "name": {"zh": "甲", "en": "A"}, "timezone": "Asia/Shanghai"}
-            return httpx.Response(200, json=ORGANS | {"organs": [there]})
+            there = {"code": "a", "name": {"zh": "甲", "en": "Bureau A"}, "timezone": "Asia/Shanghai", "parent": None}
+            return httpx.Response(200, json=ORGANS | {"organs": [there], "total": 1})
         asked.append(dict(request.url.params))
         body = {"as_of": "2024-01-01T00:00:00Z", "attention": [one | said | {"source": "", "id": ""}], "next": "c/+"}
         return httpx.Response(200, json=body)
@@ -315,6 +315,7 @@ async def test_what_needs_a_person_is_a_page_that_asks_what_was_chosen() -> None
         assert "2023-03-06" in page.text and "2023-03-05" not in page.text, "the day is the organ's"
         assert "no receipt of &lt;it&gt; yet" in page.text and "/requests/r%2F1?lang=en" in page.text
         assert '<option value="expected" selected>' in page.text
+        assert '<option value="a" selected>Bureau A' in page.text, "an organ is chosen by its name"
         assert "cursor=c%2F%2B" in page.text and "kind=expected" in page.text
         assert "移送待收" in (await desk.get("/attention?lang=zh")).text
 
@@ -326,6 +327,8 @@ async def test_nothing_that_needs_a_person_is_said_so_and_a_refusal_is_passed_on
                 type="about:blank", title="", status=400, detail="organ: no organ 'nowhere' is registered"
             )
             return httpx.Response(400, content=msgspec.json.encode(problem))
+        if request.url.path == "/v1/organs":
+            return httpx.Response(200, json=ORGANS)
         return httpx.Response(200, json={"as_of": "2024-01-01T00:00:00Z", "attention": []})
 
     async with client(answering) as desk:
@@ -405,3 +408,35 @@ async def test_this_year_stands_beside_last_year_through_the_same_day_and_says_o
         asked.clear()
         await desk.get("/annual/a/2013?lang=en&as_of=2013-10-01")
     assert not any(url.path.endswith("/same-day") for url in asked), "of the past as it was known it is not asked"
+
+
+async def test_duties_are_a_page_with_what_is_late_marked_by_the_day_of_the_organ() -> None:
+    one = {
+        "duty": "d/1",
+        "request": "r/1",
+        "organ": "a",
+        "kind": "publication",
+        "event_on": "2025-11-01",
+        "article": "26",
+    }
+    title = {"zh": "主动公开政府信息", "en": "publish <it>"}
+    listed = [
+        one | {"title": title, "due_on": "2025-11-29", "about": "v/1"},
+        one | {"duty": "d/2", "due_on": "2025-11-30", "kind": "of-a-later-release"},
+        one | {"duty": "d/3"},
+    ]
+    asked: list[dict[str, str]] = []
+
+    def answering(request: httpx.Request) -> httpx.Response:
+        if request.url.path == "/v1/organs":
+            there = {"code": "a", "name": {"zh": "甲", "en": "A"}, "timezone": "Asia/Shanghai", "parent": None}
+            return httpx.Response(200, json=ORGANS | {"organs": [there], "total": 1})
+        asked.append(dict(request.url.params))
+        return httpx.Response(200, json={"as_of": "2025-11-29T17:00:00Z", "duties": listed, "next": "c+"})
+
+    async with client(answering) as desk:
+        page = (await desk.get("/duties?lang=en&organ=a")).text
+    assert asked == [{"organ": "a", "limit": "100"}]
+    assert page.count('<span class="status overdue">') == 1, "it is the 30th there"
+    assert "publish &lt;it&gt;" in page and "of-a-later-release" in page and "v/1" in page and "d/3" in page
+    assert "/requests/r%2F1?lang=en" in page and "cursor=c%2B" in page and '<option value="a" selected>' in page

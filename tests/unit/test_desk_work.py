@@ -22,6 +22,8 @@ COUNTS: dict[str, Any] = {
     "this_week": 3,
     "stopped": 4,
     "waits_for_someone": 6,
+    "duties": 3,
+    "duties_overdue": 1,
     "unconfirmed": 5,
     "attention": 7,
     "attention_by_kind": {"expected": 2, "waiting": 5},
@@ -47,6 +49,7 @@ def test_the_tiles_count_what_needs_doing_and_say_where_it_is_listed() -> None:
         "waits-for-someone",
     )
     assert found["this_week"].href == {"status": "open", "due_through": "2026-11-29", "organ": "a"}
+    assert (found["duties"].number, found["duties"].is_late, found["duties"].path) == (3, True, "/duties")
     assert all(tile.href["organ"] == "a" for tile in found.values())
 
 
