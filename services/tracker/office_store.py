@@ -31,7 +31,7 @@ OfficeKind = Literal["step", "duty"]
 READ_SECONDS = 10.0
 COLUMNS = (
     *("subject", "kind", "about", "partition", "organ", "unit", "code", "assignment", "since", "due_on"),
-    *("accepted", "provisional", "body"),
+    *("accepted", "provisional", "body", "ends_on"),
 )
 _BEARING = (AssignmentOpened, DutyOpened, ReviewFiled, FactCorrected, FactRetracted)
 """Facts without which a case has and had nothing open here."""
@@ -40,19 +40,19 @@ _encode = msgspec.json.Encoder().encode
 
 
 def open_work(case: Case, partition: int) -> Iterator[Row]:
-    """What is open of a case, as rows of :data:`COLUMNS`."""
+    """What is open of a case, as rows of :data:`COLUMNS`; ``ends_on`` is the request's own last day."""
     view = case.view
     for step in view.steps:
         if step.done_on is None:
             place = (case.subject, "step", step.about, partition, view.organ, step.unit, step.step, step.assignment)
-            yield *place, step.since, step.due_on, step.state == "accepted", False, _encode(step_now(step))
+            yield *place, step.since, step.due_on, step.state == "accepted", False, _encode(step_now(step)), view.due_on
     for duty in view.duties:
         if duty.done_on is None:
             place = (case.subject, "duty", duty.duty, partition, duty.organ, "", duty.kind, "")
-            yield *place, duty.event_on, duty.due_on, True, duty.provisional, _encode(duty_now(duty))
-    for review in pending_reviews(view)[:1]:  # a request is listed once; the day is its own, by which lists are ordered
+            yield *place, duty.event_on, duty.due_on, True, duty.provisional, _encode(duty_now(duty)), view.due_on
+    for review in pending_reviews(view)[:1]:  # a request is listed once
         place = (case.subject, "review", review.review, partition, view.organ, "", review.kind, "")
-        yield *place, review.filed_on, view.due_on, True, view.provisional, _encode(review)
+        yield *place, review.filed_on, None, True, False, _encode(review), view.due_on
 
 
 async def save(conn: Conn, cases: Iterable[tuple[int, Case]]) -> None:

@@ -163,7 +163,7 @@ async def test_every_list_is_read_from_an_index_and_no_further_than_its_page(poo
 async def test_who_waits_for_somebody_is_read_from_indexes_too(pool: Any) -> None:
     of = ("answered", "closed", "stopped")
     rows = [
-        (subject, "review", "v", 0, organ, "", "complaint", "", TODAY, due_on, True, False, b"{}")
+        (subject, "review", "v", 0, organ, "", "complaint", "", TODAY, None, True, False, b"{}", due_on)
         for subject, _, _, _, state, organ, due_on, *_ in ROWS
         if state in of
     ]
@@ -193,6 +193,42 @@ async def test_who_waits_for_somebody_is_read_from_indexes_too(pool: Any) -> Non
             if (cursor := page.next) is None:
                 break
         assert found == [subject for _, subject in sorted(wanted)], one
+
+
+async def test_the_requests_of_a_unit_are_read_from_its_steps_and_no_further_than_a_page(pool: Any) -> None:
+    rows = [
+        (subject, "step", f"{n}", 0, organ, f"u{number % 3}", "opinion", "a", TODAY, None, True, False, b"{}", due_on)
+        for number, (subject, _, _, _, _, organ, due_on, *_) in enumerate(ROWS)
+        for n in range(1 + number % 2)
+    ]
+    today, known = Today(world(), NOW), world()
+    async with pool.acquire() as conn:
+        await conn.copy_records_to_table("office", schema_name="tracker", columns=office_store.COLUMNS, records=rows)
+        await pretend_large(conn, "tracker", ("cases", "office"))
+        cursors = (None, listing.cursor_after(TODAY - timedelta(days=3), "r00100"))
+        for one, organ, cursor, latest in product(
+            (None, "unfinished", "overdue"), (None, "gz"), cursors, (False, True)
+        ):
+            query = Query(one, organ, None, None, LIMIT, cursor, latest_first=latest, unit="u1")  # type: ignore[arg-type]
+            sql, values = listing.page(query, today)
+            nodes = await explained(conn, sql, values)
+            what = (one, organ, cursor, latest)
+            assert full_scans(nodes) == [], what
+            # One in four is of the organ, and some of each state: what is passed over is read as well; 4,000 are there.
+            assert looked_at(nodes) <= (8 if organ is None else 24) * (LIMIT + 1), what
+    held = {row[0] for row in rows if row[5] == "u1"}
+    for one in (None, "unfinished", "overdue"):
+        found: list[str] = []
+        query = Query(one, "hi", limit=300, unit="u1")  # type: ignore[arg-type]
+        with pytest.MonkeyPatch.context() as patched:
+            patched.setattr(Query, "fits", lambda self, view: True)  # the bodies of these rows have no steps
+            while True:
+                page = await queries.requests(pool, Offload(), query, known, NOW)
+                found += [item.id for item in page.requests]
+                if page.next is None:
+                    break
+                query = Query(one, "hi", limit=300, unit="u1", cursor=page.next)  # type: ignore[arg-type]
+        assert found == [subject for subject in expected(Query(one, "hi")) if subject in held], one  # type: ignore[arg-type]
 
 
 async def test_histories_rejections_and_dead_letters_are_read_from_indexes(pool: Any) -> None:

@@ -90,7 +90,10 @@ def test_a_list_is_narrowed_by_what_stands_in_no_index() -> None:
         (Query(stopped_for="consultation"), False),
     ):
         assert query.fits(view) is fits, query
-    assert not Query(organ="a").narrowed and Query(unit="").narrowed
+    assert not Query(organ="a").narrowed and Query(channel="fax").narrowed
+    assert not Query(unit="").narrowed and Query("in-review", unit="u").narrowed, (
+        "a unit's requests are read from its steps"
+    )
     done = msgspec.structs.replace(view, steps=(msgspec.structs.replace(step, state="completed"),))
     assert not Query(unit="u").fits(done), "a step that is done is nobody's work"
 
@@ -117,7 +120,7 @@ def test_a_pending_review_says_whom_one_waits_for_and_a_decided_one_does_not() -
     (waits,) = queries.waits_of(case.view)
     assert (waits.limit, waits.whom, waits.about, waits.since) == ("reconsideration", "review", "v", date(2026, 11, 23))
     (row,) = office_store.open_work(case, 3)
-    assert row[:3] == ("r", "review", "v") and row[9] == case.view.due_on, "lists go by the request's own last day"
+    assert row[:3] == ("r", "review", "v") and row[-1] == case.view.due_on, "lists go by the request's own last day"
     decided = fact("review-decided", "r", {"review": "v", "decided_on": "2026-11-25", "result": "upheld"})
     case = case_of(opened(), fact("answer-issued", "r", answer), fact("review-filed", "r", filed), decided)
     assert queries.waits_of(case.view) == [] and list(office_store.open_work(case, 3)) == []
