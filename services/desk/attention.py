@@ -2,6 +2,7 @@
 
 import asyncio
 from collections.abc import Mapping
+from datetime import datetime, timedelta
 from typing import Any
 
 from litestar import Controller, Request, Response, get
@@ -15,6 +16,9 @@ from services.desk.pages import Desk, minute
 from services.runtime.languages import Lang
 
 PER_PAGE = 100
+BY_DAY = frozenset({"unconfirmed", "expected", "open-stop"})
+"""Kinds that begin with a day, wherever that comes first on earth; the others at an instant."""
+EASTERNMOST = timedelta(hours=14)
 KINDS = ("contradicting", "rejected", "waiting", "unconfirmed", "expected", "open-stop", "without-effect")
 
 
@@ -49,6 +53,8 @@ class Needing(Controller):
 
         def day_of(one: Mapping[str, Any]) -> str:
             """Since which day of its organ's."""
+            if one["kind"] in BY_DAY:
+                return str((datetime.fromisoformat(one["since"]) + EASTERNMOST).date())
             known = organs.get(one.get("organ", ""))
             return minute(one["since"], known["timezone"] if known else None)[:10]
 

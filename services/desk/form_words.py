@@ -50,7 +50,7 @@ WORDS: dict[str, Label] = {
     "short_restart": Label("停", "stop"),
     "short_roll": Label("顺延", "on"),
     "law_today": Label("若在今天登记，法律上的意见（标“!”的）", "What the law says of these today (those marked !)"),
-    "mark_received": Label("收到", "received"),
+    "mark_received": Label("收到", "rec'd"),
     "mark_due": Label("期限", "due"),
     "mark_today": Label("今天", "today"),
     "mark_ended": Label("办结", "ended"),

@@ -1,6 +1,6 @@
 """The organs by code, each with its latest years, found by name or code. Pure."""
 
-from collections import defaultdict
+from collections import Counter, defaultdict
 from collections.abc import Mapping, Sequence
 
 from msgspec import UNSET, Struct, UnsetType
@@ -10,6 +10,7 @@ from services.events.vocabulary import Label
 from services.stats import pages
 from services.stats.organs import Organs
 from services.stats.snapshot import Snapshot
+from services.stats.tree import below
 
 SIZE = 100
 """Organs on a page."""
@@ -40,7 +41,7 @@ class Missing(Struct, frozen=True):
 
 
 class YearReceived(Struct, frozen=True):
-    """How many requests an organ received in a year."""
+    """How many requests an organ received in a year, with all organs under it, as its report has them."""
 
     year: int
     received: int
@@ -92,15 +93,23 @@ def listed(
     known = sorted(code for code in {*codes, *years} if readable is None or code in readable)
     fitting = [code for code in known if not wanted or pages.matches(wanted, code, organs.name(code))]
     some, count = pages.paged(fitting, page, size)
+    parents = organs.parents()
+    above = set(parents.values())
+
+    def numbers(code: str) -> list[YearReceived]:
+        """As its report has them: with those of the organs under it."""
+        found: Counter[int] = Counter()
+        for one in below(code, parents) if code in above else (code,):
+            found.update(years.get(one, {}))
+        return [YearReceived(year, received) for year, received in sorted(found.items(), reverse=True)[:YEARS]]
+
     told = [
         OrganYears(
             code,
             organs.name(code),
-            [YearReceived(year, received) for year, received in sorted(years[code].items(), reverse=True)[:YEARS]]
-            if code in years
-            else [],
+            numbers(code),
             organs.today(code).year,
-            organs.parents().get(code),
+            parents.get(code),
         )
         for code in some
     ]

@@ -371,7 +371,7 @@ async def test_the_home_of_the_years_says_what_is_missing_for_each_and_what_need
     async with client(answering, counts={"attention_by_organ": {"a&b": 7}}) as desk:
         page = (await desk.get("/annual?lang=en")).text
     assert asked[0].params["missing"] == "true"
-    assert "4 not ended" in page and "R1 one &lt;is&gt; two" in page and "proposed by user:li" in page
+    assert "4 not ended" in page and "one &lt;is&gt; two <small>R1</small>" in page and "proposed by user:li" in page
     assert page.count("everything adds up: it can be published") == 1, "of the year that is over"
     assert page.count("everything adds up so far") == 1
     assert "/attention?lang=en&amp;organ=a%26b" in page and "Needs a person 7" in page
