@@ -38,6 +38,8 @@ ORGAN = {
 }
 NOTHING_TO_DO: dict[str, Any] = {
     **dict.fromkeys(("overdue", "due_today", "this_week", "later", "stopped", "unconfirmed", "attention"), 0),
+    **dict.fromkeys(("in_review", "waits_for_someone", "duties", "duties_overdue"), 0),
+    "in_review_for": {},
     "stopped_for": {},
     "attention_by_kind": {},
     "steps": {},

@@ -91,6 +91,7 @@ NEEDS: dict[str, dict[tuple[str, str], Need]] = {
         ("GET", _ANNUAL): Need("reports:read", organ="path.organ", audit="report-exported"),
         ("GET", f"{_ANNUAL}/sheet"): Need("reports:read", organ="path.organ"),
         ("GET", f"{_ANNUAL}/organs"): Need("reports:read", organ="path.organ"),
+        ("GET", f"{_ANNUAL}/same-day"): Need("reports:read", organ="path.organ"),
         ("GET", f"{_ANNUAL}/cells/{{table}}/{{row}}/{{column}}"): Need(
             "reports:read", organ="path.organ", audit="cell-read"
         ),
@@ -112,6 +113,7 @@ NEEDS: dict[str, dict[tuple[str, str], Need]] = {
         ("GET", "/new"): Need("anyone"),
         ("POST", "/new"): Need("anyone", takes=FORM),
         ("GET", "/attention"): Need("anyone"),
+        ("GET", "/duties"): Need("anyone"),
         ("GET", "/annual"): Need("anyone"),
         ("GET", "/annual/{organ}"): Need("anyone"),
         ("GET", "/annual/{organ}/{year}"): Need("anyone"),

@@ -2,6 +2,7 @@
 
 import asyncio
 from collections.abc import Mapping
+from functools import partial
 from typing import Any, Literal
 from urllib.parse import urlencode
 
@@ -10,10 +11,12 @@ from litestar import Controller, Request, Response, get, post
 from litestar.di import NamedDependency
 from litestar.params import FromPath, FromQuery
 
-from services.desk.board import tree
+from services.desk.apis import Apis
+from services.desk.board import counted, tree
 from services.desk.charts import charts
 from services.desk.login import led
-from services.desk.pages import Desk, passed_on, wants_json
+from services.desk.organs import named_if_there
+from services.desk.pages import Desk, minute, passed_on, wants_json
 from services.desk.pages import query as query_of
 from services.desk.sessions import FORM_FIELD
 from services.runtime.languages import Lang
@@ -44,10 +47,12 @@ class Annual(Controller):
         page: FromQuery[int] = 1,
     ) -> Response[bytes]:
         """The organs and their years, found by name or code."""
-        found = await desk.apis.ask("stats", "/v1/annual", {"q": q, "page": page})
+        found, needing = await asyncio.gather(
+            desk.apis.ask("stats", "/v1/annual", {"q": q, "page": page, "missing": "true"}), needing_by_organ(desk.apis)
+        )
         known = {one["code"]: one for one in found["organs"]}
         ordered = [(branch.depth, known[branch.code]) for branch in tree(found["organs"])]
-        return await desk.page("annual.html", request, lang, found=found, organs=ordered, wanted=q)
+        return await desk.page("annual.html", request, lang, found=found, organs=ordered, wanted=q, needing=needing)
 
     @get("/{organ:str}")
     async def years(
@@ -136,10 +141,14 @@ class Annual(Controller):
         )
         before = None
         today = found["as_of"][:10]
-        if not query.get("as_of") and str(found["year"]) == today[:4] and today[5:7] != "01":
-            last = await desk.apis.ask_if_there("stats", f"{api(organ, str(found['year'] - 1))}/sheet", query)
-            before = beside(found["indicators"], last["indicators"], int(today[5:7]) - 1) if last else None
+        if not query.get("as_of") and str(found["year"]) == today[:4]:
+            asked = {"form": found["form"]["id"], "reach": query.get("reach")}
+            before = await desk.apis.ask("stats", f"{api(organ, year)}/same-day", asked)
         as_of, reach = query.get("as_of"), query.get("reach")
+        zone = None
+        if publications["proposed"] or found["revisions"]:
+            there = await named_if_there(desk.apis, organ)
+            zone = there["timezone"] if there else None
         bad = [rule for rule in found["rules"] if any(not check["ok"] for check in rule["checks"])]
         return await desk.form_page(
             "report.html",
@@ -151,6 +160,7 @@ class Annual(Controller):
             bad=bad,
             four_eyes=publications["four_eyes"],
             proposed=publications["proposed"],
+            minute=partial(minute, zone=zone),
             refusal=refusal,
             filled=filled or {},
             done=done,
@@ -217,10 +227,16 @@ class Annual(Controller):
         return await desk.page("cell.html", request, lang, found=found, path=f"/annual/{part(organ)}", given=given)
 
 
-def beside(this: Mapping[str, Any], last: Mapping[str, Any], months: int) -> dict[str, Any]:
-    """The whole months of this year beside the same months of the last one."""
-    pairs = {name: [sum(one[f"{name}_by_month"][:months]) for one in (last, this)] for name in ("received", "ended")}
-    return {"months": months, **pairs}
+async def needing_by_organ(apis: Apis) -> Mapping[str, int]:
+    """What needs a person, by organ; nothing where the tracker is away or still counting, or the reader may not ask."""
+    try:
+        found = await counted(apis, {"by_organ": "true"})
+    except ProblemError as error:
+        if error.status not in (403, 503):
+            raise
+        return {}
+    needing: Mapping[str, int] = found.get("attention_by_organ", {}) if found else {}
+    return needing
 
 
 def with_lines(table: dict[str, Any]) -> dict[str, Any]:

@@ -3,7 +3,7 @@ when they refuse."""
 
 import asyncio
 import ssl
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import AsyncIterator, Callable, Mapping, Sequence
 from datetime import datetime
 from decimal import Decimal
 from typing import Any
@@ -18,6 +18,7 @@ from services.runtime.guard import caller
 from services.runtime.health import Health
 from services.runtime.problems import RETRY_AFTER, Problem, ProblemError
 
+LINES = "application/x-ndjson"
 SERVICES = ("intake", "tracker", "stats")
 CONNECT_SECONDS = 2.0
 READ_SECONDS = 20.0
@@ -118,6 +119,22 @@ class Apis:
             raise refused(service, answer)
         return _decoder.decode(answer.content)
 
+    async def lines(self, service: str, path: str, body: bytes) -> AsyncIterator[Any]:
+        """Send JSON in the caller's own name; each line of JSON of the answer as it comes. Raises :class:`ProblemError`
+        as :meth:`send` does."""
+        headers = {"content-type": "application/json", "accept": LINES, **self._who(caller())}
+        try:
+            async with self._client.stream(
+                "POST", f"{self._addresses[service]}{path}", content=body, headers=headers
+            ) as answer:
+                if answer.status_code != 200:
+                    await answer.aread()
+                    raise refused(service, answer)
+                async for line in answer.aiter_lines():
+                    yield _decoder.decode(line)
+        except httpx.TransportError as error:
+            raise away(service, f"does not answer at {self._addresses[service]} ({type(error).__name__})") from error
+
     async def tell(self, entry: Entry) -> None:
         """Add to the audit trail what happened at the desk. Raises :class:`ProblemError`."""
         headers = {"content-type": "application/json", **self._who(DESK)}
@@ -179,12 +196,16 @@ def away(service: str, reason: str, retry_after: str = RETRY_AFTER) -> ProblemEr
 
 def refused(service: str, answer: httpx.Response) -> ProblemError:
     """What an API refused, said again; a failure of its own is reported as such."""
-    found = _problem(answer)
-    if answer.status_code == 503:
-        return away(service, found.detail, answer.headers.get("retry-after", RETRY_AFTER))
-    if 400 <= answer.status_code < 500:
+    return said_again(service, _problem(answer), answer.status_code, answer.headers.get("retry-after", RETRY_AFTER))
+
+
+def said_again(service: str, found: Problem, status: int, retry_after: str = RETRY_AFTER) -> ProblemError:
+    """An API's problem as the desk's own."""
+    if status == 503:
+        return away(service, found.detail, retry_after)
+    if 400 <= status < 500:
         kind = found.type.removeprefix("urn:shixian:problem:") if found.type.startswith("urn:") else ""
-        return ProblemError(answer.status_code, found.detail, kind=kind, errors=found.errors)
+        return ProblemError(status, found.detail, kind=kind, errors=found.errors)
     return ProblemError(502, f"{service} failed at this: {found.detail}", kind="api-failed")
 
 

@@ -14,6 +14,7 @@ from services.desk.apis import SERVICES, Apis
 from services.desk.assets import icon, script, stylesheet
 from services.desk.attention import Needing
 from services.desk.audit import Audit
+from services.desk.duties import Duties
 from services.desk.login import Login
 from services.desk.pages import Desk, answer_error, language
 from services.desk.recording import Recording
@@ -52,7 +53,7 @@ def application(desk: Desk, health: Health, registry: CollectorRegistry, guard: 
     """The desk's pages over what ``desk`` asks."""
     return create_app(
         "desk",
-        [Requests, Recording, Register, Needing, Annual, Audit, Login, stylesheet, script, icon],
+        [Requests, Recording, Register, Needing, Duties, Annual, Audit, Login, stylesheet, script, icon],
         health,
         registry,
         description="The pages for people, made from the public APIs of the other services.",

@@ -1,15 +1,24 @@
 """What needs a person, as a page: the API's list, the longest waiting first."""
 
+import asyncio
+from collections.abc import Mapping
+from datetime import datetime, timedelta
 from typing import Any
 
 from litestar import Controller, Request, Response, get
 from litestar.di import NamedDependency
 from litestar.params import FromQuery
 
-from services.desk.pages import Desk
+from services.desk.board import tree
+from services.desk.form_page import OFFERED
+from services.desk.organs import named
+from services.desk.pages import Desk, minute
 from services.runtime.languages import Lang
 
 PER_PAGE = 100
+BY_DAY = frozenset({"unconfirmed", "expected", "open-stop"})
+"""Kinds that begin with a day, wherever that comes first on earth; the others at an instant."""
+EASTERNMOST = timedelta(hours=14)
 KINDS = ("contradicting", "rejected", "waiting", "unconfirmed", "expected", "open-stop", "without-effect")
 
 
@@ -33,7 +42,22 @@ class Needing(Controller):
         organ = desk.own_organ(request, organ)
         query = {"kind": kind, "organ": organ, "source": source, "cursor": cursor}
         asked = {name: value for name, value in query.items() if value} | {"limit": PER_PAGE}
-        found = await desk.apis.ask("tracker", "/v1/attention", asked)
+        found, offered = await asyncio.gather(
+            desk.apis.ask("tracker", "/v1/attention", asked),
+            desk.apis.ask("tracker", "/v1/organs", {"limit": OFFERED}),
+        )
+        organs = {one["code"]: one for one in offered["organs"]}
+        few = offered["total"] <= OFFERED
+        if not few:
+            organs |= await named(desk.apis, [one.get("organ", "") for one in found["attention"]])
+
+        def day_of(one: Mapping[str, Any]) -> str:
+            """Since which day of its organ's."""
+            if one["kind"] in BY_DAY:
+                return str((datetime.fromisoformat(one["since"]) + EASTERNMOST).date())
+            known = organs.get(one.get("organ", ""))
+            return minute(one["since"], known["timezone"] if known else None)[:10]
+
         return await desk.page(
             "attention.html",
             request,
@@ -43,4 +67,6 @@ class Needing(Controller):
             organ=organ or "",
             source=source or "",
             kinds=KINDS,
+            organs=tree(offered["organs"]) if few else [],
+            day_of=day_of,
         )

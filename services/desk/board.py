@@ -5,6 +5,8 @@ from typing import Any, NamedTuple
 
 from services.desk.apis import Apis
 from services.desk.pages import say_in
+from services.desk.words import STATUS_WORDS
+from services.events.names import NAMES
 from services.runtime.languages import Lang
 from services.runtime.problems import ProblemError
 
@@ -24,15 +26,16 @@ def tiles(counts: Mapping[str, Any], organ: str) -> list[Tile]:
     """The board's views in the order of a morning."""
     kinds = counts["attention_by_kind"]
     expected = kinds.get("expected", 0)
-    tomorrow = {"status": "open", "due_through": counts["week_ends"]}
+    week = {"status": "open", "due_through": counts["week_ends"]}
     listed = [
         Tile("overdue", counts["overdue"], {"status": "overdue"}, is_late=True),
         Tile("due_today", counts["due_today"], {"status": "due-today"}),
-        Tile("this_week", counts["this_week"], tomorrow),
-        Tile("waiting_for_someone", counts["stopped"], {"status": "stopped"}),
+        Tile("this_week", counts["this_week"], week),
+        Tile("waiting_for_someone", counts["waits_for_someone"], {"status": "waits-for-someone"}),
         Tile("receipt_unconfirmed", counts["unconfirmed"], {"status": "unconfirmed"}),
         Tile("attention", counts["attention"] - expected, {}, path="/attention"),
         Tile("expected", expected, {"kind": "expected"}, path="/attention"),
+        Tile("duties", counts["duties"], {}, is_late=bool(counts["duties_overdue"]), path="/duties"),
     ]
     return [tile._replace(href={**tile.href, **({"organ": organ} if organ else {})}) for tile in listed]
 
@@ -45,6 +48,19 @@ def left(item: Mapping[str, Any], lang: Lang) -> str:
     if days < 0:
         return say_in(lang, "days_late_one" if days == -1 else "days_late").format(n=-days)
     return say_in(lang, "days_left_0" if days == 0 else "days_left_one" if days == 1 else "days_left").format(n=days)
+
+
+def on_paper(status: str, given: Mapping[str, str], names: Mapping[str, Mapping[str, str]], lang: Lang) -> list[str]:
+    """What a printed list is of: on paper there is no form that shows it."""
+    found = [say_in(lang, STATUS_WORDS[status]) if status in STATUS_WORDS else status or say_in(lang, "all")]
+    for name, word in (
+        *(("organ", "organ"), ("unit", "office_unit"), ("item", "item"), ("channel", "channel")),
+        *(("due_from", "due_from"), ("due_through", "due_through"), ("number", "number")),
+    ):
+        if value := given.get(name):
+            known = names.get(value) or NAMES.get(value)
+            found.append(f"{say_in(lang, word)} {say_in(lang, known) if known else value}")
+    return found
 
 
 class Branch(NamedTuple):

@@ -1,4 +1,4 @@
-"""The forms by which a person enters a fact: their fields, what is offered when, and the fact that a filled form says.
+"""The forms by which a person enters a fact: their fields, what they begin with, and the fact that a filled form says.
 
 The rules are the law's and intake's: a form knows what a fact is made of, and nothing of what it leads to.
 """
@@ -78,6 +78,7 @@ FORMS: Mapping[str, tuple[Field, ...]] = {
     "fee-notified": (_on("notified_on"), Field("amount", "amount")),
     "fee-paid": (_on("paid_on"),),
     "volume-deferred": (_on("notified_on"), Field("until")),
+    "date-agreed": (_on("agreed_on"), Field("until")),
     "answer-issued": (
         _choice("outcome", Outcome),
         _on("answered_on"),
@@ -119,46 +120,6 @@ FORMS: Mapping[str, tuple[Field, ...]] = {
 }
 """By the contract's name of the fact. A correction has the form of the fact that it corrects."""
 CORRECTION = "fact-corrected"
-_STOPPED = {
-    "clarification": ("clarification-received",),
-    "consultation": ("consultation-reached", "consultation-closed"),
-    "fee": ("fee-paid",),
-    "special-step": ("special-step-closed",),
-}
-
-
-def offered(request: Mapping[str, Any]) -> list[str]:
-    """What may come next for a request as it stands; what is entered all the same the law judges."""
-    match request["status"]:
-        case "waiting" if not request["organ"]:
-            return ["request-received"]
-        case "unconfirmed":
-            names = ["receipt-confirmed", "clarification-requested", "request-transferred", "request-withdrawn"]
-        case "open" | "due-today" | "overdue":
-            names = ["answer-issued", "extension-granted", "clarification-requested", "consultation-opened"]
-            names += ["fee-notified", "request-transferred", "request-withdrawn", "assignment-opened"]
-            if request.get("item"):
-                names.append("special-step-opened")
-        case "stopped":
-            stops = [(request.get("stop") or {}).get("code", "").removeprefix("stopped-")]
-            names = [name for stop in stops for name in _STOPPED.get(stop, ())]
-            names += ["answer-issued", "assignment-opened", "request-withdrawn"]
-        case "answered":
-            names = ["answer-delivered", "review-filed"]
-        case _:
-            names = ["review-filed"]
-    states = {one["state"] for one in request.get("held", ())}
-    if "assigned" in states:
-        names += ["assignment-accepted", "assignment-returned"]
-    if states & {"accepted", "assigned"}:
-        names.append("assignment-completed")
-    if any(not review.get("decided_on") for review in request.get("reviews", ())):
-        names.append("review-decided")
-    if any(review.get("decided_on") and not review.get("delivered_on") for review in request.get("reviews", ())):
-        names.append("review-decision-delivered")
-    if any(not duty.get("done_on") for duty in request.get("duties", ())):
-        names.append("duty-done")
-    return names
 
 
 def defaults(name: str, request: Mapping[str, Any], today: str) -> dict[str, str]:
@@ -187,7 +148,8 @@ def defaults(name: str, request: Mapping[str, Any], today: str) -> dict[str, str
             pending = [one["review"] for one in request.get("reviews", ()) if not one.get("decided_on")]
             found["review"] = pending[0] if pending else ""
         case "review-decision-delivered":
-            decided = [one["review"] for one in request.get("reviews", ()) if one.get("decided_on")]
+            reviews = request.get("reviews", ())
+            decided = [one["review"] for one in reviews if one.get("decided_on") and not one.get("delivered_on")]
             found["review"] = decided[-1] if decided else ""
         case "duty-done":
             duties = [one["duty"] for one in request.get("duties", ()) if not one.get("done_on")]

@@ -11,6 +11,9 @@ WORDS: dict[str, Label] = {
     "office": Label("公开工作机构", "the office"),
     "ledger": Label("工作日分摊", "Whose working days"),
     "who": Label("占用方", "Who had it"),
+    "duties": Label("其他法定时限", "Other duties"),
+    "duty": Label("职责", "Duty"),
+    "no_duties": Label("没有未办的其他法定时限。", "No other duty is open."),
 }
 WHO_WORDS: dict[str, Label] = {
     "applicant": Label("申请人", "the applicant"),

@@ -238,3 +238,12 @@ def local(instant: str, zone: str | None) -> str:
     """An instant as a reader in that zone has it on the clock, with the offset; in UTC where the zone is not known."""
     there: tzinfo = ZoneInfo(zone) if zone else UTC
     return datetime.fromisoformat(instant).astimezone(there).isoformat(sep=" ", timespec="seconds")
+
+
+def minute(instant: str, zone: str | None) -> str:
+    """An instant to the minute as a reader in that zone has it on the clock; in UTC, and saying so, where the zone is
+    not known; empty for none."""
+    if not instant:
+        return ""
+    text = local(instant, zone)[:16]
+    return text if zone else f"{text} UTC"

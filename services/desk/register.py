@@ -3,24 +3,31 @@ intake's API. The desk keeps nothing: the file goes along from step to step with
 
 from base64 import b64decode, b64encode
 from binascii import Error as NotBase64
+from collections.abc import AsyncIterator
 from typing import Any, Literal
 
 import msgspec
 from litestar import Controller, Request, Response, get, post
 from litestar.datastructures import UploadFile
 from litestar.di import NamedDependency
+from litestar.response import Stream
 
-from services.desk.pages import Desk
+from services.desk.apis import LINES, said_again
+from services.desk.pages import HEADERS, Desk
 from services.desk.sessions import FORM_FIELD
 from services.runtime.languages import Lang
-from services.runtime.problems import ProblemError
+from services.runtime.problems import Problem, ProblemError
 
 Mode = Literal["suggest", "check", "import"]
 MODES: tuple[Mode, ...] = ("suggest", "check", "import")
-MOST = 640 * 1024
-"""Bytes of a file: in base64, with its map, it stays within what a form may have. A larger one is for the command."""
+MOST = 4 * 1024 * 1024
+"""Bytes of a file: some 20,000 rows as CSV, and more as xlsx. A larger one is for the command."""
+MOST_BODY = 11 * 1024 * 1024
+"""Bytes of a form: such a file in base64 with its map, and beside it another one that was chosen in its place."""
 SHOWN = 200
 """Problems shown."""
+SAID_HERE = (400, 403, 409, 413, 422)
+"""Refusals that are told beside the form."""
 
 
 class Register(Controller):
@@ -36,11 +43,12 @@ class Register(Controller):
         """The form for a file."""
         return await _shown(request, desk, lang)
 
-    @post(status_code=200)
+    @post(status_code=200, request_max_body_size=MOST_BODY)
     async def sent(
         self, request: Request[Any, Any, Any], desk: NamedDependency[Desk], lang: NamedDependency[Lang]
-    ) -> Response[bytes]:
-        """A file: a map suggested for it, its problems, or its facts in the log."""
+    ) -> Response[bytes] | Stream:
+        """A file: a map suggested for it, its problems, or its facts in the log. An import whose reader takes lines
+        tells how far it has come, and in the last line the page."""
         form = await request.form()
         texts = {name: value for name, value in form.items() if isinstance(value, str)}
         desk.require_form(request, texts.get(FORM_FIELD, ""))
@@ -48,29 +56,68 @@ class Register(Controller):
         file = form.get("file")
         if isinstance(file, UploadFile) and file.filename:
             name, content = file.filename[:200], b64encode(await file.read()).decode()
-        mode = next((one for one in MODES if one == texts.get("do")), "suggest")
+        mode: Mode = next((one for one in MODES if one == texts.get("do")), "suggest")
         kept = {"name": name, "content": content, "map": texts.get("map", "").replace("\r\n", "\n")}
         kept["given"] = texts.get("given", "")
         try:
-            if not name or not 0 < len(b64decode(content, validate=True)) <= MOST:
-                raise ProblemError(400, f"file: expected one of 1 to {MOST // 1024} KiB")
-            given = dict(one.split("=", 1) for one in kept["given"].split() if "=" in one)
-            body: dict[str, Any] = {"name": name, "content": content, "mode": mode, "map": kept["map"], "given": given}
-            if mode == "import" and "partial" in texts:
-                body["partial"] = True
-            found = await desk.apis.send("intake", "/v1/imports", msgspec.json.encode(body))
-        except (ProblemError, NotBase64, ValueError) as error:
-            refusal = error if isinstance(error, ProblemError) else ProblemError(400, "the file can't be read")
-            if refusal.status not in (400, 403, 409, 413, 422):
+            body = _asked(kept, mode, partial="partial" in texts)
+            if mode == "import" and LINES in request.headers.get("accept", ""):
+                return Stream(_lines(request, desk, lang, kept, body), media_type=LINES, headers=HEADERS)
+            found = await desk.apis.send("intake", "/v1/imports", body)
+        except ProblemError as error:
+            if error.status not in SAID_HERE:
                 raise
-            made = await _shown(request, desk, lang, kept=kept, refusal=refusal)
-            made.status_code = refusal.status
+            made = await _shown(request, desk, lang, kept=kept, refusal=error)
+            made.status_code = error.status
             return made
         if found["suggestion"]:
             kept["map"] = found["suggestion"]
         return await _shown(request, desk, lang, kept=kept, found=found)
 
 
+def _asked(kept: dict[str, str], mode: Mode, *, partial: bool) -> bytes:
+    """The call to intake. Raises :class:`ProblemError` for what is no file, or too large a one."""
+    try:
+        size = len(b64decode(kept["content"], validate=True))
+    except (NotBase64, ValueError):
+        raise ProblemError(400, "the file can't be read") from None
+    if not kept["name"] or not 0 < size <= MOST:
+        detail = (
+            f"file: has {size} bytes; expected one of 1 byte to {MOST // 1024 // 1024} MiB (larger: shixian import)"
+        )
+        raise ProblemError(400, detail, kind="file-size")
+    given = dict(one.split("=", 1) for one in kept["given"].split() if "=" in one)
+    asked: dict[str, Any] = {"name": kept["name"], "content": kept["content"], "mode": mode, "map": kept["map"]}
+    return msgspec.json.encode(asked | {"given": given} | ({"partial": True} if mode == "import" and partial else {}))
+
+
+async def _lines(
+    request: Request[Any, Any, Any], desk: Desk, lang: Lang, kept: dict[str, str], body: bytes
+) -> AsyncIterator[bytes]:
+    """How far the import has come, line by line; then the page that says what came of it."""
+    values: dict[str, Any] = {}
+    try:
+        async for line in desk.apis.lines("intake", "/v1/imports", body):
+            if "problem" in line:
+                problem = msgspec.convert(line["problem"], Problem)
+                values = {"refusal": said_again("intake", problem, problem.status), "accepted": line["accepted"]}
+            elif "mode" in line:
+                values = {"found": line}
+            else:
+                yield msgspec.json.encode(line) + b"\n"
+    except ProblemError as error:
+        values = {"refusal": error}
+    page = await _shown(request, desk, lang, kept=kept, **values)
+    yield msgspec.json.encode({"page": bytes(page.content).decode()}) + b"\n"
+
+
 async def _shown(request: Request[Any, Any, Any], desk: Desk, lang: Lang, **values: Any) -> Response[bytes]:
-    nothing: dict[str, Any] = {"kept": None, "found": None, "refusal": None, "shown": SHOWN}
+    nothing: dict[str, Any] = {
+        "kept": None,
+        "found": None,
+        "refusal": None,
+        "accepted": 0,
+        "shown": SHOWN,
+        "most": MOST,
+    }
     return await desk.form_page("register.html", request, lang, **(nothing | values))

@@ -1,7 +1,6 @@
 """The board: what is due, and one request with its clocks and the account of every date."""
 
 import asyncio
-from collections.abc import Sequence
 from functools import partial
 from typing import Annotated, Any, get_args
 
@@ -10,11 +9,11 @@ from litestar.di import NamedDependency
 from litestar.params import FromPath, FromQuery, QueryParameter
 
 from services.desk import forms
-from services.desk.apis import Apis
-from services.desk.board import counted, left, tiles, tree
-from services.desk.drawing import drawn
-from services.desk.form_page import OFFERED, form_for
-from services.desk.pages import Desk, local, passed_on, wants_json
+from services.desk.board import counted, left, on_paper, tiles, tree
+from services.desk.drawing import SHORT_DAYS, drawn
+from services.desk.form_page import OFFERED, form_for, request_of
+from services.desk.organs import named
+from services.desk.pages import Desk, local, minute, passed_on, wants_json
 from services.desk.recording import entered
 from services.desk.timeline import timeline
 from services.desk.words import STATUS_WORDS
@@ -25,8 +24,6 @@ from services.runtime.paths import part
 PER_PAGE = 100
 EVENTS_SHOWN = 200
 """The latest events on a request's page; the API has them all."""
-CODES_ASKED = 4000
-"""Bytes of codes in one question: a URL has its limit."""
 UNFINISHED = "unfinished"
 CHANNELS: tuple[str, ...] = get_args(Channel)
 
@@ -93,6 +90,9 @@ class Requests(Controller):
         if not few:
             organs |= await named(desk.apis, [one["organ"] for one in found["requests"]] + [organ or ""])
         zone = organs[organ]["timezone"] if organ in organs else offered["timezone"]
+        units = {one["code"]: one["name"] for one in office["units"]}
+        items = {one["code"]: one["name"] for one in office["items"]}
+        names = {code: one["name"] for code, one in organs.items()} | units | items
         return await desk.page(
             "board.html",
             request,
@@ -101,11 +101,12 @@ class Requests(Controller):
             status=shown,
             given={name: value or "" for name, value in given.items()},
             names_of={code: one["name"] for code, one in organs.items()},
+            paper=on_paper(shown, {name: value or "" for name, value in given.items()}, names, lang),
             organs=tree(offered["organs"]) if few else [],
             filters=list(STATUS_WORDS),
             channels=CHANNELS,
-            units={one["code"]: one["name"] for one in office["units"]},
-            items={one["code"]: one["name"] for one in office["items"]},
+            units=units,
+            items=items,
             tiles=tiles(counts, organ or "") if counts else [],
             counts=counts,
             left=partial(left, lang=lang),
@@ -130,20 +131,24 @@ class Requests(Controller):
         path = f"/v1/requests/{part(subject.removeprefix('/'))}"
         if wants_json(request):
             return passed_on(await desk.apis.file("tracker", path, {"each_day": "true" if each_day else None}))
-        found, by_day, events, ledger = await asyncio.gather(
-            desk.apis.ask("tracker", path, {"each_day": "true" if each_day else None}),
-            desk.apis.ask("tracker", path, {"each_day": "true"}),
+        if record:
+            found = await request_of(desk.apis, subject.removeprefix("/"))
+            return await form_for(request, desk, lang, found, record, source, id_)
+        found, events, ledger, following = await asyncio.gather(
+            desk.apis.ask("tracker", path, {"each_day": "true" if each_day else None, "with_days": "true"}),
             desk.apis.ask_if_there("tracker", f"{path}/history", {"latest": "true", "limit": EVENTS_SHOWN}),
             desk.apis.ask_if_there("tracker", f"{path}/days"),
+            desk.apis.ask_if_there("tracker", f"{path}/next"),
         )
-        office = await desk.apis.ask("tracker", "/v1/office", {"organ": found["organ"]} if found["organ"] else None)
-        organs = await named(desk.apis, [found["organ"], found.get("transferred_to", "")])
+        office, organs = await asyncio.gather(
+            desk.apis.ask("tracker", "/v1/office", {"organ": found["organ"]} if found["organ"] else None),
+            named(desk.apis, [found["organ"], found.get("transferred_to", "")]),
+        )
         organ = organs.get(found["organ"])
-        today = local(found["as_of"], organ["timezone"] if organ else None)[:10]
-        if record:
-            return await form_for(request, desk, lang, found | {"today": today}, record, source, id_)
+        zone = organ["timezone"] if organ else None
+        today = local(found["as_of"], zone)[:10]
         # As much work as the page itself, for a request that stood still often.
-        months = await desk.offload.thread(drawn, by_day["explanation"], found, today)
+        months = await desk.offload.thread(drawn, found.get("days", []), found, today)
         dated = await desk.offload.thread(timeline, found["facts"], events or [])
         return await desk.page(
             "request.html",
@@ -155,9 +160,11 @@ class Requests(Controller):
             units={one["code"]: one["name"] for one in office["units"]},
             items={one["code"]: one["name"] for one in office["items"]},
             each_day=each_day,
-            as_of=local(found["as_of"], organ["timezone"] if organ else None),
+            as_of=local(found["as_of"], zone),
+            minute=partial(minute, zone=zone),
             months=months,
-            offered=forms.offered(found),
+            offered=[one for one in following["facts"] if one["fact"] in forms.FORMS] if following else [],
+            short_days=SHORT_DAYS,
             recorded=recorded if recorded in forms.FORMS or recorded == forms.CORRECTION else "",
             timeline=dated,
             left=partial(left, lang=lang),
@@ -175,21 +182,3 @@ class Requests(Controller):
     ) -> Response[bytes]:
         """A fact about a request, looked at or sent."""
         return await entered(request, desk, lang, subject.removeprefix("/"))
-
-
-async def named(apis: Apis, codes: Sequence[str]) -> dict[str, Any]:
-    """The registered ones of these organs, in as few questions as a URL's length allows."""
-    lots: list[list[str]] = []
-    room = 0
-    for code in sorted({code for code in codes if code}):
-        size = len(part(code)) + len("&code=")
-        if size > room:
-            lots.append([])
-            room = CODES_ASKED
-        lots[-1].append(code)
-        room -= size
-    asked: list[dict[str, str | int | Sequence[str]]] = [
-        {"code": lot, "missing": "skip", "limit": 1000} for lot in lots
-    ]
-    answers = [await apis.ask("tracker", "/v1/organs", one) for one in asked]
-    return {one["code"]: one for answer in answers for one in answer["organs"]}

@@ -237,6 +237,8 @@ STATUS_WORDS: dict[str, Label] = {
     "due-today": Label("今日到期", "due today"),
     "overdue": Label("已逾期", "overdue"),
     "stopped": Label("期限停止计算", "clock stopped"),
+    "waits-for-someone": Label("等待他人", "waiting for someone"),
+    "in-review": Label("复议诉讼中", "in review"),
     "answered": Label("已答复", "answered"),
     "closed": Label("已办结", "closed"),
     "retracted": Label("已撤销", "retracted"),

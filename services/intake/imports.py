@@ -2,15 +2,17 @@
 
 from base64 import b64decode
 from binascii import Error as NotBase64
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import AsyncIterator, Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Annotated, Any, Literal
 
 import msgspec
-from litestar import Request, post
+from litestar import Request, Response, post
+from litestar.openapi import ResponseSpec
 from litestar.openapi.spec import OpenAPIMediaType, Operation, Reference, RequestBody
+from litestar.response import Stream
 from litestar.types import ControllerRouterHandler
-from msgspec import Meta, Struct
+from msgspec import Meta, Struct, structs
 
 from services.events.facts import Fact
 from services.events.refusals import explain
@@ -23,9 +25,12 @@ from services.registers.map_file import RegisterMap, read, shipped
 from services.registers.suggest import suggest
 from services.registers.tables import BadFile
 from services.runtime.offload import Offload
-from services.runtime.problems import FieldProblem, ProblemError, described
+from services.runtime.problems import FieldProblem, ProblemError, described, encoded
 from services.statute.errors import BadData
 
+LINES = "application/x-ndjson"
+WATCHED = 500
+"""Facts written between two lines that tell how far it has come."""
 MAX_PROBLEMS = 1000
 """Problems listed in one answer; the file of rejected rows has all."""
 
@@ -66,6 +71,23 @@ class Imported(Struct, frozen=True, kw_only=True):
     """A map as TOML."""
 
 
+class Progress(Struct, frozen=True):
+    """A line while an import goes on."""
+
+    accepted: int
+    """Facts that the log has by now."""
+    facts: int
+    """Facts to be written."""
+
+
+class Stopped(Struct, frozen=True):
+    """The last line of an import that ended early; what was accepted stays, and the same call may be sent again."""
+
+    accepted: int
+    problem: msgspec.Raw
+    """As the answer would be without lines (RFC 9457)."""
+
+
 @dataclass
 class PostImport(Operation):
     """The operation with the body that the handler reads by itself: the framework would take ``0`` for false."""
@@ -104,6 +126,7 @@ def handlers(door: Door, offload: Offload) -> list[ControllerRouterHandler]:
         operation_id="importRegister",
         tags=["imports"],
         responses={
+            200: ResponseSpec(Imported, generate_examples=False, description="What was found, and what was done."),
             400: described("The body is not JSON of this shape."),
             408: described("The body came too slowly."),
             409: described("A row says something else than it did before; nothing was written."),
@@ -115,10 +138,12 @@ def handlers(door: Door, offload: Offload) -> list[ControllerRouterHandler]:
             503: described("The log can't be reached, or too much is being asked at once. Send the same call again."),
         },
     )
-    async def import_register(request: Request[Any, Any, Any]) -> Imported:
+    async def import_register(request: Request[Any, Any, Any]) -> Response[bytes] | Stream:
         """Read a register (CSV in UTF-8 or GB18030, or .xlsx) with a map, and write its facts if `mode` says so.
 
-        Safe to repeat: ids are made from the register's own numbers.
+        Safe to repeat: ids are made from the register's own numbers. With `Accept: application/x-ndjson` an import
+        answers in lines: each but the last tells how far it has come (`accepted` of `facts`); the last is the answer,
+        or the `problem` that ended it.
         """
         data = _asked(request.scope["headers"], await request.body())
         async with offload.turn():
@@ -129,7 +154,7 @@ def handlers(door: Door, offload: Offload) -> list[ControllerRouterHandler]:
             try:
                 if data.mode == "suggest":
                     made = await offload.thread(suggest, data.name, content)
-                    return Imported(mode=data.mode, suggestion=made)
+                    return _json(Imported(mode=data.mode, suggestion=made))
                 found = await offload.thread(registers.read, data.name, content, _map(data.map), data.given)
             except BadFile as error:
                 raise _wrong("content", str(error), "a register that the map is for") from None
@@ -140,17 +165,20 @@ def handlers(door: Door, offload: Offload) -> list[ControllerRouterHandler]:
                 ) from None
             if data.mode == "import" and found.problems and not data.partial:
                 raise _bad_rows(found.problems, len(found.bad))
-            accepted = await _written(door, found.facts, partial=data.partial) if data.mode == "import" else 0
-            return Imported(
+            done = Imported(
                 mode=data.mode,
                 rows=found.rows,
                 bad_rows=len(found.bad),
                 facts=len(found.facts),
-                accepted=accepted,
                 problems=found.problems[:MAX_PROBLEMS],
                 problems_total=len(found.problems),
                 rejects=rejects.written(found).decode() if found.problems else "",
             )
+            if data.mode == "import" and LINES in request.headers.get("accept", ""):
+                return Stream(_lines(door, found.facts, done, partial=data.partial), media_type=LINES)
+            async for accepted in _written(door, found.facts if data.mode == "import" else (), partial=data.partial):
+                done = structs.replace(done, accepted=accepted)
+            return _json(done)
 
     return [import_register]
 
@@ -164,14 +192,33 @@ def _map(named: str) -> RegisterMap:
     return maps[named]
 
 
-async def _written(door: Door, facts: Sequence[Fact], *, partial: bool) -> int:
+async def _written(
+    door: Door, facts: Sequence[Fact], *, partial: bool, size: int = reading.MAX_EVENTS
+) -> AsyncIterator[int]:
+    """Write facts in lots; after each, how many the log has. Raises :class:`ProblemError`."""
     accepted = 0
-    for start in range(0, len(facts), reading.MAX_EVENTS):
+    for start in range(0, len(facts), size):
         found = reading.Reading(reading.MAX_EVENTS)
-        part = facts[start : start + reading.MAX_EVENTS]
+        part = facts[start : start + size]
         found.taken = [reading.Taken(fact, index) for index, fact in enumerate(part)]
         accepted += (await door.write(found, partial=partial)).accepted
-    return accepted
+        yield accepted
+
+
+async def _lines(door: Door, facts: Sequence[Fact], done: Imported, *, partial: bool) -> AsyncIterator[bytes]:
+    accepted = 0
+    yield msgspec.json.encode(Progress(0, len(facts))) + b"\n"
+    try:
+        async for accepted in _written(door, facts, partial=partial, size=WATCHED):
+            yield msgspec.json.encode(Progress(accepted, len(facts))) + b"\n"
+    except ProblemError as error:
+        yield msgspec.json.encode(Stopped(accepted, msgspec.Raw(encoded(error)))) + b"\n"
+        return
+    yield msgspec.json.encode(structs.replace(done, accepted=accepted)) + b"\n"
+
+
+def _json(found: Imported) -> Response[bytes]:
+    return Response(msgspec.json.encode(found), media_type="application/json")
 
 
 def _wrong(field: str, problem: str, expected: str) -> ProblemError:

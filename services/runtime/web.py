@@ -13,6 +13,7 @@ from litestar.enums import ScopeType
 from litestar.openapi import OpenAPIConfig
 from litestar.openapi.plugins import JsonRenderPlugin, YamlRenderPlugin
 from litestar.router import Router
+from litestar.routes import HTTPRoute
 from litestar.types import ASGIApp, ControllerRouterHandler, Message, Receive, Scope, Send
 from prometheus_client import (
     CollectorRegistry,
@@ -69,10 +70,10 @@ def create_app(
     """The application of the service ``name``: its handlers and what every service has.
 
     ``schemas`` (JSON Schema by name) are added to OpenAPI's components; ``max_body`` is in bytes, more is answered with
-    413; ``answer`` makes an answer of an error; ``guard`` stands before the handlers, and without one only callers
-    within this process are expected; ``also_asked`` are query parameters that every route takes; ``complete``
-    completes the OpenAPI document; ``more`` goes to Litestar (dependencies, template engine...). Raises
-    :class:`~services.access.routes.Undeclared` for a route that the table of scopes does not have.
+    413 (a route may allow itself more); ``answer`` makes an answer of an error; ``guard`` stands before the handlers,
+    and without one only callers within this process are expected; ``also_asked`` are query parameters that every route
+    takes; ``complete`` completes the OpenAPI document; ``more`` goes to Litestar (dependencies, template
+    engine...). Raises :class:`~services.access.routes.Undeclared` for a route that the table of scopes does not have.
     """
     guard = guard or Guard(Door.indoors(), needs_of(name), dict, None)
     strict = StrictQuery(also_asked)
@@ -103,9 +104,18 @@ def create_app(
     served = (r for r in app.routes if r.path_format.startswith("/v1/"))
     routes = [(r.path_format, m) for r in served for m in getattr(r, "methods", ()) if m != "OPTIONS"]
     app.asgi_handler = _observed(
-        edge.Edge(app, app.asgi_handler, health, max_body, guard.door), app.asgi_handler, registry, routes
+        edge.Edge(app, app.asgi_handler, health, _largest(app, max_body), guard.door),
+        app.asgi_handler,
+        registry,
+        routes,
     )
     return app
+
+
+def _largest(app: Litestar, max_body: int) -> int:
+    """The largest body that any route takes: what is announced to be larger is refused before it is known for which."""
+    handlers = (handler for route in app.routes if isinstance(route, HTTPRoute) for handler in route.route_handlers)
+    return max([max_body, *(handler.resolve_request_max_body_size() or 0 for handler in handlers)])
 
 
 def _common(health: Health, registry: CollectorRegistry) -> list[ControllerRouterHandler]:

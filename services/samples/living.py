@@ -154,6 +154,7 @@ class _Sample:
         self.ended()
         self.odd()
         self.last_year()
+        self.owed()
         return self.made
 
     def running(self) -> None:
@@ -228,9 +229,9 @@ class _Sample:
         self.say("clarification-requested", lapsed, requested_on=-17, respond_by=-6)
         contested = self.request(-40)
         self.answer(contested, -22, "refused-other-law", "posted", delivered_on=-20)
-        self.say(
-            "review-filed", contested, review=f"{contested}/复议", organ=BUREAU, kind="reconsideration", filed_on=-9
-        )
+        review = f"{contested}/复议"
+        asked = {"review": review, "organ": BUREAU, "kind": "reconsideration"}
+        self.say("review-filed", contested, **asked, filed_on=-9, served_on=-6)
         ordered = self.request(-60)
         self.answer(ordered, -42, "refused-internal-affairs", "posted")
         review = f"{ordered}/复议"
@@ -245,6 +246,12 @@ class _Sample:
             delivered_on=-8,
             answer_within=within,
         )
+
+    def owed(self) -> None:
+        """Other duties of the bureau: one near its last day, and one behind it."""
+        for number, made in enumerate((-17, -23), 1):
+            duty = f"主动公开-{self.today:%Y%m%d}-{number}"
+            self.say("duty-opened", duty, duty=duty, organ=BUREAU, kind="publication", event_on=made)
 
     def odd(self) -> None:
         """What needs a person: unconfirmed, transferred, contradicting, without effect, waiting, retracted."""

@@ -9,6 +9,7 @@ from litestar.openapi import ResponseSpec
 from litestar.params import FromPath, FromQuery
 from litestar.types import ControllerRouterHandler
 
+from services.runtime.database import Conn
 from services.runtime.guard import caller
 from services.runtime.moved import likes_pages, moved
 from services.runtime.problems import ProblemError, described
@@ -21,6 +22,8 @@ from services.stats.api_years import Years
 from services.stats.deps import AWAY, Deps, Injected, json_of, read
 from services.stats.forms.form import Form, UnknownForm, form_ids, load
 from services.stats.listing import AnnualPage
+from services.stats.missing import missing as missing_of
+from services.stats.missing import wanted, with_missing
 from services.stats.params import JSON
 from services.stats.sheet import FormTitle, titled
 
@@ -64,17 +67,26 @@ class Front(Controller):
         responses={200: ResponseSpec(AnnualPage, generate_examples=False, description="A page of them."), 503: AWAY},
     )
     async def organs_and_years(
-        self, deps: Injected, q: FromQuery[str] = "", page: FromQuery[int] = 1
+        self, deps: Injected, q: FromQuery[str] = "", page: FromQuery[int] = 1, missing: FromQuery[bool] = False
     ) -> Response[bytes]:
         """The organs and their latest years that have numbers, in pages; ``q``: those with these words in their code
-        or name."""
+        or name. ``missing``: in smaller pages, and the latest two years of each that are not published say under
+        ``missing`` what there is to do: requests still ``open``, rules that are ``failing``, who proposed to publish
+        (``proposed_by``)."""
         latest, codes = deps.snapshots.latest, deps.organs.codes()
         own = caller().readable(deps.organs.parents())
         async with deps.offload.turn():
-            listed = await deps.offload.thread(listing.listed, deps.organs, latest, q, page, codes, own)
+            size = listing.LOOKED_AT if missing else listing.SIZE
+            listed = await deps.offload.thread(listing.listed, deps.organs, latest, q, page, codes, own, size)
         named = [one.code for one in listed.organs]
-        numbers = await read(deps, lambda conn: publications.numbers_of(conn, named))
-        return json_of(listing.with_published(listed, numbers))
+
+        async def ask(conn: Conn) -> AnnualPage:
+            published = listing.with_published(listed, await publications.numbers_of(conn, named))
+            if not missing:
+                return published
+            return with_missing(published, await missing_of(conn, wanted(published, deps.organs)))
+
+        return json_of(await read(deps, ask))
 
 
 class Forms(Controller):

@@ -1,11 +1,13 @@
 """Reports next to each other over HTTP: years side by side, and the organs whose numbers make up one."""
 
+from datetime import date
 from typing import Any
 
 from litestar import Controller, Request, Response, get
 from litestar.openapi import ResponseSpec
 from litestar.params import FromPath, FromQuery
 
+from services.events.vocabulary import FIRST_DAY
 from services.runtime.database import Conn
 from services.runtime.moved import MOVED, moved
 from services.runtime.paths import part
@@ -14,6 +16,7 @@ from services.stats.annual import Asked
 from services.stats.deps import AWAY, UNKNOWN, WRONG, Injected, json_of, known, read
 from services.stats.pages import OrganLine, OrgansOfYear, SideBySide
 from services.stats.params import JSON
+from services.stats.same_day import SameDay, beside
 
 PAGE_ORGANS = 100
 MOST_YEARS = 20
@@ -66,6 +69,34 @@ class Years(Controller):
                 )
                 reports.append(answer.report)
             return pages.side_by_side(asked.form, organs.name(organ), reports)
+
+        return json_of(await read(deps, ask))
+
+    @get(
+        "/{year:str}/same-day",
+        responses={200: ResponseSpec(SameDay, generate_examples=False), 400: WRONG, 404: UNKNOWN, 503: AWAY},
+    )
+    async def beside_last(
+        self,
+        deps: Injected,
+        organ: FromPath[str],
+        year: FromPath[str],
+        through: FromQuery[date | None] = None,
+        form: FromQuery[str | None] = None,
+        reach: FromQuery[str | None] = None,
+    ) -> Response[bytes]:
+        """A year from 1 January through a day, beside the year before through the same day: received and ended, in time
+        and late. ``through``: a day of the year; left out, today in the organ's zone, or the year's last day. Both
+        count by the days of receipt and of the end, as they are known now (``basis``)."""
+        wanted = params.year_of(year)
+        day = through or min(deps.organs.today(organ), date(wanted, 12, 31))
+        if day.year != wanted or wanted == FIRST_DAY.year:
+            raise params.wrong("query.through", day.isoformat(), f"a day of {wanted}, with a year before it")
+        asked = params.asked(deps.organs, organ, wanted, form, None, reach)
+
+        async def ask(conn: Conn) -> SameDay:
+            await known(conn, deps, organ)
+            return await beside(conn, asked, day)
 
         return json_of(await read(deps, ask))
 

@@ -175,10 +175,10 @@ def sheet(asked: Asked, answer: Answer, name: Label, organs: int, standing: Stan
 def _contradictions(checks: Sequence[Check]) -> list[SheetRule]:
     """The check that every form has; listed where it does not hold."""
     failed = [check for check in checks if check.rule == CONTRADICTIONS]
-    return [SheetRule(CONTRADICTIONS, _CONTRADICTING, "error", failed)] if failed else []
+    return [SheetRule(CONTRADICTIONS, CONTRADICTING, "error", failed)] if failed else []
 
 
-_CONTRADICTING = Label("申请的各项事实互不矛盾", "the facts of a request do not contradict one another")
+CONTRADICTING = Label("申请的各项事实互不矛盾", "the facts of a request do not contradict one another")
 
 
 def as_indicators(year: Indicators) -> SheetIndicators:

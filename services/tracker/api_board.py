@@ -24,9 +24,12 @@ class Board(Controller):
             503: BUSY,
         },
     )
-    async def counts(self, deps: Injected, organ: FromQuery[str | None] = None) -> Response[bytes]:
+    async def counts(
+        self, deps: Injected, organ: FromQuery[str | None] = None, by_organ: FromQuery[bool] = False
+    ) -> Response[bytes]:
         """How many requests need what, of an organ and all that are under it (left out: of all that the caller may
-        read). They come from what the metrics are made of, a few seconds old; the list is as of now."""
+        read). They come from what the metrics are made of, a few seconds old; the list is as of now. ``by_organ``: what
+        needs a person by organ as well."""
         require_organ(deps, organ)
         snapshot = deps.snapshot() if deps.snapshot is not None else None
         if snapshot is None:
@@ -34,7 +37,7 @@ class Board(Controller):
                 503, "the requests are being counted", kind="not-ready", headers={"Retry-After": RETRY_AFTER}
             )
         today, now = Today(deps.reference_data, deps.clock.now()), deps.clock.now()
-        counts = board.counts(snapshot, today, _organs(deps, organ, today), now, organ)
+        counts = board.counts(snapshot, today, _organs(deps, organ, today), now, organ, by_organ=by_organ)
         return Response(msgspec.json.encode(counts), media_type=JSON)
 
     @get(

@@ -1,5 +1,6 @@
 """Requests over HTTP: the list with its due dates, one request whole, and its history."""
 
+from collections.abc import Awaitable, Callable
 from datetime import date
 from typing import Annotated, Literal
 
@@ -102,23 +103,26 @@ class Requests(Controller):
         deps: Injected,
         subject: FromPath[str],
         each_day: FromQuery[bool] = False,
+        with_days: FromQuery[bool] = False,
         limit: Limit = MOST,
         cursor: FromQuery[str | None] = None,
         latest: FromQuery[bool] = False,
     ) -> Response[bytes]:
-        """One request with its facts, its dates and why they are what they are (``each_day``: day by day).
+        """One request with its facts, its dates and why they are what they are (``each_day``: day by day;
+        ``with_days``: beside that under ``days`` each day of the answer's limit, as for a calendar).
 
         With ``/history`` behind the id: its case events in order, at most ``limit``; where there are more, the header
         ``Link`` names the next page (``rel="next"``). ``latest``: the last ``limit`` of them. What could not be applied
-        is listed under ``dead_letters``. With ``/days`` behind the id: who had it on each working day.
+        is listed under ``dead_letters``. With ``/days`` behind the id: who had it on each working day. With ``/next``:
+        the facts that may come next as it stands, each with its article and what the law would say against it today.
         """
         subject = subject.removeprefix("/")
-        part = next((end for end in ("/history", "/days") if subject.endswith(end)), "")
+        part = next((end for end in ("/history", *PARTS) if subject.endswith(end)), "")
         name = subject.removesuffix(part)
         has_part = bool(part) and await is_readable(deps.pool, name, deps.reference_data)
         if has_part:
             answer = await (
-                self._history(deps, name, limit, cursor, latest) if part == "/history" else _days(deps, name)
+                self._history(deps, name, limit, cursor, latest) if part == "/history" else PARTS[part](deps, name)
             )
             if answer is not None:
                 return answer
@@ -127,7 +131,7 @@ class Requests(Controller):
         now, one = deps.clock.now(), None
         # The id itself may end like a part's path, and be of another organ than the request that it seems to be of.
         if not has_part or await is_readable(deps.pool, subject, deps.reference_data):
-            one = await queries.request(deps.pool, deps.offload, subject, deps.reference_data, now, each_day)
+            one = await queries.request(deps.pool, deps.offload, subject, deps.reference_data, now, each_day, with_days)
         if one is None and has_part and part == "/history":
             undecided = await queries.request(deps.pool, deps.offload, name, deps.reference_data, now)
             if undecided is not None:
@@ -153,6 +157,16 @@ async def _days(deps: Deps, subject: str) -> Response[bytes] | None:
     """The ledger of a request's days; None where no fact of it has come."""
     ledger = await days(deps.pool, deps.offload, subject, deps.reference_data, deps.clock.now())
     return None if ledger is None else Response(msgspec.json.encode(ledger), media_type=JSON)
+
+
+async def _next(deps: Deps, subject: str) -> Response[bytes] | None:
+    """What may come next for a request; None where no fact of it has come."""
+    found = await queries.following(deps.pool, deps.offload, subject, deps.reference_data, deps.clock.now())
+    return None if found is None else Response(msgspec.json.encode(found), media_type=JSON)
+
+
+PARTS: dict[str, Callable[[Deps, str], Awaitable[Response[bytes] | None]]] = {"/days": _days, "/next": _next}
+"""What can stand behind a request's id, beside its history."""
 
 
 def sequence_of(cursor: str | None) -> int:

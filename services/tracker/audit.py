@@ -116,7 +116,8 @@ async def check_waking(
 
 _OPEN = (
     f"CASE WHEN EXISTS (SELECT FROM {SCHEMA}.unlisted u WHERE u.subject = c.subject) THEN NULL ELSE ARRAY(SELECT "
-    f"kind || ' ' || about || ' ' || unit || ' ' || coalesce(due_on::text, '-') FROM {SCHEMA}.office o "
+    f"kind || ' ' || about || ' ' || unit || ' ' || coalesce(due_on::text, '-') || ' ' || coalesce(ends_on::text, '-') "
+    f"FROM {SCHEMA}.office o "
     "WHERE o.subject = c.subject) END"
 )
 
@@ -124,7 +125,9 @@ _OPEN = (
 def _open_of(case: Case) -> list[str]:
     """What is open of a case, as the table has it."""
     rows = (dict(zip(office_store.COLUMNS, row, strict=True)) for row in office_store.open_work(case, 0))
-    return sorted(f"{row['kind']} {row['about']} {row['unit']} {row['due_on'] or '-'}" for row in rows)
+    return sorted(
+        f"{row['kind']} {row['about']} {row['unit']} {row['due_on'] or '-'} {row['ends_on'] or '-'}" for row in rows
+    )
 
 
 def _late(wake_at: datetime | None, case: Case, day: date, reference_data: ReferenceData) -> bool:

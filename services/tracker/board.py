@@ -7,7 +7,7 @@ from collections import Counter
 from collections.abc import Collection, Mapping
 from datetime import date, datetime, timedelta
 
-from msgspec import Struct
+from msgspec import UNSET, Struct, UnsetType
 
 from services.events.vocabulary import Label
 from services.tracker.core.reference_data import ReferenceData
@@ -31,12 +31,25 @@ class Counts(Struct, frozen=True, kw_only=True):
     stopped: int
     stopped_for: Mapping[str, int]
     """By what is waited for: ``clarification``, ``consultation``, ``fee``, ``special-step``."""
+    in_review: int
+    """Of which a review is pending, whatever their status."""
+    in_review_for: Mapping[str, int]
+    """By the kind of the review that was filed first: ``reconsideration``, ``litigation-direct``,
+    ``litigation-after-reconsideration``, ``complaint``."""
+    waits_for_someone: int
+    """Requests whose clock stands still or of which a review is pending, each once."""
     unconfirmed: int
     attention: int
     """Things that need a person; a request may have several. As ``/v1/attention`` lists them: of the organ itself."""
     attention_by_kind: Mapping[str, int]
     steps: Mapping[str, int]
     """Steps inside the office that are not done, by the unit that has them; empty: the office itself."""
+    duties: int
+    """Duties of the organs that are not done."""
+    duties_overdue: int
+    """Of these: whose last day has passed."""
+    attention_by_organ: Mapping[str, int] | UnsetType = UNSET
+    """Where it is asked for: what needs a person, by the organ itself; those that have nothing are left out."""
 
 
 class UnitItem(Struct, frozen=True, kw_only=True):
@@ -65,9 +78,16 @@ class Office(Struct, frozen=True, kw_only=True):
 
 
 def counts(
-    snapshot: Snapshot, today: Today, organs: Collection[str] | None, now: datetime, organ: str | None = None
+    snapshot: Snapshot,
+    today: Today,
+    organs: Collection[str] | None,
+    now: datetime,
+    organ: str | None = None,
+    *,
+    by_organ: bool = False,
 ) -> Counts:
-    """The counts of some organs (None: of all), which are ``organ`` with all under it, where one is asked for."""
+    """The counts of some organs (None: of all), which are ``organ`` with all under it, where one is asked for;
+    ``by_organ``: also whose it is that needs a person."""
 
     def wanted(organ: str) -> bool:
         return organs is None or organ in organs
@@ -81,13 +101,23 @@ def counts(
         if wanted(of):
             stopped[code.removeprefix("stopped-")] += number
     kinds: Counter[str] = Counter()
+    needing: Counter[str] = Counter()
     for (of, kind), number in snapshot.needing.items():
+        if wanted(of):
+            needing[of] += number
         if of == organ if organ is not None else wanted(of):
             kinds[kind] += number
     steps: Counter[str] = Counter()
     for (of, unit), number in snapshot.steps.items():
         if wanted(of):
             steps[unit] += number
+    duties = [work for work in snapshot.office if work.kind == "duty" and wanted(work.organ)]
+    reviewed: Counter[str] = Counter()
+    elsewhere = 0
+    for (of, kind, is_stopped), number in snapshot.reviewed.items():
+        if wanted(of):
+            reviewed[kind] += number
+            elsewhere += 0 if is_stopped else number
     day = min((today.of(of) for of in organs), default=today.usual) if organs else today.usual
     return Counts(
         as_of=now,
@@ -99,10 +129,18 @@ def counts(
         later=due["later"],
         stopped=stopped.total(),
         stopped_for=dict(sorted(stopped.items())),
+        in_review=reviewed.total(),
+        in_review_for=dict(sorted(reviewed.items())),
+        waits_for_someone=stopped.total() + elsewhere,
         unconfirmed=sum(number for of, number in snapshot.unconfirmed.items() if wanted(of)),
         attention=kinds.total(),
         attention_by_kind=dict(sorted(kinds.items())),
         steps=dict(sorted(steps.items())),
+        duties=sum(work.number for work in duties),
+        duties_overdue=sum(
+            work.number for work in duties if work.due_on is not None and work.due_on < today.of(work.organ)
+        ),
+        attention_by_organ=dict(sorted(needing.items())) if by_organ else UNSET,
     )
 
 

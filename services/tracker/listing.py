@@ -17,15 +17,18 @@ import msgspec
 
 from services.events.registrations import below
 from services.events.vocabulary import FIRST_DAY, LAST_DAY
-from services.statute.state import RequestState
+from services.statute.state import RequestState, Review
 from services.statute.status import Status
 from services.tracker.core.reference_data import ReferenceData
 from services.tracker.snapshot import AT_WORK
 from services.tracker.store import SCHEMA
 
-Wanted = Status | Literal["unfinished"]
+Wanted = Status | Literal["unfinished", "waits-for-someone", "in-review"]
+"""A status, or several: before the end; a clock that stands still, or a review that is pending; the latter alone."""
 UNFINISHED: tuple[str, ...] = ("open", "stopped", "unconfirmed", "waiting")
 """The states before a request's end; the other ones are ends."""
+REVIEWED = frozenset({"open", "stopped", "unconfirmed", "answered", "closed"})
+"""The states in which a review of a request can be pending: a request, and one that was not taken back."""
 STATES: tuple[str, ...] = (*UNFINISHED, "answered", "closed", "retracted")
 
 _NEVER = date.max
@@ -94,9 +97,15 @@ class Query:
     """What the clock stands still for: the code of the reason without ``stopped-``."""
 
     @property
+    def of_unit(self) -> bool:
+        """Whether it is read from the steps that a unit has, however many others are open."""
+        return self.unit is not None and self.status not in ("waits-for-someone", "in-review")
+
+    @property
     def narrowed(self) -> bool:
         """Whether requests have to be looked at one by one."""
-        return (self.channel, self.item, self.unit, self.stopped_for) != (None, None, None, None)
+        unit = None if self.of_unit else self.unit
+        return (self.channel, self.item, unit, self.stopped_for) != (None, None, None, None)
 
     def fits(self, view: RequestState) -> bool:
         """Whether a request is one of those wanted, as far as no index decides it."""
@@ -143,18 +152,30 @@ def page(query: Query, today: Today) -> tuple[str, list[Any]]:
     if query.organs is not None:
         organs = sorted(query.organs if query.organ is None else query.organs.intersection(organs))
     # Of several organs each is read in the order of its index; only so is no more read than is shown.
-    each = f"unnest({put(organs, 'text[]')}) AS each(code)" if len(organs) > 1 else ""
-    conditions = ["organ = each.code" if each else f"organ = {put(organs[0], 'text')}"] if organs else []
+    each, conditions = "", []
+    if len(organs) == 1:
+        conditions = [f"organ = {put(organs[0], 'text')}"]
+    elif organs and query.of_unit:
+        conditions = [f"organ = ANY({put(organs, 'text[]')})"]
+    elif organs:
+        each, conditions = f"unnest({put(organs, 'text[]')}) AS each(code)", ["organ = each.code"]
     if query.organs is not None and not organs:
         conditions = ["false"]
     first, last, against = _range(query, *today.span(organs))
+    key = "key" if query.of_unit else KEY
     if against:
-        conditions.append(f"{KEY} {against} {_today_of_row(today, put)}")
-    conditions += _bounds(query, first, last, put)
+        conditions.append(f"{key} {against} {_today_of_row(today, put)}")
+    conditions += _bounds(query, first, last, put, key)
     limit = put(query.limit + 1, "bigint")
     states = ("open",) if query.is_running else _states(query.status)
     order = "{key} DESC, subject DESC" if query.latest_first else "{key}, subject"
-    parts = [_part(state, conditions, limit, order.format(key=KEY), each) for state in states]
+    if query.of_unit:
+        parts = [_of_unit(put(query.unit, "text"), states, conditions, limit, order.format(key="key"))]
+    else:
+        parts = [_part(state, conditions, limit, order.format(key=KEY), each) for state in states]
+    if query.status in ("waits-for-someone", "in-review"):
+        besides = " AND c.state <> 'stopped'" if states else ""
+        parts.append(_one(_REVIEWED + besides + ") AS reviewed", conditions, limit, order.format(key=KEY), each))
     order = order.format(key="key")
     return (
         f"SELECT subject, due_on, body, found FROM (SELECT subject, due_on, body, key, count(*) OVER () AS found, "
@@ -182,6 +203,13 @@ def by_number(number: str, query: Query, today: Today, most: int) -> tuple[str, 
     return f"SELECT DISTINCT subject, body FROM (({begins}) UNION ALL ({ends})) AS hits ORDER BY subject", values
 
 
+def pending_reviews(view: RequestState) -> list[Review]:
+    """The reviews of a request that are not decided, the earliest first."""
+    if view.state not in REVIEWED:
+        return []
+    return sorted((each for each in view.reviews if each.decided_on is None), key=lambda each: each.filed_on)
+
+
 def _range(query: Query, early: date, late: date) -> tuple[date | None, date | None, str]:
     """The first and the last due date that can be on a page, and how a row's date compares with the day that it is in
     its organ's zone (nothing where that is one day for all, and the range says it). ``early`` and ``late`` are the
@@ -201,21 +229,21 @@ def _range(query: Query, early: date, late: date) -> tuple[date | None, date | N
     return first, last, against if early != late else ""
 
 
-def _bounds(query: Query, first: date | None, last: date | None, put: Callable[[Any, str], str]) -> list[str]:
+def _bounds(query: Query, first: date | None, last: date | None, put: Callable[[Any, str], str], key: str) -> list[str]:
     """The conditions of a range; one lower bound, so that the index is entered there: the cursor's, if it is within."""
     conditions = []
     behind = read_cursor(query.cursor) if query.cursor is not None else None
     if query.latest_first:
         if behind is not None:
-            conditions.append(f"({KEY}, subject) < ({put(behind[0], 'date')}, {put(behind[1], 'text')})")
+            conditions.append(f"({key}, subject) < ({put(behind[0], 'date')}, {put(behind[1], 'text')})")
         if first is not None:
-            conditions.append(f"{KEY} >= {put(first, 'date')}")
+            conditions.append(f"{key} >= {put(first, 'date')}")
     elif behind is not None and behind[0] >= (first or date.min):
-        conditions.append(f"({KEY}, subject) > ({put(behind[0], 'date')}, {put(behind[1], 'text')})")
+        conditions.append(f"({key}, subject) > ({put(behind[0], 'date')}, {put(behind[1], 'text')})")
     elif first is not None:
-        conditions.append(f"{KEY} >= {put(first, 'date')}")
+        conditions.append(f"{key} >= {put(first, 'date')}")
     if last is not None:
-        conditions.append(f"{KEY} <= {put(last, 'date')}")
+        conditions.append(f"{key} <= {put(last, 'date')}")
     return conditions
 
 
@@ -233,6 +261,10 @@ def _states(status: Wanted | None) -> tuple[str, ...]:
             return UNFINISHED
         case "overdue" | "due-today" | "open":
             return ("open",)
+        case "waits-for-someone":
+            return ("stopped",)
+        case "in-review":
+            return ()
         case _:
             return (status,)
 
@@ -241,10 +273,40 @@ def _part(state: str, conditions: list[str], limit: str, order: str, each: str =
     # The state is written out, not given as a value: only so does the planner see that the index holds such rows.
     # A row that waits for nothing holds what counts outside requests (an organ's tallies), and is none.
     all_ = [f"state = '{state}'", *(["waiting_for <> ''"] if state == "waiting" else []), *conditions]
-    one = (
-        f"(SELECT subject, due_on, body, {KEY} AS key FROM {SCHEMA}.cases WHERE {' AND '.join(all_)} "
+    return _one(f"{SCHEMA}.cases", all_, limit, order, each)
+
+
+_REVIEWED = (
+    f"(SELECT o.subject, o.organ, o.ends_on AS due_on, c.body FROM {SCHEMA}.office o "
+    f"JOIN {SCHEMA}.cases c USING (subject) WHERE o.kind = 'review'"
+)
+"""The requests with a pending review: their rows have the request's own last day, so that an index has the order."""
+
+
+OFFICE_KEY = "coalesce(ends_on, DATE 'infinity')"
+"""The same order in the table of open work."""
+
+
+def _of_unit(unit: str, states: Sequence[str], conditions: Sequence[str], limit: str, order: str) -> str:
+    """The requests of which a unit has a step, read from those in the list's order; each is looked up by its number."""
+    steps = f"SELECT {OFFICE_KEY} AS key, subject, organ FROM {SCHEMA}.office WHERE kind = 'step' AND unit = {unit}"
+    where = f"WHERE {' AND '.join(conditions)} " if conditions else ""
+    mine = f"SELECT DISTINCT key, subject FROM ({steps}) AS steps {where}ORDER BY {order}"
+    case = f"SELECT due_on, body, state, waiting_for FROM {SCHEMA}.cases WHERE subject = mine.subject OFFSET 0"
+    return (
+        f"SELECT * FROM (SELECT mine.subject, due_on, body, key FROM ({mine}) AS mine CROSS JOIN LATERAL ({case}) AS c "
+        f"WHERE state IN ({', '.join(map(repr, states))}) AND (state <> 'waiting' OR waiting_for <> '') "
         f"ORDER BY {order} LIMIT {limit}) AS part"
     )
+
+
+def _rows(rows: str, conditions: Sequence[str], limit: str, order: str) -> str:
+    where = f"WHERE {' AND '.join(conditions)} " if conditions else ""
+    return f"(SELECT subject, due_on, body, {KEY} AS key FROM {rows} {where}ORDER BY {order} LIMIT {limit}) AS part"
+
+
+def _one(rows: str, conditions: list[str], limit: str, order: str, each: str) -> str:
+    one = _rows(rows, conditions, limit, order)
     if not each:
         return f"SELECT * FROM {one}"
     # The union's rows are put into one order and cut by whoever asked for the parts.

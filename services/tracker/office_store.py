@@ -1,4 +1,5 @@
-"""What is open inside the offices: a row for each step and each duty that is not done, written with its case.
+"""What is open inside the offices: a row for each step and each duty that is not done, and one for a request of which a
+review is pending, written with its case.
 
 The rows follow from the case alone, so they are made anew whenever it changes; lists, metrics and the hand-over read
 them, and nothing is decided by them.
@@ -17,18 +18,20 @@ from services.events.facts import FactCorrected, FactRetracted, ReviewFiled
 from services.events.office_cases import DutyNow, StepNow
 from services.events.office_facts import AssignmentOpened, DutyOpened
 from services.events.registrations import below
+from services.events.vocabulary import Label
 from services.runtime.database import Conn, Pool
 from services.statute.office.decisions import duty_now, step_now
+from services.statute.versions import profiles
 from services.tracker.core.case import Case
 from services.tracker.core.rows import Row
-from services.tracker.listing import CURSOR_LENGTH, BadCursor
+from services.tracker.listing import CURSOR_LENGTH, BadCursor, pending_reviews
 from services.tracker.store import SCHEMA
 
 OfficeKind = Literal["step", "duty"]
 READ_SECONDS = 10.0
 COLUMNS = (
     *("subject", "kind", "about", "partition", "organ", "unit", "code", "assignment", "since", "due_on"),
-    *("accepted", "provisional", "body"),
+    *("accepted", "provisional", "body", "ends_on"),
 )
 _BEARING = (AssignmentOpened, DutyOpened, ReviewFiled, FactCorrected, FactRetracted)
 """Facts without which a case has and had nothing open here."""
@@ -37,16 +40,19 @@ _encode = msgspec.json.Encoder().encode
 
 
 def open_work(case: Case, partition: int) -> Iterator[Row]:
-    """What is open of a case, as rows of :data:`COLUMNS`."""
+    """What is open of a case, as rows of :data:`COLUMNS`; ``ends_on`` is the request's own last day."""
     view = case.view
     for step in view.steps:
         if step.done_on is None:
             place = (case.subject, "step", step.about, partition, view.organ, step.unit, step.step, step.assignment)
-            yield *place, step.since, step.due_on, step.state == "accepted", False, _encode(step_now(step))
+            yield *place, step.since, step.due_on, step.state == "accepted", False, _encode(step_now(step)), view.due_on
     for duty in view.duties:
         if duty.done_on is None:
             place = (case.subject, "duty", duty.duty, partition, duty.organ, "", duty.kind, "")
-            yield *place, duty.event_on, duty.due_on, True, duty.provisional, _encode(duty_now(duty))
+            yield *place, duty.event_on, duty.due_on, True, duty.provisional, _encode(duty_now(duty)), view.due_on
+    for review in pending_reviews(view)[:1]:  # a request is listed once
+        place = (case.subject, "review", review.review, partition, view.organ, "", review.kind, "")
+        yield *place, review.filed_on, None, True, False, _encode(review), view.due_on
 
 
 async def save(conn: Conn, cases: Iterable[tuple[int, Case]]) -> None:
@@ -94,6 +100,8 @@ class OpenDuty(DutyNow, frozen=True, kw_only=True, omit_defaults=True):
     """A duty that is not done, and the request that it belongs to, or its own id."""
 
     request: str
+    title: Label | None = None
+    """What it is to do, as the statute's file calls it; left out where that no longer has it."""
 
 
 def read_cursor(text: str) -> tuple[date, str, str]:
@@ -152,4 +160,11 @@ def _item(kind: OfficeKind, row: Any) -> OpenStep | OpenDuty:
     body = msgspec.json.decode(row["body"])
     if kind == "step":
         return msgspec.convert(body | {"request": row["subject"], "organ": row["organ"]}, OpenStep)
-    return msgspec.convert(body | {"request": row["subject"]}, OpenDuty)
+    found = msgspec.convert(body | {"request": row["subject"]}, OpenDuty)
+    return msgspec.structs.replace(found, title=_title(found.statute, found.kind))
+
+
+def _title(statute: str, kind: str) -> Label | None:
+    rules = profiles()[statute].duties if statute in profiles() else ()
+    title = next((rule.title for rule in rules if rule.kind == kind), None)
+    return Label(title.zh, title.en) if title is not None else None

@@ -16,6 +16,7 @@ from services.runtime.offload import Offload
 from services.statute.account import Line
 from services.statute.due import cards
 from services.statute.errors import StatuteError
+from services.statute.office.days import waited_for
 from services.statute.office.decisions import duty_now
 from services.statute.state import RequestState
 from services.statute.status import STATUSES as STATUSES
@@ -23,12 +24,13 @@ from services.statute.status import Status as Status
 from services.statute.status import status
 from services.tracker.core.account import account, other_readings
 from services.tracker.core.case import Case
+from services.tracker.core.next_facts import NextFacts, next_facts
 from services.tracker.core.reference_data import ReferenceData
 from services.tracker.core.strands import Strand, is_request, shown
 from services.tracker.core.trail import Following, follows, handed_on
 from services.tracker.core.view import worded
 from services.tracker.letters import Letter, letters_about
-from services.tracker.listing import READ_SECONDS, Today
+from services.tracker.listing import READ_SECONDS, Today, pending_reviews
 from services.tracker.snapshot import AT_WORK
 from services.tracker.store import SCHEMA, decode_case, last_strands
 from services.tracker.trail_store import followers
@@ -43,14 +45,19 @@ STRANDS = 100
 
 
 class Waits(Struct, frozen=True, kw_only=True):
-    """Somebody whom a request waits for while its clock stands still."""
+    """Somebody whom a request waits for: while its clock stands still, or while a review of it is pending."""
 
     limit: str
-    """``clarification-reply``, ``consultation``, ``fee-payment`` or ``special-step``: whose limit runs instead."""
+    """``clarification-reply``, ``consultation``, ``fee-payment`` or ``special-step``: whose limit runs instead; or the
+    kind of a pending review."""
+    whom: str = ""
+    """``applicant``, ``third-party``, ``other-organ``, ``special-step`` or ``review`` (whoever decides that); empty
+    where several are asked at one time and it does not show."""
     about: str = ""
+    """Which consultation, or which review."""
     since: date
     until: date | None = None
-    """The last day of that limit."""
+    """The last day of that limit; of a review none is known."""
 
 
 class Held(Struct, frozen=True, kw_only=True):
@@ -102,9 +109,13 @@ class Item(Struct, frozen=True, kw_only=True):
     days_left: int | None = None
     """Working days until the last day: 0 on it, negative behind it; None where nothing runs."""
     waits: list[Waits] = []
-    """While the clock stands still: for whom, since when, until when at most."""
+    """For whom it waits, since when, until when at most: while its clock stands still, or in a review."""
     held: list[Held] = []
     """Its steps inside the office that are not done, each with its holder."""
+
+
+WHOLE = f"SELECT body FROM {SCHEMA}.cases WHERE subject = $1 AND (state <> 'waiting' OR waiting_for <> '')"
+"""A request; what holds an organ's own numbers and waits for nothing is none."""
 
 
 class Detail(Item, frozen=True, kw_only=True):
@@ -131,6 +142,8 @@ class Detail(Item, frozen=True, kw_only=True):
     """Every time limit that runs or ran, the answer's first."""
     explanation: list[dict[str, Any]] = []
     """Why the dates are what they are: ranges of days with reason and article, in Chinese and English."""
+    days: list[dict[str, Any]] = []
+    """Where they are asked for: the answer's limit day by day, in the same words."""
     reviews: list[dict[str, Any]] = []
     steps: list[dict[str, Any]] = []
     """The work inside the office: each step with its holder, since when, until when, and who had it before."""
@@ -159,6 +172,8 @@ _SAME = [
 ]
 WAITS = ("clarification-reply", "consultation", "fee-payment", "special-step")
 """The limits that run for others while the answer's clock stands still."""
+WHOM = {"clarification-reply": "applicant", "fee-payment": "applicant", "special-step": "special-step"}
+"""Whose they are; a consultation's party says the reason for which the clock stands still."""
 
 
 def fields_of(case: Case | Listed, today: date, reference_data: ReferenceData) -> dict[str, Any]:
@@ -170,11 +185,7 @@ def fields_of(case: Case | Listed, today: date, reference_data: ReferenceData) -
         "awaits": said(view.awaits) if view.awaits else None,
         "stop": said(view.stop) if view.stop else None,
         "days_left": days_left(view, today, reference_data),
-        "waits": [
-            Waits(limit=each.limit, about=each.about, since=each.start, until=each.due_on)
-            for each in view.clocks
-            if view.state == "stopped" and each.limit in WAITS and each.done_on is None
-        ],
+        "waits": waits_of(view),
         "held": [
             Held(
                 step=each.step,
@@ -194,6 +205,20 @@ def fields_of(case: Case | Listed, today: date, reference_data: ReferenceData) -
     return same | {"id": case.subject, "status": status(view, today), "overdue_from": overdue}
 
 
+def waits_of(view: RequestState) -> list[Waits]:
+    """Whom a request waits for, since when and until when."""
+    clocks = [each for each in view.clocks if each.limit in WAITS and each.done_on is None]
+    one = waited_for(view.stop) if view.stop is not None and len(clocks) == 1 else ""
+    found = [
+        Waits(limit=each.limit, whom=WHOM.get(each.limit, one), about=each.about, since=each.start, until=each.due_on)
+        for each in clocks
+        if view.state == "stopped"
+    ]
+    return found + [
+        Waits(limit=each.kind, whom="review", about=each.review, since=each.filed_on) for each in pending_reviews(view)
+    ]
+
+
 def days_left(view: RequestState, today: date, reference_data: ReferenceData) -> int | None:
     """Working days from today to a running request's last day; behind it they are negative."""
     if view.state != "open" or view.due_on is None or view.organ not in reference_data.organs:
@@ -207,8 +232,11 @@ def days_left(view: RequestState, today: date, reference_data: ReferenceData) ->
         return None
 
 
-def detail(case: Case, reference_data: ReferenceData, now: datetime, each_day: bool = False) -> Detail:
-    """One request as the API gives it; ``each_day``: the explanation has a line for every day."""
+def detail(
+    case: Case, reference_data: ReferenceData, now: datetime, each_day: bool = False, with_days: bool = False
+) -> Detail:
+    """One request as the API gives it; ``each_day``: the explanation has a line for every day; ``with_days``: the days
+    of the answer's limit stand beside it."""
     today = Today(reference_data, now).of(case.view.organ)
     case = msgspec.structs.replace(case, view=worded(case, reference_data))
     return Detail(
@@ -224,6 +252,7 @@ def detail(case: Case, reference_data: ReferenceData, now: datetime, each_day: b
         sequence=case.sequence,
         clocks=[msgspec.to_builtins(c) for c in case.view.clocks],
         explanation=_bounded(account(case, reference_data, today, each_day)),
+        days=_days(account(case, reference_data, today, True)) if with_days else [],
         reviews=[msgspec.to_builtins(r) for r in case.view.reviews],
         steps=[msgspec.to_builtins(s) for s in case.view.steps],
         duties=[duty_now(each) for each in case.view.duties],
@@ -231,6 +260,10 @@ def detail(case: Case, reference_data: ReferenceData, now: datetime, each_day: b
         rejected=[_refused(each) for each in case.view.refused],
         facts=[msgspec.to_builtins(f) for f in case.facts],
     )
+
+
+def _days(lines: list[dict[str, Any]]) -> list[dict[str, Any]]:
+    return [line for line in lines if line["limit"] == "answer"][:LINES]
 
 
 def transferred_to(case: Case) -> str:
@@ -257,16 +290,18 @@ NOTHING_CAME = RequestState(awaits=remark("request-received"), waiting_for="requ
 
 
 async def request(
-    pool: Pool, offload: Offload, subject: str, reference_data: ReferenceData, now: datetime, each_day: bool = False
+    pool: Pool,
+    offload: Offload,
+    subject: str,
+    reference_data: ReferenceData,
+    now: datetime,
+    each_day: bool = False,
+    with_days: bool = False,
 ) -> Detail | None:
     """One request, or None where nothing ever came of it. Where all that came was put aside as dead letters, it waits
     for its request."""
     async with offload.turn():
-        body = await pool.fetchval(
-            f"SELECT body FROM {SCHEMA}.cases WHERE subject = $1 AND (state <> 'waiting' OR waiting_for <> '')",
-            subject,
-            timeout=READ_SECONDS,
-        )
+        body = await pool.fetchval(WHOLE, subject, timeout=READ_SECONDS)
         letters = await letters_about(pool, subject)
         if body is None and not letters:
             return None
@@ -275,7 +310,7 @@ async def request(
             case = await offload.thread(decode_case, body)
         strands = await last_strands(pool, subject, STRANDS) if case.apart and not is_request(case) else []
         after = await followers(pool, subject, READ_SECONDS)
-        one = await offload.thread(_detail, case, strands, letters, reference_data, now, each_day)
+        one = await offload.thread(_detail, case, strands, letters, reference_data, now, each_day, with_days)
         return msgspec.structs.replace(one, followed_by=after)
 
 
@@ -286,7 +321,21 @@ def _detail(
     reference_data: ReferenceData,
     now: datetime,
     each_day: bool,
+    with_days: bool,
 ) -> Detail:
     """Of what is kept apart under an organ's code the last :data:`STRANDS` are shown."""
-    without_letters = detail(shown(case, strands, reference_data) if strands else case, reference_data, now, each_day)
+    whole = shown(case, strands, reference_data) if strands else case
+    without_letters = detail(whole, reference_data, now, each_day, with_days)
     return msgspec.structs.replace(without_letters, dead_letters=letters)
+
+
+async def following(
+    pool: Pool, offload: Offload, subject: str, reference_data: ReferenceData, now: datetime
+) -> NextFacts | None:
+    """What may come next for a request; None where no fact of it has come."""
+    async with offload.turn():
+        body = await pool.fetchval(WHOLE, subject, timeout=READ_SECONDS)
+        if body is None:
+            letters = await letters_about(pool, subject)
+            return next_facts(Case(subject=subject, view=NOTHING_CAME), reference_data, now) if letters else None
+        return await offload.thread(lambda: next_facts(decode_case(body), reference_data, now))

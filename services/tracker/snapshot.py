@@ -51,7 +51,12 @@ ATTENTION = (
 
 OFFICE = (
     f"SELECT kind, organ, unit, code, due_on, accepted, min(since) AS since, count(*) FROM {SCHEMA}.office "
+    "WHERE kind <> 'review' "
     "GROUP BY kind, organ, unit, code, due_on, accepted, CASE WHEN accepted THEN NULL ELSE since END"
+)
+REVIEWED = (
+    f"SELECT o.organ, o.code, c.state = 'stopped' AS stopped, count(*) FROM {SCHEMA}.office o "
+    f"JOIN {SCHEMA}.cases c USING (subject) WHERE o.kind = 'review' GROUP BY 1, 2, 3"
 )
 
 Dates = Mapping[tuple[str, str, date], int]
@@ -102,6 +107,8 @@ class Snapshot:
     """Requests whose clock stands still, by organ and the code of the reason."""
     steps: Mapping[tuple[str, str], int] = field(default_factory=dict)
     """Steps that a unit has, by organ and unit; the empty unit is the office itself."""
+    reviewed: Mapping[tuple[str, str, bool], int] = field(default_factory=dict)
+    """Requests of which a review is pending, by organ, the review's kind and whether their clock stands still."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -197,6 +204,7 @@ class Snapshots:
             letters = await dead_letters(conn, SCHEMA)
             needing = await conn.fetch(ATTENTION)
             office = [OpenWork(*row) for row in await conn.fetch(OFFICE)]
+            reviewed = await conn.fetch(REVIEWED)
         known = list(self._known.values())
         running, due, untouched = await asyncio.to_thread(counted, known)
         stopped, steps = await asyncio.to_thread(at_work, known)
@@ -219,6 +227,7 @@ class Snapshots:
             unconfirmed=unconfirmed,
             stopped=stopped,
             steps=steps,
+            reviewed={(row["organ"], row["code"], row["stopped"]): row["count"] for row in reviewed},
         )
 
     async def _refresh(self) -> None:

@@ -13,6 +13,7 @@ from tests.e2e.test_pages import browser as browser  # the fixture
 from tests.e2e.test_pages import pytestmark as pytestmark
 from tests.support import eventually
 
+REGISTER = Path(living.__file__).parent / "register-2025.csv"
 AXE = (Path(__file__).parent / "vendor" / "axe.min.js").read_text("utf-8")
 TAGS = ["wcag2a", "wcag2aa", "wcag21a", "wcag21aa", "wcag22aa"]
 CLICKS = "addEventListener('click', () => sessionStorage.clicks = +(sessionStorage.clicks || 0) + 1, true)"
@@ -179,6 +180,32 @@ def reach(page: Page, named: str) -> None:
     raise AssertionError(f"{named} can't be reached with the keyboard")
 
 
+SEEN = """new MutationObserver(() => (window.seen ||= []).push(document.getElementById('so-far')?.textContent))
+    .observe(document.body, {subtree: true, childList: true, characterData: true})"""
+
+
+def test_a_register_is_imported_from_the_page_and_shows_how_far_it_has_come(page: Page) -> None:
+    page.goto("/register?lang=en")
+    large = {"name": "large.csv", "mimeType": "text/csv", "buffer": b"x" * (4 * 1024 * 1024 + 1)}
+    page.locator("#file").set_input_files(large)  # type: ignore[arg-type]  # a payload, as its documentation has it
+    assert "4 MiB" in page.locator("#file").evaluate("one => one.validationMessage"), "it is not sent for nothing"
+    page.locator("#file").set_input_files(str(REGISTER))
+    page.get_by_role("button", name="Suggest a map").click()
+    page.locator("#map").wait_for()
+    assert "[columns" in page.locator("#map").input_value() or "=" in page.locator("#map").input_value()
+    page.locator("#map").fill("cn-applications")
+    page.locator("#given").fill(f"organ={living.BUREAU} year=2025")
+    page.get_by_role("button", name="Dry run").click()
+    page.get_by_text("200 rows, 12 with problems").wait_for()
+    page.locator("[name=partial]").check()
+    page.evaluate(SEEN)
+    page.get_by_role("button", name="Import", exact=True).click()
+    page.locator(".done").wait_for()
+    assert "Imported: 188 rows" in page.locator(".done").inner_text()
+    told = [text for text in page.evaluate("window.seen") if text]
+    assert any(text.endswith("facts written") and not text.startswith("0 ") for text in told)
+
+
 def test_publishing_takes_two_people(browser: Browser, guarded: System) -> None:
     year = living.on(datetime.now(UTC)).year - 1
     for account, said in (("first", "Proposed"), ("first", "Proposed"), ("second", "Published")):
@@ -213,6 +240,7 @@ def test_another_organs_page_is_refused_and_nothing_is_left_after_logging_out(
 
 def test_no_page_has_a_fault_that_axe_finds_or_is_wider_than_a_small_screen(page: Page) -> None:
     pages = ["/", "/new", "/attention", "/annual", f"/annual/{living.BUREAU}", f"/annual/{living.BUREAU}/2025"]
+    pages += ["/register", "/?status=in-review", f"/annual/{living.BUREAU}/{living.on(datetime.now(UTC)).year}"]
     pages += [f"/requests/{sample(35)}", f"/requests/{sample(14)}?record=extension-granted", "/requests/none"]
     for lang, scheme in (("zh", "light"), ("en", "dark")):
         page.emulate_media(color_scheme=scheme)  # type: ignore[arg-type]  # one of its two words

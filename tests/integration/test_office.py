@@ -1,20 +1,25 @@
 """The work inside an office in PostgreSQL: open steps and duties as rows, and a sweep that costs what is due."""
 
 from datetime import UTC, datetime, timedelta
+from importlib.resources import files
 from typing import Any
 
 from services.runtime.clock import ManualClock
+from services.runtime.health import Part
 from services.runtime.offload import Offload
 from services.runtime.table_diff import TableDiff
-from services.tracker import office_store, store
+from services.tracker import attention_store, board, office_store, request_list, store
 from services.tracker.audit import check_waking
+from services.tracker.board import Counts
 from services.tracker.core.strands import is_request
 from services.tracker.feed import lots
+from services.tracker.listing import Query, Today, Wanted
 from services.tracker.office_store import Asked, OpenDuty, OpenStep
+from services.tracker.snapshot import Snapshots
 from tests.integration.test_recovery_batches import batch, tracker_of
 from tests.memory_log import Log
 from tests.plans import explained, full_scans, looked_at, pretend_large
-from tests.support import ORGAN, fact, raw, received
+from tests.support import ORGAN, answered, fact, raw, received
 
 NOW = datetime(2013, 3, 12, 2, tzinfo=UTC)
 DUE, FAR = 500, 60_000
@@ -42,6 +47,7 @@ async def test_open_steps_and_duties_stand_as_rows_until_they_are_done(pool: Any
         "d/1",
         "2013-03-29",
     )
+    assert owed.title is not None and owed.title.zh == "主动公开政府信息"
     assert (await office_store.page(pool, Asked("step", []))) == ([], None)
     feed = b"".join([lot async for lot in lots(pool, Offload(), None, tracker.reference_data, NOW)]).decode()
     assert "d/1 法定职责" in feed.replace("\r\n ", "") and "DTSTART;VALUE=DATE:20130329" in feed
@@ -66,6 +72,48 @@ async def test_open_steps_and_duties_stand_as_rows_until_they_are_done(pool: Any
     assert await audited(pool) == {"office": 1}
     cases = await pool.fetch("SELECT body FROM tracker.cases")
     assert all(is_request(store.decode_case(row["body"])) for row in cases)
+
+
+async def test_a_pending_review_is_waited_for_until_it_is_decided(pool: Any, log: Log) -> None:
+    clock = ManualClock(NOW)
+    tracker = tracker_of(pool, log, clock)
+    filed = {"organ": "gz-psb", "kind": "reconsideration", "filed_on": "2013-03-08"}
+    facts = [raw("review-filed", f"R{n}", {**filed, "review": f"v{n}"}) for n in (1, 2)]
+    answers = [answered(f"R{n}", "2013-03-06") for n in (1, 3)]
+    asked = {"consultation": "1", "party": "third-party", "sent_on": "2013-03-08"}
+    stops = [raw("consultation-opened", f"R{n}", asked) for n in (2, 4)]
+    await tracker.handle(
+        batch([*(received(f"R{n}", "2013-03-04", "in-person") for n in range(1, 6)), *facts, *answers, *stops])
+    )
+
+    async def listed(status: Wanted, organ: str | None = "gz-psb") -> list[str]:
+        query = Query(status, organ)
+        page = await request_list.requests(pool, Offload(), query, tracker.reference_data, NOW)
+        return [item.id for item in page.requests]
+
+    async def counts() -> Counts:
+        taken = await Snapshots(pool, Part("snapshot")).read()
+        return board.counts(taken, Today(tracker.reference_data, NOW), None, NOW)
+
+    for organ in (None, "gz-psb"):
+        assert sorted(await listed("in-review", organ)) == ["R1", "R2"]
+        assert sorted(await listed("waits-for-someone", organ)) == ["R1", "R2", "R4"], "each once"
+    found = await counts()
+    assert (found.in_review, found.stopped, found.waits_for_someone) == (2, 2, 3)
+    decided = {"review": "v1", "decided_on": "2013-03-11", "result": "upheld"}
+    await tracker.handle(batch([raw("review-decided", "R1", decided)], 11))
+    assert await listed("in-review") == ["R2"] and (await counts()).waits_for_someone == 2
+    # Rows of a release before are made at a start, of those requests alone that ever had a review.
+    await pool.execute("DELETE FROM tracker.office")
+    migration = files("services.tracker") / "migrations" / "0012_reviews.sql"
+    async with pool.acquire() as conn:
+        await conn.execute("SET search_path TO tracker")
+        await conn.execute("ALTER TABLE office DROP COLUMN ends_on")
+        await conn.execute(migration.read_text())
+        await conn.execute("RESET search_path")
+    assert await pool.fetchval("SELECT count(*) FROM tracker.unlisted") == 2, "of the five, those with a review"
+    await attention_store.finish(pool, Part("database"), NOW)
+    assert await listed("in-review") == ["R2"]
 
 
 async def audited(pool: Any) -> dict[str, int]:

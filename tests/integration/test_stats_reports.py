@@ -317,3 +317,43 @@ def test_a_tree_is_as_the_latest_registrations_that_can_hold_make_it(
     # Under one another: the later one stands at the top, until the other is registered anew.
     shows("Branch", alone, top | {"parent": "b"}, CHILD)
     shows("Branch", both, top)
+
+
+def test_a_year_through_a_day_stands_beside_the_last_and_what_is_missing_is_told(stats: ServiceProcess) -> None:
+    def beside(year: int = 2013, **given: str) -> dict[str, Any]:
+        query = "&".join(f"{k}={v}" for k, v in given.items())
+        found: dict[str, Any] = stats.get(f"/v1/annual/a/{year}/same-day?{query}")
+        return found
+
+    def numbers(one: dict[str, Any]) -> tuple[int, ...]:
+        return tuple(one[name] for name in ("received", "ended", "in_time", "late"))
+
+    for through, this in (("2013-02-28", (0, 0, 0, 0)), ("2013-03-19", (4, 0, 0, 0)), ("2013-03-20", (4, 1, 1, 0))):
+        assert numbers(beside(through=through)["this"]) == this, through
+    whole = beside(through="2013-12-31")
+    assert numbers(whole["this"]) == (4, 2, 2, 0)
+    assert (whole["last"]["through"], numbers(whole["last"])) == ("2012-12-31", (1, 0, 0, 0)), "by the day of receipt"
+    assert numbers(beside(through="2013-04-05", reach="own")["this"]) == (2, 1, 1, 0), "whole months from the counters"
+    assert numbers(beside(through="2013-04-05", form="cn-licensing")["this"]) == (0, 0, 0, 0), "of its own law"
+    now = beside(2014)
+    assert (now["this"]["through"], now["last"]["through"], now["basis"]) == ("2014-02-05", "2013-02-05", "legal-dates")
+    refused = stats.http.get("/v1/annual/a/2013/same-day?through=2014-01-01")
+    assert refused.status_code == 400 and refused.json()["errors"][0]["field"] == "query.through"
+
+    page = eventually(lambda: told(stats) if len(told(stats)) > 2 else None)
+    assert {key: one["open"] for key, one in page.items()} == {("a", 2013): 3, ("a", 2012): 1, ("b", 2013): 1}
+    for (organ, year), one in page.items():
+        rules = stats.get(f"/v1/annual/{organ}/{year}/sheet")["rules"]
+        bad = {rule["rule"] for rule in rules if not all(check["ok"] for check in rule["checks"])}
+        assert {each["rule"] for each in one["failing"]} == bad, (organ, year)
+    body = {"form": "cn-2021", "published_on": "2014-02-05", "despite": "as it is"}
+    assert stats.http.post(f"{PATH}/publications", json=body).status_code == 201
+    assert ("a", 2013) not in told(stats), "nothing is missing for what is published"
+
+
+def told(stats: ServiceProcess) -> dict[tuple[str, int], dict[str, Any]]:
+    """What is missing, by organ and year."""
+    organs = stats.get("/v1/annual?missing=true")["organs"]
+    return {
+        (one["code"], year["year"]): year["missing"] for one in organs for year in one["years"] if "missing" in year
+    }

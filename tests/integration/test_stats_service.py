@@ -149,8 +149,8 @@ def test_the_schema_names_every_route(env: dict[str, str], stats: ServiceProcess
     year = "/v1/annual/{organ}/{year}"
     cell = f"{year}/cells/{{table}}/{{row}}/{{column}}"
     assert {p for p in paths if p.startswith("/v1")} == {
-        "/v1/annual", "/v1/annual/{organ}", year, f"{year}/organs", f"{year}/sheet", cell, f"{year}/publications",
-        f"{year}/publications/{{number}}",
+        "/v1/annual", "/v1/annual/{organ}", year, f"{year}/organs", f"{year}/same-day", f"{year}/sheet", cell,
+        f"{year}/publications", f"{year}/publications/{{number}}",
         "/v1/forms", "/v1/forms/{form}", "/v1/units/{organ}/{year}", "/v1/units/{organ}/{year}/cells/{measure}",
     }  # fmt: skip
     assert set(paths[f"{year}/publications"]) == {"get", "post"}

@@ -23,7 +23,7 @@ from services.runtime.offload import Offload
 from services.runtime.web import create_app, new_registry
 from services.statute.state import RequestState
 from services.statute.status import status
-from services.tracker import api, history, letters, listing, queries, rejections, request_list
+from services.tracker import api, history, letters, listing, office_store, queries, rejections, request_list
 from services.tracker.core import preview
 from services.tracker.core.case import Case
 from services.tracker.core.reference_data import ReferenceData
@@ -157,6 +157,77 @@ async def test_every_list_is_read_from_an_index_and_no_further_than_its_page(poo
             assert looked_at(nodes) <= parts * (LIMIT + 1) + spare, what
             sorts = [n for n in nodes if n["Node Type"] in ("Sort", "Incremental Sort")]
             assert all(n["Actual Rows"] <= parts * (LIMIT + 1) for n in sorts), what
+
+
+async def test_who_waits_for_somebody_is_read_from_indexes_too(pool: Any) -> None:
+    of = ("answered", "closed", "stopped")
+    rows = [
+        (subject, "review", "v", 0, organ, "", "complaint", "", TODAY, None, True, False, b"{}", due_on)
+        for subject, _, _, _, state, organ, due_on, *_ in ROWS
+        if state in of
+    ]
+    today = Today(world(), NOW)
+    async with pool.acquire() as conn:
+        await conn.copy_records_to_table("office", schema_name="tracker", columns=office_store.COLUMNS, records=rows)
+        await pretend_large(conn, "tracker", ("cases", "office"))
+        cursors = (None, listing.cursor_after(TODAY - timedelta(days=3), "r00100"))
+        for one, organ, cursor, latest in product(
+            ("waits-for-someone", "in-review"), (None, "gz"), cursors, (False, True)
+        ):
+            query = Query(one, organ, None, None, LIMIT, cursor, latest_first=latest)  # type: ignore[arg-type]
+            sql, values = listing.page(query, today)
+            nodes = await explained(conn, sql, values)
+            what = (one, organ, cursor, latest)
+            assert full_scans(nodes) == [] == full_scans(await generic(conn, sql, values)), what
+            # A row of a review leads to its request; those of requests that stand still as well are passed over.
+            assert looked_at(nodes) <= 8 * (LIMIT + 1), what
+    for one in ("waits-for-someone", "in-review"):
+        wanted = [(r[6] or date.max, r[0]) for r in ROWS if r[4] in of and r[5] == "gz"]
+        found: list[str] = []
+        cursor = None
+        while True:
+            query = Query(one, "gz", limit=400, cursor=cursor)  # type: ignore[arg-type]
+            page = await request_list.requests(pool, Offload(), query, world(), NOW)
+            found += [item.id for item in page.requests]
+            if (cursor := page.next) is None:
+                break
+        assert found == [subject for _, subject in sorted(wanted)], one
+
+
+async def test_the_requests_of_a_unit_are_read_from_its_steps_and_no_further_than_a_page(pool: Any) -> None:
+    rows = [
+        (subject, "step", f"{n}", 0, organ, f"u{number % 3}", "opinion", "a", TODAY, None, True, False, b"{}", due_on)
+        for number, (subject, _, _, _, _, organ, due_on, *_) in enumerate(ROWS)
+        for n in range(1 + number % 2)
+    ]
+    today, known = Today(world(), NOW), world()
+    async with pool.acquire() as conn:
+        await conn.copy_records_to_table("office", schema_name="tracker", columns=office_store.COLUMNS, records=rows)
+        await pretend_large(conn, "tracker", ("cases", "office"))
+        cursors = (None, listing.cursor_after(TODAY - timedelta(days=3), "r00100"))
+        for one, organ, cursor, latest in product(
+            (None, "unfinished", "overdue"), (None, "gz"), cursors, (False, True)
+        ):
+            query = Query(one, organ, None, None, LIMIT, cursor, latest_first=latest, unit="u1")  # type: ignore[arg-type]
+            sql, values = listing.page(query, today)
+            nodes = await explained(conn, sql, values)
+            what = (one, organ, cursor, latest)
+            assert full_scans(nodes) == [], what
+            # One in four is of the organ, and some of each state: what is passed over is read as well; 4,000 are there.
+            assert looked_at(nodes) <= (8 if organ is None else 24) * (LIMIT + 1), what
+    held = {row[0] for row in rows if row[5] == "u1"}
+    for one in (None, "unfinished", "overdue"):
+        found: list[str] = []
+        query = Query(one, "hi", limit=300, unit="u1")  # type: ignore[arg-type]
+        with pytest.MonkeyPatch.context() as patched:
+            patched.setattr(Query, "fits", lambda self, view: True)  # the bodies of these rows have no steps
+            while True:
+                page = await request_list.requests(pool, Offload(), query, known, NOW)
+                found += [item.id for item in page.requests]
+                if page.next is None:
+                    break
+                query = Query(one, "hi", limit=300, unit="u1", cursor=page.next)  # type: ignore[arg-type]
+        assert found == [subject for subject in expected(Query(one, "hi")) if subject in held], one  # type: ignore[arg-type]
 
 
 async def test_histories_rejections_and_dead_letters_are_read_from_indexes(pool: Any) -> None:

@@ -11,13 +11,14 @@ from services.events.facts import RequestFact
 from services.samples import living
 from services.statute.state import RequestState, Step
 from services.statute.status import STATUSES, status
-from services.tracker import board, listing
+from services.tracker import board, listing, office_store, queries
+from services.tracker.core import next_facts
 from services.tracker.core.case import Case
 from services.tracker.core.decide import decide, tick
 from services.tracker.core.proposal import Proposal, proposal
 from services.tracker.core.reference_data import ReferenceData
 from services.tracker.listing import Query, Today
-from services.tracker.snapshot import Snapshot
+from services.tracker.snapshot import OpenWork, Snapshot
 from services.words.remark import remark
 from tests.support import ORGAN, fact, received
 
@@ -44,6 +45,18 @@ def test_a_request_is_counted_once_by_the_day_in_its_organs_zone_and_other_organ
             unconfirmed={"gz-psb": 6, "b": 7},
             stopped={("gz-psb", "stopped-fee"): 1, ("gz-psb", "stopped-consultation"): 2, ("b", "stopped-fee"): 9},
             steps={("gz-psb", "u"): 2, ("b", "u"): 9},
+            office=[
+                OpenWork("duty", "gz-psb", "", "publication", date(2026, 11, 25), True, date(2026, 11, 1), 2),
+                OpenWork("duty", "gz-psb", "", "publication", date(2026, 11, 26), True, date(2026, 11, 1), 1),
+                OpenWork("duty", "b", "", "publication", None, True, date(2026, 11, 1), 9),
+                OpenWork("step", "gz-psb", "u", "opinion", date(2026, 11, 25), True, date(2026, 11, 1), 9),
+            ],
+            reviewed={
+                ("gz-psb", "reconsideration", False): 4,
+                ("gz-psb", "reconsideration", True): 1,
+                ("gz-psb", "complaint", False): 1,
+                ("b", "complaint", False): 9,
+            },
         ),
         Today(REFERENCE, NOW),
         frozenset({"gz-psb"}),
@@ -52,6 +65,9 @@ def test_a_request_is_counted_once_by_the_day_in_its_organs_zone_and_other_organ
     )
     assert (found.overdue, found.due_today, found.this_week, found.later) == (2, 1, 3, 4)
     assert (found.stopped, found.stopped_for) == (3, {"consultation": 2, "fee": 1})
+    assert (found.in_review, found.in_review_for) == (6, {"complaint": 1, "reconsideration": 5})
+    assert (found.duties, found.duties_overdue) == (3, 2)
+    assert found.waits_for_someone == 8, "the one whose clock stands still as well is counted once"
     assert (found.unconfirmed, found.attention, found.steps) == (6, 3, {"u": 2})
     assert (found.today, found.week_ends) == (date(2026, 11, 26), date(2026, 11, 29))
     # In Guangzhou it is the 27th already.
@@ -74,7 +90,10 @@ def test_a_list_is_narrowed_by_what_stands_in_no_index() -> None:
         (Query(stopped_for="consultation"), False),
     ):
         assert query.fits(view) is fits, query
-    assert not Query(organ="a").narrowed and Query(unit="").narrowed
+    assert not Query(organ="a").narrowed and Query(channel="fax").narrowed
+    assert not Query(unit="").narrowed and Query("in-review", unit="u").narrowed, (
+        "a unit's requests are read from its steps"
+    )
     done = msgspec.structs.replace(view, steps=(msgspec.structs.replace(step, state="completed"),))
     assert not Query(unit="u").fits(done), "a step that is done is nobody's work"
 
@@ -84,6 +103,82 @@ def test_the_latest_due_first_goes_on_behind_its_cursor() -> None:
         Query(latest_first=True, cursor=listing.cursor_after(date(2026, 1, 1), "r")), Today(REFERENCE, NOW)
     )
     assert "DESC, subject DESC" in sql and ", subject) < ($" in sql and ") > (" not in sql
+
+
+def test_who_waits_for_somebody_is_listed_once_and_in_the_order_of_the_list() -> None:
+    both, _ = listing.page(Query("waits-for-someone"), Today(REFERENCE, NOW))
+    assert "state = 'stopped'" in both and "kind = 'review' AND c.state <> 'stopped'" in both
+    alone, values = listing.page(Query("in-review", organ="gz-psb"), Today(REFERENCE, NOW))
+    assert "kind = 'review') AS reviewed WHERE organ = $1::text" in alone and values[0] == "gz-psb"
+    assert "state = '" not in alone
+
+
+def test_a_pending_review_says_whom_one_waits_for_and_a_decided_one_does_not() -> None:
+    filed = {"review": "v", "organ": "gz-psb", "kind": "reconsideration", "filed_on": "2026-11-23"}
+    answer = {"outcome": "granted", "answered_on": "2026-11-20", "service": "handed"}
+    case = case_of(opened(), fact("answer-issued", "r", answer), fact("review-filed", "r", filed))
+    (waits,) = queries.waits_of(case.view)
+    assert (waits.limit, waits.whom, waits.about, waits.since) == ("reconsideration", "review", "v", date(2026, 11, 23))
+    (row,) = office_store.open_work(case, 3)
+    assert row[:3] == ("r", "review", "v") and row[-1] == case.view.due_on, "lists go by the request's own last day"
+    decided = fact("review-decided", "r", {"review": "v", "decided_on": "2026-11-25", "result": "upheld"})
+    case = case_of(opened(), fact("answer-issued", "r", answer), fact("review-filed", "r", filed), decided)
+    assert queries.waits_of(case.view) == [] and list(office_store.open_work(case, 3)) == []
+
+
+def test_whose_view_is_waited_for_is_said_where_it_shows() -> None:
+    asked = fact("consultation-opened", "r", {"consultation": "1", "party": "other-organ", "sent_on": "2026-11-10"})
+    (waits,) = queries.waits_of(case_of(opened(), asked).view)
+    assert (waits.limit, waits.whom, waits.about) == ("consultation", "other-organ", "1")
+    other = fact("consultation-opened", "r", {"consultation": "2", "party": "third-party", "sent_on": "2026-11-10"})
+    assert {one.whom for one in queries.waits_of(case_of(opened(), asked, other).view)} == {""}, (
+        "it is one or the other"
+    )
+
+
+def following(*facts: Any) -> dict[str, Any]:
+    """What may come next, by name."""
+    found = next_facts.next_facts(case_of(*facts), REFERENCE, NOW)
+    return {one.fact: one for one in found.facts}
+
+
+def test_what_may_come_next_follows_from_how_the_request_stands_and_what_the_law_leaves() -> None:
+    first = opened()
+    running = following(first)
+    assert {"answer-issued", "extension-granted", "request-transferred"} <= set(running)
+    assert not {"answer-delivered", "review-decided", "date-agreed", "fee-paid"} & set(running)
+    assert running["extension-granted"].article == "条例(2019) 第三十三条第二款"
+    assert [one.code for one in running["clarification-requested"].remarks] == ["clarification-notice-late"]
+    granted = {"decided_on": "2026-11-20", "notified_on": "2026-11-20", "amount": 20}
+    assert "extension-granted" not in following(first, fact("extension-granted", "r", granted)), "the cap is used up"
+    asked = {"consultation": "1", "party": "third-party", "sent_on": "2026-11-10"}
+    stopped = following(first, fact("consultation-opened", "r", asked))
+    assert "consultation-closed" in stopped and "extension-granted" not in stopped
+    answer = {"outcome": "granted", "answered_on": "2026-11-20", "service": "posted"}
+    posted = fact("answer-issued", "r", answer)
+    assert {"answer-delivered", "review-filed"} == set(following(first, posted))
+    reached = fact("answer-delivered", "r", {"delivered_on": "2026-11-23"})
+    filed = {"review": "v", "organ": "gz-psb", "kind": "reconsideration", "filed_on": "2026-11-23"}
+    review = fact("review-filed", "r", filed)
+    assert set(following(first, posted, reached, review)) == {"review-filed", "review-decided"}
+    decided = fact("review-decided", "r", {"review": "v", "decided_on": "2026-11-25", "result": "upheld"})
+    assert set(following(first, posted, reached, review, decided)) == {"review-filed", "review-decision-delivered"}
+    assert following().keys() == {"request-received"}
+
+
+def test_after_the_limit_an_extension_is_offered_with_what_the_law_says_against_it() -> None:
+    late: Any = fact("request-received", "r", received("r", "2026-09-01", channel="in-person")["data"], id="first")
+    (said,) = following(late)["extension-granted"].remarks
+    assert said.code == "after-limit" and "2026-09-29" in said.zh
+
+
+def test_what_a_unit_has_may_be_taken_on_given_back_or_completed_and_a_duty_done() -> None:
+    given = {"assignment": "a", "unit": "u", "step": "opinion", "assigned_on": "2026-11-10"}
+    found = following(opened(), fact("assignment-opened", "r", given))
+    assert {"assignment-accepted", "assignment-returned", "assignment-completed"} <= set(found)
+    filed = {"review": "v", "organ": "gz-psb", "kind": "reconsideration", "filed_on": "2026-11-23"}
+    served = fact("review-filed", "r", filed | {"served_on": "2026-11-24"})
+    assert "duty-done" in following(opened(), served)
 
 
 def would(case: Case, name: str, **data: Any) -> Proposal:

@@ -36,13 +36,15 @@ ORGANS = {"organs": [], "total": 0, "timezone": None, "next": None}
 REQUESTS: dict[str, Any] = {"as_of": "2024-01-01T00:00:00Z", "requests": [], "next": None}
 
 
-def client(answering: Answering, health: Health | None = None) -> httpx.AsyncClient:
+def client(
+    answering: Answering, health: Health | None = None, counts: dict[str, Any] | None = NOTHING_TO_DO
+) -> httpx.AsyncClient:
     health = health or Health()
 
     def with_the_rest(request: httpx.Request) -> httpx.Response:
         """What pages ask beside what a test is about."""
-        if request.url.path in ("/v1/counts", "/v1/office") and answering is not away:
-            return httpx.Response(200, json=NOTHING_TO_DO)
+        if request.url.path in ("/v1/counts", "/v1/office") and answering is not away and counts is not None:
+            return httpx.Response(200, json=counts)
         if request.url.path.endswith("/publications"):
             return httpx.Response(200, json={"publications": [], "proposed": None, "four_eyes": False})
         return answering(request)
@@ -257,7 +259,7 @@ NOTHING = dict.fromkeys(
         "due_on_other",
     )
 )
-LISTED: dict[str, list[Any]] = {name: [] for name in ("explanation", "clocks", "dead_letters")}
+LISTED: dict[str, list[Any]] = {name: [] for name in ("explanation", "days", "clocks", "dead_letters")}
 REQUEST: dict[str, Any] = {"id": "r/1", "status": "closed", "organ": "a", "statute": "CN-2019", "channel": "post"}
 REQUEST |= NOTHING | LISTED | {"outcome": "other", "as_of": "2024-01-01T00:00:00Z", "latest_due_on": "2023-04-03"}
 REQUEST |= {"transferred_to": "b", "follows": [{"request": "r/0", "why": "re-filed"}], "followed_by": ["r/2"]}
@@ -295,10 +297,13 @@ async def test_a_request_s_page_has_its_trail_its_latest_date_and_the_other_read
 
 async def test_what_needs_a_person_is_a_page_that_asks_what_was_chosen() -> None:
     asked: list[dict[str, str]] = []
-    one = {"kind": "expected", "code": "expected", "since": "2023-03-05T10:00:00Z", "request": "r/1", "organ": "a"}
+    one = {"kind": "expected", "code": "expected", "since": "2023-03-05T20:00:00Z", "request": "r/1", "organ": "a"}
     said = {"zh": "移送待收", "en": "no receipt of <it> yet"}
 
     def answering(request: httpx.Request) -> httpx.Response:
+        if request.url.path == "/v1/organs":
+            there = {"code": "a", "name": {"zh": "甲", "en": "Bureau A"}, "timezone": "Asia/Shanghai", "parent": None}
+            return httpx.Response(200, json=ORGANS | {"organs": [there], "total": 1})
         asked.append(dict(request.url.params))
         body = {"as_of": "2024-01-01T00:00:00Z", "attention": [one | said | {"source": "", "id": ""}], "next": "c/+"}
         return httpx.Response(200, json=body)
@@ -307,8 +312,10 @@ async def test_what_needs_a_person_is_a_page_that_asks_what_was_chosen() -> None
         page = await desk.get("/attention?lang=en&kind=expected&organ=a&source=")
         assert page.status_code == 200
         assert asked == [{"kind": "expected", "organ": "a", "limit": "100"}]
+        assert "2023-03-06" in page.text and "2023-03-05" not in page.text, "the day is the organ's"
         assert "no receipt of &lt;it&gt; yet" in page.text and "/requests/r%2F1?lang=en" in page.text
         assert '<option value="expected" selected>' in page.text
+        assert '<option value="a" selected>Bureau A' in page.text, "an organ is chosen by its name"
         assert "cursor=c%2F%2B" in page.text and "kind=expected" in page.text
         assert "移送待收" in (await desk.get("/attention?lang=zh")).text
 
@@ -320,6 +327,8 @@ async def test_nothing_that_needs_a_person_is_said_so_and_a_refusal_is_passed_on
                 type="about:blank", title="", status=400, detail="organ: no organ 'nowhere' is registered"
             )
             return httpx.Response(400, content=msgspec.json.encode(problem))
+        if request.url.path == "/v1/organs":
+            return httpx.Response(200, json=ORGANS)
         return httpx.Response(200, json={"as_of": "2024-01-01T00:00:00Z", "attention": []})
 
     async with client(answering) as desk:
@@ -331,3 +340,103 @@ async def test_nothing_that_needs_a_person_is_said_so_and_a_refusal_is_passed_on
 def test_every_kind_that_the_tracker_lists_has_its_word_on_the_page() -> None:
     assert set(SHOWN) == set(KINDS)
     assert all(f"attention_{kind}" in WORDS for kind in KINDS)
+
+
+YEAR: dict[str, Any] = {"year": 2025, "received": 3, "published": 0}
+PAGE: dict[str, Any] = {"all": 1, "found": 1, "page": 1, "pages": 1}
+
+
+def home(*years: dict[str, Any]) -> dict[str, Any]:
+    """A page of the annual reports with one organ."""
+    one = {"code": "a&b", "name": {"zh": "甲局", "en": "Bureau A"}, "this_year": 2026, "parent": None}
+    return PAGE | {"organs": [one | {"years": list(years)}]}
+
+
+async def test_the_home_of_the_years_says_what_is_missing_for_each_and_what_needs_a_person() -> None:
+    rule = {"rule": "R1", "label": {"zh": "相等", "en": "one <is> two"}, "severity": "error"}
+    lacking = {"open": 4, "failing": [rule], "proposed_by": "user:li"}
+    nothing = {"open": 0, "failing": [], "proposed_by": ""}
+    body = home(
+        YEAR | {"year": 2026, "missing": nothing},
+        YEAR | {"missing": lacking},
+        YEAR | {"year": 2024, "missing": nothing},
+        YEAR | {"year": 2023, "published": 1},
+    )
+    asked: list[httpx.URL] = []
+
+    def answering(request: httpx.Request) -> httpx.Response:
+        asked.append(request.url)
+        return httpx.Response(200, json=body)
+
+    async with client(answering, counts={"attention_by_organ": {"a&b": 7}}) as desk:
+        page = (await desk.get("/annual?lang=en")).text
+    assert asked[0].params["missing"] == "true"
+    assert "4 not ended" in page and "one &lt;is&gt; two <small>R1</small>" in page and "proposed by user:li" in page
+    assert page.count("everything adds up: it can be published") == 1, "of the year that is over"
+    assert page.count("everything adds up so far") == 1
+    assert "/attention?lang=en&amp;organ=a%26b" in page and "Needs a person 7" in page
+
+
+async def test_the_home_of_the_years_is_there_without_the_tracker() -> None:
+    def answering(request: httpx.Request) -> httpx.Response:
+        if request.url.host == "tracker.test":
+            raise httpx.ConnectError("refused")
+        return httpx.Response(200, json=home(YEAR))
+
+    async with client(answering, counts=None) as desk:
+        page = await desk.get("/annual?lang=en")
+    assert page.status_code == 200 and "Bureau A" in page.text
+
+
+async def test_this_year_stands_beside_last_year_through_the_same_day_and_says_on_which_basis() -> None:
+    report = make_report(GZ, "a", 2013, "2013-11-26", BROKEN)
+    body = shown(Answer(report, BROKEN), Asked("a", 2013, GZ, "2013-11-26", None, ("a",), "tree"))
+    now = {"year": 2013, "through": "2013-11-26", "received": 41, "ended": 9, "in_time": 7, "late": 2}
+    then = now | {"year": 2012, "through": "2012-11-26", "received": 38}
+    asked: list[httpx.URL] = []
+
+    def answering(request: httpx.Request) -> httpx.Response:
+        asked.append(request.url)
+        if request.url.path.endswith("/same-day"):
+            return httpx.Response(200, json={"this": now, "last": then, "basis": "legal-dates"})
+        return httpx.Response(200, content=body)
+
+    async with client(answering) as desk:
+        page = (await desk.get("/annual/a/2013?lang=en")).text
+        assert "through 2012-11-26" in page and "+3" in page and "±0" in page
+        assert "by the days of receipt and of the end" in page
+        asked.clear()
+        await desk.get("/annual/a/2013?lang=en&as_of=2013-10-01")
+    assert not any(url.path.endswith("/same-day") for url in asked), "of the past as it was known it is not asked"
+
+
+async def test_duties_are_a_page_with_what_is_late_marked_by_the_day_of_the_organ() -> None:
+    one = {
+        "duty": "d/1",
+        "request": "r/1",
+        "organ": "a",
+        "kind": "publication",
+        "event_on": "2025-11-01",
+        "article": "26",
+    }
+    title = {"zh": "主动公开政府信息", "en": "publish <it>"}
+    listed = [
+        one | {"title": title, "due_on": "2025-11-29", "about": "v/1"},
+        one | {"duty": "d/2", "due_on": "2025-11-30", "kind": "of-a-later-release"},
+        one | {"duty": "d/3"},
+    ]
+    asked: list[dict[str, str]] = []
+
+    def answering(request: httpx.Request) -> httpx.Response:
+        if request.url.path == "/v1/organs":
+            there = {"code": "a", "name": {"zh": "甲", "en": "A"}, "timezone": "Asia/Shanghai", "parent": None}
+            return httpx.Response(200, json=ORGANS | {"organs": [there], "total": 1})
+        asked.append(dict(request.url.params))
+        return httpx.Response(200, json={"as_of": "2025-11-29T17:00:00Z", "duties": listed, "next": "c+"})
+
+    async with client(answering) as desk:
+        page = (await desk.get("/duties?lang=en&organ=a")).text
+    assert asked == [{"organ": "a", "limit": "100"}]
+    assert page.count('<span class="status overdue">') == 1, "it is the 30th there"
+    assert "publish &lt;it&gt;" in page and "of-a-later-release" in page and "v/1" in page and "d/3" in page
+    assert "/requests/r%2F1?lang=en" in page and "cursor=c%2B" in page and '<option value="a" selected>' in page

@@ -8,9 +8,10 @@ import msgspec
 import pytest
 
 from services.desk import forms
-from services.desk.board import left, tiles, tree
+from services.desk.board import left, on_paper, tiles, tree
 from services.desk.drawing import drawn
 from services.desk.form_words import FIELD_WORDS, FORM_WORDS
+from services.desk.pages import minute
 from services.desk.timeline import timeline
 from services.events.codec import FACT_TYPES
 from services.events.envelope import type_of
@@ -20,6 +21,9 @@ COUNTS: dict[str, Any] = {
     "due_today": 1,
     "this_week": 3,
     "stopped": 4,
+    "waits_for_someone": 6,
+    "duties": 3,
+    "duties_overdue": 1,
     "unconfirmed": 5,
     "attention": 7,
     "attention_by_kind": {"expected": 2, "waiting": 5},
@@ -40,7 +44,12 @@ def test_organs_stand_under_their_parents_and_none_is_lost_in_a_ring() -> None:
 def test_the_tiles_count_what_needs_doing_and_say_where_it_is_listed() -> None:
     found = {tile.word: tile for tile in tiles(COUNTS, "a")}
     assert (found["attention"].number, found["expected"].number) == (5, 2), "none is counted in both"
+    assert (found["waiting_for_someone"].number, found["waiting_for_someone"].href["status"]) == (
+        6,
+        "waits-for-someone",
+    )
     assert found["this_week"].href == {"status": "open", "due_through": "2026-11-29", "organ": "a"}
+    assert (found["duties"].number, found["duties"].is_late, found["duties"].path) == (3, True, "/duties")
     assert all(tile.href["organ"] == "a" for tile in found.values())
 
 
@@ -57,6 +66,20 @@ def test_the_tiles_count_what_needs_doing_and_say_where_it_is_listed() -> None:
 )
 def test_days_left_are_said_in_words(days: int | None, zh: str, en: str) -> None:
     assert (left({"days_left": days}, "zh"), left({"days_left": days}, "en")) == (zh, en)
+
+
+def test_a_printed_list_says_what_it_is_of() -> None:
+    given = {"organ": "a", "channel": "fax", "due_through": "2026-11-29", "number": "", "unit": "u"}
+    names = {"a": {"zh": "甲局", "en": "Bureau A"}}
+    assert on_paper("unfinished", given, names, "en") == [
+        "unfinished", "Organ Bureau A", "Unit u", "Channel by fax", "Due through 2026-11-29",
+    ]  # fmt: skip
+    assert on_paper("", {"organ": "a"}, names, "zh") == ["全部", "机关 甲局"]
+
+
+def test_an_instant_is_told_by_the_clock_of_the_organ() -> None:
+    assert minute("2026-11-25T16:30:05.123Z", "Asia/Shanghai") == "2026-11-26 00:30"
+    assert minute("2026-11-25T16:30:05Z", None) == "2026-11-25 16:30 UTC" and minute("", "Asia/Shanghai") == ""
 
 
 def line(kind: str, first: str, last: str | None, days: int = 0, limit: str = "answer") -> dict[str, Any]:
@@ -83,6 +106,23 @@ def test_the_calendar_shows_each_day_of_the_answers_limit_as_the_account_has_it(
     assert [days[n].kind for n in (2, 3, 4)] == ["stopped", "stopped", ""], "it stands still until today"
     assert all(len(week) == 7 for month in (november, december) for week in month.weeks)
     assert drawn(lines, {"received_on": None, "due_on": None}, "2026-12-03") == []
+    assert november.named == [], "a weekend is seen by its place"
+    assert [(one.first.day, one.last.day, one.kind) for one in december.named] == [(1, 1, "due"), (2, 3, "stopped")]
+    assert december.named[0].article == {"zh": "due", "en": "due"}
+
+
+def test_the_days_that_do_not_count_are_named_beside_the_calendar() -> None:
+    lines = [
+        line("holiday", "2026-10-01", "2026-10-01"),
+        line("holiday", "2026-10-02", "2026-10-02"),
+        line("left-out", "2026-10-03", "2026-10-08"),
+        line("weekend", "2026-10-09", "2026-10-09"),
+        line("make-up", "2026-10-10", "2026-10-10", 1),
+        line("left-out", "2026-10-12", "2026-10-12"),
+    ]
+    (october,) = drawn(lines, {"received_on": "2026-10-01", "due_on": "2026-10-20"}, "2026-10-15")
+    named = [(one.first.day, one.last.day, one.kind) for one in october.named]
+    assert named == [(1, 2, "holiday"), (3, 8, "left-out"), (10, 10, "make-up"), (12, 12, "left-out")]
 
 
 def test_every_form_is_of_a_fact_of_the_contract_and_has_its_words() -> None:
@@ -130,12 +170,6 @@ def test_a_correction_begins_with_what_holds_and_a_mistake_is_marked_in_the_time
     assert (found[0].amended, found[1].amended, found[0].events) == ("fact-corrected", "fact-retracted", [event])
 
 
-def test_what_is_offered_follows_how_the_request_stands() -> None:
-    assert "extension-granted" in forms.offered({"status": "open", "organ": "a"})
-    stop = {"status": "stopped", "organ": "a", "stop": {"code": "stopped-consultation"}}
-    assert "consultation-closed" in forms.offered(stop) and "extension-granted" not in forms.offered(stop)
-    answered = {"status": "answered", "organ": "a", "reviews": [{"review": "r", "decided_on": None}]}
-    assert {"answer-delivered", "review-decided"} <= set(forms.offered(answered))
+def test_a_form_for_what_a_unit_has_begins_with_its_assignment() -> None:
     held = {"status": "open", "organ": "a", "held": [{"state": "assigned", "assignment": "x"}], "id": "r", "facts": []}
-    assert "assignment-accepted" in forms.offered(held)
     assert forms.defaults("assignment-accepted", held, date(2026, 11, 26).isoformat())["assignment"] == "x"

@@ -21,6 +21,7 @@ from services.intake.repeats import Repeats
 from services.intake.unpacking import Room
 from services.runtime.health import Health
 from services.runtime.offload import Offload
+from services.runtime.retry import LogUnavailable
 from services.runtime.web import create_app, new_registry
 from services.words.catalogue import Said
 
@@ -219,6 +220,45 @@ async def test_a_register_over_http(client: httpx.AsyncClient, log: Log) -> None
         done = await client.post("/v1/imports", json=asked("import", partial=True))
         assert done.json()["accepted"] == len(made.facts)
     assert log.ids == [f["id"] for f in made.facts] * 2
+
+
+LINES = {"accept": "application/x-ndjson"}
+
+
+def told(answer: httpx.Response) -> list[Any]:
+    """The lines of an answer."""
+    assert answer.status_code == 200 and answer.headers["content-type"].startswith("application/x-ndjson")
+    return [json.loads(line) for line in answer.text.splitlines()]
+
+
+async def test_an_import_tells_how_far_it_has_come_and_in_the_end_what_a_silent_one_says(
+    client: httpx.AsyncClient, log: Log, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(imports, "WATCHED", 100)
+    first, *between, last = told(await client.post("/v1/imports", json=asked("import", partial=True), headers=LINES))
+    number = last["facts"]
+    assert first == {"accepted": 0, "facts": number} and len(between) == -(-number // 100) > 2
+    assert [line["accepted"] for line in between] == [*range(100, number, 100), number]
+    silent = await client.post("/v1/imports", json=asked("import", partial=True))
+    assert last == silent.json() and last["accepted"] == number
+    refused = await client.post("/v1/imports", json=asked("import"), headers=LINES)
+    assert refused.status_code == 422, "what can be refused is refused before the first line"
+
+
+async def test_an_import_that_ends_early_says_so_in_its_last_line_and_what_is_there(
+    client: httpx.AsyncClient, log: Log, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(imports, "WATCHED", 100)
+
+    async def full(taken: Sequence[Taken], by: Principal) -> None:
+        if len(log.ids) >= 200:
+            raise LogUnavailable("away")
+        log.taken += taken
+
+    monkeypatch.setattr(log, "write", full)
+    *_, last = told(await client.post("/v1/imports", json=asked("import", partial=True), headers=LINES))
+    assert last["accepted"] == 200 and last["problem"]["status"] == 503
+    assert last["problem"]["type"] == "urn:shixian:problem:log-away"
 
 
 @pytest.mark.parametrize(

@@ -106,6 +106,20 @@ async def test_too_large_a_body_is_refused(client: httpx.AsyncClient) -> None:
     assert problem(await client.post("/v1/things", content=chunks()))["status"] == 413
 
 
+async def test_a_route_may_take_more_than_the_others_which_take_no_more_for_that() -> None:
+    @post("/v1/files", request_max_body_size=3000)
+    async def file(request: Request[Any, Any, Any]) -> dict[str, int]:
+        """Takes more."""
+        return {"bytes": len(await request.body())}
+
+    app = create_app("things", [write, file], Health(), new_registry(), max_body=1000, guard=open_guard())
+    transport = httpx.ASGITransport(app=app)  # type: ignore[arg-type]  # httpx spells the ASGI types in its own way
+    async with httpx.AsyncClient(transport=transport, base_url="http://things.test") as client:
+        for path, most in (("/v1/things", 1000), ("/v1/files", 3000)):
+            assert (await client.post(path, content=b"x" * most)).json() == {"bytes": most}
+            assert problem(await client.post(path, content=b"x" * (most + 1)))["status"] == 413
+
+
 async def test_a_bug_is_told_to_the_log_and_not_to_the_client(client: httpx.AsyncClient) -> None:
     with structlog.testing.capture_logs() as logs:
         answer = await client.get("/v1/things/bug")

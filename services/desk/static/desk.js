@@ -1,5 +1,6 @@
 // Keeps a page up to date without loading it anew: what stands in #live is fetched again and put in place where it has
-// changed, unless somebody is at work in it. Also: a form's field that was refused is looked at first.
+// changed, unless somebody is at work in it. Shows how far an import has come. Without this file every page works all the
+// same: it is loaded anew, and an import is waited for.
 "use strict";
 
 (() => {
@@ -29,4 +30,65 @@
 
   setInterval(() => look().catch(() => {}), seconds * 1000);
   document.addEventListener("visibilitychange", () => look().catch(() => {}));
+})();
+
+(() => {
+  async function imported(form, button) {
+    const body = new FormData(form);
+    body.set("do", "import");
+    const told = form.querySelector("#importing");
+    const bar = told.querySelector("progress");
+    const said = told.querySelector("#so-far");
+    told.hidden = false;
+    button.disabled = true;
+    const answer = await fetch(form.action, { method: "POST", body, headers: { accept: "application/x-ndjson" } });
+    if (answer.redirected) { location.assign(answer.url); return; }
+    const lines = answer.headers.get("content-type")?.startsWith("application/x-ndjson");
+    const page = lines ? await followed(answer.body.getReader(), bar, said, told.dataset.said) : await answer.text();
+    const fresh = new DOMParser().parseFromString(page, "text/html").getElementById("content");
+    const content = document.getElementById("content");
+    if (!fresh || !content) throw new Error("no page came");
+    content.replaceWith(fresh);
+    const first = fresh.querySelector("[role=alert], [role=status]");
+    if (first) { first.tabIndex = -1; first.focus(); }
+  }
+
+  async function followed(reader, bar, said, words) {
+    const decoder = new TextDecoder();
+    let rest = "";
+    let page = "";
+    for (;;) {
+      const { done, value } = await reader.read();
+      rest += decoder.decode(value || new Uint8Array(), { stream: !done });
+      const whole = rest.split("\n");
+      rest = whole.pop();
+      for (const line of whole) {
+        const told = JSON.parse(line);
+        if (told.page !== undefined) { page = told.page; continue; }
+        bar.max = told.facts || 1;
+        bar.value = told.accepted;
+        said.textContent = words.replace("{n}", told.accepted).replace("{of}", told.facts);
+      }
+      if (done) return page;
+    }
+  }
+
+  document.addEventListener("submit", (event) => {
+    const button = event.submitter;
+    if (button?.value !== "import" || !event.target.querySelector("#importing")) return;
+    event.preventDefault();
+    const told = event.target.querySelector("#importing");
+    imported(event.target, button).catch(() => {
+      button.disabled = false;
+      told.querySelector("#so-far").textContent = told.dataset.failed;
+    });
+  });
+
+  document.addEventListener("change", (event) => {
+    const field = event.target;
+    if (!field.dataset?.most) return;
+    const size = field.files[0]?.size ?? 1;
+    field.setCustomValidity(size > 0 && size <= Number(field.dataset.most) ? "" : field.dataset.tooLarge);
+    field.reportValidity();
+  });
 })();

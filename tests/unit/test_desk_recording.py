@@ -1,0 +1,190 @@
+"""Forms at the desk over APIs that are played here: what they send, and what they ask before that."""
+
+import re
+from collections.abc import Mapping
+from typing import Any
+
+import httpx
+import msgspec
+import pytest
+
+from services.desk.apis import Apis
+from services.desk.app import application
+from services.desk.pages import Desk
+from services.events.codec import decode_fact
+from services.events.envelope import type_of
+from services.runtime.health import Health
+from services.runtime.web import new_registry
+from tests.support import NOTHING_TO_DO
+from tests.unit.test_desk import REQUEST
+
+FACT = {
+    "type": type_of("answer-issued"),
+    "source": "s",
+    "id": "a",
+    "recordedtime": "2026-11-20T00:00:00Z",
+    "data": {"outcome": "granted", "answered_on": "2026-11-20", "service": "handed"},
+}
+OPEN: dict[str, Any] = REQUEST | {
+    "days": [],
+    "facts": [FACT],
+    "reviews": [
+        {"review": "r/1/review-1", "decided_on": "2026-11-10", "delivered_on": None},
+        {"review": "r/1/review-2", "decided_on": None, "delivered_on": None},
+        {"review": "r/1/review-3", "decided_on": "2026-11-10", "delivered_on": "2026-11-12"},
+    ],
+    "duties": [{"duty": "d-1", "done_on": "2026-11-01"}, {"duty": "d-2", "done_on": None}],
+}
+STANDING = dict.fromkeys(
+    ("status", "organ", "received_on", "due_on", "latest_due_on", "answered_on", "closed_on", "outcome", "timeliness"),
+    "a",
+)
+QUIET: dict[str, Any] = {
+    "before": STANDING,
+    "after": STANDING,
+    "remarks": [],
+    "rejected": [],
+    "known": False,
+    "moves_ended": False,
+    "years": [],
+    "article": "",
+}
+
+
+class Played:
+    """The APIs with one request, what a fact would do, which years are published, and what was posted."""
+
+    def __init__(self, published: tuple[int, ...] = (), **proposal: Any) -> None:
+        self.published, self.proposal = published, QUIET | proposal
+        self.posted: list[dict[str, Any]] = []
+        apis = Apis({n: f"http://{n}.test" for n in ("intake", "tracker", "stats")}, Health(), self.transport())
+        app: Any = application(Desk(apis), Health(), new_registry())
+        headers = {"accept": "text/html"}
+        self.desk = httpx.AsyncClient(
+            transport=httpx.ASGITransport(app=app), base_url="http://desk.test", headers=headers
+        )
+
+    def transport(self) -> httpx.MockTransport:
+        """What answers."""
+        return httpx.MockTransport(self.answer)
+
+    def answer(self, request: httpx.Request) -> httpx.Response:
+        """One answer."""
+        path = request.url.path
+        match path.rpartition("/")[2]:
+            case "preview":
+                decode_fact(msgspec.json.encode(msgspec.json.decode(request.content)["fact"]))
+                return httpx.Response(200, json=self.proposal)
+            case "events":
+                self.posted.append(msgspec.json.decode(request.content))
+                return httpx.Response(202, json={"accepted": 1, "events": []})
+            case "publications":
+                there = [{"number": 1}] if int(path.split("/")[-2]) in self.published else []
+                return httpx.Response(200, json={"publications": there, "proposed": None, "four_eyes": False})
+            case "organs":
+                return httpx.Response(200, json={"organs": [], "total": 0, "timezone": None, "next": None})
+            case "facts":
+                return httpx.Response(200, json={"status": "decided"})
+            case "office" | "counts":
+                return httpx.Response(200, json=NOTHING_TO_DO)
+            case _:
+                return httpx.Response(200, json=OPEN)
+
+    async def form(self, **query: str) -> dict[str, str]:
+        """What an empty form of the request begins with."""
+        page = await self.desk.get("/requests/r%2F1", params={"lang": "en", **query})
+        assert page.status_code == 200, page.text
+        return filled(page.text)
+
+    async def send(self, fields: Mapping[str, str], *buttons: str) -> httpx.Response:
+        """Press a button of the form after the boxes that are to be ticked."""
+        *boxes, do = buttons
+        ticked = dict.fromkeys(boxes, "1")
+        return await self.desk.post("/requests/r%2F1?lang=en", data={**fields, **ticked, "do": do})
+
+
+def filled(page: str) -> dict[str, str]:
+    """The fields of a page's form, with the values that they have."""
+    inputs = re.findall(r'<input(?! type="checkbox")[^>]* name="(\w+)"[^>]*? value="([^"]*)"', page)
+    chosen = re.findall(r'<select[^>]* name="(\w+)".*?</select>', page, re.S)
+    found = dict(inputs)
+    for name in chosen:
+        part = page.split(f'name="{name}"')[1].split("</select>")[0]
+        found[name] = next(iter(re.findall(r'value="([^"]*)" selected', part)), "")
+    return found
+
+
+@pytest.mark.parametrize(
+    ("name", "wanted"),
+    [
+        ("duty-done", {"duty": "d-2", "done_on": "2024-01-01"}),
+        ("review-decision-delivered", {"review": "r/1/review-1", "delivered_on": "2024-01-01"}),
+        ("review-decided", {"review": "r/1/review-2", "decided_on": "2024-01-01", "result": "upheld"}),
+    ],
+)
+async def test_what_is_open_stands_in_the_form_already_and_is_posted_as_one_fact(
+    name: str, wanted: dict[str, str]
+) -> None:
+    played = Played()
+    fields = await played.form(record=name)
+    if "result" in wanted:
+        fields["result"] = "upheld"
+    looked = await played.send(fields, "preview")
+    assert looked.status_code == 200 and not played.posted, "it is only looked at"
+    sent = await played.send(filled(looked.text), "send")
+    assert sent.status_code == 303 and f"recorded={name}" in sent.headers["location"]
+    (fact,) = played.posted
+    assert fact["type"] == type_of(name) and fact["subject"] == "r/1" and fact["data"] == wanted
+
+
+@pytest.mark.parametrize("published", [(), (2026,)])
+async def test_a_correction_that_moves_an_ended_case_or_a_published_year_asks_twice(published: tuple[int, ...]) -> None:
+    played = Played(published, moves_ended=True, years=[2025, 2026])
+    fields = await played.form(record="fact-corrected", source="s", id="a")
+    assert fields["answered_on"] == "2026-11-20" and fields["outcome"] == "granted", "it begins with what holds"
+    fields["answered_on"] = "2026-11-18"
+    looked = await played.send(fields, "preview")
+    assert "in the years: 2025, 2026" in looked.text and 'name="despite_ended"' in looked.text
+    assert ("Published of these: 2026" in looked.text) is bool(published)
+    assert looked.text.count("2026-11-20") == 0, "the form keeps what was entered"
+    fields = filled(looked.text)
+    again = await played.send(fields, "send")
+    assert again.status_code == 200 and "Look again" in again.text and not played.posted
+    sent = await played.send(fields, "despite_ended", "send")
+    assert sent.status_code == 303
+    (fact,) = played.posted
+    assert fact["data"]["amends"] == {"source": "s", "id": "a"}
+    assert fact["data"]["data"]["answered_on"] == "2026-11-18"
+
+
+async def test_what_was_changed_after_it_was_looked_at_is_looked_at_again() -> None:
+    played = Played()
+    fields = await played.form(record="duty-done")
+    looked = filled((await played.send(fields, "preview")).text)
+    other = await played.send(looked | {"done_on": "2023-12-31"}, "send")
+    assert "Look again" in other.text and not played.posted
+    sent = await played.send(filled(other.text), "send")
+    assert sent.status_code == 303 and played.posted[0]["data"]["done_on"] == "2023-12-31"
+
+
+async def test_the_request_s_page_offers_what_the_tracker_says_and_what_the_law_says_of_it() -> None:
+    remark = {"code": "after-limit", "fact": None, "zh": "已过期限", "en": "after the <limit>"}
+    facts = [
+        {"fact": "extension-granted", "article": "art 33", "remarks": [remark]},
+        {"fact": "answer-issued", "article": "", "remarks": []},
+        {"fact": "of-a-later-release", "article": "", "remarks": []},
+    ]
+    asked: list[httpx.URL] = []
+
+    class Following(Played):
+        def answer(self, request: httpx.Request) -> httpx.Response:
+            asked.append(request.url)
+            if request.url.path.endswith("/next"):
+                return httpx.Response(200, json={"request": "r/1", "facts": facts})
+            return httpx.Response(200, json=[]) if request.url.path.endswith("/history") else super().answer(request)
+
+    page = (await Following().desk.get("/requests/r%2F1?lang=en")).text
+    assert "record=extension-granted" in page and "record=answer-issued" in page and "of-a-later-release" not in page
+    assert "after the &lt;limit&gt; · art 33" in page
+    whole = [url for url in asked if url.path == "/v1/requests/r/1"]
+    assert len(whole) == 1, "the request is asked for once"

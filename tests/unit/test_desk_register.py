@@ -1,0 +1,97 @@
+"""The page that imports a register, over an intake that is played here."""
+
+import base64
+import json
+import re
+from typing import Any
+
+import httpx
+import msgspec
+import pytest
+
+from services.desk import register
+from services.desk.apis import Apis
+from services.desk.app import application
+from services.desk.pages import Desk
+from services.runtime.health import Health
+from services.runtime.problems import Problem
+from services.runtime.web import new_registry
+
+DONE = {"mode": "import", "rows": 3, "bad_rows": 1, "facts": 7, "accepted": 7, "problems": [], "suggestion": ""}
+CHECKED = DONE | {"mode": "check", "accepted": 0}
+LINES = {"accept": "application/x-ndjson"}
+
+
+def lines(*told: Any) -> httpx.Response:
+    """An answer in lines."""
+    return httpx.Response(
+        200, text="".join(json.dumps(one) + "\n" for one in told), headers={"content-type": LINES["accept"]}
+    )
+
+
+class Played:
+    """A desk, the calls that intake got, and what it answers."""
+
+    def __init__(self, answer: httpx.Response) -> None:
+        self.asked: list[dict[str, Any]] = []
+
+        def answering(request: httpx.Request) -> httpx.Response:
+            self.asked.append(msgspec.json.decode(request.content))
+            return answer
+
+        apis = Apis({"intake": "http://intake.test"}, Health(), httpx.MockTransport(answering))
+        app: Any = application(Desk(apis), Health(), new_registry())
+        transport = httpx.ASGITransport(app=app)
+        self.desk = httpx.AsyncClient(transport=transport, base_url="http://desk.test", headers={"accept": "text/html"})
+
+    async def send(self, content: bytes, headers: dict[str, str] | None = None, **fields: str) -> httpx.Response:
+        """The form with a file."""
+        return await self.desk.post(
+            "/register?lang=en", data=fields, files={"file": ("r.csv", content)}, headers=headers or {}
+        )
+
+
+async def test_a_file_goes_along_from_step_to_step_and_is_as_large_as_the_page_says() -> None:
+    played = Played(httpx.Response(200, json=CHECKED))
+    whole = b"x" * register.MOST
+    page = await played.send(whole, do="check", map="cn-applications", given="organ=a year=2025")
+    assert page.status_code == 200
+    (asked,) = played.asked
+    assert base64.b64decode(asked["content"]) == whole and asked["given"] == {"organ": "a", "year": "2025"}
+    (kept,) = re.findall(r'name="content" value="([^"]*)"', page.text)
+    again = await played.desk.post(
+        "/register?lang=en", data={"name": "r.csv", "content": kept, "do": "check"}, files={"file": ("", b"")}
+    )
+    assert again.status_code == 200 and base64.b64decode(played.asked[1]["content"]) == whole
+    for wrong in (whole + b"x", b""):
+        refused = await played.send(wrong, do="check")
+        assert refused.status_code == 400 and "4 MiB" in refused.text
+    assert len(played.asked) == 2
+    assert "at most 4 MiB" in (await played.desk.get("/register?lang=en")).text, "it is said before a file is chosen"
+
+
+async def test_an_import_tells_how_far_it_has_come_and_then_shows_the_page() -> None:
+    played = Played(lines({"accepted": 0, "facts": 7}, {"accepted": 5, "facts": 7}, DONE))
+    answer = await played.send(b"x", LINES, do="import", partial="1")
+    assert answer.headers["content-type"].startswith("application/x-ndjson")
+    first, second, last = [json.loads(line) for line in answer.text.splitlines()]
+    assert (first["accepted"], second["accepted"]) == (0, 5)
+    assert "Imported: 2 rows, 7 facts." in last["page"] and 'id="content"' in last["page"]
+    assert played.asked[0]["partial"] is True
+
+
+@pytest.mark.parametrize("early", [True, False])
+async def test_an_import_that_ends_early_says_what_was_written_and_why_it_ended(early: bool) -> None:
+    problem = Problem(type="urn:shixian:problem:id-conflict", title="", status=409, detail="row 9 <says> otherwise")
+    body = msgspec.to_builtins(problem)
+    refused = httpx.Response(409, json=body)
+    played = Played(refused if early else lines({"accepted": 5, "facts": 7}, {"accepted": 5, "problem": body}))
+    answer = await played.send(b"x", LINES, do="import")
+    page = json.loads(answer.text.splitlines()[-1])["page"]
+    assert "row 9 &lt;says&gt; otherwise" in page
+    assert ("5 facts were written before that" in page) is not early
+
+
+async def test_without_lines_the_import_is_waited_for() -> None:
+    played = Played(httpx.Response(200, json=DONE))
+    assert "Imported: 2 rows, 7 facts." in (await played.send(b"x", do="import")).text
