@@ -109,11 +109,17 @@ class Login(Controller):
         until = self.lockout.until(account, now) or await desk.apis.locked(known)
         if until is not None:
             return await self._refused(request, desk, lang, given["next"], until, now)
+        fits = locked = False
         # In a thread, one at a time: each costs 64 MB and a few hundredths of a second.
         async with desk.one_hash:
-            fits = await asyncio.to_thread(passwords.fits, given["password"], kept)
+            now = sessions.door.now()
+            # Of many that came at once, those before this one may have locked the account.
+            if (until := self.lockout.until(account, now)) is None:
+                fits = await asyncio.to_thread(passwords.fits, given["password"], kept) and user is not None
+                locked = not fits and self.lockout.failed(account, now, is_known=user is not None)
+        if until is not None:
+            return await self._refused(request, desk, lang, given["next"], until, now)
         if not fits or user is None:
-            locked = self.lockout.failed(account, now)
             await desk.tell(entry(request, known, "locked-out" if locked else "login-refused"))
             if (until := self.lockout.until(account, now)) is not None:
                 return await self._refused(request, desk, lang, given["next"], until, now)

@@ -1,5 +1,6 @@
 """The desk's door: logging in and out, sessions, forms, and the person's own token at the APIs."""
 
+import asyncio
 import re
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
@@ -151,6 +152,26 @@ async def test_a_wrong_password_is_told_as_a_wrong_account_is_and_locks_in_the_e
         assert played.actions == ["login-refused"] * 5 + ["locked-out", "login"]
         assert {a.partition(":")[0] for a in (entry.account for entry in played.told)} == {"user", "unknown"}
         assert not any("wang" in entry.account for entry in played.told), "a typed name may be a password"
+
+
+async def test_many_guesses_at_once_are_no_more_guesses_than_one_after_the_other(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    looked: list[str] = []
+
+    def fits(password: str, kept: str | None) -> bool:
+        looked.append(password)
+        return False
+
+    monkeypatch.setattr(passwords, "fits", fits)
+    async with desk(tmp_path) as (client, played):
+        token = form_token((await client.get("/login")).text)
+        data = {"account": "li", "next": "/", "form_token": token}
+        headers = {"origin": "http://127.0.0.1:8700"}
+        guesses = [client.post("/login", data=data | {"password": f"guess {n}"}, headers=headers) for n in range(20)]
+        statuses = [answer.status_code for answer in await asyncio.gather(*guesses)]
+        assert (len(looked), statuses.count(401), statuses.count(429)) == (5, 4, 16)
+        assert played.actions == ["login-refused"] * 4 + ["locked-out"]
 
 
 async def test_who_is_locked_out_at_another_desk_is_locked_out_here(tmp_path: Path) -> None:
