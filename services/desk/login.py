@@ -29,7 +29,6 @@ from services.desk.sessions import (
     SESSION_COOKIE,
     Sessions,
     cookies,
-    require_form,
     session_of,
 )
 from services.runtime.languages import Lang
@@ -100,7 +99,7 @@ class Login(Controller):
         form = await request.form()
         given = {name: str(form.get(name, "")) for name in ("account", "password", "next", FORM_FIELD)}
         sent = cookies(dict(request.scope["headers"])).get(sessions.name(FORM_COOKIE), "")
-        require_form(given[FORM_FIELD], sent)
+        desk.require_token(request, given[FORM_FIELD], sent)
         account, now = given["account"].strip()[:100], sessions.door.now()
         user = sessions.door.access().by_account.get(account)
         kept = user.password if user is not None else None
@@ -187,7 +186,7 @@ class Login(Controller):
         """End the session."""
         sessions, session = of(desk), session_of(request)
         form = await request.form()
-        require_form(str(form.get(FORM_FIELD, "")), session.form_token if session else "")
+        desk.require_token(request, str(form.get(FORM_FIELD, "")), session.form_token if session else "")
         assert session is not None
         sessions.end(session)
         await desk.tell(entry(request, session.principal.account, "logout"))

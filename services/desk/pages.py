@@ -2,7 +2,7 @@
 
 import asyncio
 import secrets
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
 from datetime import UTC, datetime, tzinfo
 from functools import cache
@@ -23,6 +23,7 @@ from services.desk.words import AUDIT_WORDS, EVENT_WORDS, LIMIT_WORDS, STATUS_WO
 from services.events.names import NAMES
 from services.events.vocabulary import Label
 from services.runtime import paths, problems
+from services.runtime.guard import refusal
 from services.runtime.languages import Lang, negotiated, preferred
 from services.runtime.moved import likes_pages
 from services.runtime.offload import Offload
@@ -63,6 +64,8 @@ class Desk:
     """None: of a desk that only callers within its own process reach."""
     one_hash: asyncio.Lock = field(default_factory=asyncio.Lock)
     """Held while a password is looked at."""
+    refused: Callable[[Entry, int], None] | None = None
+    """Told of forms that no page of ours made."""
 
     async def page(self, template: str, request: Request[Any, Any, Any], lang: Lang, **values: Any) -> Response[bytes]:
         """A page, made beside the loop."""
@@ -90,7 +93,18 @@ class Desk:
         """Raises :class:`ProblemError` (403) for a form that no page of ours made for this reader."""
         if self.sessions is not None:
             session = session_of(request)
-            require_form(given, session.form_token if session is not None else self._sent(request))
+            self.require_token(request, given, session.form_token if session is not None else self._sent(request))
+
+    def require_token(self, request: Request[Any, Any, Any], given: str, expected: str) -> None:
+        """The same where it is known which token the form has to carry. The audit trail is told of another one."""
+        session = session_of(request)
+        try:
+            require_form(given, expected)
+        except ProblemError as error:
+            account = session.principal.account if session is not None else "unknown"
+            if self.refused is not None:
+                self.refused(refusal("call", request.scope, error, account), error.status)
+            raise
 
     def _sent(self, request: Request[Any, Any, Any]) -> str:
         assert self.sessions is not None

@@ -17,7 +17,7 @@ from litestar.types import ASGIApp, HTTPScope, Message, Receive, Send
 from litestar.utils import normalize_path
 
 from services.runtime import paths, problems
-from services.runtime.door import Door
+from services.runtime.guard import Guard
 from services.runtime.health import Health
 from services.runtime.problems import ClientGone, ProblemError
 
@@ -38,8 +38,8 @@ log = structlog.get_logger(__name__)
 class Edge:
     """The layer around one application."""
 
-    def __init__(self, app: Litestar, inner: ASGIApp, health: Health, max_body: int, door: Door) -> None:
-        self._app, self._inner, self._health, self._max_body, self._door = app, inner, health, max_body, door
+    def __init__(self, app: Litestar, inner: ASGIApp, health: Health, max_body: int, guard: Guard) -> None:
+        self._app, self._inner, self._health, self._max_body, self._guard = app, inner, health, max_body, guard
         self._held = 0
         """Bytes of bodies that came and whose requests are not answered yet."""
 
@@ -81,7 +81,7 @@ class Edge:
         """Raises :class:`ProblemError`: 421 for a host that is not ours, 400 for a path or query that is no text, 413
         for too large a body."""
         if scope["path"] not in PROBES:
-            self._door.check_host(dict(scope["headers"]))
+            self._guard.check_host(scope)
         raw = scope.get("raw_path", b"").partition(b"?")[0]
         if wrong := paths.trouble(raw):
             raise paths.no_text(self._path_field(scope), wrong)

@@ -104,7 +104,7 @@ def create_app(
     served = (r for r in app.routes if r.path_format.startswith("/v1/"))
     routes = [(r.path_format, m) for r in served for m in getattr(r, "methods", ()) if m != "OPTIONS"]
     app.asgi_handler = _observed(
-        edge.Edge(app, app.asgi_handler, health, max_body, guard.door), app.asgi_handler, registry, routes
+        edge.Edge(app, app.asgi_handler, health, max_body, guard), app.asgi_handler, registry, routes
     )
     return app
 

@@ -139,6 +139,9 @@ def test_each_organ_posts_and_reads_its_own_and_the_trail_tells_of_it(
     for _ in range(5):
         told = intake.http.post("/v1/audit-records", json=guess, headers={"authorization": f"Bearer {desk}"})
         assert told.status_code == 202
+    tried = {"account": "unknown", "action": "call", "method": "POST", "path": "/logout"}
+    told = intake.http.post("/v1/audit-records?status=403", json=tried, headers={"authorization": f"Bearer {desk}"})
+    assert told.status_code == 202
     who_is_locked = "/v1/lock-outs?account=user:li"
     eventually(lambda: intake.http.get(who_is_locked, headers={"authorization": f"Bearer {desk}"}).json()["until"])
     assert get(intake, who_is_locked, A).status_code == 403
@@ -155,6 +158,7 @@ def test_each_organ_posts_and_reads_its_own_and_the_trail_tells_of_it(
             (f"token:{B[1].id}", "token-used", 0),
             ("unknown", "facts-posted", 401),
             ("unknown", "call", 401),
+            ("unknown", "call", 403),
         }
         return found if wanted <= told else None
 

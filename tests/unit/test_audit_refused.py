@@ -38,7 +38,7 @@ def test_a_stranger_is_recorded_once_a_minute_and_takes_nobody_s_room(monkeypatc
     monkeypatch.setattr(trails, "MOST_REFUSED", 5)
     for number in range(20):
         trail.refused(stranger(f"198.51.100.{number}"), 401)
-    assert len(trail._waiting) == 5 and len(trail._refused) <= 5
+    assert len(trail._waiting) == 5 and len(trail._seldom._told) <= 5
     trail.require_room()
 
 

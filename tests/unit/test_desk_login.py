@@ -18,14 +18,17 @@ from services.access.audit import Entry
 from services.access.file import Access, User
 from services.access.routes import needs_of
 from services.access.signed import API, Keys
+from services.desk import refused
 from services.desk.apis import Apis
 from services.desk.app import application
 from services.desk.login import local_path
 from services.desk.pages import Desk
+from services.desk.refused import Refusals
 from services.desk.sessions import Sessions
 from services.runtime.door import Door
 from services.runtime.guard import Guard
 from services.runtime.health import Health
+from services.runtime.problems import ProblemError
 from services.runtime.settings import Settings
 from services.runtime.web import new_registry
 from tests.support import NOTHING_TO_DO
@@ -50,13 +53,18 @@ class Played:
     def __init__(self) -> None:
         self.asked: list[httpx.Request] = []
         self.told: list[Entry] = []
+        self.refused: list[tuple[Entry, int]] = []
         self.now = datetime.now(UTC)
         self.locked: datetime | None = None
 
     def __call__(self, request: httpx.Request) -> httpx.Response:
         self.asked.append(request)
         if request.url.path == "/v1/audit-records":
-            self.told.append(msgspec.json.decode(request.content, type=Entry))
+            entry = msgspec.json.decode(request.content, type=Entry)
+            if "status" in request.url.params:
+                self.refused.append((entry, int(request.url.params["status"])))
+            else:
+                self.told.append(entry)
             return httpx.Response(202, json={})
         if request.url.path == "/v1/lock-outs":
             return httpx.Response(200, content=msgspec.json.encode({"until": self.locked}))
@@ -83,12 +91,16 @@ async def desk(folder: Path, **more: Any) -> AsyncIterator[tuple[httpx.AsyncClie
         httpx.MockTransport(played),
         bearer=sessions.bearer,
     )
-    guard = Guard(door, needs_of("desk"), dict, None, who=sessions.who, own_pages=True)
-    app: Any = application(Desk(apis, sessions=sessions), health, new_registry(), guard)
+    noted = Refusals(apis.tell, lambda: played.now)
+    guard = Guard(door, needs_of("desk"), dict, None, who=sessions.who, own_pages=True, refused=noted)
+    app: Any = application(Desk(apis, sessions=sessions, refused=noted), health, new_registry(), guard)
+    telling = asyncio.create_task(noted.run())
     async with httpx.AsyncClient(
         transport=httpx.ASGITransport(app=app), base_url="http://127.0.0.1:8700", headers=PAGE
     ) as client:
         yield client, played
+    telling.cancel()
+    await asyncio.gather(telling, return_exceptions=True)
 
 
 def form_token(page: str) -> str:
@@ -193,7 +205,7 @@ async def test_a_form_of_another_page_logs_nobody_in_and_out(tmp_path: Path, cha
         token = form_token((await client.get("/login")).text)
         data = {"account": "li", "password": PASSWORD, "next": "/", "form_token": token}
         headers = {"origin": "http://127.0.0.1:8700"}
-        refused = 403
+        expected = 403
         match change:
             case "token":
                 data["form_token"] = token[:-1] + "x"
@@ -204,9 +216,65 @@ async def test_a_form_of_another_page_logs_nobody_in_and_out(tmp_path: Path, cha
             case "cross-site":
                 headers = {"sec-fetch-site": "cross-site"}
             case _:
-                headers["content-type"], refused = "text/plain", 415
-        assert (await client.post("/login", data=data, headers=headers)).status_code == refused
+                headers["content-type"], expected = "text/plain", 415
+        for _ in range(3):
+            assert (await client.post("/login", data=data, headers=headers)).status_code == expected
         assert played.actions == []
+        ((entry, status),) = await told(played)
+        assert (entry.account, entry.action, entry.method, entry.path) == ("unknown", "call", "POST", "/login")
+        assert status == expected and entry.about and PASSWORD not in str(entry)
+
+
+async def told(played: Played) -> list[tuple[Entry, int]]:
+    """What the trail is told of refusals, as soon as it is told of any."""
+    async with asyncio.timeout(20):
+        while not played.refused:  # noqa: ASYNC110 - the desk tells beside its answer
+            await asyncio.sleep(0.01)
+    return played.refused
+
+
+async def test_the_trail_tells_of_a_foreign_host_and_of_a_form_in_a_person_s_name(tmp_path: Path) -> None:
+    async with desk(tmp_path) as (client, played):
+        assert (await client.get("/", headers={"host": "evil.test"})).status_code == 421
+        ((entry, status),) = await told(played)
+        assert (entry.account, entry.path, status) == ("unknown", "/", 421) and "evil.test" in entry.about
+        played.refused.clear()
+        await log_in(client)
+        assert (await client.get("/login")).status_code == 200
+        forged = {"form_token": "x", "record": "fee-paid"}
+        assert (await client.post("/requests/r-1", data=forged)).status_code == 403
+        ((entry, status),) = await told(played)
+        assert (entry.account, entry.path, status) == ("user:li", "/requests/r-1", 403)
+        played.refused.clear()
+        client.cookies.clear()
+        assert (await client.get("/")).status_code == 303, "who is not logged in yet has attempted nothing"
+        played.now += timedelta(minutes=2)
+        assert (await client.post("/new", data=forged)).status_code == 401
+        ((entry, status),) = await told(played)
+        assert (entry.path, status) == ("/new", 401)
+
+
+async def test_what_was_refused_while_intake_was_away_is_told_when_it_is_back(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(refused, "PAUSE_SECONDS", 0.01)
+    done: list[str] = []
+    tries = 0
+
+    async def tell(entry: Entry, status: int) -> None:
+        nonlocal tries
+        tries += 1
+        if tries < 3:
+            raise ProblemError(503, "intake is away")
+        done.append(f"{entry.address} {status}")
+
+    noted = Refusals(tell)
+    for number in range(refused.MOST_WAITING + 50):
+        noted(Entry(account="unknown", action="call", method="POST", address=f"192.0.2.{number}"), 403)
+    running = asyncio.create_task(noted.run())
+    async with asyncio.timeout(20):
+        while len(done) < refused.MOST_WAITING:  # noqa: ASYNC110 - the task tells
+            await asyncio.sleep(0.01)
+    running.cancel()
+    assert done == [f"192.0.2.{number} 403" for number in range(refused.MOST_WAITING)], "what waits is bounded"
 
 
 async def test_logging_out_needs_the_page_s_own_form_and_ends_the_session(tmp_path: Path) -> None:
