@@ -6,6 +6,7 @@ import shutil
 import ssl
 import subprocess
 import sys
+from collections import Counter
 from collections.abc import Iterator
 from datetime import UTC, datetime
 from pathlib import Path
@@ -16,6 +17,7 @@ import pytest
 
 from services.access import file, signed, tokens
 from services.access.file import Access, Token
+from services.access.routes import needs_of
 from services.access.signed import Keys
 from services.desk.apis import DESK
 from tests.support import ORGAN, ServiceProcess, answered, eventually, raw, received, service
@@ -33,7 +35,21 @@ KEYS = Keys.new()
 ADMIN = issued("admin", ("admin",))
 A = issued("a", ("facts:write", "requests:read", "reports:read", "reports:publish"), "a")
 B = issued("b", ("facts:write", "requests:read", "reports:read"), "b")
+BOTH = issued("both", ("requests:read", "reports:read"), "a", "b")
 CITY = issued("city", ("requests:read", "reports:read"), "city")
+
+
+def entries(answer: httpx.Response) -> Counter[str]:
+    """What a list has, to be compared: its entries, and its counts by their names."""
+    if answer.headers["content-type"].startswith("text/calendar"):
+        return Counter(line for line in answer.text.splitlines() if line.startswith("UID:"))
+    found: Counter[str] = Counter()
+    for name, told in answer.json().items():
+        if isinstance(told, list):
+            found.update(json.dumps(one, sort_keys=True) for one in told)
+        elif isinstance(told, int):
+            found[name] += told
+    return +found
 
 
 def who(one: tuple[str, Token]) -> dict[str, str]:
@@ -43,7 +59,7 @@ def who(one: tuple[str, Token]) -> dict[str, str]:
 @pytest.fixture
 def env(kafka: str, postgres: str, folder: Path) -> dict[str, str]:
     (folder / "desk-key.json").write_bytes(KEYS.text())
-    (folder / "access.json").write_bytes(file.encode(Access(tokens=tuple(t for _, t in (ADMIN, A, B, CITY)))))
+    (folder / "access.json").write_bytes(file.encode(Access(tokens=tuple(t for _, t in (ADMIN, A, B, BOTH, CITY)))))
     return {
         "SHIXIAN_KAFKA": kafka,
         "SHIXIAN_POSTGRES": postgres,
@@ -122,6 +138,22 @@ def test_each_organ_posts_and_reads_its_own_and_the_trail_tells_of_it(
     assert [o["code"] for o in get(tracker, "/v1/organs", A).json()["organs"]] == ["a"]
     assert len(get(tracker, "/v1/rejections", A).json()["rejected"]) == 1
     assert get(tracker, "/v1/rejections", B).json()["rejected"] == []
+
+    # Whoever has several organs and names none is told of all of them together, wherever a list has that filter.
+    lists = [path for (method, path), need in needs_of("tracker").items() if need.organ == "query.organ"]
+    seen: dict[str, Counter[str]] = {}
+    for path in lists:
+
+        def as_one(path: str = path) -> Counter[str] | None:
+            both, own, other = (entries(get(tracker, path, one).raise_for_status()) for one in (BOTH, A, B))
+            return both if both == own + other else None
+
+        seen[path] = eventually(as_one)
+    assert {path.rpartition("/")[2] for path, found in seen.items() if found} >= {
+        "requests", "counts", "rejections", "deadlines.ics", "attention",
+    }  # fmt: skip
+    assert len(entries(get(tracker, "/v1/attention?limit=1", BOTH))) == 1, "also page by page"
+    assert get(tracker, "/v1/attention?organ=b", A).status_code == 403
 
     eventually(lambda: get(stats, "/v1/annual/a/2024", A).status_code == 200 or None)
     assert [o["code"] for o in get(stats, "/v1/annual", A).json()["organs"]] == ["a"]
