@@ -14,7 +14,8 @@ from services.desk.apis import Apis
 from services.desk.board import counted, left, tiles, tree
 from services.desk.drawing import drawn
 from services.desk.form_page import OFFERED, form_for
-from services.desk.pages import Desk, local, passed_on, wants_json
+from services.desk.login import led
+from services.desk.pages import Desk, local, passed_on, query, wants_json
 from services.desk.recording import entered
 from services.desk.timeline import timeline
 from services.desk.words import STATUS_WORDS
@@ -56,6 +57,8 @@ class Requests(Controller):
     ) -> Response[bytes]:
         """What needs doing, counted, and what is due, the soonest first. Nobody asked for a status: what is unfinished,
         or all where nothing is."""
+        if (elsewhere := desk.first_page(request)) is not None:
+            return led(f"{elsewhere}?{query(lang=lang)}")
         organ = desk.own_organ(request, organ)
         given = {
             "organ": organ,

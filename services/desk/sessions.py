@@ -164,7 +164,7 @@ SESSION_COOKIE, FORM_COOKIE, LOGIN_COOKIE = "session", "form", "login"
 
 def session_of(request: Request[Any, Any, Any]) -> Session | None:
     """The session that a request belongs to."""
-    found: Session | None = request.scope["state"].get(_STATE)
+    found: Session | None = request.scope.get("state", {}).get(_STATE)
     return found
 
 

@@ -125,6 +125,7 @@ USERS: dict[str, tuple[tuple[Role, ...], tuple[str, ...] | None]] = {
     "elsewhere": (("officer",), ("gz-psb",)),
     "first": (("publisher",), None),
     "second": (("publisher",), None),
+    "auditor": (("auditor",), None),
 }
 """The people of :func:`guarded`: roles and organs by account."""
 

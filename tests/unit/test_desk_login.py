@@ -14,7 +14,7 @@ import msgspec
 import pytest
 
 from services.access import file, passwords, signed
-from services.access.audit import Entry
+from services.access.audit import Entry, Record, sealed
 from services.access.file import Access, User
 from services.access.routes import needs_of
 from services.access.signed import API, Keys
@@ -68,7 +68,17 @@ class Played:
             return httpx.Response(202, json={})
         if request.url.path == "/v1/lock-outs":
             return httpx.Response(200, content=msgspec.json.encode({"until": self.locked}))
+        if request.url.path == "/v1/audit-trail":
+            return self.trail()
         return httpx.Response(200, json=EMPTY)
+
+    def trail(self) -> httpx.Response:
+        told = Entry(account="unknown", action="call", path="/logout", address="192.0.2.1")
+        record = sealed(
+            Record(at=self.now, service="intake", writer="w", number=1, entry=told, status=403, previous="")
+        )
+        found = {"records": [record], "wrong": [], "earlier": 7}
+        return httpx.Response(200, content=msgspec.json.encode(found))
 
     @property
     def actions(self) -> list[str]:
@@ -77,8 +87,11 @@ class Played:
 
 @asynccontextmanager
 async def desk(folder: Path, **more: Any) -> AsyncIterator[tuple[httpx.AsyncClient, Played]]:
-    user = User(account="li", password=KEPT, roles=("officer",), organs=("a",))
-    (folder / "access.json").write_bytes(file.encode(Access(users=(user,))))
+    users = (
+        User(account="li", password=KEPT, roles=("officer",), organs=("a",)),
+        User(account="shen", password=KEPT, roles=("auditor",)),
+    )
+    (folder / "access.json").write_bytes(file.encode(Access(users=users)))
     (folder / "desk-key.json").write_bytes(KEYS.text())
     settings = replace(Settings(access=str(folder / "access.json")), **more)
     played, health = Played(), Health()
@@ -315,6 +328,27 @@ async def test_a_session_ends_by_time_by_idleness_and_with_its_account(tmp_path:
         (tmp_path / "access.json").write_bytes(file.encode(Access()))
         played.now += timedelta(seconds=5)
         assert not await is_in(), "no account"
+
+
+async def test_an_auditor_is_led_to_the_trail_and_a_page_that_is_refused_leaves_a_way_on(tmp_path: Path) -> None:
+    async with desk(tmp_path) as (client, _):
+        token = form_token((await client.get("/login")).text)
+        data = {"account": "shen", "password": PASSWORD, "next": "/", "form_token": token}
+        assert (await client.post("/login", data=data)).headers["location"] == "/"
+        led = await client.get("/?lang=en")
+        assert (led.status_code, led.headers["location"]) == (303, "/audit-trail?lang=en")
+        page = await client.get(led.headers["location"])
+        assert page.status_code == 200 and "/logout" in page.text and "403" in page.text and "192.0.2.1" in page.text
+        assert 'rel="next" href="?lang=en&amp;before=7"' in page.text
+        assert 'href="/annual' not in page.text and 'href="/attention' not in page.text, "what she may not see"
+        missing = await client.get("/nothing?lang=en")
+        assert missing.status_code == 404
+        refused = await client.post("/requests/r-1", data={"form_token": "x"})
+        assert refused.status_code == 403 and 'href="/audit-trail' in refused.text and "/logout" in refused.text
+        await client.get("/login")
+        await log_in(client)
+        page = await client.get("/")
+        assert page.status_code == 200 and 'href="/attention' in page.text and "/audit-trail" not in page.text
 
 
 async def test_a_forged_or_foreign_cookie_is_nobody(tmp_path: Path) -> None:
