@@ -113,11 +113,12 @@ class Login(Controller):
         async with desk.one_hash:
             now = sessions.door.now()
             # Of many that came at once, those before this one may have locked the account.
-            if (until := self.lockout.until(account, now)) is None:
+            late = self.lockout.until(account, now)
+            if late is None:
                 fits = await asyncio.to_thread(passwords.fits, given["password"], kept) and user is not None
                 locked = not fits and self.lockout.failed(account, now, is_known=user is not None)
-        if until is not None:
-            return await self._refused(request, desk, lang, given["next"], until, now)
+        if late is not None:
+            return await self._refused(request, desk, lang, given["next"], late, now)
         if not fits or user is None:
             await desk.tell(entry(request, known, "locked-out" if locked else "login-refused"))
             if (until := self.lockout.until(account, now)) is not None:

@@ -139,7 +139,7 @@ class Guard:
             require_organ(organ, self._parents(), principal)
 
 
-def refusal(action: str, scope: Scope, error: ProblemError, account: str = "unknown") -> Entry:
+def refusal(action: str, scope: Any, error: ProblemError, account: str = "unknown") -> Entry:
     """A call that was refused, as the trail is told of it: whose it is, as far as that is known, and why, in words that
     hold nothing of a token."""
     return Entry(
