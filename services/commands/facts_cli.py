@@ -70,7 +70,13 @@ def import_(
     with progress(len(found.facts), "importing") as advance:
         try:
             posted = importing.post(
-                found, address, settings.home, advance, waiting, trust_env=bool(url), headers=headers(settings)
+                found,
+                address,
+                settings.home,
+                advance,
+                waiting,
+                trust_env=bool(url),
+                headers=lambda: headers(settings),
             )
         except client.Refused as error:
             fail(f"{file}: {error}")

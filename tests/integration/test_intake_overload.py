@@ -145,7 +145,7 @@ async def test_twice_what_it_can_bear(kafka: str, size: int) -> None:
     print(
         f"\ncalls of {size}: bears {bears:.1f} a second; at {2 * bears:.1f} for {OVERLOAD_SECONDS:.0f} s: "
         f"{dict(pressed.statuses)}, {taken:.1f} a second taken, slowest answer {pressed.slowest:.1f} s; "
-        f"memory {before} MB, at most {max(seen[:half])} and {max(seen[half:])} MB in the halves, {at_last} MB in the end; "
+        f"memory {before} MB, at most {max(seen[:half])} and {max(seen[half:])} MB in the halves, {at_last} at last; "
         f"recovered after {recovered:.1f} s, {rate:.1f} a second then; {len(promised):,} facts promised, "
         f"{len(ids):,} in the log, {sum(ids.values()) - len(ids):,} of them twice"
     )
