@@ -38,13 +38,30 @@ log = structlog.get_logger(__name__)
 class Edge:
     """The layer around one application."""
 
-    def __init__(self, app: Litestar, inner: ASGIApp, health: Health, max_body: int, guard: Guard) -> None:
+    def __init__(
+        self,
+        app: Litestar,
+        inner: ASGIApp,
+        health: Health,
+        max_body: int,
+        guard: Guard,
+        refuse_early: Callable[[str, str], None] | None = None,
+    ) -> None:
+        """``refuse_early`` may refuse a call by its method and path, before anything else is looked at."""
+        self._refuse_early = refuse_early
         self._app, self._inner, self._health, self._max_body, self._guard = app, inner, health, max_body, guard
         self._held = 0
         """Bytes of bodies that came and whose requests are not answered yet."""
 
     async def __call__(self, scope: HTTPScope, receive: Receive, send: Send) -> bool:
         """Handle a request; True where its client went away before the body's end."""
+        if self._refuse_early is not None:
+            try:
+                self._refuse_early(scope["method"], scope["path"])
+            except ProblemError as error:
+                scope["path_template"] = scope["path"]
+                await _Answer(send, False, lambda: b"").problem(scope, error)
+                return False
         asked: Any = dict(scope)
         head = scope["method"] == "HEAD"
         if head:
