@@ -162,7 +162,9 @@ def require_no_secret_below(home: Path, *printed: Path, secrets: Collection[str]
     logs = [file for file in home.rglob("*") if re.search(r"[a-z]\.log(\.\d+)?$", file.name)]
     assert len(logs) > 5 and all(len(one) > 8 for one in own), "what is searched, and what for"
     for file in (*printed, *logs):
-        require_no_secret(file.read_text("utf-8", errors="replace"), own)
+        text = file.read_text("utf-8", errors="replace")
+        # So the broker tells of its settings that there is a password, or none.
+        require_no_secret(re.sub(r"password = (null|\[hidden\])$", "", text, flags=re.MULTILINE), own)
 
 
 @contextmanager

@@ -212,7 +212,10 @@ def test_another_organs_page_is_refused_and_nothing_is_left_after_logging_out(
     context.close()
 
 
-def test_an_auditor_sees_what_was_done_and_what_was_tried(browser: Browser, guarded: System, page: Page) -> None:
+def test_an_auditor_sees_what_was_done_and_what_was_tried(
+    browser: Browser, guarded: System, officer: BrowserContext
+) -> None:
+    page = officer.new_page()
     page.goto(f"/requests/{sample(14)}?lang=en")
     answer = page.goto("/audit-trail?lang=en")
     assert answer is not None and answer.status == 403, "an officer does not"
@@ -220,6 +223,7 @@ def test_an_auditor_sees_what_was_done_and_what_was_tried(browser: Browser, guar
         f"{guarded.desk}/logout", form={"form_token": "x"}, headers={"origin": "http://evil.test"}
     )
     assert tried.status == 403
+    page.close()
     context = log_in(browser, guarded, "auditor", "/audit-trail?lang=*")
     trail = context.new_page()
 
