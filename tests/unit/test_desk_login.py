@@ -18,6 +18,7 @@ from services.access.audit import Entry, Record, sealed
 from services.access.file import Access, User
 from services.access.routes import needs_of
 from services.access.signed import API, Keys
+from services.commands.who import PROMETHEUS
 from services.desk import refused
 from services.desk.apis import Apis
 from services.desk.app import application
@@ -328,6 +329,16 @@ async def test_a_session_ends_by_time_by_idleness_and_with_its_account(tmp_path:
         (tmp_path / "access.json").write_bytes(file.encode(Access()))
         played.now += timedelta(seconds=5)
         assert not await is_in(), "no account"
+
+
+async def test_prometheus_reads_the_desk_s_metrics_with_its_token_and_no_page(tmp_path: Path) -> None:
+    async with desk(tmp_path) as (client, played):
+        text = KEYS.sign(signed.of_person(PROMETHEUS), API, played.now, timedelta(hours=1))
+        own = {"authorization": f"Bearer {text}", "accept": "text/plain"}
+        assert (await client.get("/metrics", headers=own)).status_code == 200
+        assert (await client.get("/attention", headers=own)).status_code == 401
+        assert (await client.get("/metrics", headers={"accept": "text/plain"})).status_code == 401
+        assert (await client.get("/metrics", headers=own | {"authorization": "Bearer x"})).status_code == 401
 
 
 async def test_an_auditor_is_led_to_the_trail_and_a_page_that_is_refused_leaves_a_way_on(tmp_path: Path) -> None:
