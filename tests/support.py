@@ -1,14 +1,17 @@
 """What several tests use: facts written briefly, services as processes, and waiting for what must come."""
 
+import json
+import re
 import signal
 import subprocess
 import sys
 import tempfile
 import time
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Callable, Collection, Iterator, Mapping
 from contextlib import contextmanager
 from datetime import date
 from itertools import count
+from pathlib import Path
 from typing import Any
 
 import httpx
@@ -143,10 +146,27 @@ def service(name: str, env: Mapping[str, str]) -> Iterator[ServiceProcess]:
     require_no_secret(text)
 
 
-def require_no_secret(text: str) -> None:
-    """Of whatever a service of the tests wrote, no line holds a password, a token or a signed cookie."""
-    found = [line for line in text.splitlines() if without_secrets(line) != line]
+def require_no_secret(text: str, secrets: Collection[str] = ()) -> None:
+    """Of whatever a service of the tests wrote, no line holds a password, a token, a signed cookie, or one of
+    ``secrets``."""
+    found = [line for line in text.splitlines() if without_secrets(line) != line or any(one in line for one in secrets)]
     assert not found, f"{len(found)} lines hold a secret, the first one of {len(found[0])} characters"
+
+
+def require_no_secret_below(home: Path, *printed: Path, secrets: Collection[str] = ()) -> None:
+    """The same of what `shixian up` printed and of every log below its home, the broker's and the database's too; of
+    the secrets that lie in the home as well."""
+    kept = [home / "kafka" / "password", home / "ops" / "metrics-token"]
+    own = {*secrets, *(file.read_text().strip() for file in kept if file.exists())}
+    for key in (file for folder in (home, home / "access", home.parent) for file in folder.glob("desk-key.json")):
+        own |= {value for one in json.loads(key.read_text())["keys"] for name, value in one.items() if name == "d"}
+    # What the broker calls a log besides, by numbers alone, are its segments.
+    logs = [file for file in home.rglob("*") if re.search(r"[a-z]\.log(\.\d+)?$", file.name)]
+    assert len(logs) > 5 and all(len(one) > 8 for one in own), "what is searched, and what for"
+    for file in (*printed, *logs):
+        text = file.read_text("utf-8", errors="replace")
+        # So the broker tells of its settings that there is a password, or none.
+        require_no_secret(re.sub(r"password = (null|\[hidden\])$", "", text, flags=re.MULTILINE), own)
 
 
 @contextmanager

@@ -70,7 +70,13 @@ def import_(
     with progress(len(register.facts), "importing") as advance:
         try:
             posted = importing.post(
-                register, address, settings.home, advance, waiting, trust_env=bool(url), headers=headers(settings)
+                register,
+                address,
+                settings.home,
+                advance,
+                waiting,
+                trust_env=bool(url),
+                headers=lambda: headers(settings),
             )
         except client.Refused as error:
             fail(f"{file}: {error}")

@@ -105,9 +105,10 @@ def post(
     on_wait: Callable[[str], None],
     *,
     trust_env: bool,
-    headers: Mapping[str, str] | None = None,
+    headers: Callable[[], Mapping[str, str]] = dict,
 ) -> client.Posted:
-    """Post the facts of a register, from where an import of the same facts stopped before; ``headers``: who posts.
+    """Post the facts of a register, from where an import of the same facts stopped before; ``headers``: who posts,
+    asked for each call.
 
     Raises what :func:`services.intake.client.post` raises.
     """

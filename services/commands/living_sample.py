@@ -29,7 +29,7 @@ def post(settings: Settings) -> None:
         if _is_there(tracker, today + AHEAD):
             return
         lines = living.living(today)
-        client.post(settings.url("intake"), lines, trust_env=False, headers=own)
+        client.post(settings.url("intake"), lines, trust_env=False, headers=lambda: own)
         # Facts of one subject are in one partition, in their order; of others they may still be on their way.
         subjects = sorted({msgspec.json.decode(line)["subject"] for line in lines[-24:]})
         limit = time.monotonic() + DECIDED_SECONDS

@@ -26,7 +26,7 @@ def _post(settings: Any, facts: list[Any], intake: str, dry_run: bool) -> None:
     address, named = url_of(settings, "intake", intake), where_from("intake", intake)
     with progress(len(lines), "posting") as advance:
         try:
-            posted = client.post(address, lines, advance, trust_env=bool(intake), headers=who.headers(settings))
+            posted = client.post(address, lines, advance, trust_env=bool(intake), headers=lambda: who.headers(settings))
         except client.Refused as error:
             fail(str(error))
         except client.Unavailable as error:

@@ -97,7 +97,7 @@ def post(
                 partial=partial,
                 on_wait=waiting,
                 trust_env=bool(url),
-                headers=who.headers(settings),
+                headers=lambda: who.headers(settings),
             )
         except client.Refused as error:
             fail(f"{file}: {error}")

@@ -127,7 +127,7 @@ def _demo(settings: Settings) -> None:
     """Post the sample (facts already there are not counted again), wait until it is counted, print the report."""
     lines = list(samples.sample())
     own = who.headers(settings)
-    client.post(settings.url("intake"), lines, trust_env=False, headers=own)
+    client.post(settings.url("intake"), lines, trust_env=False, headers=lambda: own)
     expected = reporting.fold(lines, FORM, ORGAN, YEAR, datetime.now(UTC))
     url = settings.url("stats")
     limit = time.monotonic() + COUNTED_SECONDS

@@ -78,7 +78,7 @@ class Intake:
     home: Path
     trust_env: bool
     headers: Callable[[], Mapping[str, str]] = dict
-    """Who posts; asked before each file, since what names it lives for minutes."""
+    """Who posts; asked before each call, since what names it lives for minutes."""
 
 
 @dataclass(frozen=True)
@@ -177,7 +177,7 @@ def _facts(content: bytes, report: Report, intake: Intake, *, partial: bool) -> 
     if not partial and (bad := client.check(lines)):
         report.fail(f"{len(bad)} lines are not facts; nothing was posted", [str(each) for each in bad])
         return
-    posted = client.post(intake.address, lines, partial=partial, trust_env=intake.trust_env, headers=intake.headers())
+    posted = client.post(intake.address, lines, partial=partial, trust_env=intake.trust_env, headers=intake.headers)
     report.accepted = posted.accepted
     if posted.bad:
         report.fail(f"{len(posted.bad)} lines were refused", [str(each) for each in posted.bad])
@@ -202,7 +202,7 @@ def _register(name: str, content: bytes, report: Report, intake: Intake, by: By,
             lambda _: None,
             lambda _: None,
             trust_env=intake.trust_env,
-            headers=intake.headers(),
+            headers=intake.headers,
         )
         report.accepted = posted.accepted
     return rejects.written(register) if register.problems else b""

@@ -135,13 +135,17 @@ class Apis:
         except httpx.TransportError as error:
             raise away(service, f"does not answer at {self._addresses[service]} ({type(error).__name__})") from error
 
-    async def tell(self, entry: Entry) -> None:
-        """Add to the audit trail what happened at the desk. Raises :class:`ProblemError`."""
+    async def tell(self, entry: Entry, status: int = 0) -> None:
+        """Add to the audit trail what happened at the desk, and how a call was answered where it was one. Raises
+        :class:`ProblemError`."""
         headers = {"content-type": "application/json", **self._who(DESK)}
         body = msgspec.json.encode(entry)
         try:
             answer = await self._client.post(
-                f"{self._addresses['intake']}/v1/audit-records", content=body, headers=headers
+                f"{self._addresses['intake']}/v1/audit-records",
+                params={"status": status} if status else None,
+                content=body,
+                headers=headers,
             )
         except httpx.TransportError as error:
             raise away("intake", f"the audit trail can't be written ({type(error).__name__})") from error

@@ -18,6 +18,7 @@ from services.desk.duties import Duties
 from services.desk.login import Login
 from services.desk.pages import Desk, answer_error, language
 from services.desk.recording import Recording
+from services.desk.refused import Refusals
 from services.desk.register import Register
 from services.desk.requests import Requests
 from services.desk.sessions import Sessions
@@ -41,10 +42,14 @@ async def build(settings: Settings, health: Health) -> AsyncIterator[Parts]:
     verify = ssl.create_default_context(cafile=settings.tls_cert) if settings.tls_cert else True
     bearer = sessions.bearer if has_accounts else lambda _: None
     apis = Apis({name: settings.api(name) for name in SERVICES}, health, bearer=bearer, verify=verify)
-    guard = Guard(door, needs_of("desk"), dict, None, who=sessions.who if has_accounts else None, own_pages=True)
-    app = application(Desk(apis, sessions=sessions), health, registry, guard)
+    # Where everyone on this machine is ``local``, there is no trail to tell.
+    refused = Refusals(apis.tell) if door.mode != "local" else None
+    who = sessions.who if has_accounts else None
+    guard = Guard(door, needs_of("desk"), dict, None, who=who, own_pages=True, refused=refused)
+    app = application(Desk(apis, sessions=sessions, refused=refused), health, registry, guard)
+    tasks = {"apis": apis.watch} | ({"refusals": refused.run} if refused is not None else {})
     try:
-        yield Parts(app, settings.desk_port, tasks={"apis": apis.watch})
+        yield Parts(app, settings.desk_port, tasks=tasks)
     finally:
         await apis.close()
 

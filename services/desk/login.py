@@ -29,7 +29,6 @@ from services.desk.sessions import (
     SESSION_COOKIE,
     Sessions,
     cookies,
-    require_form,
     session_of,
 )
 from services.runtime.languages import Lang
@@ -100,7 +99,7 @@ class Login(Controller):
         form = await request.form()
         given = {name: str(form.get(name, "")) for name in ("account", "password", "next", FORM_FIELD)}
         sent = cookies(dict(request.scope["headers"])).get(sessions.name(FORM_COOKIE), "")
-        require_form(given[FORM_FIELD], sent)
+        desk.require_token(request, given[FORM_FIELD], sent)
         account, now = given["account"].strip()[:100], sessions.door.now()
         user = sessions.door.access().by_account.get(account)
         kept = user.password if user is not None else None
@@ -109,11 +108,18 @@ class Login(Controller):
         until = self.lockout.until(account, now) or await desk.apis.locked(known)
         if until is not None:
             return await self._refused(request, desk, lang, given["next"], until, now)
+        fits = locked = False
         # In a thread, one at a time: each costs 64 MB and a few hundredths of a second.
         async with desk.one_hash:
-            fits = await asyncio.to_thread(passwords.fits, given["password"], kept)
+            now = sessions.door.now()
+            # Of many that came at once, those before this one may have locked the account.
+            late = self.lockout.until(account, now)
+            if late is None:
+                fits = await asyncio.to_thread(passwords.fits, given["password"], kept) and user is not None
+                locked = not fits and self.lockout.failed(account, now, is_known=user is not None)
+        if late is not None:
+            return await self._refused(request, desk, lang, given["next"], late, now)
         if not fits or user is None:
-            locked = self.lockout.failed(account, now)
             await desk.tell(entry(request, known, "locked-out" if locked else "login-refused"))
             if (until := self.lockout.until(account, now)) is not None:
                 return await self._refused(request, desk, lang, given["next"], until, now)
@@ -181,7 +187,7 @@ class Login(Controller):
         """End the session."""
         sessions, session = of(desk), session_of(request)
         form = await request.form()
-        require_form(str(form.get(FORM_FIELD, "")), session.form_token if session else "")
+        desk.require_token(request, str(form.get(FORM_FIELD, "")), session.form_token if session else "")
         assert session is not None
         sessions.end(session)
         await desk.tell(entry(request, session.principal.account, "logout"))

@@ -2,7 +2,7 @@
 
 import asyncio
 import secrets
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
 from datetime import UTC, datetime, tzinfo
 from functools import cache
@@ -18,11 +18,12 @@ from msgspec import to_builtins
 from services.access.audit import Entry
 from services.desk import board_words, form_words, office_words
 from services.desk.apis import Apis
-from services.desk.sessions import FORM_COOKIE, Sessions, cookies, require_form, session_of
+from services.desk.sessions import FORM_COOKIE, Session, Sessions, cookies, require_form, session_of
 from services.desk.words import AUDIT_WORDS, EVENT_WORDS, LIMIT_WORDS, STATUS_WORDS, WORDS
 from services.events.names import NAMES
 from services.events.vocabulary import Label
 from services.runtime import paths, problems
+from services.runtime.guard import refusal
 from services.runtime.languages import Lang, negotiated, preferred
 from services.runtime.moved import likes_pages
 from services.runtime.offload import Offload
@@ -63,6 +64,8 @@ class Desk:
     """None: of a desk that only callers within its own process reach."""
     one_hash: asyncio.Lock = field(default_factory=asyncio.Lock)
     """Held while a password is looked at."""
+    refused: Callable[[Entry, int], None] | None = None
+    """Told of forms that no page of ours made."""
 
     async def page(self, template: str, request: Request[Any, Any, Any], lang: Lang, **values: Any) -> Response[bytes]:
         """A page, made beside the loop."""
@@ -90,7 +93,18 @@ class Desk:
         """Raises :class:`ProblemError` (403) for a form that no page of ours made for this reader."""
         if self.sessions is not None:
             session = session_of(request)
-            require_form(given, session.form_token if session is not None else self._sent(request))
+            self.require_token(request, given, session.form_token if session is not None else self._sent(request))
+
+    def require_token(self, request: Request[Any, Any, Any], given: str, expected: str) -> None:
+        """The same where it is known which token the form has to carry. The audit trail is told of another one."""
+        session = session_of(request)
+        try:
+            require_form(given, expected)
+        except ProblemError as error:
+            account = session.principal.account if session is not None else "unknown"
+            if self.refused is not None:
+                self.refused(refusal("call", request.scope, error, account), error.status)
+            raise
 
     def _sent(self, request: Request[Any, Any, Any]) -> str:
         assert self.sessions is not None
@@ -106,13 +120,18 @@ class Desk:
     def reader(self, request: Request[Any, Any, Any]) -> Mapping[str, Any]:
         """Who reads a page, as its bar shows it."""
         session, mode = session_of(request), self.sessions.door.mode if self.sessions is not None else "local"
-        reader = None
-        if session is not None:
-            reader = {"account": session.principal.account.partition(":")[2], "form_token": session.form_token}
-        audits = session.principal.may("audit:read") if session is not None else mode == "insecure"
-        publishes = session.principal.may("reports:publish") if session is not None else True
-        writes = session.principal.may("facts:write") if session is not None else True
-        return {"access": mode, "reader": reader, "may_audit": audits, "may_write": writes, "may_publish": publishes}
+        return (
+            in_session(session) if session is not None else ANYBODY | {"access": mode, "may_audit": mode == "insecure"}
+        )
+
+    @staticmethod
+    def first_page(request: Request[Any, Any, Any]) -> str | None:
+        """Where a reader is led who may not see the board; None: she may, or there is nothing for her."""
+        session = session_of(request)
+        if session is None or session.principal.may("requests:read"):
+            return None
+        led = {"audit:read": "/audit-trail", "reports:read": "/annual"}
+        return next((page for scope, page in led.items() if session.principal.may(scope)), None)
 
     async def tell(self, entry: Entry) -> None:
         """Add what happened here to the audit trail. Raises :class:`ProblemError` where that fails: what has to be
@@ -175,8 +194,26 @@ def say_in(lang: Lang, what: str | Label | Mapping[str, str]) -> str:
     return label[lang]
 
 
-NOBODY: Mapping[str, Any] = {"access": "", "reader": None, "may_audit": False, "may_write": False, "may_publish": False}
+SCOPES = {
+    "may_read": "requests:read",
+    "may_report": "reports:read",
+    "may_write": "facts:write",
+    "may_publish": "reports:publish",
+    "may_audit": "audit:read",
+}
+"""What a page shows or leaves out, and the scope that decides it."""
+ANYBODY: dict[str, Any] = {"access": "", "reader": None} | dict.fromkeys(SCOPES, True)
+"""Of a desk without accounts."""
+NOBODY: Mapping[str, Any] = ANYBODY | dict.fromkeys(("may_write", "may_publish", "may_audit"), False)
 """Of a page that is made before it is known who reads it."""
+
+
+def in_session(session: Session) -> Mapping[str, Any]:
+    """Of a person who has logged in."""
+    told = {"account": session.principal.account.partition(":")[2], "form_token": session.form_token}
+    return {"access": "accounts", "reader": told} | {
+        name: session.principal.may(scope) for name, scope in SCOPES.items()
+    }
 
 
 def render(template: str, lang: Lang, here: Here, reader: Mapping[str, Any] = NOBODY, **values: Any) -> str:
@@ -224,7 +261,9 @@ def answer_error(request: Request[Any, Any, Any], error: Exception) -> Response[
         "problem": catalogue.name("problem", found.kind, lang) if found.kind else "",
         "parts": to_builtins(found.parts),
     }
-    text = render("problem.html", lang, Here(request.scope["path"]), **values)
+    session = session_of(request)
+    reader = in_session(session) if session is not None else NOBODY
+    text = render("problem.html", lang, Here(request.scope["path"]), reader, **values)
     headers = HEADERS | found.headers
     return Response(text.encode(), status_code=found.status, media_type="text/html", headers=headers)
 

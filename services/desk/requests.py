@@ -12,8 +12,9 @@ from services.desk import forms
 from services.desk.board import counted, left, on_paper, tiles, tree
 from services.desk.drawing import SHORT_DAYS, drawn
 from services.desk.form_page import OFFERED, form_for, request_of
+from services.desk.login import led
 from services.desk.organs import named
-from services.desk.pages import Desk, local, minute, passed_on, wants_json
+from services.desk.pages import Desk, local, minute, passed_on, query, wants_json
 from services.desk.recording import entered
 from services.desk.timeline import timeline
 from services.desk.words import STATUS_WORDS
@@ -53,6 +54,8 @@ class Requests(Controller):
     ) -> Response[bytes]:
         """What needs doing, counted, and what is due, the soonest first. Nobody asked for a status: what is unfinished,
         or all where nothing is."""
+        if (elsewhere := desk.first_page(request)) is not None:
+            return led(f"{elsewhere}?{query(lang=lang)}")
         organ = desk.own_organ(request, organ)
         given = {
             "organ": organ,

@@ -28,6 +28,7 @@ from services.runtime.settings import SettingError, Settings
 
 NAME = "shixian"
 FORM_FIELD = "form_token"
+METRICS = "/metrics"
 RENEW_SHARE = 5
 """A cookie is given out anew when a fifth of its idle time has gone: not with each page."""
 _STATE = "shixian_session"
@@ -69,7 +70,10 @@ class Sessions:
         return keys
 
     async def who(self, scope: Scope, headers: Mapping[bytes, bytes]) -> Principal:
-        """The person who asks for a page. Raises :class:`ProblemError` (401) for nobody."""
+        """The person who asks for a page; of the metrics, which no person reads, the system whose token it is. Raises
+        :class:`ProblemError` (401) for nobody."""
+        if scope["path_template"] == METRICS and b"authorization" in headers:
+            return await self.door.who(headers)
         session = self.read(headers)
         if session is None:
             raise unknown("log in first", "")
@@ -164,7 +168,7 @@ SESSION_COOKIE, FORM_COOKIE, LOGIN_COOKIE = "session", "form", "login"
 
 def session_of(request: Request[Any, Any, Any]) -> Session | None:
     """The session that a request belongs to."""
-    found: Session | None = request.scope["state"].get(_STATE)
+    found: Session | None = request.scope.get("state", {}).get(_STATE)
     return found
 
 

@@ -2,7 +2,7 @@
 
 import collections
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from typing import Annotated, Any, Literal
 
 import msgspec
@@ -22,6 +22,7 @@ from services.intake import reading
 from services.intake.entitled import require_own
 from services.intake.references import References
 from services.intake.repeats import Repeats, Sifted
+from services.intake.turns import Turns
 from services.intake.unpacking import Call, Room, unpacked
 from services.intake.writing import Writer
 from services.runtime.guard import caller
@@ -158,14 +159,16 @@ class Door:
     repeats: Repeats
     room: Room
     max_body: int
+    turns: Turns = field(default_factory=Turns)
 
     async def take(self, request: Request[Any, Any, Any], *, partial: bool) -> Receipt:
         """A call's events to the log. Raises :class:`ProblemError`."""
         headers = request.scope["headers"]
         with Call(self.room) as call:
             body = await unpacked(headers, await request.body(), self.max_body, call)
-            events = await reading.read(headers, body, most=reading.MAX_EVENTS if partial else reading.MAX_ERRORS)
-            return await self.write(events, partial=partial)
+            async with self.turns.turn(len(body)):
+                events = await reading.read(headers, body, most=reading.MAX_EVENTS if partial else reading.MAX_ERRORS)
+                return await self.write(events, partial=partial)
 
     async def write(self, call: reading.Reading, *, partial: bool) -> Receipt:
         """The good events of a call to the log, if that is what was asked for. Raises :class:`ProblemError`."""

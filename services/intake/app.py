@@ -77,6 +77,7 @@ async def build(settings: Settings, health: Health) -> AsyncIterator[Parts]:
         description="Takes facts as CloudEvents and writes them to the log.",
         schemas={**api.fact_schemas(), **imports.schemas()},
         max_body=MAX_BODY,
+        refuse_early=taking.turns.refuse_early,
         guard=Guard(door, needs_of("intake"), reference.parents, trail),
     )
 

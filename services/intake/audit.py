@@ -18,8 +18,8 @@ from services.runtime.settings import Settings
 from services.runtime.trail import Trail
 
 MOST = 1000
-OF_DESK = frozenset({"login", "login-refused", "locked-out", "logout"})
-"""What the desk alone sees, and so reports."""
+OF_DESK = frozenset({"login", "login-refused", "locked-out", "logout", "call"})
+"""What the desk alone sees, and so reports; ``call``: one that it refused."""
 
 
 class TrailPage(Struct, frozen=True, kw_only=True):
@@ -36,7 +36,9 @@ def handlers(settings: Settings, trail: Trail) -> list[ControllerRouterHandler]:
     """The routes."""
 
     @post("/v1/audit-records", status_code=202, include_in_schema=False)
-    async def added(request: Request[Any, Any, Any]) -> Response[bytes]:
+    async def added(
+        request: Request[Any, Any, Any], status: Annotated[int, QueryParameter(ge=0, le=599)] = 0
+    ) -> Response[bytes]:
         """Add what happened at the desk; the desk alone may."""
         try:
             entry = msgspec.json.decode(await request.body(), type=Entry)
@@ -45,7 +47,7 @@ def handlers(settings: Settings, trail: Trail) -> list[ControllerRouterHandler]:
         if entry.action not in OF_DESK:
             raise ProblemError(422, f"action: expected one of {', '.join(sorted(OF_DESK))}, got {entry.action[:40]!r}")
         trail.require_room()
-        trail.add(entry)
+        trail.add(entry, status)
         return Response(b"{}", media_type="application/json", status_code=202)
 
     @get(

@@ -81,19 +81,20 @@ def post(
     on_wait: Callable[[str], None] = lambda _: None,
     trust_env: bool = True,
     batch: int = BATCH,
-    headers: Mapping[str, str] | None = None,
+    headers: Callable[[], Mapping[str, str]] = dict,
 ) -> Posted:
     """Post the facts of a JSON-lines file in their order, in batches.
 
     ``partial``: the good facts are taken and the bad lines reported. Waits up to ``patience`` seconds for an intake
     that is away; ``on_wait`` is then called with the reason, once for each batch. ``trust_env``: whether a proxy that
-    the environment names is used; ``headers``: who posts. Raises :class:`Refused` and :class:`Unavailable`.
+    the environment names is used; ``headers``: who posts, asked for each call, since a command's
+    own token lives for minutes and a file may take hours. Raises :class:`Refused` and :class:`Unavailable`.
     """
     posted = Posted()
-    with httpx.Client(base_url=url, timeout=30.0, trust_env=trust_env, headers=headers) as client:
+    with httpx.Client(base_url=url, timeout=30.0, trust_env=trust_env) as client:
         for each in _batches(lines, batch):
             body = b"[" + b",".join(line for _, line in each) + b"]"
-            answer = _send(client, body, patience, on_wait, partial=partial)
+            answer = _send(client, body, headers, patience, on_wait, partial=partial)
             if answer.status_code == 202:
                 result = answer.json()
                 posted.accepted += result["accepted"]
@@ -108,13 +109,19 @@ def post(
 
 
 def _send(
-    client: httpx.Client, body: bytes, patience: float, on_wait: Callable[[str], None], *, partial: bool
+    client: httpx.Client,
+    body: bytes,
+    headers: Callable[[], Mapping[str, str]],
+    patience: float,
+    on_wait: Callable[[str], None],
+    *,
+    partial: bool,
 ) -> httpx.Response:
     start, pause, reason, reported = time.monotonic(), 0.2, "", False
     query = {"partial": "yes"} if partial else {}
     while time.monotonic() - start < patience:
         try:
-            answer = client.post("/v1/events", params=query, content=body, headers={"content-type": _TYPE})
+            answer = client.post("/v1/events", params=query, content=body, headers={**headers(), "content-type": _TYPE})
         except httpx.TransportError as error:
             reason = f"{client.base_url}: {error}"
         else:

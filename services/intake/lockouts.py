@@ -41,7 +41,7 @@ class Lockouts:
         """Learn from a record of the trail."""
         entry = record.entry
         if entry.action in ("login-refused", "locked-out"):
-            self._lockout.failed(entry.account, record.at)
+            self._lockout.failed(entry.account, record.at, is_known=entry.account.startswith("user:"))
         elif entry.action == "login":
             self._lockout.passed(entry.account)
 

@@ -17,7 +17,7 @@ from litestar.types import ASGIApp, HTTPScope, Message, Receive, Send
 from litestar.utils import normalize_path
 
 from services.runtime import paths, problems
-from services.runtime.door import Door
+from services.runtime.guard import Guard
 from services.runtime.health import Health
 from services.runtime.problems import ClientGone, ProblemError
 
@@ -38,13 +38,30 @@ log = structlog.get_logger(__name__)
 class Edge:
     """The layer around one application."""
 
-    def __init__(self, app: Litestar, inner: ASGIApp, health: Health, max_body: int, door: Door) -> None:
-        self._app, self._inner, self._health, self._max_body, self._door = app, inner, health, max_body, door
+    def __init__(
+        self,
+        app: Litestar,
+        inner: ASGIApp,
+        health: Health,
+        max_body: int,
+        guard: Guard,
+        refuse_early: Callable[[str, str], None] | None = None,
+    ) -> None:
+        """``refuse_early`` may refuse a call by its method and path, before anything else is looked at."""
+        self._refuse_early = refuse_early
+        self._app, self._inner, self._health, self._max_body, self._guard = app, inner, health, max_body, guard
         self._held = 0
         """Bytes of bodies that came and whose requests are not answered yet."""
 
     async def __call__(self, scope: HTTPScope, receive: Receive, send: Send) -> bool:
         """Handle a request; True where its client went away before the body's end."""
+        if self._refuse_early is not None:
+            try:
+                self._refuse_early(scope["method"], scope["path"])
+            except ProblemError as error:
+                scope["path_template"] = scope["path"]
+                await _Answer(send, False, lambda: b"").problem(scope, error)
+                return False
         asked: Any = dict(scope)
         head = scope["method"] == "HEAD"
         if head:
@@ -81,7 +98,7 @@ class Edge:
         """Raises :class:`ProblemError`: 421 for a host that is not ours, 400 for a path or query that is no text, 413
         for too large a body."""
         if scope["path"] not in PROBES:
-            self._door.check_host(dict(scope["headers"]))
+            self._guard.check_host(scope)
         raw = scope.get("raw_path", b"").partition(b"?")[0]
         if wrong := paths.trouble(raw):
             raise paths.no_text(self._path_field(scope), wrong)

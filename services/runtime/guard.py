@@ -42,16 +42,27 @@ class Guard:
         who: Who | None = None,
         *,
         own_pages: bool = False,
+        refused: Callable[[Entry, int], None] | None = None,
     ) -> None:
         """``who``: identifies the caller where that is not done by a bearer token (the desk's sessions); ``own_pages``:
-        whether the application has pages that send what changes something."""
+        whether the application has pages that send what changes something; ``refused``: who hears, with the answer's
+        status, of callers that were refused before it was known who they are: the trail, where there is one."""
         self.door, self._needs, self._parents, self._trail = door, needs, parents, trail
         self._who, self._own_pages = who, own_pages
+        self._refused = refused or (trail.refused if trail is not None else lambda _entry, _status: None)
 
     def require_declared(self, name: str, app: Litestar) -> None:
         """Raises :class:`~services.access.routes.Undeclared` where a route has no scope."""
         routes = ((m, r.path_format) for r in app.routes for m in getattr(r, "methods", ()) if m != "OPTIONS")
         require_declared(name, routes, self._needs)
+
+    def check_host(self, scope: Scope) -> None:
+        """Raises :class:`ProblemError` (421) for a host that is not ours."""
+        try:
+            self.door.check_host(dict(scope["headers"]))
+        except ProblemError as error:
+            self._refused(refusal("call", scope, error), error.status)
+            raise
 
     def __call__(self, app: ASGIApp) -> ASGIApp:
         """The guard as a middleware."""
@@ -67,8 +78,7 @@ class Guard:
                     self.door.check_change(headers, scope["scheme"], need.takes, self._own_pages)
                 principal = await self._principal(need, scope, headers)
             except ProblemError as error:
-                if self._trail is not None:
-                    self._trail.refused(_of_stranger(need, method, scope, error), error.status)
+                self._refused(refusal(need.audit or "call", scope, error), error.status)
                 raise
             if principal is None:
                 await app(scope, receive, send)
@@ -129,12 +139,13 @@ class Guard:
             require_organ(organ, self._parents(), principal)
 
 
-def _of_stranger(need: Need, method: str, scope: Scope, error: ProblemError) -> Entry:
-    """A call that was refused before it was known whose it is. Why, in words that hold nothing of a token."""
+def refusal(action: str, scope: Any, error: ProblemError, account: str = "unknown") -> Entry:
+    """A call that was refused, as the trail is told of it: whose it is, as far as that is known, and why, in words that
+    hold nothing of a token."""
     return Entry(
-        account="unknown",
-        action=need.audit or "call",
-        method=method,
+        account=account,
+        action=action,
+        method=scope["method"],
         path=problems.instance(scope),
         address=(scope.get("client") or ("",))[0],
         about=error.detail[:200],

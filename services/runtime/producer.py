@@ -8,6 +8,7 @@ earlier one of the same call.
 """
 
 import asyncio
+import collections
 import contextlib
 import itertools
 import time
@@ -50,6 +51,10 @@ class _Generation:
     def __init__(self, producer: Any) -> None:
         self.producer = producer
         self.over: asyncio.Future[None] = asyncio.get_running_loop().create_future()
+        self.placing: dict[tuple[str, int], asyncio.Lock] = collections.defaultdict(asyncio.Lock)
+        """By topic and partition: held while a packed batch waits for its place. aiokafka lets all who wait try anew
+        each time that one place is free, and takes the whole wait from the time of each anew at each try: of some
+        dozens at once, those who have waited a second are told that thirty are over (aio-libs/aiokafka#528)."""
 
 
 class LogProducer:
@@ -133,8 +138,9 @@ class LogProducer:
                     producer = generation.producer
                     partitions = sorted(await producer.partitions_for(topic))
                     for pack in packing.pack(records, partitions, producer.create_batch):
-                        places.append(pack.places)
-                        futures.append(await producer.send_batch(pack.builder, topic, partition=pack.partition))
+                        async with generation.placing[topic, pack.partition]:
+                            places.append(pack.places)
+                            futures.append(await producer.send_batch(pack.builder, topic, partition=pack.partition))
                 else:
                     for place, (key, value, headers) in enumerate(records):
                         places.append((place,))

@@ -71,6 +71,26 @@ async def ensure_topic(settings: Settings, part: Part) -> None:
     part.ok()
 
 
+class Seldom:
+    """What strangers are refused is told once a minute for each address, action and answer: what they send must not
+    take the room of what has to be recorded."""
+
+    def __init__(self) -> None:
+        self._told: dict[str, datetime] = {}
+
+    def is_new(self, entry: Entry, status: int, now: datetime) -> bool:
+        """Whether this has not been told within the last minute; it is then."""
+        key = f"{entry.address} {entry.action} {status}"
+        last = self._told.get(key)
+        if last is not None and now - last < REFUSED_EVERY:
+            return False
+        if last is None and len(self._told) >= MOST_REFUSED:
+            self._told.pop(next(iter(self._told)))
+        self._told.pop(key, None)
+        self._told[key] = now
+        return True
+
+
 class Trail:
     """What one process adds to the trail. ``run`` writes it; belongs to one event loop."""
 
@@ -86,7 +106,7 @@ class Trail:
         self._waiting: collections.deque[tuple[datetime, Entry, int]] = collections.deque()
         self._wake = asyncio.Event()
         self._used: dict[str, datetime] = {}
-        self._refused: dict[str, datetime] = {}
+        self._seldom = Seldom()
         self._writer = f"{service}-{uuid.uuid4().hex[:12]}"
         self._number, self._previous = 0, ""
 
@@ -105,17 +125,9 @@ class Trail:
         self._wake.set()
 
     def refused(self, entry: Entry, status: int) -> None:
-        """Record, once a minute for each address, action and answer, that somebody unknown was refused. What strangers
-        send must not take the room of what has to be recorded."""
-        key, now = f"{entry.address} {entry.action} {status}", self._now()
-        last = self._refused.get(key)
-        if (last is not None and now - last < REFUSED_EVERY) or len(self._waiting) >= MOST_WAITING // 2:
-            return
-        if last is None and len(self._refused) >= MOST_REFUSED:
-            self._refused.pop(next(iter(self._refused)))
-        self._refused.pop(key, None)
-        self._refused[key] = now
-        self.add(entry, status)
+        """Record, once a minute for each address, action and answer, that somebody unknown was refused."""
+        if len(self._waiting) < MOST_WAITING // 2 and self._seldom.is_new(entry, status, self._now()):
+            self.add(entry, status)
 
     def used(self, account: str, address: str) -> None:
         """Record, once an hour, that a token is in use."""

@@ -65,6 +65,7 @@ def create_app(
     guard: Guard | None = None,
     also_asked: Collection[str] = (),
     complete: Callable[[dict[str, Any]], dict[str, Any]] = dict,
+    refuse_early: Callable[[str, str], None] | None = None,
     **more: Any,
 ) -> Litestar:
     """The application of the service ``name``: its handlers and what every service has.
@@ -72,8 +73,10 @@ def create_app(
     ``schemas`` (JSON Schema by name) are added to OpenAPI's components; ``max_body`` is in bytes, more is answered with
     413 (a route may allow itself more); ``answer`` makes an answer of an error; ``guard`` stands before the handlers,
     and without one only callers within this process are expected; ``also_asked`` are query parameters that every route
-    takes; ``complete`` completes the OpenAPI document; ``more`` goes to Litestar (dependencies, template
-    engine...). Raises :class:`~services.access.routes.Undeclared` for a route that the table of scopes does not have.
+    takes; ``complete`` completes the OpenAPI document; ``refuse_early`` may refuse a call by its method and path before
+    anything else is looked at (:class:`~services.runtime.problems.ProblemError`); ``more`` goes to Litestar
+    (dependencies, template engine...). Raises :class:`~services.access.routes.Undeclared` for a route that the table
+    of scopes does not have.
     """
     guard = guard or Guard(Door.indoors(), needs_of(name), dict, None)
     strict = StrictQuery(also_asked)
@@ -104,7 +107,7 @@ def create_app(
     served = (r for r in app.routes if r.path_format.startswith("/v1/"))
     routes = [(r.path_format, m) for r in served for m in getattr(r, "methods", ()) if m != "OPTIONS"]
     app.asgi_handler = _observed(
-        edge.Edge(app, app.asgi_handler, health, _largest(app, max_body), guard.door),
+        edge.Edge(app, app.asgi_handler, health, _largest(app, max_body), guard, refuse_early),
         app.asgi_handler,
         registry,
         routes,

@@ -14,7 +14,7 @@ from services.tracker import attending, fact_standing
 from services.tracker.attending import Asked, Attention
 from services.tracker.core.attention import Kind
 from services.tracker.deps import BUSY, JSON, MOST, WRONG, Deps, Injected, bad_cursor, require_organ
-from services.tracker.entitled import one_of_own, require_request
+from services.tracker.entitled import readable, require_request
 from services.tracker.fact_standing import FactStanding
 from services.tracker.listing import BadCursor
 from services.tracker.unread import Ahead
@@ -50,18 +50,33 @@ class Attending(Controller):
         ``waiting``: a case that lacks something (its organ, its request, the fact that a correction is about);
         ``unconfirmed``: a receipt not confirmed for a week; ``open-stop``: a clock that stands still with no limit to
         end that; ``expected``: a request that another organ transferred to this one, until a receipt of this one's
-        ``follows`` it. ``since``: what has needed a person since that instant or later. What is put right goes.
+        ``follows`` it. ``organ``: of that organ; left out: of all that the caller may read. ``since``: what has needed
+        a person since that instant or later. What is put right goes.
         """
-        organ = one_of_own(deps.reference_data, organ)
+        own = readable(deps.reference_data) if organ is None else None
         wrong_ones = deps.reference_data.rejected(MOST) if kind in (None, "rejected") and since is None else []
-        mine = [one for one in wrong_ones if source in (None, one.source) and organ in (None, one.subject)][:limit]
+        mine = [
+            one
+            for one in wrong_ones
+            if source in (None, one.source) and organ in (None, one.subject) and (own is None or one.subject in own)
+        ][:limit]
         # What waits for an organ's registration, or could not be registered, is of an organ that is not.
         if not mine and not await attending.any_of(deps.pool, organ):
             require_organ(deps, organ)
         if since is not None and since.tzinfo is None:
             wrong = FieldProblem(field="query.since", problem=f"is {since}", expected="an instant with a time zone")
             raise ProblemError(400, "since: expected an instant with a time zone", errors=[wrong])
-        asked = Asked(deps.facts_topic, deps.clock.now(), source, organ, kind, since, limit, cursor)
+        asked = Asked(
+            deps.facts_topic,
+            deps.clock.now(),
+            source,
+            organ,
+            kind,
+            since,
+            limit,
+            cursor,
+            None if own is None else sorted(own),
+        )
         wanted = [one._asdict() for one in mine]
         try:
             page = await attending.page(deps.pool, deps.offload, asked, wanted)

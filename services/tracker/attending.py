@@ -7,6 +7,7 @@ discarded. A page looks at a bounded number of rows, so it may be short where fe
 
 from base64 import urlsafe_b64decode, urlsafe_b64encode
 from binascii import Error as NoBase64
+from collections.abc import Sequence
 from dataclasses import dataclass
 from datetime import UTC, datetime
 from typing import Any
@@ -42,6 +43,13 @@ class Asked:
     """Only what has needed a person since then or later."""
     limit: int = 100
     cursor: str | None = None
+    organs: Sequence[str] | None = None
+    """Where no organ is asked for: those that the caller may read; None: all."""
+
+    @property
+    def narrowed(self) -> list[str]:
+        """What an item of a case has to have, by the columns' names."""
+        return [name for name in ("source", "organ", "kind") if getattr(self, name) is not None]
 
 
 class Needing(Struct, frozen=True, kw_only=True, omit_defaults=True):
@@ -109,9 +117,8 @@ class _Values:
 def of_cases(asked: Asked, behind: Cursor | None) -> tuple[str, list[Any]]:
     """The query for items of cases, one more than the limit."""
     values = _Values()
-    names = [name for name in ("source", "organ", "kind") if getattr(asked, name) is not None]
     # One of them leads into its index, in the order of the list; what else is asked is looked for in what that gives.
-    leading, others = names[:1], names[1:]
+    leading, others = (asked.narrowed[:1], asked.narrowed[1:]) if asked.organs is None else ([], asked.narrowed)
     conditions = [f"{name} = {values.put(getattr(asked, name), 'text')}" for name in leading]
     conditions.append(f"since <= {values.put(asked.now, 'timestamptz')}")
     if behind is not None and behind.stream == _CASES:
@@ -127,11 +134,17 @@ def of_cases(asked: Asked, behind: Cursor | None) -> tuple[str, list[Any]]:
     if asked.since is not None:
         conditions.append(f"since >= {values.put(asked.since, 'timestamptz')}")
     fits = " AND ".join(f"{name} = {values.put(getattr(asked, name), 'text')}" for name in others) or "true"
-    order = "ORDER BY since, subject, piece, place"
+    order, most = "ORDER BY since, subject, piece, place", _most_items(asked)
+    one = f"SELECT * FROM {SCHEMA}.attention WHERE {{}} {order} LIMIT {most}"
+    rows = one.format(" AND ".join(conditions))
+    if asked.organs is not None:
+        # Of several organs each is read in the order of its index.
+        codes = f"unnest({values.put(sorted(asked.organs), 'text[]')}) AS each(code)"
+        each = one.format(" AND ".join(["organ = each.code", *conditions]))
+        rows = f"SELECT part.* FROM {codes} CROSS JOIN LATERAL ({each}) AS part {order} LIMIT {most}"
     return (
         f"SELECT since, subject, piece, place, kind, organ, source, fact, body, ({fits}) AS fits, count(*) OVER () AS "
-        f"looked FROM (SELECT * FROM {SCHEMA}.attention WHERE {' AND '.join(conditions)} {order} "
-        f"LIMIT {_most(asked, 1)}) AS a {order}",
+        f"looked FROM ({rows}) AS a {order}",
         values.all,
     )
 
@@ -154,12 +167,15 @@ def of_letters(asked: Asked, behind: Cursor | None) -> tuple[str, list[Any]] | N
     if asked.since is not None:
         conditions.append(f"recorded_at >= {values.put(asked.since, 'timestamptz')}")
     others = [name for name in ("source", "organ") if getattr(asked, name) is not None]
-    fits = " AND ".join(f"{name} = {values.put(getattr(asked, name), 'text')}" for name in others) or "true"
+    wanted = [f"{name} = {values.put(getattr(asked, name), 'text')}" for name in others]
+    if asked.organs is not None:
+        wanted.append(f"organ = ANY({values.put(sorted(asked.organs), 'text[]')})")
+    fits = " AND ".join(wanted) or "true"
     order = 'ORDER BY recorded_at, partition, "offset"'
     return (
         f'SELECT recorded_at, partition, "offset", reason, subject, source, event_id, organ, coalesce({fits}, false) '
         f"AS fits, count(*) OVER () AS looked FROM (SELECT * FROM {SCHEMA}.dead_letter WHERE {' AND '.join(conditions)}"
-        f" {order} LIMIT {_most(asked, 0)}) AS l {order}",
+        f" {order} LIMIT {_most_letters(asked)}) AS l {order}",
         values.all,
     )
 
@@ -188,7 +204,9 @@ def _page(asked: Asked, cases: list[Any], aside: list[Any], reference: list[dict
     others = [(Cursor(r["recorded_at"], _LETTERS, str(r["partition"]), r["offset"], ""), r) for r in aside]
     # Each stream comes in the order of its index. What lies behind the end of one that was cut comes on a later page.
     cut = [
-        stream[-1][0] for stream, most in ((placed, _most(asked, 1)), (others, _most(asked, 0))) if len(stream) >= most
+        stream[-1][0]
+        for stream, most in ((placed, _most_items(asked)), (others, _most_letters(asked)))
+        if len(stream) >= most
     ]
     until = min([(end.since, end.stream) for end in cut], default=None)
     fitting: list[tuple[Cursor, Any]] = []
@@ -206,11 +224,16 @@ def _page(asked: Asked, cases: list[Any], aside: list[Any], reference: list[dict
     )
 
 
-def _most(asked: Asked, led: int) -> int:
-    """How many rows a stream gives at most, of whose filters ``led`` lead into an index."""
-    names = ("source", "organ", "kind") if led else ("source", "organ")
-    given = sum(getattr(asked, name) is not None for name in names)
-    return LOOKED if given > led else asked.limit + 1
+def _most_items(asked: Asked) -> int:
+    """How many items of cases are looked at for a page at most; of several organs, so many of each."""
+    led, organs = (1, 1) if asked.organs is None else (0, max(1, len(asked.organs)))
+    return max(LOOKED // organs if len(asked.narrowed) > led else 0, asked.limit + 1)
+
+
+def _most_letters(asked: Asked) -> int:
+    """How many records that were put aside are looked at for a page at most."""
+    is_narrowed = any(one is not None for one in (asked.source, asked.organ, asked.organs))
+    return max(LOOKED if is_narrowed else 0, asked.limit + 1)
 
 
 def _text(cursor: Cursor | None) -> str | None:

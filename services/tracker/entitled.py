@@ -27,18 +27,6 @@ def readable(reference_data: ReferenceData) -> frozenset[str] | None:
     return caller().readable(reference_data.parents())
 
 
-def one_of_own(reference_data: ReferenceData, organ: str | None) -> str | None:
-    """The organ whose list is read: the one that is asked for, or the caller's only one; None: all. Raises
-    :class:`ProblemError` (403) where the caller has several and names none."""
-    own = readable(reference_data)
-    if organ is not None or own is None:
-        return organ
-    if len(own) == 1:
-        return next(iter(own))
-    detail = f"{caller().account} is limited to organs; name one of them by organ"
-    raise ProblemError(403, detail, kind="organ")
-
-
 async def require_request(pool: Pool, subject: str, reference_data: ReferenceData) -> None:
     """Raises :class:`ProblemError` (404) for a request of another organ, as for one that is not there: a caller must
     not learn which there are."""

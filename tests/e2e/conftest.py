@@ -18,7 +18,7 @@ from services.access.file import Access, User, encode
 from services.access.principal import Role
 from services.local.process import free_port, tie_to_parent
 from tests.conftest import is_last_of
-from tests.support import require_no_secret
+from tests.support import require_no_secret_below
 
 _SHARED: list["System"] = []
 
@@ -47,6 +47,8 @@ class System:
         self.output = home.parent / f"{home.name}.out"
         self.errors = home.parent / f"{home.name}.err"
         self.options = options
+        self.secrets: list[str] = []
+        """What must stand in none of its logs, besides what it makes itself."""
 
     def start(self, seconds: float = 120) -> float:
         """Start and wait until it says that it is up; how long that took."""
@@ -75,8 +77,7 @@ class System:
         self.process.send_signal(number)
         self.process.wait(30)
         took = time.monotonic() - began
-        for file in (self.errors, *(self.home / "logs").glob("*")):
-            require_no_secret(file.read_text("utf-8", errors="replace"))
+        require_no_secret_below(self.home, self.output, self.errors, secrets=self.secrets)
         return took
 
     def shixian(self, *arguments: str) -> str:
@@ -125,6 +126,7 @@ USERS: dict[str, tuple[tuple[Role, ...], tuple[str, ...] | None]] = {
     "elsewhere": (("officer",), ("gz-psb",)),
     "first": (("publisher",), None),
     "second": (("publisher",), None),
+    "auditor": (("auditor",), None),
 }
 """The people of :func:`guarded`: roles and organs by account."""
 
@@ -141,6 +143,7 @@ def guarded(short_folder: Path) -> Iterator[System]:
     access.chmod(0o600)
     more = {"SHIXIAN_ACCESS": str(access), "SHIXIAN_FOUR_EYES": "yes"}
     running = System(short_folder / "guarded", "--demo", **more)
+    running.secrets += [PASSWORD, *(user.password for user in users)]
     running.start()
     _SHARED.append(running)
     yield running

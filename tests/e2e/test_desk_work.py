@@ -3,6 +3,7 @@
 from collections.abc import Iterator
 from datetime import UTC, datetime
 from pathlib import Path
+from urllib.parse import quote
 
 import pytest
 from playwright.sync_api import Browser, BrowserContext, Page
@@ -24,7 +25,7 @@ def sample(number: int) -> str:
     return f"样例-{living.on(datetime.now(UTC)):%Y%m%d}-{number:02d}"
 
 
-def log_in(browser: Browser, system: System, account: str) -> BrowserContext:
+def log_in(browser: Browser, system: System, account: str, page_after: str = "/") -> BrowserContext:
     """A browser in which somebody has logged in."""
     context = browser.new_context(viewport={"width": 1200, "height": 900}, base_url=system.desk)
     page = context.new_page()
@@ -32,7 +33,7 @@ def log_in(browser: Browser, system: System, account: str) -> BrowserContext:
     page.get_by_label("Account").fill(account)
     page.get_by_label("Password").fill(PASSWORD)
     page.get_by_role("button", name="Log in").click()
-    page.wait_for_url(f"{system.desk}/")
+    page.wait_for_url(f"{system.desk}{page_after}")
     page.close()
     return context
 
@@ -236,6 +237,43 @@ def test_another_organs_page_is_refused_and_nothing_is_left_after_logging_out(
     page.goto("/")
     assert "/login" in page.url
     context.close()
+
+
+def test_an_auditor_sees_what_was_done_and_what_was_tried(
+    browser: Browser, guarded: System, officer: BrowserContext
+) -> None:
+    page = officer.new_page()
+    page.goto(f"/requests/{sample(14)}?lang=en")
+    answer = page.goto("/audit-trail?lang=en")
+    assert answer is not None and answer.status == 403, "an officer does not"
+    tried = page.request.post(
+        f"{guarded.desk}/logout", form={"form_token": "x"}, headers={"origin": "http://evil.test"}
+    )
+    assert tried.status == 403
+    page.close()
+    context = log_in(browser, guarded, "auditor", "/audit-trail?lang=*")
+    trail = context.new_page()
+
+    def rows() -> list[list[str]] | None:
+        trail.goto("/audit-trail?lang=en")
+        shown = [row.locator("td").all_inner_texts() for row in trail.locator("tbody tr").all()]
+        found = [[who, what, about, status] for _, who, what, about, status, _ in shown]
+        wanted = [
+            ["user:officer", "request read", f"/v1/requests/{quote(sample(14))}", "200"],
+            ["user:auditor", "login", "/login", ""],
+            ["unknown", "call", "Origin is 'http://evil.test'", "403"],
+        ]
+        return found if all(any(_fits(one, each) for each in found) for one in wanted) else None
+
+    eventually(rows)
+    assert "holds" in trail.inner_text("main")
+    trail.evaluate(AXE)
+    assert trail.evaluate("tags => axe.run(document, {runOnly: tags})", TAGS)["violations"] == []
+    context.close()
+
+
+def _fits(wanted: list[str], row: list[str]) -> bool:
+    return wanted[:2] == row[:2] and row[2].startswith(wanted[2]) and wanted[3] == row[3]
 
 
 def test_no_page_has_a_fault_that_axe_finds_or_is_wider_than_a_small_screen(page: Page) -> None:

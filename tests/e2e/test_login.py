@@ -142,6 +142,12 @@ def _elsewhere(page: Page, site: str, desk: str) -> None:
             page.evaluate(f"document.getElementById('{form}').submit()")
         answer = navigation.value
         assert answer.status == status, form
+
+    def told() -> Any:
+        return next((one for one in Played.records if one["action"] == "call"), None)
+
+    tried = eventually(told)
+    assert (tried["account"], tried["path"]) == ("unknown", "/logout") and "localhost" in tried["about"]
     page.goto(f"{desk}/?lang=en")
     assert "staff-7" in page.inner_text(".reader"), "still logged in"
 

@@ -6,6 +6,7 @@ import shutil
 import ssl
 import subprocess
 import sys
+from collections import Counter
 from collections.abc import Iterator
 from datetime import UTC, datetime
 from pathlib import Path
@@ -16,6 +17,7 @@ import pytest
 
 from services.access import file, signed, tokens
 from services.access.file import Access, Token
+from services.access.routes import needs_of
 from services.access.signed import Keys
 from services.desk.apis import DESK
 from tests.support import ORGAN, ServiceProcess, answered, eventually, raw, received, service
@@ -33,7 +35,21 @@ KEYS = Keys.new()
 ADMIN = issued("admin", ("admin",))
 A = issued("a", ("facts:write", "requests:read", "reports:read", "reports:publish"), "a")
 B = issued("b", ("facts:write", "requests:read", "reports:read"), "b")
+BOTH = issued("both", ("requests:read", "reports:read"), "a", "b")
 CITY = issued("city", ("requests:read", "reports:read"), "city")
+
+
+def entries(answer: httpx.Response) -> Counter[str]:
+    """What a list has, to be compared: its entries, and its counts by their names."""
+    if answer.headers["content-type"].startswith("text/calendar"):
+        return Counter(line for line in answer.text.splitlines() if line.startswith("UID:"))
+    found: Counter[str] = Counter()
+    for name, told in answer.json().items():
+        if isinstance(told, list):
+            found.update(json.dumps(one, sort_keys=True) for one in told)
+        elif isinstance(told, int):
+            found[name] += told
+    return +found
 
 
 def who(one: tuple[str, Token]) -> dict[str, str]:
@@ -43,7 +59,7 @@ def who(one: tuple[str, Token]) -> dict[str, str]:
 @pytest.fixture
 def env(kafka: str, postgres: str, folder: Path) -> dict[str, str]:
     (folder / "desk-key.json").write_bytes(KEYS.text())
-    (folder / "access.json").write_bytes(file.encode(Access(tokens=tuple(t for _, t in (ADMIN, A, B, CITY)))))
+    (folder / "access.json").write_bytes(file.encode(Access(tokens=tuple(t for _, t in (ADMIN, A, B, BOTH, CITY)))))
     return {
         "SHIXIAN_KAFKA": kafka,
         "SHIXIAN_POSTGRES": postgres,
@@ -123,6 +139,20 @@ def test_each_organ_posts_and_reads_its_own_and_the_trail_tells_of_it(
     assert len(get(tracker, "/v1/rejections", A).json()["rejected"]) == 1
     assert get(tracker, "/v1/rejections", B).json()["rejected"] == []
 
+    # Whoever has several organs and names none is told of all of them together, wherever a list has that filter.
+    lists = [path for (method, path), need in needs_of("tracker").items() if need.organ == "query.organ"]
+    filled = {f"/v1/{name}" for name in ("requests", "counts", "rejections", "deadlines.ics", "attention")}
+    assert filled < set(lists)
+    for path in lists:
+
+        def as_one(path: str = path) -> bool | None:
+            both, own, other = (entries(get(tracker, path, one).raise_for_status()) for one in (BOTH, A, B))
+            return (both == own + other and bool(both) >= (path in filled)) or None
+
+        eventually(as_one)
+    assert len(entries(get(tracker, "/v1/attention?limit=1", BOTH))) == 1, "also page by page"
+    assert get(tracker, "/v1/attention?organ=b", A).status_code == 403
+
     eventually(lambda: get(stats, "/v1/annual/a/2024", A).status_code == 200 or None)
     assert [o["code"] for o in get(stats, "/v1/annual", A).json()["organs"]] == ["a"]
     for path, status in (("a/2024", 200), ("b/2024", 403), ("city/2024", 403), ("b/2024/sheet", 403)):
@@ -139,6 +169,9 @@ def test_each_organ_posts_and_reads_its_own_and_the_trail_tells_of_it(
     for _ in range(5):
         told = intake.http.post("/v1/audit-records", json=guess, headers={"authorization": f"Bearer {desk}"})
         assert told.status_code == 202
+    tried = {"account": "unknown", "action": "call", "method": "POST", "path": "/logout"}
+    told = intake.http.post("/v1/audit-records?status=403", json=tried, headers={"authorization": f"Bearer {desk}"})
+    assert told.status_code == 202
     who_is_locked = "/v1/lock-outs?account=user:li"
     eventually(lambda: intake.http.get(who_is_locked, headers={"authorization": f"Bearer {desk}"}).json()["until"])
     assert get(intake, who_is_locked, A).status_code == 403
@@ -155,6 +188,7 @@ def test_each_organ_posts_and_reads_its_own_and_the_trail_tells_of_it(
             (f"token:{B[1].id}", "token-used", 0),
             ("unknown", "facts-posted", 401),
             ("unknown", "call", 401),
+            ("unknown", "call", 403),
         }
         return found if wanted <= told else None
 

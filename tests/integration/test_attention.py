@@ -178,5 +178,11 @@ async def test_every_page_of_attention_is_read_from_an_index(pool: Any) -> None:
             sql, values = of_cases(Asked("t", now, limit=50, **given), None)  # type: ignore[arg-type]
             nodes = await explained(conn, sql, values)
             assert full_scans(nodes) == [] and looked_at(nodes) <= 51, given
+        # Of several organs each is read from its index, and no more of all together than of one.
+        several = Asked("t", now, limit=50, organs=("o1", "o3", "o5"))
+        nodes = await explained(conn, *of_cases(several, None))
+        assert full_scans(nodes) == [] and looked_at(nodes) <= 3 * 51 + 3
+        rows = await conn.fetch(of_cases(several, None)[0], *of_cases(several, None)[1])
+        assert {row["organ"] for row in rows} == {"o1", "o3", "o5"} and len(rows) == 51
         letters = of_letters(Asked("t", now, limit=50), None)
         assert letters is not None and full_scans(await explained(conn, *letters), ("dead_letter",)) == []

@@ -57,7 +57,7 @@ def settings_for(bootstrap: str) -> Settings:
     return Settings(kafka=bootstrap, topic_prefix=f"i{uuid.uuid4().hex[:8]}.", partitions=3, now=NOW)
 
 
-async def records(bootstrap: str, topic: str) -> list[Any]:
+async def records(bootstrap: str, topic: str, seconds: float = 20) -> list[Any]:
     """All records of a topic, a partition after the other."""
     consumer = AIOKafkaConsumer(bootstrap_servers=bootstrap, enable_auto_commit=False, auto_offset_reset="earliest")
     await consumer.start()
@@ -67,7 +67,7 @@ async def records(bootstrap: str, topic: str) -> list[Any]:
         consumer.assign(tps)
         ends = await consumer.end_offsets(tps)
         found: list[Any] = []
-        async with asyncio.timeout(20):
+        async with asyncio.timeout(seconds):
             while len(found) < sum(ends.values()):
                 for batch in (await consumer.getmany(timeout_ms=200)).values():
                     found += batch

@@ -3,22 +3,30 @@
 import os
 import re
 import subprocess
+from datetime import UTC, datetime
 from pathlib import Path
 
 import httpx
 
+from services.access import tokens
+from services.access.file import Access, Token, encode
 from services.local.process import free_port
 from tests.e2e.conftest import SHIXIAN, System
 from tests.ops.tools import program, run
 from tests.support import eventually
 
 
-def test_up_with_ops_watches_the_services(folder: Path) -> None:
+def test_up_with_ops_watches_the_services_with_accounts_too(folder: Path) -> None:
+    """With accounts, since then Prometheus needs a token: `up` makes it."""
     for name in ("prometheus", "prometheus-alertmanager"):
         program(name)
     thresholds = folder / "thresholds.toml"
     thresholds.write_text('scrape = "1s"\nevaluate = "1s"\noperators_wait = "1s"\n')
-    system = System(folder / "home", "--ops")
+    id_, text, kept = tokens.new()
+    token = Token(id=id_, name="t", hash=kept, scopes=("requests:read",), created_at=datetime.now(UTC))
+    (folder / "access.json").write_bytes(encode(Access(tokens=(token,))))
+    system = System(folder / "home", "--ops", SHIXIAN_ACCESS=str(folder / "access.json"))
+    system.secrets += [text, kept]
     prometheus, alertmanager = free_port(), free_port()
     system.env |= {
         "SHIXIAN_PROMETHEUS_PORT": str(prometheus),
@@ -47,6 +55,10 @@ def test_up_with_ops_watches_the_services(folder: Path) -> None:
                 alerts = http.get(f"http://127.0.0.1:{prometheus}/api/v1/alerts").json()["data"]["alerts"]
                 return any(a["labels"]["alertname"] == "Watchdog" for a in alerts) or None
 
+            for service in (system.intake, system.tracker, system.stats):
+                assert http.get(f"{service}/metrics").status_code == 401
+                own = {"authorization": f"Bearer {text}"}
+                assert http.get(f"{service}/metrics", headers=own).status_code == 403
             eventually(up)
             eventually(known)
             eventually(watching)

@@ -10,7 +10,7 @@ from joserfc.jwk import KeySet, OctKey, RSAKey
 from services.access import file, passwords, provider, signed, tokens
 from services.access.audit import Chain, Entry, Record, sealed
 from services.access.file import Access, BadFile, Token, User
-from services.access.lockout import FREE, Lockout
+from services.access.lockout import FORGET, FREE, MOST_LOCKED, MOST_TRIED, Lockout
 from services.access.principal import LOCAL, ROLES, SCOPES, Principal, scopes_of
 from services.access.routes import COMMON, NEEDS, Need, Undeclared, require_declared, roles_with
 from services.access.signed import API, SESSION, BadToken, Keys
@@ -134,17 +134,37 @@ def test_guessing_locks_an_account_ever_longer() -> None:
     lockout, now = Lockout(), NOW
     for n in range(FREE):
         assert lockout.until("li", now) is None
-        assert lockout.failed("li", now) == (n == FREE - 1)
+        assert lockout.failed("li", now, is_known=True) == (n == FREE - 1)
     waits = []
     for _ in range(4):
         end = lockout.until("li", now)
         assert end is not None and lockout.until("li", end) is None
         waits.append((end - now).total_seconds())
         now = end
-        lockout.failed("li", now)
+        lockout.failed("li", now, is_known=True)
     assert waits == [60, 120, 240, 480] and lockout.until("wang", now) is None
     lockout.passed("li")
     assert lockout.until("li", now) is None
+
+
+def test_no_number_of_invented_names_unlocks_an_account_or_tells_which_names_are_none() -> None:
+    lockout, now = Lockout(), NOW
+    for _ in range(FREE):
+        lockout.failed("li", now, is_known=True)
+        lockout.failed("nobody", now, is_known=False)
+    for number in range(MOST_TRIED + 1000):
+        now += timedelta(milliseconds=2)
+        lockout.failed(f"invented-{number}", now, is_known=False)
+    assert lockout.until("li", now) == lockout.until("nobody", now) == NOW + timedelta(minutes=1)
+    assert not lockout.failed("invented-0", now, is_known=False), "what is remembered is bounded"
+    # Nor does locking others, as many as there is room for.
+    for number in range(MOST_LOCKED + 1):
+        for _ in range(FREE):
+            lockout.failed(f"locked-{number}", now, is_known=False)
+    assert lockout.until("li", now) is not None
+    assert len(lockout._tried) <= MOST_TRIED and len(lockout._locked) <= MOST_LOCKED
+    lockout.failed("wang", now + FORGET + timedelta(seconds=1), is_known=True)
+    assert list(lockout._accounts) == ["wang"], "and what is too old is forgotten"
 
 
 def test_the_desk_s_token_is_for_the_apis_for_minutes_and_from_this_installation() -> None:

@@ -3,9 +3,11 @@
 from datetime import UTC, datetime, timedelta
 from typing import Any
 
+import msgspec
 import pytest
 
 from services.access.audit import Entry, Record, sealed
+from services.access.lockout import MOST_TRIED
 from services.intake.lockouts import Lockouts
 from services.runtime import trail as trails
 from services.runtime.health import Part
@@ -36,7 +38,7 @@ def test_a_stranger_is_recorded_once_a_minute_and_takes_nobody_s_room(monkeypatc
     monkeypatch.setattr(trails, "MOST_REFUSED", 5)
     for number in range(20):
         trail.refused(stranger(f"198.51.100.{number}"), 401)
-    assert len(trail._waiting) == 5 and len(trail._refused) <= 5
+    assert len(trail._waiting) == 5 and len(trail._seldom._told) <= 5
     trail.require_room()
 
 
@@ -62,3 +64,15 @@ def test_wrong_passwords_at_any_desk_lock_an_account_and_the_right_one_ends_it()
     lockouts.take(record("login", 6))
     lockouts.take(record("login-refused", 7))
     assert lockouts.until("user:li", NOW + timedelta(minutes=7)) is None
+
+
+def test_the_trail_of_a_flood_of_invented_names_unlocks_nobody() -> None:
+    lockouts = Lockouts(Settings(), Part("lock-outs"), is_kept=True)
+    lockouts._caught_up()
+    for _ in range(5):
+        lockouts.take(record("login-refused", 0))
+    refused = record("login-refused", 0)
+    for number in range(MOST_TRIED + 1):
+        entry = Entry(account=f"unknown:{number}", action="login-refused")
+        lockouts.take(msgspec.structs.replace(refused, entry=entry))
+    assert lockouts.until("user:li", NOW) == NOW + timedelta(minutes=1)

@@ -1,5 +1,6 @@
 """The desk's door: logging in and out, sessions, forms, and the person's own token at the APIs."""
 
+import asyncio
 import re
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
@@ -13,18 +14,22 @@ import msgspec
 import pytest
 
 from services.access import file, passwords, signed
-from services.access.audit import Entry
+from services.access.audit import Entry, Record, sealed
 from services.access.file import Access, User
 from services.access.routes import needs_of
 from services.access.signed import API, Keys
+from services.commands.who import PROMETHEUS
+from services.desk import refused
 from services.desk.apis import Apis
 from services.desk.app import application
 from services.desk.login import local_path
 from services.desk.pages import Desk
+from services.desk.refused import Refusals
 from services.desk.sessions import Sessions
 from services.runtime.door import Door
 from services.runtime.guard import Guard
 from services.runtime.health import Health
+from services.runtime.problems import ProblemError
 from services.runtime.settings import Settings
 from services.runtime.web import new_registry
 from tests.support import NOTHING_TO_DO
@@ -49,17 +54,32 @@ class Played:
     def __init__(self) -> None:
         self.asked: list[httpx.Request] = []
         self.told: list[Entry] = []
+        self.refused: list[tuple[Entry, int]] = []
         self.now = datetime.now(UTC)
         self.locked: datetime | None = None
 
     def __call__(self, request: httpx.Request) -> httpx.Response:
         self.asked.append(request)
         if request.url.path == "/v1/audit-records":
-            self.told.append(msgspec.json.decode(request.content, type=Entry))
+            entry = msgspec.json.decode(request.content, type=Entry)
+            if "status" in request.url.params:
+                self.refused.append((entry, int(request.url.params["status"])))
+            else:
+                self.told.append(entry)
             return httpx.Response(202, json={})
         if request.url.path == "/v1/lock-outs":
             return httpx.Response(200, content=msgspec.json.encode({"until": self.locked}))
+        if request.url.path == "/v1/audit-trail":
+            return self.trail()
         return httpx.Response(200, json=EMPTY)
+
+    def trail(self) -> httpx.Response:
+        told = Entry(account="unknown", action="call", path="/logout", address="192.0.2.1")
+        record = sealed(
+            Record(at=self.now, service="intake", writer="w", number=1, entry=told, status=403, previous="")
+        )
+        found = {"records": [record], "wrong": [], "earlier": 7}
+        return httpx.Response(200, content=msgspec.json.encode(found))
 
     @property
     def actions(self) -> list[str]:
@@ -68,8 +88,11 @@ class Played:
 
 @asynccontextmanager
 async def desk(folder: Path, **more: Any) -> AsyncIterator[tuple[httpx.AsyncClient, Played]]:
-    user = User(account="li", password=KEPT, roles=("officer",), organs=("a",))
-    (folder / "access.json").write_bytes(file.encode(Access(users=(user,))))
+    users = (
+        User(account="li", password=KEPT, roles=("officer",), organs=("a",)),
+        User(account="shen", password=KEPT, roles=("auditor",)),
+    )
+    (folder / "access.json").write_bytes(file.encode(Access(users=users)))
     (folder / "desk-key.json").write_bytes(KEYS.text())
     settings = replace(Settings(access=str(folder / "access.json")), **more)
     played, health = Played(), Health()
@@ -82,12 +105,16 @@ async def desk(folder: Path, **more: Any) -> AsyncIterator[tuple[httpx.AsyncClie
         httpx.MockTransport(played),
         bearer=sessions.bearer,
     )
-    guard = Guard(door, needs_of("desk"), dict, None, who=sessions.who, own_pages=True)
-    app: Any = application(Desk(apis, sessions=sessions), health, new_registry(), guard)
+    noted = Refusals(apis.tell, lambda: played.now)
+    guard = Guard(door, needs_of("desk"), dict, None, who=sessions.who, own_pages=True, refused=noted)
+    app: Any = application(Desk(apis, sessions=sessions, refused=noted), health, new_registry(), guard)
+    telling = asyncio.create_task(noted.run())
     async with httpx.AsyncClient(
         transport=httpx.ASGITransport(app=app), base_url="http://127.0.0.1:8700", headers=PAGE
     ) as client:
         yield client, played
+    telling.cancel()
+    await asyncio.gather(telling, return_exceptions=True)
 
 
 def form_token(page: str) -> str:
@@ -153,6 +180,26 @@ async def test_a_wrong_password_is_told_as_a_wrong_account_is_and_locks_in_the_e
         assert not any("wang" in entry.account for entry in played.told), "a typed name may be a password"
 
 
+async def test_many_guesses_at_once_are_no_more_guesses_than_one_after_the_other(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    looked: list[str] = []
+
+    def fits(password: str, kept: str | None) -> bool:
+        looked.append(password)
+        return False
+
+    monkeypatch.setattr(passwords, "fits", fits)
+    async with desk(tmp_path) as (client, played):
+        token = form_token((await client.get("/login")).text)
+        data = {"account": "li", "next": "/", "form_token": token}
+        headers = {"origin": "http://127.0.0.1:8700"}
+        guesses = [client.post("/login", data=data | {"password": f"guess {n}"}, headers=headers) for n in range(20)]
+        statuses = [answer.status_code for answer in await asyncio.gather(*guesses)]
+        assert (len(looked), statuses.count(401), statuses.count(429)) == (5, 4, 16)
+        assert played.actions == ["login-refused"] * 4 + ["locked-out"]
+
+
 async def test_who_is_locked_out_at_another_desk_is_locked_out_here(tmp_path: Path) -> None:
     async with desk(tmp_path) as (client, played):
         played.locked = played.now + timedelta(seconds=90)
@@ -172,7 +219,7 @@ async def test_a_form_of_another_page_logs_nobody_in_and_out(tmp_path: Path, cha
         token = form_token((await client.get("/login")).text)
         data = {"account": "li", "password": PASSWORD, "next": "/", "form_token": token}
         headers = {"origin": "http://127.0.0.1:8700"}
-        refused = 403
+        expected = 403
         match change:
             case "token":
                 data["form_token"] = token[:-1] + "x"
@@ -183,9 +230,65 @@ async def test_a_form_of_another_page_logs_nobody_in_and_out(tmp_path: Path, cha
             case "cross-site":
                 headers = {"sec-fetch-site": "cross-site"}
             case _:
-                headers["content-type"], refused = "text/plain", 415
-        assert (await client.post("/login", data=data, headers=headers)).status_code == refused
+                headers["content-type"], expected = "text/plain", 415
+        for _ in range(3):
+            assert (await client.post("/login", data=data, headers=headers)).status_code == expected
         assert played.actions == []
+        ((entry, status),) = await told(played)
+        assert (entry.account, entry.action, entry.method, entry.path) == ("unknown", "call", "POST", "/login")
+        assert status == expected and entry.about and PASSWORD not in str(entry)
+
+
+async def told(played: Played) -> list[tuple[Entry, int]]:
+    """What the trail is told of refusals, as soon as it is told of any."""
+    async with asyncio.timeout(20):
+        while not played.refused:  # noqa: ASYNC110 - the desk tells beside its answer
+            await asyncio.sleep(0.01)
+    return played.refused
+
+
+async def test_the_trail_tells_of_a_foreign_host_and_of_a_form_in_a_person_s_name(tmp_path: Path) -> None:
+    async with desk(tmp_path) as (client, played):
+        assert (await client.get("/", headers={"host": "evil.test"})).status_code == 421
+        ((entry, status),) = await told(played)
+        assert (entry.account, entry.path, status) == ("unknown", "/", 421) and "evil.test" in entry.about
+        played.refused.clear()
+        await log_in(client)
+        assert (await client.get("/login")).status_code == 200
+        forged = {"form_token": "x", "record": "fee-paid"}
+        assert (await client.post("/requests/r-1", data=forged)).status_code == 403
+        ((entry, status),) = await told(played)
+        assert (entry.account, entry.path, status) == ("user:li", "/requests/r-1", 403)
+        played.refused.clear()
+        client.cookies.clear()
+        assert (await client.get("/")).status_code == 303, "who is not logged in yet has attempted nothing"
+        played.now += timedelta(minutes=2)
+        assert (await client.post("/new", data=forged)).status_code == 401
+        ((entry, status),) = await told(played)
+        assert (entry.path, status) == ("/new", 401)
+
+
+async def test_what_was_refused_while_intake_was_away_is_told_when_it_is_back(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(refused, "PAUSE_SECONDS", 0.01)
+    done: list[str] = []
+    tries = 0
+
+    async def tell(entry: Entry, status: int) -> None:
+        nonlocal tries
+        tries += 1
+        if tries < 3:
+            raise ProblemError(503, "intake is away")
+        done.append(f"{entry.address} {status}")
+
+    noted = Refusals(tell)
+    for number in range(refused.MOST_WAITING + 50):
+        noted(Entry(account="unknown", action="call", method="POST", address=f"192.0.2.{number}"), 403)
+    running = asyncio.create_task(noted.run())
+    async with asyncio.timeout(20):
+        while len(done) < refused.MOST_WAITING:  # noqa: ASYNC110 - the task tells
+            await asyncio.sleep(0.01)
+    running.cancel()
+    assert done == [f"192.0.2.{number} 403" for number in range(refused.MOST_WAITING)], "what waits is bounded"
 
 
 async def test_logging_out_needs_the_page_s_own_form_and_ends_the_session(tmp_path: Path) -> None:
@@ -226,6 +329,37 @@ async def test_a_session_ends_by_time_by_idleness_and_with_its_account(tmp_path:
         (tmp_path / "access.json").write_bytes(file.encode(Access()))
         played.now += timedelta(seconds=5)
         assert not await is_in(), "no account"
+
+
+async def test_prometheus_reads_the_desk_s_metrics_with_its_token_and_no_page(tmp_path: Path) -> None:
+    async with desk(tmp_path) as (client, played):
+        text = KEYS.sign(signed.of_person(PROMETHEUS), API, played.now, timedelta(hours=1))
+        own = {"authorization": f"Bearer {text}", "accept": "text/plain"}
+        assert (await client.get("/metrics", headers=own)).status_code == 200
+        assert (await client.get("/attention", headers=own)).status_code == 401
+        assert (await client.get("/metrics", headers={"accept": "text/plain"})).status_code == 401
+        assert (await client.get("/metrics", headers=own | {"authorization": "Bearer x"})).status_code == 401
+
+
+async def test_an_auditor_is_led_to_the_trail_and_a_page_that_is_refused_leaves_a_way_on(tmp_path: Path) -> None:
+    async with desk(tmp_path) as (client, _):
+        token = form_token((await client.get("/login")).text)
+        data = {"account": "shen", "password": PASSWORD, "next": "/", "form_token": token}
+        assert (await client.post("/login", data=data)).headers["location"] == "/"
+        led = await client.get("/?lang=en")
+        assert (led.status_code, led.headers["location"]) == (303, "/audit-trail?lang=en")
+        page = await client.get(led.headers["location"])
+        assert page.status_code == 200 and "/logout" in page.text and "403" in page.text and "192.0.2.1" in page.text
+        assert 'rel="next" href="?lang=en&amp;before=7"' in page.text
+        assert 'href="/annual' not in page.text and 'href="/attention' not in page.text, "what she may not see"
+        missing = await client.get("/nothing?lang=en")
+        assert missing.status_code == 404
+        refused = await client.post("/requests/r-1", data={"form_token": "x"})
+        assert refused.status_code == 403 and 'href="/audit-trail' in refused.text and "/logout" in refused.text
+        await client.get("/login")
+        await log_in(client)
+        page = await client.get("/")
+        assert page.status_code == 200 and 'href="/attention' in page.text and "/audit-trail" not in page.text
 
 
 async def test_a_forged_or_foreign_cookie_is_nobody(tmp_path: Path) -> None:

@@ -18,6 +18,7 @@ import pytest
 from scripts import make_register
 from services.commands import watching
 from services.events.examples import example
+from services.intake import client
 from services.registers.map_file import shipped
 
 GIVEN = ["--map", "cn-applications", "--set", f"organ={make_register.ORGAN}", "--set", "year=2025"]
@@ -31,6 +32,7 @@ class Intake:
     batches: list[list[str]] = field(default_factory=list)
     at: Any = None
     url: str = ""
+    who: list[str] = field(default_factory=list)
 
     @property
     def ids(self) -> list[str]:
@@ -55,6 +57,7 @@ def serving() -> Iterator[Intake]:
 
     class Handler(BaseHTTPRequestHandler):
         def do_POST(self) -> None:
+            intake.who.append(self.headers.get("authorization", ""))
             status, told = intake.answer(self.rfile.read(int(self.headers["content-length"])))
             body = json.dumps(told).encode()
             self.send_response(status)
@@ -139,6 +142,17 @@ def test_post_names_every_bad_line_and_posts_none(tmp_path: Path) -> None:
     assert [line.split(": ")[2] for line in err.splitlines()[:3]] == ["line 2", "line 4", "line 5"]
     assert "3 of 5 lines" in err
     assert not intake.batches
+
+
+def test_who_posts_is_asked_for_each_call() -> None:
+    """What names a command on this machine lives half an hour, and a file may take longer."""
+    facts = [json.dumps({**example("facts", "fee-paid"), "id": str(number)}).encode() for number in range(5)]
+    asked = iter(range(10))
+    with serving() as intake:
+        posted = client.post(
+            intake.url, facts, batch=2, trust_env=False, headers=lambda: {"authorization": f"Bearer {next(asked)}"}
+        )
+        assert posted.accepted == 5 and intake.who == ["Bearer 0", "Bearer 1", "Bearer 2"]
 
 
 @pytest.fixture

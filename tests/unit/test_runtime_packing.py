@@ -1,7 +1,7 @@
 """Records in batches of our own packing."""
 
 import asyncio
-from types import SimpleNamespace
+from collections import Counter
 from typing import Any
 
 from aiokafka.errors import NotLeaderForPartitionError
@@ -11,7 +11,7 @@ from aiokafka.structs import RecordMetadata, TopicPartition
 
 from services.runtime.health import Health
 from services.runtime.packing import FEW, LARGE, pack, worth_packing
-from services.runtime.producer import LogProducer
+from services.runtime.producer import LogProducer, _Generation
 
 PARTITIONS = [0, 1, 2, 5]
 
@@ -79,8 +79,38 @@ async def test_what_counts_as_acknowledged_ends_before_the_first_batch_that_was_
     given = records(200)
     sizes = [len(each.places) for each in pack(given, [0], builder)]
     assert len(sizes) > 3
-    generation: Any = SimpleNamespace(producer=Broker(refused=2), over=asyncio.get_running_loop().create_future())
+    generation = _Generation(Broker(refused=2))
     producer = LogProducer("localhost:1", Health().part("log"))
     acked, failure = await producer._send(generation, "t", given)
     assert isinstance(failure, NotLeaderForPartitionError)
     assert [record.offset for record in acked] == [*range(sizes[0]), *range(1000, 1000 + sizes[1])]
+
+
+class Narrow(Broker):
+    """Has one place for each partition, and lets those who wait for it try anew each time that it is free."""
+
+    def __init__(self) -> None:
+        super().__init__(refused=-1)
+        self.waiting: Counter[int] = Counter()
+        self.most = self.together = 0
+
+    async def partitions_for(self, _topic: str) -> set[int]:
+        return set(PARTITIONS)
+
+    async def send_batch(self, batch: Any, topic: str, *, partition: int) -> asyncio.Future[RecordMetadata]:
+        self.waiting[partition] += 1
+        self.most, self.together = max(self.most, self.waiting[partition]), max(self.together, self.waiting.total())
+        await asyncio.sleep(0.002)
+        self.waiting[partition] -= 1
+        return await super().send_batch(batch, topic, partition=partition)
+
+
+async def test_of_all_who_send_one_waits_for_a_place_and_the_others_for_their_turn() -> None:
+    """With several, aiokafka tells most of them before their time that it is over."""
+    broker = Narrow()
+    generation = _Generation(broker)
+    producer = LogProducer("localhost:1", Health().part("log"))
+    found = await asyncio.gather(*(producer._send(generation, "t", records(100)) for _ in range(20)))
+    assert all(failure is None and len(acked) == 100 for acked, failure in found)
+    assert broker.most == 1
+    assert broker.together > 1, "partitions don't wait for one another"
