@@ -67,7 +67,7 @@ async def test_the_page_shows_steps_cards_and_days() -> None:
 
     def answering(asked: httpx.Request) -> httpx.Response:
         path = asked.url.path
-        if path.endswith("/history"):
+        if path.endswith(("/history", "/next")):
             return httpx.Response(404)
         if path == "/v1/organs":
             return httpx.Response(200, json={"organs": [], "total": 0, "timezone": None, "next": None})

@@ -21,7 +21,7 @@ from services.statute.calendars import shipped
 from services.tracker.core.case import Case
 from services.tracker.core.decide import decide
 from services.tracker.core.reference_data import ReferenceData
-from services.tracker.office_store import open_work
+from services.tracker.office_store import COLUMNS, open_work
 from tests.support import ORGAN, fact
 
 NOW = datetime(2025, 7, 1, tzinfo=UTC)
@@ -191,7 +191,7 @@ def test_a_closed_units_steps_are_handed_over_and_gain_no_day() -> None:
     for one in story("R")[:5]:
         case, _ = decide(case, one, world, datetime(2025, 3, 7, tzinfo=UTC), {})
     (row,) = open_work(case, 0)
-    step = msgspec.json.decode(row[-1]) | {"request": "R", "organ": "gz-psb"}
+    step = msgspec.json.decode(row[COLUMNS.index("body")]) | {"request": "R", "organ": "gz-psb"}
     facts = list(handed_over([step], "legal", date(2025, 3, 7), "closed"))
     assert facts == list(handed_over([step], "legal", date(2025, 3, 7), "closed"))
     for one in facts:
