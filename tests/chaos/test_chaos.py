@@ -9,7 +9,7 @@ from tests.chaos import faults
 from tests.chaos.histories import generate
 from tests.chaos.run import chaos
 
-SEED, FACTS = 7, 6000
+SEED, FACTS = 7, 3000
 
 
 @pytest.mark.timeout(600)

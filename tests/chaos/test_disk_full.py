@@ -72,6 +72,7 @@ class Load:
                 head = {"content-type": "application/cloudevents-batch+json"}
                 if client.post(f"{self._url}/v1/events", json=batch, headers=head).status_code == 202:
                     self.acked |= set(ids)
+                    self._over.wait(0.1)  # all the time, but not all that the machine can
                 else:
                     self.refused += 1
                     self._over.wait(0.5)
