@@ -2,6 +2,7 @@
 
 import asyncio
 import json
+import time
 from datetime import date, timedelta
 from importlib import resources
 from pathlib import Path
@@ -80,8 +81,10 @@ def named(found: dict[str, Any]) -> dict[str, tuple[str, str]]:
 
 
 def rehearsed(file: Path, tracker: ServiceProcess) -> dict[str, Any]:
+    began = time.monotonic()
     done = CliRunner().invoke(app, ["rehearse", str(file), "--json", "--url", tracker.url])
     assert done.exit_code == 0, done.output
+    print(f"{file.name} over {OPEN} open requests: {time.monotonic() - began:.1f} s")  # shown by -s
     found: dict[str, Any] = json.loads(done.stdout)
     return found
 
