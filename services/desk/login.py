@@ -110,7 +110,7 @@ class Login(Controller):
             return await self._refused(request, desk, lang, given["next"], until, now)
         fits = locked = False
         # In a thread, one at a time: each costs 64 MB and a few hundredths of a second.
-        async with desk.one_hash:
+        async with desk.hashing.turn():
             now = sessions.door.now()
             # Of many that came at once, those before this one may have locked the account.
             late = self.lockout.until(account, now)

@@ -2,7 +2,8 @@
 
 import asyncio
 import re
-from collections.abc import AsyncIterator
+from collections import Counter
+from collections.abc import AsyncIterator, Awaitable
 from contextlib import asynccontextmanager
 from dataclasses import replace
 from datetime import UTC, datetime, timedelta
@@ -23,6 +24,7 @@ from services.desk import refused
 from services.desk.apis import Apis
 from services.desk.app import application
 from services.desk.login import local_path
+from services.desk.one_by_one import MOST
 from services.desk.pages import Desk
 from services.desk.refused import Refusals
 from services.desk.sessions import Sessions
@@ -198,6 +200,25 @@ async def test_many_guesses_at_once_are_no_more_guesses_than_one_after_the_other
         statuses = [answer.status_code for answer in await asyncio.gather(*guesses)]
         assert (len(looked), statuses.count(401), statuses.count(429)) == (5, 4, 16)
         assert played.actions == ["login-refused"] * 4 + ["locked-out"]
+
+
+async def test_a_flood_of_logins_is_told_to_come_again_and_does_not_grow(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(passwords, "fits", lambda _password, _kept: False)
+    async with desk(tmp_path) as (client, _played):
+        token = form_token((await client.get("/login")).text)
+        headers = {"origin": "http://127.0.0.1:8700"}
+
+        def guess(number: int) -> Awaitable[httpx.Response]:
+            data = {"account": f"invented-{number}", "password": "x", "next": "/", "form_token": token}
+            return client.post("/login", data=data, headers=headers)
+
+        answers = await asyncio.gather(*(guess(n) for n in range(3 * MOST)))
+        statuses = Counter(answer.status_code for answer in answers)
+        assert set(statuses) == {401, 503} and statuses[401] >= MOST
+        assert {a.headers["retry-after"] for a in answers if a.status_code == 503} == {"5"}
+        assert (await log_in(client, account="invented-0")).status_code == 401, "it is over when they are gone"
 
 
 async def test_who_is_locked_out_at_another_desk_is_locked_out_here(tmp_path: Path) -> None:
