@@ -1,6 +1,5 @@
 """Logging in and out: by a local account, or at an OpenID provider by the code flow with PKCE (RFC 7636)."""
 
-import asyncio
 import secrets
 import warnings
 from collections.abc import Mapping
@@ -109,13 +108,13 @@ class Login(Controller):
         if until is not None:
             return await self._refused(request, desk, lang, given["next"], until, now)
         fits = locked = False
-        # In a thread, one at a time: each costs 64 MB and a few hundredths of a second.
+        # One at a time: each costs 64 MB and a few hundredths of a second.
         async with desk.hashing.turn():
             now = sessions.door.now()
             # Of many that came at once, those before this one may have locked the account.
             late = self.lockout.until(account, now)
             if late is None:
-                fits = await asyncio.to_thread(passwords.fits, given["password"], kept) and user is not None
+                fits = await desk.hashing.thread(passwords.fits, given["password"], kept) and user is not None
                 locked = not fits and self.lockout.failed(account, now, is_known=user is not None)
         if late is not None:
             return await self._refused(request, desk, lang, given["next"], late, now)

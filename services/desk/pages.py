@@ -17,7 +17,6 @@ from msgspec import to_builtins
 from services.access.audit import Entry
 from services.desk import board_words, form_words, office_words
 from services.desk.apis import Apis
-from services.desk.one_by_one import OneByOne
 from services.desk.sessions import FORM_COOKIE, Session, Sessions, cookies, require_form, session_of
 from services.desk.words import AUDIT_WORDS, EVENT_WORDS, LIMIT_WORDS, STATUS_WORDS, WORDS
 from services.events.names import NAMES
@@ -62,7 +61,7 @@ class Desk:
     offload: Offload = field(default_factory=Offload)
     sessions: Sessions | None = None
     """None: of a desk that only callers within its own process reach."""
-    hashing: OneByOne = field(default_factory=OneByOne)
+    hashing: Offload = field(default_factory=lambda: Offload(turns=1, threads=1))
     """Held while a password is looked at."""
     refused: Callable[[Entry, int], None] | None = None
     """Told of forms that no page of ours made."""

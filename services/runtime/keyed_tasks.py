@@ -9,9 +9,7 @@ import time
 from collections.abc import Coroutine, Hashable
 from typing import Any
 
-
-class TaskCancelled(RuntimeError):
-    """A piece of work was cancelled by something else than us."""
+from services.runtime.retry import CancelledWithin
 
 
 class KeyedTasks:
@@ -43,7 +41,11 @@ class KeyedTasks:
         del self._running[lane]
         del self._begun[lane]
         # A client library can cancel what it was asked; the piece is not done then, and the next must not begin.
-        failure = TaskCancelled(str(lane)) if task.cancelled() else task.exception()
+        failure = (
+            CancelledWithin(f"the work of {lane} was cancelled, and not by us")
+            if task.cancelled()
+            else task.exception()
+        )
         self._failure = self._failure or failure
 
     async def idle(self) -> None:

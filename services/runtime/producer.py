@@ -31,7 +31,7 @@ from services.runtime import packing
 from services.runtime.failed import reason_of
 from services.runtime.health import Part
 from services.runtime.packing import Record
-from services.runtime.retry import LogUnavailable
+from services.runtime.retry import CancelledWithin, LogUnavailable, uncancelled
 
 CHUNK = 1000
 ATTEMPT_SECONDS = 10.0
@@ -106,7 +106,10 @@ class LogProducer:
             try:
                 async with asyncio.timeout(self._left(progressed_at)):
                     generation = await self._producer()
-                    acked, error = await self._send(generation, topic, records[len(done) : len(done) + CHUNK])
+                    lot = records[len(done) : len(done) + CHUNK]
+                    acked, error = await uncancelled(self._send(generation, topic, lot))
+            except CancelledWithin as cancelled:  # what was acknowledged is not known: all of the lot is sent again
+                acked, error = [], cancelled
             except TimeoutError:
                 reason = self.part.reason or f"no acknowledgement in {self._give_up} s"
                 await self._discard(generation, reason)
@@ -155,7 +158,7 @@ class LogProducer:
             failure = error
         acked: dict[int, RecordMetadata] = {}
         for future, inside in zip(futures, places, strict=False):  # the last one's sending may have failed
-            if not future.done():
+            if not future.done() or future.cancelled():
                 failure = failure or LogUnavailable("the producer was replaced before this record was acknowledged")
             elif (refused := future.exception()) is not None:
                 refusal = refused if isinstance(refused, Exception) else LogUnavailable(repr(refused))
@@ -182,8 +185,8 @@ class LogProducer:
                 )
                 try:
                     async with asyncio.timeout(ATTEMPT_SECONDS):
-                        await producer.start()
-                except (KafkaError, OSError) as error:
+                        await uncancelled(producer.start())
+                except (KafkaError, OSError, CancelledWithin) as error:
                     await _abandon(producer)
                     self._away(reason_of(error))
                     await asyncio.sleep(pause)

@@ -30,6 +30,7 @@ from services.runtime.fetching import (
     Records,
     Starts,
 )
+from services.runtime.retry import CancelledWithin, uncancelled
 
 log = structlog.get_logger(__name__)
 
@@ -169,13 +170,8 @@ class BatchConsumer(driver.Consumer):  # type: ignore[misc]  # Faust is untyped 
         if self._thread.should_stop:
             return False
         try:
-            done: bool = await asyncio.wait_for(super()._commit(offsets), COMMIT_SECONDS + 1.0)
-        except TimeoutError:
-            return False
-        except asyncio.CancelledError:
-            task = asyncio.current_task()
-            if task is None or task.cancelling():
-                raise
+            done: bool = await uncancelled(asyncio.wait_for(super()._commit(offsets), COMMIT_SECONDS + 1.0))
+        except (TimeoutError, CancelledWithin):
             return False
         return done
 

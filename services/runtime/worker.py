@@ -22,7 +22,7 @@ from services.runtime.batch import Batch, LogHole
 from services.runtime.damage import LogDamaged
 from services.runtime.fetching import Hooks, Partitions, Positions
 from services.runtime.health import Health
-from services.runtime.keyed_tasks import KeyedTasks, TaskCancelled
+from services.runtime.keyed_tasks import KeyedTasks
 from services.runtime.probe import LogProbe
 from services.runtime.retry import is_transient as default_is_transient
 from services.runtime.retry import report_to, retry_in_place, uncancelled
@@ -189,11 +189,6 @@ class BatchWorker:
         except Exception as error:
             # Who brings the batches may be waiting for the next one, and would not hear of it.
             await self.app.crash(error)
-            raise
-        except asyncio.CancelledError:
-            me = asyncio.current_task()
-            if me is not None and not me.cancelling():  # nobody cancelled us: a library did so to what it was asked
-                await self.app.crash(TaskCancelled(f"{batch.tp.topic} partition {batch.tp.partition}"))
             raise
         await acknowledge()
 

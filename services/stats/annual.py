@@ -1,8 +1,10 @@
 """The annual reports as the service answers them: which organs, as of when, in which form, and what was published."""
 
+import asyncio
 from collections.abc import Mapping
 from dataclasses import dataclass
 from datetime import date, datetime, time, timedelta
+from functools import partial
 from typing import Literal
 
 from msgspec.structs import replace
@@ -85,9 +87,7 @@ async def answer(conn: Conn, asked: Asked) -> Answer:
     """The report; call it in a transaction that sees one state."""
     cells = await reading.year_cells(conn, asked.organs, asked.year, asked.before)
     previous = await _previous(conn, asked)
-    report = make_report(
-        asked.form, asked.organ, asked.year, asked.as_of, cells, organs=asked.organs, previous=previous, law=asked.law
-    )
+    report = await _made(asked, asked.year, cells, previous)
     published = await publications.of_year(conn, asked.organ, asked.year)
     latest = next((p for p in reversed(published) if _is_alike(p, asked)), None)
     if latest is None:
@@ -125,7 +125,13 @@ async def _previous(conn: Conn, asked: Asked) -> Report | None:
     if not await reading.has_earlier(conn, asked.organs, asked.year, sorted(asked.form.statutes)):
         return None
     cells = await reading.year_cells(conn, asked.organs, year, asked.before)
-    return make_report(asked.form, asked.organ, year, asked.as_of, cells, organs=asked.organs, law=asked.law)
+    return await _made(asked, year, cells)
+
+
+async def _made(asked: Asked, year: int, cells: Mapping[Cell, Number], previous: Report | None = None) -> Report:
+    """A year's report; beside the loop, since that of a province is made of the counters of thousands of organs."""
+    make = partial(make_report, organs=asked.organs, previous=previous, law=asked.law)
+    return await asyncio.to_thread(make, asked.form, asked.organ, year, asked.as_of, cells)
 
 
 def thawed(publication: Publication, form: Form) -> Report:

@@ -1,4 +1,4 @@
-"""What is missing before a year's report can be published, or has still to come: told for the organs of a page."""
+"""What is missing before a year's report can be published, or has still to come, for the organs of a page."""
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
@@ -18,7 +18,7 @@ from services.stats.store import SCHEMA
 YEARS = 2
 """Years of an organ that are looked at, the latest that are not published; of an older one its report says it."""
 MOST_ORGANS = 2000
-"""Organs whose numbers are read for a page, each as often as a report is made of it; what is beyond is not told."""
+"""Organs whose numbers are read for a page, each as often as a report is made of it; what is beyond is left out."""
 READ_SECONDS = 10.0
 
 
@@ -76,8 +76,8 @@ async def missing(conn: Conn, looked: Sequence[Looked]) -> dict[tuple[str, int],
 def with_missing(page: AnnualPage, found: Mapping[tuple[str, int], Missing]) -> AnnualPage:
     """The page with what is missing for its years."""
 
-    def told(organ: OrganYears) -> OrganYears:
+    def completed(organ: OrganYears) -> OrganYears:
         years = [replace(one, missing=found.get((organ.code, one.year), UNSET)) for one in organ.years]
         return replace(organ, years=years)
 
-    return replace(page, organs=[told(one) for one in page.organs])
+    return replace(page, organs=[completed(one) for one in page.organs])

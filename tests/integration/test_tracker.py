@@ -156,7 +156,7 @@ def test_an_overdue_request_is_told_once_with_its_legal_instant(env: dict[str, s
     with service("tracker", late) as tracker:
         tracker.wait_ready()
         write(env, [raw("organ-registered", "gz-psb", ORGAN), received("r6", "2013-03-01")])
-        assert eventually(lambda: tracker.get("/v1/requests/r6"))["status"] == "open"
+        eventually(lambda: tracker.get("/v1/requests/r6")["status"] == "open" or None)
         tracker.kill()
     with service("tracker", {**env, "SHIXIAN_NOW": "2013-03-31T10:00:00+08:00"}) as tracker:
         tracker.wait_ready()
@@ -182,7 +182,7 @@ def test_a_calendar_changed_in_mid_year_moves_the_open_requests_that_it_touches(
         tracker.wait_ready()
         facts = [received("open", "2013-03-01"), received("done", "2013-03-01"), answered("done", "2013-03-04")]
         write(env, [raw("organ-registered", "gz-psb", ORGAN), *facts])
-        assert eventually(lambda: tracker.get("/v1/requests/open"))["due_on"] == "2013-03-22"
+        eventually(lambda: tracker.get("/v1/requests/open")["due_on"] == "2013-03-22" or None)
         eventually(lambda: tracker.get("/v1/requests/done")["status"] == "answered" or None)
         write(env, [raw("calendar-published", "CN", notice)])
         eventually(lambda: tracker.get("/v1/requests/open")["due_on"] == "2013-03-25" or None)

@@ -5,11 +5,15 @@ aiokafka does so where its connection breaks while it fetches metadata; a servic
 
 import asyncio
 from collections.abc import Awaitable, Callable
+from typing import Any
 
 import pytest
+from aiokafka.structs import RecordMetadata, TopicPartition
 
 from services.runtime import main
+from services.runtime.health import Part
 from services.runtime.main import PartEnded, Parts
+from services.runtime.producer import LogProducer, _Generation
 from services.runtime.retry import CancelledWithin, retry_in_place, uncancelled
 
 
@@ -47,6 +51,34 @@ async def test_a_call_in_place_is_repeated_after_it() -> None:
         return calls
 
     assert await retry_in_place(call, first_seconds=0.01)() == 2
+
+
+async def test_records_whose_sending_was_cancelled_are_sent_again() -> None:
+    class Producer:
+        calls = 0
+
+        async def send(self, topic: str, value: bytes, *, key: bytes, headers: list[Any]) -> Any:
+            self.calls += 1
+            sent = asyncio.get_running_loop().create_future()
+            if self.calls == 1:
+                sent.cancel()  # and the next one's sending itself is cut off
+            elif self.calls == 2:
+                await broken()
+            else:
+                sent.set_result(RecordMetadata("t", 0, TopicPartition("t", 0), self.calls, 0, 0, 0))
+            return sent
+
+    client = Producer()
+    log = LogProducer("127.0.0.1:1", Part("producer"))
+
+    async def generation() -> _Generation:
+        return _Generation(client)
+
+    async def discard(_generation: object, _reason: str) -> None: ...
+
+    log._producer, log._discard = generation, discard  # type: ignore[method-assign,assignment]
+    places = await asyncio.wait_for(log.send_all("t", [(b"k", b"v", ())]), 10)
+    assert (len(places), client.calls) == (1, 3)
 
 
 async def waits() -> None:

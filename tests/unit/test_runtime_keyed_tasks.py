@@ -4,7 +4,8 @@ import asyncio
 
 import pytest
 
-from services.runtime.keyed_tasks import KeyedTasks, TaskCancelled
+from services.runtime.keyed_tasks import KeyedTasks
+from services.runtime.retry import CancelledWithin
 
 
 class Work:
@@ -86,7 +87,7 @@ async def test_a_piece_that_something_else_cancels_is_not_done() -> None:
     for _ in range(10):
         await asyncio.sleep(0)
     later = Work()
-    with pytest.raises(TaskCancelled):
+    with pytest.raises(CancelledWithin):
         await lanes.start(1, later.piece("1b"))
     assert later.begun == []
 
