@@ -1,6 +1,5 @@
 """What needs a person, as a page: the API's list, the longest waiting first."""
 
-import asyncio
 from collections.abc import Mapping
 from datetime import datetime, timedelta
 from typing import Any
@@ -9,9 +8,7 @@ from litestar import Controller, Request, Response, get
 from litestar.di import NamedDependency
 from litestar.params import FromQuery
 
-from services.desk.board import tree
-from services.desk.form_page import OFFERED
-from services.desk.organs import named
+from services.desk.organs import picked
 from services.desk.pages import Desk, minute
 from services.runtime.languages import Lang
 
@@ -35,21 +32,16 @@ class Needing(Controller):
         lang: NamedDependency[Lang],
         kind: FromQuery[str | None] = None,
         organ: FromQuery[str | None] = None,
+        organ_name: FromQuery[str] = "",
         source: FromQuery[str | None] = None,
         cursor: FromQuery[str | None] = None,
     ) -> Response[bytes]:
         """What the tracker lists, narrowed by kind, organ and source; an empty field narrows nothing."""
-        organ = desk.own_organ(request, organ)
-        query = {"kind": kind, "organ": organ, "source": source, "cursor": cursor}
+        pick = await picked(desk.apis, desk.own_organ(request, organ), organ_name)
+        query = {"kind": kind, "organ": pick.organ, "source": source, "cursor": cursor}
         asked = {name: value for name, value in query.items() if value} | {"limit": PER_PAGE}
-        found, offered = await asyncio.gather(
-            desk.apis.ask("tracker", "/v1/attention", asked),
-            desk.apis.ask("tracker", "/v1/organs", {"limit": OFFERED}),
-        )
-        organs = {one["code"]: one for one in offered["organs"]}
-        few = offered["total"] <= OFFERED
-        if not few:
-            organs |= await named(desk.apis, [one.get("organ", "") for one in found["attention"]])
+        found = await desk.apis.ask("tracker", "/v1/attention", asked)
+        organs = await pick.names(desk.apis, [one.get("organ", "") for one in found["attention"]])
 
         def day_of(one: Mapping[str, Any]) -> str:
             """Since which day of its organ's."""
@@ -64,9 +56,8 @@ class Needing(Controller):
             lang,
             page=found,
             kind=kind or "",
-            organ=organ or "",
             source=source or "",
             kinds=KINDS,
-            organs=tree(offered["organs"]) if few else [],
+            pick=pick,
             day_of=day_of,
         )

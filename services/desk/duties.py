@@ -1,6 +1,5 @@
 """The organs' other duties that are not done, as a page: the API's list, the soonest due first."""
 
-import asyncio
 from collections.abc import Mapping
 from typing import Any
 
@@ -8,9 +7,7 @@ from litestar import Controller, Request, Response, get
 from litestar.di import NamedDependency
 from litestar.params import FromQuery
 
-from services.desk.board import tree
-from services.desk.form_page import OFFERED
-from services.desk.organs import named
+from services.desk.organs import picked
 from services.desk.pages import Desk, local
 from services.runtime.languages import Lang
 
@@ -29,19 +26,14 @@ class Duties(Controller):
         desk: NamedDependency[Desk],
         lang: NamedDependency[Lang],
         organ: FromQuery[str | None] = None,
+        organ_name: FromQuery[str] = "",
         cursor: FromQuery[str | None] = None,
     ) -> Response[bytes]:
         """What the tracker lists, of an organ with all under it; an empty field narrows nothing."""
-        organ = desk.own_organ(request, organ)
-        asked = {"organ": organ or None, "cursor": cursor, "limit": PER_PAGE}
-        found, offered = await asyncio.gather(
-            desk.apis.ask("tracker", "/v1/duties", asked),
-            desk.apis.ask("tracker", "/v1/organs", {"limit": OFFERED}),
-        )
-        organs: dict[str, Mapping[str, Any]] = {one["code"]: one for one in offered["organs"]}
-        few = offered["total"] <= OFFERED
-        if not few:
-            organs |= await named(desk.apis, [one["organ"] for one in found["duties"]])
+        pick = await picked(desk.apis, desk.own_organ(request, organ), organ_name)
+        asked = {"organ": pick.organ or None, "cursor": cursor, "limit": PER_PAGE}
+        found = await desk.apis.ask("tracker", "/v1/duties", asked)
+        organs = await pick.names(desk.apis, [one["organ"] for one in found["duties"]])
         late = {
             one["duty"]
             for one in found["duties"]
@@ -52,8 +44,7 @@ class Duties(Controller):
             request,
             lang,
             page=found,
-            organ=organ or "",
-            organs=tree(offered["organs"]) if few else [],
+            pick=pick,
             names_of={code: one["name"] for code, one in organs.items()},
             late=late,
         )

@@ -9,13 +9,11 @@ from litestar import Request, Response
 from services.desk import forms
 from services.desk.apis import Apis
 from services.desk.board import tree
+from services.desk.organs import OFFERED, by_name, named
 from services.desk.pages import Desk, local
 from services.runtime.languages import Lang
 from services.runtime.paths import part
 from services.runtime.problems import ProblemError
-
-OFFERED = 500
-"""Organs to choose from: among thousands one types the code, or part of it."""
 
 
 class Entry(msgspec.Struct, frozen=True):
@@ -98,11 +96,26 @@ async def show(
         unfit=unfit,
         refusal=refusal,
         again=again,
-        organs=tree(organs["organs"]) if organs else [],
+        organs=tree(organs["organs"]) if organs and organs["total"] <= OFFERED else [],
         units=office["units"] if office else [],
     )
     made.status_code = status
     return made
+
+
+async def with_codes(apis: Apis, name: str, form: Mapping[str, str]) -> dict[str, str]:
+    """A filled form with the codes of organs that were entered by name, or by a part of it that only one has. An organ
+    that a request is transferred to need not be known here. Raises :class:`~services.desk.forms.Unfit` where it is not
+    clear which one is meant."""
+    found = dict(form)
+    for field in forms.FORMS.get(name, ()):
+        given = form.get(field.name, "").strip()
+        if field.kind == "organ" and given and given not in await named(apis, [given]):
+            organs = await by_name(apis, given)
+            if len(organs) > 1 and field.name != "to_organ":
+                raise forms.Unfit(field.name, "organs_many")
+            found[field.name] = organs[0]["code"] if len(organs) == 1 else given
+    return found
 
 
 def _text(value: Any) -> str:

@@ -32,6 +32,8 @@ WORDS: dict[str, Label] = {
     "already_there": Label(
         "此项已登记过，再次提交不会重复计算。", "It is there already; sending it again counts it once."
     ),
+    "organs_many": Label("有多个机关符合，请输入全称或代码", "several organs have that: the whole name, or the code"),
+    "organ_hint": Label("名称或代码", "name or code"),
     "is_needed": Label("必填", "is needed"),
     "is_number": Label("应为数字", "expected a number"),
     "recorded_ok": Label("已登记：", "Entered: "),

@@ -26,7 +26,7 @@ from services.runtime.guard import refusal
 from services.runtime.languages import Lang, negotiated, preferred
 from services.runtime.moved import likes_pages
 from services.runtime.offload import Offload
-from services.runtime.problems import ProblemError
+from services.runtime.problems import FieldProblem, ProblemError
 from services.words import catalogue
 
 HEADERS = {"cache-control": "no-store", "vary": "accept, accept-language"}
@@ -119,9 +119,11 @@ class Desk:
     def reader(self, request: Request[Any, Any, Any]) -> Mapping[str, Any]:
         """Who reads a page, as its bar shows it."""
         session, mode = session_of(request), self.sessions.door.mode if self.sessions is not None else "local"
-        return (
-            in_session(session) if session is not None else ANYBODY | {"access": mode, "may_audit": mode == "insecure"}
-        )
+        if session is not None:
+            return in_session(session)
+        if mode == "accounts":
+            return STRANGER
+        return ANYBODY | {"access": mode, "may_audit": mode == "insecure"}
 
     @staticmethod
     def first_page(request: Request[Any, Any, Any]) -> str | None:
@@ -193,6 +195,18 @@ def say_in(lang: Lang, what: str | Label | Mapping[str, str]) -> str:
     return label[lang]
 
 
+def trouble(one: FieldProblem, lang: Lang) -> tuple[str, str]:
+    """What is wrong with a field in the reader's words, as far as there are any, and what an API says of it besides,
+    which is English."""
+    field = one.field.rpartition(".")[2]
+    word = say_in(lang, form_words.FIELD_WORDS[field]) if field in form_words.FIELD_WORDS else field
+    if one.code in catalogue.refusals():
+        said = catalogue.refusal(one.code, {**one.values, "field": word}).said(lang)
+    else:
+        said = one.zh if lang == "zh" else ""
+    return said or word, f"{one.problem}; {one.expected}"
+
+
 SCOPES = {
     "may_read": "requests:read",
     "may_report": "reports:read",
@@ -203,6 +217,8 @@ SCOPES = {
 """What a page shows or leaves out, and the scope that decides it."""
 ANYBODY: dict[str, Any] = {"access": "", "reader": None} | dict.fromkeys(SCOPES, True)
 """Of a desk without accounts."""
+STRANGER: Mapping[str, Any] = ANYBODY | dict.fromkeys(SCOPES, False)
+"""Who has not logged in where that is needed."""
 NOBODY: Mapping[str, Any] = ANYBODY | dict.fromkeys(("may_write", "may_publish", "may_audit"), False)
 """Of a page that is made before it is known who reads it."""
 
@@ -237,6 +253,8 @@ def render(template: str, lang: Lang, here: Here, reader: Mapping[str, Any] = NO
         "say": say,
         "name_of": name_of,
         "ending": ending,
+        "problem_words": lambda kind: catalogue.name("problem", kind, lang),
+        "trouble": lambda one: trouble(one, lang),
         "query": query,
     }
     return _environment().get_template(template).render(**shared, **_WORDS_BY_CODE, **values)

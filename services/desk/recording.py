@@ -13,7 +13,7 @@ from litestar.params import FromQuery
 from services.desk import forms
 from services.desk.apis import Apis
 from services.desk.board import counted
-from services.desk.form_page import Entry, amended, request_of, show
+from services.desk.form_page import Entry, amended, request_of, show, with_codes
 from services.desk.login import led
 from services.desk.pages import Desk, query
 from services.desk.sessions import FORM_FIELD
@@ -67,6 +67,7 @@ async def entered(request: Request[Any, Any, Any], desk: Desk, lang: Lang, subje
     entry = Entry(name, subject or form.get("subject", "").strip(), form.get("source", ""), form.get("id", ""))
     found = await request_of(desk.apis, entry.subject) if subject else None
     try:
+        form = await with_codes(desk.apis, amended(found, entry)[0] if entry.amends and found else entry.name, form)
         fact = fact_of(entry, form, found)
     except forms.Unfit as unfit:
         return await show(request, desk, lang, entry, form, found=found, unfit=(unfit.field, unfit.wanted), status=422)

@@ -9,11 +9,11 @@ from litestar.di import NamedDependency
 from litestar.params import FromPath, FromQuery, QueryParameter
 
 from services.desk import forms
-from services.desk.board import counted, left, on_paper, tiles, tree
+from services.desk.board import counted, left, on_paper, tiles
 from services.desk.drawing import SHORT_DAYS, drawn
-from services.desk.form_page import OFFERED, form_for, request_of
+from services.desk.form_page import form_for, request_of
 from services.desk.login import led
-from services.desk.organs import named
+from services.desk.organs import named, picked
 from services.desk.pages import Desk, local, minute, passed_on, query, wants_json
 from services.desk.recording import entered
 from services.desk.timeline import timeline
@@ -42,6 +42,7 @@ class Requests(Controller):
         lang: NamedDependency[Lang],
         status: FromQuery[str | None] = None,
         organ: FromQuery[str | None] = None,
+        organ_name: FromQuery[str] = "",
         number: FromQuery[str | None] = None,
         unit: FromQuery[str | None] = None,
         item: FromQuery[str | None] = None,
@@ -56,9 +57,9 @@ class Requests(Controller):
         or all where nothing is."""
         if (elsewhere := desk.first_page(request)) is not None:
             return led(f"{elsewhere}?{query(lang=lang)}")
-        organ = desk.own_organ(request, organ)
+        pick = await picked(desk.apis, desk.own_organ(request, organ), organ_name)
         given = {
-            "organ": organ,
+            "organ": pick.organ,
             "number": (number or "").strip(),
             "unit": unit,
             "item": item,
@@ -74,10 +75,9 @@ class Requests(Controller):
             return await desk.apis.ask("tracker", "/v1/requests", query)
 
         shown = UNFINISHED if status is None else status
-        asked = {"organ": organ} if organ else {}
-        found, offered, counts, office = await asyncio.gather(
+        asked = {"organ": pick.organ} if pick.organ else {}
+        found, counts, office = await asyncio.gather(
             listed(shown),
-            desk.apis.ask("tracker", "/v1/organs", {"limit": OFFERED}),
             counted(desk.apis, asked),
             desk.apis.ask("tracker", "/v1/office", asked),
         )
@@ -88,11 +88,7 @@ class Requests(Controller):
         ):
             shown = ""
             found = await listed(None)
-        organs = {one["code"]: one for one in offered["organs"]}
-        few = offered["total"] <= OFFERED
-        if not few:
-            organs |= await named(desk.apis, [one["organ"] for one in found["requests"]] + [organ or ""])
-        zone = organs[organ]["timezone"] if organ in organs else offered["timezone"]
+        organs = await pick.names(desk.apis, [one["organ"] for one in found["requests"]])
         units = {one["code"]: one["name"] for one in office["units"]}
         items = {one["code"]: one["name"] for one in office["items"]}
         names = {code: one["name"] for code, one in organs.items()} | units | items
@@ -105,16 +101,16 @@ class Requests(Controller):
             given={name: value or "" for name, value in given.items()},
             names_of={code: one["name"] for code, one in organs.items()},
             paper=on_paper(shown, {name: value or "" for name, value in given.items()}, names, lang),
-            organs=tree(offered["organs"]) if few else [],
+            pick=pick,
             filters=list(STATUS_WORDS),
             channels=CHANNELS,
             units=units,
             items=items,
-            tiles=tiles(counts, organ or "") if counts else [],
+            tiles=tiles(counts, pick.organ) if counts else [],
             counts=counts,
             left=partial(left, lang=lang),
-            as_of=local(found["as_of"], zone),
-            today=local(found["as_of"], zone)[:10],
+            as_of=local(found["as_of"], pick.zone),
+            today=local(found["as_of"], pick.zone)[:10],
         )
 
     @get("/requests/{subject:path}")

@@ -228,7 +228,12 @@ def _wrong(field: str, problem: str, expected: str) -> ProblemError:
 
 def _bad_rows(problems: Sequence[registers.Problem], rows: int) -> ProblemError:
     errors = [
-        FieldProblem(field=f"row {p.row}: {p.column}", problem=p.problem.en, expected=p.expected.en)
+        FieldProblem(
+            field=f"row {p.row}: {p.column}",
+            problem=p.problem.en,
+            expected=p.expected.en,
+            zh=f"第{p.row}行 {p.column}：{p.problem.zh}；{p.expected.zh}",
+        )
         for p in problems[: reading.MAX_ERRORS]
     ]
     detail = f"{rows} rows have problems, nothing was written; partial takes the others"

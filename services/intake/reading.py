@@ -15,7 +15,7 @@ from services.events.codec import decode_with_extensions, refuse_set
 from services.events.facts import Fact
 from services.events.refusals import FieldError, Refused, too_large
 from services.intake.binary import attributes
-from services.runtime.problems import FieldProblem, ProblemError
+from services.runtime.problems import FieldProblem, ProblemError, field_problem
 
 STRUCTURED = "application/cloudevents+json"
 BATCH = "application/cloudevents-batch+json"
@@ -105,10 +105,7 @@ class Reading:
         if self.malformed and len(self.errors) == self.most:
             self.errors.pop()  # where the text goes wrong is what must be known first
         if len(self.errors) < self.most:
-            e = refused.error
-            self.errors.append(
-                FieldProblem(field=e.field, problem=e.problem, expected=e.expected, index=named.index, code=e.code)
-            )
+            self.errors.append(field_problem(refused.error, index=named.index))
 
 
 async def read(headers: Iterable[tuple[bytes, bytes]], body: bytes, *, most: int = MAX_ERRORS) -> Reading:

@@ -12,9 +12,11 @@ from litestar import Request, Response
 from litestar.exceptions import HTTPException, MethodNotAllowedException, NotFoundException
 from litestar.openapi import ResponseSpec
 
+from services.events.refusals import FieldError, Values
 from services.runtime.database import DatabaseAway
 from services.runtime.failed import reason_of
 from services.runtime.retry import is_transient
+from services.words import catalogue
 
 MEDIA_TYPE = "application/problem+json"
 RETRY_AFTER = "5"
@@ -33,6 +35,10 @@ class FieldProblem(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=True
     """The position, from 0, of the event that it is about, where several were sent."""
     code: str = ""
     """Why (``services/words/refusals.toml`` has the words); empty where a parameter is not what /schema says."""
+    values: Values = {}
+    """What the words for the code take beside the field."""
+    zh: str = ""
+    """The problem in Chinese, where it has a code."""
 
 
 class Problem(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=True):
@@ -79,6 +85,20 @@ class ProblemError(Exception):
 
 class ClientGone(Exception):
     """The client went away before it had sent all of its request: nobody reads the answer."""
+
+
+def field_problem(error: FieldError, at: str = "$", index: int | None = None) -> FieldProblem:
+    """A refused field as a problem has it; ``at``: where in the call what was refused stands."""
+    field = error.field.replace("$", at, 1)
+    return FieldProblem(
+        field=field,
+        problem=error.problem,
+        expected=error.expected,
+        index=index,
+        code=error.code,
+        values=error.values,
+        zh=catalogue.refusal(error.code, {"field": field, **error.values}).zh,
+    )
 
 
 def encoded(problem: ProblemError, instance: str = "") -> bytes:

@@ -18,6 +18,7 @@ from services.stats.publications import Content, Publication
 from services.stats.render import Place
 from services.stats.report import Report, failures
 from services.stats.revisions import Revision
+from services.words import catalogue
 
 
 class NewPublication(Struct, frozen=True, forbid_unknown_fields=True):
@@ -97,7 +98,14 @@ def _refusal(against: Sequence[Objection]) -> ProblemError:
         f"not published ({', '.join(codes)}): {reasons}; with a reason under `despite` it is published all the same",
         kind=codes[0] if len(codes) == 1 else "not-publishable",
         errors=[
-            FieldProblem(field=o.field, problem=f"{o.code}: {o.problem}", expected=o.expected) for o in against[:100]
+            FieldProblem(
+                field=o.field,
+                problem=f"{o.code}: {o.problem}",
+                expected=o.expected,
+                code=o.code,
+                zh=catalogue.name("problem", o.code, "zh"),
+            )
+            for o in against[:100]
         ],
     )
 

@@ -34,17 +34,22 @@ class Organs(Controller):
         deps: Injected,
         code: FromQuery[list[str] | None] = None,
         missing: FromQuery[Literal["refuse", "skip"]] = "refuse",
+        q: FromQuery[str] = "",
+        parent: FromQuery[str | None] = None,
         limit: Limit = 100,
         cursor: FromQuery[str] = "",
     ) -> Response[bytes]:
         """The registered organs by code, with names, parents and time zones. ``code`` (it may be given several times):
-        of these only, and one that is not registered is refused, or with ``missing=skip`` left out. ``cursor``: those
-        behind it, as an earlier page gave it as ``next``."""
+        of these only, and one that is not registered is refused, or with ``missing=skip`` left out. ``q``: those with
+        it in their name or code; ``parent``: those right under an organ. ``cursor``: those behind it, as an earlier
+        page gave it as ``next``."""
         for one in code or () if missing == "refuse" else ():
             require_organ(deps, one, "query.code")
         own = readable(deps.reference_data)
         async with deps.offload.turn():
-            page = await deps.offload.thread(organs.page, deps.reference_data.as_known(), code, cursor, limit, own)
+            page = await deps.offload.thread(
+                organs.page, deps.reference_data.as_known(), code, cursor, limit, own, sought=q, parent=parent
+            )
         return Response(msgspec.json.encode(page), media_type=JSON)
 
 

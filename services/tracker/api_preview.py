@@ -12,7 +12,7 @@ from services.events.codec import decode_fact
 from services.events.facts import RequestFact
 from services.events.refusals import Refused
 from services.runtime.guard import caller
-from services.runtime.problems import FieldProblem, ProblemError, described
+from services.runtime.problems import FieldProblem, ProblemError, described, field_problem
 from services.tracker.core import preview
 from services.tracker.core.case import Case
 from services.tracker.core.preview_shape import Previewed
@@ -105,10 +105,7 @@ def _proposed(body: bytes) -> msgspec.Raw | None:
 
 
 def _refusal(refused: Refused, at: str = "$") -> ProblemError:
-    e = refused.error
-    field = e.field.replace("$", at, 1)
-    wrong = FieldProblem(field=field, problem=e.problem, expected=e.expected, code=e.code)
-    return ProblemError(422, str(refused), kind="case-refused", errors=[wrong])
+    return ProblemError(422, str(refused), kind="case-refused", errors=[field_problem(refused.error, at)])
 
 
 def require_json(content_type: str) -> None:

@@ -14,7 +14,7 @@ from msgspec import Raw, Struct, structs
 from services.events.codec import decode_fact
 from services.events.facts import CalendarPublished
 from services.events.refusals import FieldError, Refused, explain
-from services.runtime.problems import FieldProblem, ProblemError, described
+from services.runtime.problems import ProblemError, described, field_problem
 from services.tracker import proposed_rules
 from services.tracker.api_preview import require_json
 from services.tracker.core.reference_data import check
@@ -132,8 +132,7 @@ def asked(content_type: str, body: bytes) -> CalendarPublished | Proposed:
     try:
         return read(body)
     except Refused as refused:
-        e = refused.error
-        wrong = FieldProblem(field=e.field, problem=e.problem, expected=e.expected)
+        wrong = field_problem(refused.error)
         raise ProblemError(422, str(refused), kind="rehearsal-refused", errors=[wrong]) from None
 
 

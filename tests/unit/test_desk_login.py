@@ -141,6 +141,11 @@ async def test_nobody_sees_a_page_before_logging_in_and_comes_back_to_it_then(tm
     async with desk(tmp_path) as (client, played):
         led = await client.get("/requests/r%2F1?lang=en")
         assert (led.status_code, led.headers["location"]) == (303, "/login?next=%2Frequests%2Fr%2F1%3Flang%3Den")
+        page = await client.get("/login?lang=en")
+        assert page.status_code == 200 and "Password" in page.text
+        assert not re.search(r'href="/(annual|attention|register|audit-trail|\?)', page.text), (
+            "no way on without a login"
+        )
         told = await client.get("/", headers={"accept": "application/json"})
         assert told.status_code == 401 and told.headers["content-type"] == "application/problem+json"
         assert (await client.get("/static/desk.css")).status_code == 200 and not played.asked

@@ -13,7 +13,9 @@ from services.desk.app import application
 from services.desk.pages import Desk
 from services.events.codec import decode_fact
 from services.events.envelope import type_of
+from services.events.refusals import FieldError, Values
 from services.runtime.health import Health
+from services.runtime.problems import ProblemError, encoded, field_problem
 from services.runtime.web import new_registry
 from tests.support import NOTHING_TO_DO
 from tests.unit.test_desk import REQUEST
@@ -57,6 +59,8 @@ class Played:
     def __init__(self, published: tuple[int, ...] = (), **proposal: Any) -> None:
         self.published, self.proposal = published, QUIET | proposal
         self.posted: list[dict[str, Any]] = []
+        self.refused: FieldError | None = None
+        """What intake has against it."""
         apis = Apis({n: f"http://{n}.test" for n in ("intake", "tracker", "stats")}, Health(), self.transport())
         app: Any = application(Desk(apis), Health(), new_registry())
         headers = {"accept": "text/html"}
@@ -75,6 +79,11 @@ class Played:
             case "preview":
                 decode_fact(msgspec.json.encode(msgspec.json.decode(request.content)["fact"]))
                 return httpx.Response(200, json=self.proposal)
+            case "events" if self.refused is not None:
+                problem = ProblemError(
+                    422, "events refused", kind="events-refused", errors=[field_problem(self.refused)]
+                )
+                return httpx.Response(422, content=encoded(problem))
             case "events":
                 self.posted.append(msgspec.json.decode(request.content))
                 return httpx.Response(202, json={"accepted": 1, "events": []})
@@ -96,11 +105,11 @@ class Played:
         assert page.status_code == 200, page.text
         return filled(page.text)
 
-    async def send(self, fields: Mapping[str, str], *buttons: str) -> httpx.Response:
+    async def send(self, fields: Mapping[str, str], *buttons: str, lang: str = "en") -> httpx.Response:
         """Press a button of the form after the boxes that are to be ticked."""
         *boxes, do = buttons
         ticked = dict.fromkeys(boxes, "1")
-        return await self.desk.post("/requests/r%2F1?lang=en", data={**fields, **ticked, "do": do})
+        return await self.desk.post(f"/requests/r%2F1?lang={lang}", data={**fields, **ticked, "do": do})
 
 
 def filled(page: str) -> dict[str, str]:
@@ -165,6 +174,22 @@ async def test_what_was_changed_after_it_was_looked_at_is_looked_at_again() -> N
     assert "Look again" in other.text and not played.posted
     sent = await played.send(filled(other.text), "send")
     assert sent.status_code == 303 and played.posted[0]["data"]["done_on"] == "2023-12-31"
+
+
+async def test_what_intake_refuses_is_said_in_the_reader_s_language_with_the_field_s_own_word() -> None:
+    played = Played()
+    fields = filled((await played.send(await played.form(record="duty-done"), "preview")).text)
+    values: Values = {"first": "1950-01-01", "last": "2100-12-31"}
+    played.refused = FieldError("$.data.done_on", "is 9999-01-01", "a day", "field-invalid", values)
+    chinese = await played.send(fields, "send", lang="zh")
+    assert chinese.status_code == 422 and not played.posted
+    assert "办毕日：取值不符合约定" in chinese.text and "$.data" not in chinese.text
+    assert '<span class="detail" lang="en">is 9999-01-01; a day</span>' in chinese.text
+    english = await played.send(fields, "send")
+    assert "Done on: the value is not valid" in english.text
+    problem = field_problem(played.refused, "$[3]", 3)
+    assert (problem.field, problem.index, problem.values) == ("$[3].data.done_on", 3, values)
+    assert problem.zh == "$[3].data.done_on：取值不符合约定"
 
 
 async def test_the_request_s_page_offers_what_the_tracker_says_and_what_the_law_says_of_it() -> None:
