@@ -125,7 +125,16 @@ def _tracker() -> CollectorRegistry:
         OpenWork(kind, ORGAN.code, "", "x", date(2013, 7, 2), False, date(2013, 7, 1), 1) for kind in ("step", "duty")
     ]
     snapshot = TrackerSnapshot(
-        seen, {}, {(ORGAN.code, "answer", date(2013, 7, 2)): 1}, {}, 0, DeadLetters({}), office=office
+        seen,
+        {},
+        {(ORGAN.code, "answer", date(2013, 7, 2)): 1},
+        {},
+        0,
+        DeadLetters({}),
+        office=office,
+        unconfirmed={ORGAN.code: 1},
+        stopped={(ORGAN.code, "stopped-fee"): 1},
+        reviewed={(ORGAN.code, "complaint", False): 1},
     )
     registry.register(tracker_metrics.CaseCollector(lambda: snapshot, world, ManualClock(NOW)))
     _shared(registry, "shixian.facts")

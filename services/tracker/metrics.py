@@ -4,20 +4,19 @@ from collections import Counter as Numbers
 from collections.abc import Callable, Collection, Iterable, Iterator, Mapping
 from dataclasses import dataclass
 from datetime import UTC, date, datetime, time, timedelta
-from typing import Any
 
 from prometheus_client import CollectorRegistry, Counter, Gauge, Histogram
-from prometheus_client.core import GaugeMetricFamily
 from prometheus_client.metrics_core import Metric
 from prometheus_client.registry import Collector
 
 from services.events.cases import CaseEvent, RequestOverdue
 from services.runtime.clock import Clock
 from services.statute.errors import StatuteError, UnknownCalendar
-from services.tracker import metrics_office
+from services.tracker import metrics_office, metrics_waiting
 from services.tracker.core.attention import KINDS
 from services.tracker.core.case import Case
 from services.tracker.core.reference_data import ReferenceData
+from services.tracker.metrics_office import gauge
 from services.tracker.snapshot import AWAITED, LIMITS, Dates, Snapshot
 
 DAYS = (0, 1, 3, 5, 7, 14)
@@ -118,26 +117,27 @@ class CaseCollector(Collector):
             snapshot.untouched,
             {(organ, limit) for organ in organs for limit in UNTOUCHED_LIMITS},
         )
+        yield from metrics_waiting.collected(snapshot)
         yield from metrics_office.collected(snapshot.office, sorted(organs), self._by_unit, self._today)
-        yield _gauge(
+        yield gauge(
             "shixian_cases_waiting",
             "Cases that are no running request yet, and what they wait for.",
             ("waiting_for",),
             {(what,): snapshot.waiting.get(what, 0) for what in AWAITED},
         )
-        yield _gauge(
+        yield gauge(
             "shixian_attention",
             "What needs a person, by kind, as GET /v1/attention lists it; without records put aside (dead letters).",
             ("kind",),
             {(kind,): snapshot.attention[kind][0] if kind in snapshot.attention else 0 for kind in KINDS},
         )
-        yield _gauge(
+        yield gauge(
             "shixian_attention_oldest_timestamp_seconds",
             "Since when the longest waiting of them has needed a person; left out for a kind that has none.",
             ("kind",),
             {(kind,): oldest.timestamp() for kind, (_, oldest) in sorted(snapshot.attention.items())},
         )
-        yield _gauge(
+        yield gauge(
             "shixian_tracker_outbox_events",
             "Case events decided and not in the log yet.",
             (),
@@ -155,7 +155,7 @@ class CaseCollector(Collector):
             for days in DAYS:
                 numbers[organ, limit, str(days)] += count if 0 <= left <= days else 0
         zero = {(organ, limit, str(days)): 0 for organ, limit in sorted(shown) for days in DAYS}
-        return _gauge(name, text, ("organ", "limit", "days"), zero | dict(numbers))
+        return gauge(name, text, ("organ", "limit", "days"), zero | dict(numbers))
 
     def _working_days(self, snapshot: Snapshot, organs: Iterable[str]) -> Metric:
         numbers: Numbers[tuple[str, ...]] = Numbers()
@@ -174,7 +174,7 @@ class CaseCollector(Collector):
             "days of the organ's calendar; without the overdue ones. Holidays so bring a warning forward."
         )
         zero = {(organ, str(days)): 0 for organ in sorted(organs) for days in WORKING_DAYS}
-        return _gauge("shixian_requests_due_soon", text, ("organ", "working_days"), zero | dict(numbers))
+        return gauge("shixian_requests_due_soon", text, ("organ", "working_days"), zero | dict(numbers))
 
     def _overdue(self, dates: Dates, shown: Iterable[tuple[str, str]]) -> Metric:
         numbers: Numbers[tuple[str, ...]] = Numbers()
@@ -183,12 +183,12 @@ class CaseCollector(Collector):
                 numbers[organ, limit] += count if due_on < self._today(organ) else 0
         text = "Running limits besides the answer's whose last day has passed, in the organ's time zone."
         zero = {key: 0 for key in sorted(shown) if key[1] != "clarification-notice"}
-        return _gauge("shixian_limits_overdue", text, ("organ", "limit"), zero | dict(numbers))
+        return gauge("shixian_limits_overdue", text, ("organ", "limit"), zero | dict(numbers))
 
     def _calendars(self) -> Metric:
         calendars = sorted({organ.calendar for organ in self._world.organs.values()})
         ends: dict[tuple[str, ...], float] = {(one,): self._published_until(one) for one in calendars}
-        return _gauge(
+        return gauge(
             "shixian_calendar_published_until_timestamp_seconds",
             "The end of the last year whose days off are published, of each calendar in use (UTC); 0: unknown.",
             ("calendar",),
@@ -201,10 +201,3 @@ class CaseCollector(Collector):
         except UnknownCalendar:
             return 0.0
         return datetime.combine(through + timedelta(days=1), time.min, UTC).timestamp()
-
-
-def _gauge(name: str, text: str, labels: tuple[str, ...], values: Mapping[Any, float]) -> GaugeMetricFamily:
-    family = GaugeMetricFamily(name, text, labels=labels)
-    for key, value in values.items():
-        family.add_metric(list(key), value)
-    return family

@@ -1,8 +1,9 @@
 """What is open inside the offices, in Prometheus's terms, counted for the day of the scrape in each organ's zone."""
 
 from collections import Counter
-from collections.abc import Callable, Collection, Iterator, Sequence
+from collections.abc import Callable, Collection, Iterator, Mapping, Sequence
 from datetime import date
+from typing import Any
 
 from prometheus_client.core import GaugeMetricFamily
 from prometheus_client.metrics_core import Metric
@@ -40,7 +41,7 @@ def collected(
         for days in WAITING_DAYS:
             number[organ, "", str(days)] += 0
     text = "Steps that a unit was given at least so many calendar days ago and has not taken on."
-    yield _gauge("shixian_assignments_unaccepted", text, ("organ", "unit", "days"), number)
+    yield gauge("shixian_assignments_unaccepted", text, ("organ", "unit", "days"), number)
     yield from _open("duties", "Duties of organs that are not done", duties, ("organ", "kind"), kind, (), today)
 
 
@@ -69,13 +70,14 @@ def _open(
         overdue[key(work)] += work.number if left < 0 else 0
         for days in DAYS:
             due[*key(work), str(days)] += work.number if 0 <= left <= days else 0
-    yield _gauge(f"shixian_{what}_open", f"{text}.", labels, number)
-    yield _gauge(f"shixian_{what}_overdue", f"{text} and whose last day has passed.", labels, overdue)
+    yield gauge(f"shixian_{what}_open", f"{text}.", labels, number)
+    yield gauge(f"shixian_{what}_overdue", f"{text} and whose last day has passed.", labels, overdue)
     text = f"{text} and whose last day is at most so many calendar days away (0: today); without the overdue ones."
-    yield _gauge(f"shixian_{what}_due_within", text, (*labels, "days"), due)
+    yield gauge(f"shixian_{what}_due_within", text, (*labels, "days"), due)
 
 
-def _gauge(name: str, text: str, labels: tuple[str, ...], values: Counter[tuple[str, ...]]) -> GaugeMetricFamily:
+def gauge(name: str, text: str, labels: tuple[str, ...], values: Mapping[Any, float]) -> GaugeMetricFamily:
+    """A family with a series for each value, whose key has the labels."""
     family = GaugeMetricFamily(name, text, labels=labels)
     for key, value in values.items():
         family.add_metric(list(key), value)

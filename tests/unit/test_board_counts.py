@@ -4,10 +4,12 @@ from datetime import UTC, date, datetime
 from typing import Any
 
 import msgspec
+from prometheus_client import CollectorRegistry
 
 from services.events.cases import CaseEvent
 from services.events.codec import decode_case_event, decode_fact, encode
 from services.events.facts import RequestFact
+from services.runtime.clock import ManualClock
 from services.samples import living
 from services.statute.state import RequestState, Step
 from services.statute.status import STATUSES, status
@@ -18,6 +20,7 @@ from services.tracker.core.decide import decide, tick
 from services.tracker.core.proposal import Proposal, proposal
 from services.tracker.core.reference_data import ReferenceData
 from services.tracker.listing import Query, Today
+from services.tracker.metrics import CaseCollector
 from services.tracker.snapshot import OpenWork, Snapshot
 from services.words.remark import remark
 from tests.support import ORGAN, fact, received
@@ -37,13 +40,22 @@ def snapshot(**more: Any) -> Snapshot:
     return Snapshot({}, due, {}, {}, 0, None, **more)  # type: ignore[arg-type]  # nothing asks for the letters
 
 
+STOPPED = {("gz-psb", "stopped-fee"): 1, ("gz-psb", "stopped-consultation"): 2, ("b", "stopped-fee"): 9}
+REVIEWED = {
+    ("gz-psb", "reconsideration", False): 4,
+    ("gz-psb", "reconsideration", True): 1,
+    ("gz-psb", "complaint", False): 1,
+    ("b", "complaint", False): 9,
+}
+
+
 def test_a_request_is_counted_once_by_the_day_in_its_organs_zone_and_other_organs_are_left_out() -> None:
     needing = {("gz-psb", "waiting"): 2, ("gz-psb", "expected"): 1, ("b", "waiting"): 9}
     found = board.counts(
         snapshot(
             needing=needing,
             unconfirmed={"gz-psb": 6, "b": 7},
-            stopped={("gz-psb", "stopped-fee"): 1, ("gz-psb", "stopped-consultation"): 2, ("b", "stopped-fee"): 9},
+            stopped=STOPPED,
             steps={("gz-psb", "u"): 2, ("b", "u"): 9},
             office=[
                 OpenWork("duty", "gz-psb", "", "publication", date(2026, 11, 25), True, date(2026, 11, 1), 2),
@@ -51,12 +63,7 @@ def test_a_request_is_counted_once_by_the_day_in_its_organs_zone_and_other_organ
                 OpenWork("duty", "b", "", "publication", None, True, date(2026, 11, 1), 9),
                 OpenWork("step", "gz-psb", "u", "opinion", date(2026, 11, 25), True, date(2026, 11, 1), 9),
             ],
-            reviewed={
-                ("gz-psb", "reconsideration", False): 4,
-                ("gz-psb", "reconsideration", True): 1,
-                ("gz-psb", "complaint", False): 1,
-                ("b", "complaint", False): 9,
-            },
+            reviewed=REVIEWED,
         ),
         Today(REFERENCE, NOW),
         frozenset({"gz-psb"}),
@@ -75,6 +82,22 @@ def test_a_request_is_counted_once_by_the_day_in_its_organs_zone_and_other_organ
     assert (later.overdue, later.due_today, later.this_week) == (3, 0, 3)
     every = board.counts(snapshot(needing=needing), Today(REFERENCE, NOW), None, NOW)
     assert (every.due_today, every.attention) == (51, 12)
+
+
+def test_the_metrics_say_of_what_waits_what_the_board_says() -> None:
+    taken = snapshot(stopped=STOPPED, reviewed=REVIEWED, unconfirmed={"gz-psb": 6, "b": 7})
+    registry = CollectorRegistry()
+    registry.register(CaseCollector(lambda: taken, REFERENCE, ManualClock(NOW)))
+    for organ in ("gz-psb", "b"):
+        found = board.counts(taken, Today(REFERENCE, NOW), frozenset({organ}), NOW)
+        for code, number in found.stopped_for.items():
+            labels = {"organ": organ, "waiting_for": code}
+            assert registry.get_sample_value("shixian_requests_stopped", labels) == number
+        for kind, number in found.in_review_for.items():
+            labels = {"organ": organ, "kind": kind}
+            assert registry.get_sample_value("shixian_requests_in_review", labels) == number
+        assert registry.get_sample_value("shixian_requests_unconfirmed", {"organ": organ}) == found.unconfirmed
+    assert registry.get_sample_value("shixian_requests_in_review", {"organ": "gz-psb", "kind": "reconsideration"}) == 5
 
 
 def test_a_list_is_narrowed_by_what_stands_in_no_index() -> None:
