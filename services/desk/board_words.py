@@ -24,6 +24,9 @@ WORDS: dict[str, Label] = {
     "sort": Label("排序", "Order"),
     "sort_soonest": Label("期限由近及远", "soonest due first"),
     "sort_latest": Label("期限由远及近", "latest due first"),
+    "none_so_far": Label(
+        "已查看的申请中没有符合条件的，其余尚未查看。", "None among the requests looked at so far; there are more."
+    ),
     "which_organ": Label("名称或代码含“{sought}”的机关：", "Organs with “{sought}” in their name or code:"),
     "no_such_organ": Label("没有名称或代码含“{sought}”的机关", "No organ has “{sought}” in its name or code"),
     "all_organs": Label("所有机关", "all organs"),

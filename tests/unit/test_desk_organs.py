@@ -97,6 +97,18 @@ async def test_where_several_have_it_they_are_offered_and_where_none_has_it_that
     assert [told(page.text).count("<a ") for page in pages] == [2, 2]
 
 
+async def test_an_empty_page_of_a_list_that_goes_on_does_not_say_that_there_is_nothing() -> None:
+    def answering(request: httpx.Request) -> httpx.Response:
+        if request.url.path == "/v1/requests":
+            return httpx.Response(200, json=REQUESTS | {"next": "" if "cursor" in request.url.params else "behind"})
+        return Asked()(request)
+
+    async with client(answering) as desk:
+        first, last = [await desk.get(f"/?lang=zh&channel=fax&status=open{more}") for more in ("", "&cursor=behind")]
+    assert "其余尚未查看" in first.text and "cursor=behind" in first.text
+    assert "其余尚未查看" not in last.text
+
+
 def test_the_tracker_finds_organs_by_name_and_by_what_they_stand_under() -> None:
     def codes(sought: str = "", parent: str | None = None, readable: frozenset[str] | None = None) -> list[str]:
         return [one.code for one in organs.page(WORLD, None, "", 3, readable, sought=sought, parent=parent).organs]
