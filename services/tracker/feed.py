@@ -7,9 +7,9 @@ from services.runtime.database import Pool
 from services.runtime.offload import Offload
 from services.tracker import ics, office_store, request_list
 from services.tracker.core.reference_data import ReferenceData
+from services.tracker.items import Item
 from services.tracker.listing import Query
 from services.tracker.office_store import Asked, OpenDuty
-from services.tracker.queries import Item
 
 LOT = 500
 _LAST = date(9999, 12, 30)

@@ -9,8 +9,8 @@ from datetime import date, datetime, timedelta
 from icalendar import vText
 from icalendar.parser import Contentline
 
+from services.tracker.items import Item
 from services.tracker.office_store import OpenDuty
-from services.tracker.queries import Item
 
 MOST = 20_000
 """Entries of a feed. One that is cut ends with an entry that says so, on the last day that it covers."""

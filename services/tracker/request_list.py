@@ -11,8 +11,8 @@ from services.runtime.database import Pool
 from services.runtime.offload import Offload
 from services.tracker import listing
 from services.tracker.core.reference_data import ReferenceData
+from services.tracker.items import Item, Listed, fields_of
 from services.tracker.listing import READ_SECONDS, Query, Today
-from services.tracker.queries import Item, Listed, fields_of
 
 LOOKED = 2000
 """Requests looked at for a page, where what narrows the list stands in no index."""

@@ -4,7 +4,7 @@ import httpx
 import pytest
 from playwright.sync_api import Browser, Page
 
-from services.tracker.queries import STATUSES, UNFINISHED
+from services.tracker.items import STATUSES, UNFINISHED
 from tests.e2e.conftest import System
 from tests.e2e.test_pages import browser, pytestmark
 from tests.support import eventually, raw

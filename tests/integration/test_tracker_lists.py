@@ -23,7 +23,7 @@ from services.runtime.offload import Offload
 from services.runtime.web import create_app, new_registry
 from services.statute.state import RequestState
 from services.statute.status import status
-from services.tracker import api, history, letters, listing, office_store, queries, rejections, request_list
+from services.tracker import api, history, items, letters, listing, office_store, queries, rejections, request_list
 from services.tracker.core import preview
 from services.tracker.core.case import Case
 from services.tracker.core.reference_data import ReferenceData
@@ -116,7 +116,7 @@ def expected(query: Query) -> list[str]:
     return [subject for _, subject in sorted(found)]
 
 
-STATUSES = (None, "unfinished", *queries.STATUSES)
+STATUSES = (None, "unfinished", *items.STATUSES)
 
 
 async def test_every_status_is_exact_in_pages_without_gap_or_overlap(pool: Any) -> None:

@@ -13,7 +13,7 @@ from services.runtime.clock import ManualClock
 from services.samples import living
 from services.statute.state import RequestState, Step
 from services.statute.status import STATUSES, status
-from services.tracker import board, listing, office_store, queries
+from services.tracker import board, items, listing, office_store
 from services.tracker.core import next_facts
 from services.tracker.core.case import Case
 from services.tracker.core.decide import decide, tick
@@ -140,23 +140,21 @@ def test_a_pending_review_says_whom_one_waits_for_and_a_decided_one_does_not() -
     filed = {"review": "v", "organ": "gz-psb", "kind": "reconsideration", "filed_on": "2026-11-23"}
     answer = {"outcome": "granted", "answered_on": "2026-11-20", "service": "handed"}
     case = case_of(opened(), fact("answer-issued", "r", answer), fact("review-filed", "r", filed))
-    (waits,) = queries.waits_of(case.view)
+    (waits,) = items.waits_of(case.view)
     assert (waits.limit, waits.whom, waits.about, waits.since) == ("reconsideration", "review", "v", date(2026, 11, 23))
     (row,) = office_store.open_work(case, 3)
     assert row[:3] == ("r", "review", "v") and row[-1] == case.view.due_on, "lists go by the request's own last day"
     decided = fact("review-decided", "r", {"review": "v", "decided_on": "2026-11-25", "result": "upheld"})
     case = case_of(opened(), fact("answer-issued", "r", answer), fact("review-filed", "r", filed), decided)
-    assert queries.waits_of(case.view) == [] and list(office_store.open_work(case, 3)) == []
+    assert items.waits_of(case.view) == [] and list(office_store.open_work(case, 3)) == []
 
 
 def test_whose_view_is_waited_for_is_said_where_it_shows() -> None:
     asked = fact("consultation-opened", "r", {"consultation": "1", "party": "other-organ", "sent_on": "2026-11-10"})
-    (waits,) = queries.waits_of(case_of(opened(), asked).view)
+    (waits,) = items.waits_of(case_of(opened(), asked).view)
     assert (waits.limit, waits.whom, waits.about) == ("consultation", "other-organ", "1")
     other = fact("consultation-opened", "r", {"consultation": "2", "party": "third-party", "sent_on": "2026-11-10"})
-    assert {one.whom for one in queries.waits_of(case_of(opened(), asked, other).view)} == {""}, (
-        "it is one or the other"
-    )
+    assert {one.whom for one in items.waits_of(case_of(opened(), asked, other).view)} == {""}, "it is one or the other"
 
 
 def following(*facts: Any) -> dict[str, Any]:

@@ -17,7 +17,7 @@ from services.statute.calendars import shipped
 from services.statute.clock import Clock, Interval
 from services.statute.errors import UnknownCalendar
 from services.statute.status import STATUSES, status
-from services.tracker import queries
+from services.tracker import items, queries
 from services.tracker.core import case
 from services.tracker.core.case import Case
 from services.tracker.core.decide import decide, tick
@@ -168,7 +168,7 @@ def test_a_late_extension_cures_a_breach() -> None:
 
 
 def test_two_implementations_of_the_same_arithmetic_disagree() -> None:
-    assert vars(queries)["status"] is status  # one rule, used by both
+    assert vars(items)["status"] is status  # one rule, used by both
     for offset in range(0, 400, 7):
         on = date(2025, 1, 1) + timedelta(days=offset)
         found, _ = posted([request(on)])

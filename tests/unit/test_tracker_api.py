@@ -21,8 +21,8 @@ from services.tracker import api, ics, listing, queries
 from services.tracker.api_preview import PREVIEW_BYTES
 from services.tracker.core import preview
 from services.tracker.core.reference_data import ReferenceData
+from services.tracker.items import Item
 from services.tracker.listing import BadCursor, Query, Today
-from services.tracker.queries import Item
 from tests.law_cases import WORLD, make, played
 from tests.unit.test_case_preview import question
 
@@ -61,7 +61,9 @@ async def test_a_preview_is_json_of_a_bounded_case(client: httpx.AsyncClient) ->
     assert (await post(opened(preview.FACTS - 1), **json_type)).status_code == 200
     refused = await post(opened(preview.FACTS), **json_type)
     assert refused.status_code == 422
-    wrong = {"field": "$.facts", "problem": "are 251", "expected": "at most 250", "code": "too-many-facts"}
+    wrong: dict[str, Any] = {"field": "$.facts", "problem": "are 251", "expected": "at most 250"}
+    wrong |= {"code": "too-many-facts", "values": {"count": 251, "most": 250}}
+    wrong["zh"] = "$.facts：共251条事实，最多250条"
     assert refused.json()["errors"] == [wrong]
     assert (await post(b" " * (PREVIEW_BYTES + 1), **json_type)).status_code == 413
 

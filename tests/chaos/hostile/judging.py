@@ -72,7 +72,10 @@ def _latency(seen: "Seen", load: Ordinary, verdict: Verdict) -> None:
     times = beside / alone if alone else 0.0
     figures = (
         f"p99 {alone * 1000:.0f} ms alone ({len(seen.alone)} posts), {beside * 1000:.0f} ms beside the hostile load "
-        f"({len(seen.beside)} posts): {times:.1f} times, at most {MOST_TIMES:.0f}"
+        f"({len(seen.beside)} posts): {times:.1f} times, at most {MOST_TIMES:.0f}; "
+        f"half within {percentile(seen.beside, 0.5) * 1000:.0f} ms, 95 of 100 within "
+        f"{percentile(seen.beside, 0.95) * 1000:.0f} ms, and 99 of 100 taken by intake within "
+        f"{percentile(load.taken, 0.99) * 1000:.0f} ms"
     )
     good = 0 < times <= MOST_TIMES and not load.late
     verdict.add("ordinary posts are seen", good, figures + (f"; not seen: {some(load.late)}" if load.late else ""))

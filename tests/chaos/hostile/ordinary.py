@@ -38,6 +38,8 @@ class Ordinary:
     accepted: list[Call] = field(default_factory=list)
     late: list[str] = field(default_factory=list)
     """What was not answered, or not seen, in time."""
+    taken: list[float] = field(default_factory=list)
+    """Seconds from each post to its 202, of all that was measured."""
     busy: int = 0
     """Answers 503, after which the call was sent again."""
     _number: int = 0
@@ -80,6 +82,7 @@ class Ordinary:
         try:
             async with asyncio.timeout(GIVE_UP_SECONDS):
                 await self._post(http, call)
+                self.taken.append(loop.time() - began)
                 self.accepted.append(call)
                 url = f"{self.site.url('tracker')}/v1/requests/{subject}"
                 while not await _shown(http, url):  # noqa: ASYNC110 - another process shows it
