@@ -40,6 +40,8 @@ METADATA_MILLISECONDS = 5000
 out when the leader next asks which there are."""
 COMMIT_SECONDS = 5.0
 RECONNECT_SECONDS = 0.5
+CROWDED_SECONDS = 0.05
+"""How long a fetch waits while it leaves out partitions that have enough to do: they may have done it by then."""
 REPAIRED_SECONDS = 30.0
 """How often a damaged partition is looked at again: another replica may lead by then."""
 
@@ -55,6 +57,8 @@ class Hooks:
     """Asks the broker how far the log reaches, waiting in place while it is away."""
     on_damage: Callable[[Collection[LogDamaged]], None] = lambda damaged: None
     """Gets all partitions that stand still because of damage, whenever that changes."""
+    crowded: Callable[[], Collection[object] | None] = tuple
+    """The partitions that have enough to do for now, so that nothing more of them is fetched; None: all have."""
 
 
 class Client(Protocol):
@@ -111,10 +115,14 @@ class Fetching:
         if not self._sought and not await self._seek_to_stored():
             return {}
         epoch = self._epoch
-        active = frozenset(wanted or self.next) - self._damaged.keys()
+        readable = frozenset(wanted or self.next) - self._damaged.keys()
+        crowded = self._hooks.crowded()
+        active = frozenset() if crowded is None else readable.difference(crowded)
+        if active != readable:
+            timeout = min(timeout, CROWDED_SECONDS)
         try:
             if self._damaged and time.monotonic() - self._looked_at > REPAIRED_SECONDS:
-                fetched = await self._read_singly(self._damaged.keys(), active)
+                fetched = await self._read_singly(self._damaged.keys(), readable)
             elif active:
                 fetched = await self._client.fetch(active, timeout)
             else:  # to aiokafka, none would be all
@@ -130,8 +138,8 @@ class Fetching:
             if not is_damage(error):
                 raise
             suspects = [tp for tp in active if str(tp) in str(error)] or active
-            fetched = await self._read_singly(suspects, active - frozenset(suspects))
-        self._note_refusals(active)
+            fetched = await self._read_singly(suspects, readable - frozenset(suspects))
+        self._note_refusals(readable)
         if epoch != self._epoch:
             # A rebalance came between: these were read from the old positions, and will be read again from the new.
             return {}

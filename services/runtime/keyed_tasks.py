@@ -1,45 +1,80 @@
 """Work on several partitions at once, and within a partition one piece after the other.
 
-While the database works for one partition, the process computes for another. More than a few at once would only hold
-more in memory.
+While the database works for one partition, the process computes for another. More than a few large pieces at once would
+only hold more in memory; small ones have room of their own, so that a partition with much to do, or with what is slow,
+does not keep the others waiting.
 """
 
 import asyncio
 import time
 from collections.abc import Coroutine, Hashable
+from dataclasses import dataclass
 from typing import Any
 
 from services.runtime.retry import CancelledWithin
 
+LARGE = 500
+"""From how many records on a piece is large."""
+SLOW_SECONDS = 0.2
+"""A lane whose piece runs for longer than an ordinary large one gets no more than one to follow it."""
+FOLLOWING = 8
+"""The most pieces of one lane, the running one counted, however small they are."""
+WAITING = 8000
+"""The most records that wait, of all lanes together; then no more are fetched."""
+
+
+@dataclass(slots=True)
+class _Piece:
+    lane: Hashable
+    work: Coroutine[Any, Any, None]
+    size: int
+
 
 class KeyedTasks:
-    """At most ``width`` pieces of work at once, at most one a lane; the first failure ends it all."""
+    """At most ``width`` large pieces of work at once and ``spare`` more small ones, at most one a lane, each lane's in
+    their order; the first failure ends it all."""
 
-    def __init__(self, width: int) -> None:
-        self._width = width
+    def __init__(self, width: int, spare: int = 0) -> None:
+        self._width, self._spare = width, spare
         self._running: dict[Hashable, asyncio.Task[None]] = {}
         self._begun: dict[Hashable, float] = {}
+        self._since: dict[Hashable, float] = {}
+        self._sizes: dict[Hashable, int] = {}
+        self._waiting: list[_Piece] = []
         self._failure: BaseException | None = None
 
-    async def start(self, lane: Hashable, work: Coroutine[Any, Any, None]) -> None:
-        """Begin ``work`` when its lane is free and there is room. Raises what any piece failed with, once one did."""
-        try:
-            while self._failure is None and (lane in self._running or len(self._running) >= self._width):
-                await asyncio.wait(self._running.values(), return_when=asyncio.FIRST_COMPLETED)
-                await asyncio.sleep(0)  # their callbacks come first
-            if self._failure is not None:
-                raise self._failure
-        except BaseException:
+    def start(self, lane: Hashable, work: Coroutine[Any, Any, None], size: int = LARGE) -> None:
+        """Begin ``work`` now, or when its lane is free and there is room. Raises what any piece failed with, once one
+        did."""
+        if self._failure is not None:
             work.close()
-            raise
-        task = asyncio.create_task(work)
-        self._running[lane] = task
-        self._begun[lane] = time.monotonic()
-        task.add_done_callback(lambda done: self._ended(lane, done))
+            raise self._failure
+        self._waiting.append(_Piece(lane, work, size))
+        self._begin()
+
+    def _begin(self) -> None:
+        """What has room, the longest waiting first; a lane's later pieces stay behind its earlier ones."""
+        passed: set[Hashable] = set(self._running)
+        for piece in list(self._waiting):
+            if piece.lane not in passed and self._has_room(piece.size):
+                self._waiting.remove(piece)
+                self._run(piece)
+            passed.add(piece.lane)
+
+    def _has_room(self, size: int) -> bool:
+        if len(self._running) >= self._width + self._spare:
+            return False
+        return size < LARGE or sum(each >= LARGE for each in self._sizes.values()) < self._width
+
+    def _run(self, piece: _Piece) -> None:
+        task = asyncio.create_task(piece.work)
+        self._running[piece.lane] = task
+        self._begun[piece.lane] = self._since[piece.lane] = time.monotonic()
+        self._sizes[piece.lane] = piece.size
+        task.add_done_callback(lambda done: self._ended(piece.lane, done))
 
     def _ended(self, lane: Hashable, task: asyncio.Task[None]) -> None:
-        del self._running[lane]
-        del self._begun[lane]
+        del self._running[lane], self._begun[lane], self._since[lane], self._sizes[lane]
         # A client library can cancel what it was asked; the piece is not done then, and the next must not begin.
         failure = (
             CancelledWithin(f"the work of {lane} was cancelled, and not by us")
@@ -47,12 +82,37 @@ class KeyedTasks:
             else task.exception()
         )
         self._failure = self._failure or failure
+        if self._failure is not None:
+            self._drop()
+        self._begin()
+
+    def _drop(self) -> None:
+        for piece in self._waiting:
+            piece.work.close()
+        self._waiting.clear()
 
     async def idle(self) -> None:
-        """Return when no piece runs, however the last ones ended."""
+        """Return when no piece runs, however the last ones ended. Those that wait are not begun any more."""
+        self._drop()
         while self._running:
             await asyncio.wait(self._running.values())
             await asyncio.sleep(0)  # their callbacks come first
+
+    def crowded(self) -> frozenset[Any] | None:
+        """The lanes that should get nothing more until they have done some; None: all of them."""
+        if sum(piece.size for piece in self._waiting) >= WAITING:
+            return None
+        now, found = time.monotonic(), set[Hashable]()
+        count: dict[Hashable, int] = dict.fromkeys(self._running, 1)
+        size = dict(self._sizes)
+        for piece in self._waiting:
+            count[piece.lane] = count.get(piece.lane, 0) + 1
+            size[piece.lane] = size.get(piece.lane, 0) + piece.size
+        for lane, pieces in count.items():
+            slow = size[lane] >= LARGE or now - self._since.get(lane, now) > SLOW_SECONDS
+            if pieces >= FOLLOWING or (pieces > 1 and slow):
+                found.add(lane)
+        return frozenset(found)
 
     def touch(self, lane: Hashable) -> None:
         """The piece in ``lane`` has come a step further: for :meth:`oldest` it begins now."""

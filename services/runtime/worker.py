@@ -31,7 +31,7 @@ from services.runtime.settings import Settings
 Handle = Callable[[Batch], Awaitable[None]]
 PartitionHook = Callable[[Partitions], Awaitable[None]]
 
-LANES = 2
+LANES, SPARE_LANES = 2, 2
 """Partitions that are worked on at once."""
 
 log = structlog.get_logger(__name__)
@@ -102,7 +102,7 @@ class BatchWorker:
         """Owned partitions that stand still at an offset that can't be read."""
         self._readable = health.part("readable")
         self._readable.ok()
-        self._lanes = KeyedTasks(LANES)
+        self._lanes = KeyedTasks(LANES, SPARE_LANES)
         self._handle = handle
         self._on_assigned, self._on_revoked = on_assigned, on_revoked
         self._stopping = stopping
@@ -176,7 +176,11 @@ class BatchWorker:
 
     async def take(self, batch: Batch, acknowledge: Callable[[], Awaitable[None]]) -> None:
         """Begin a batch when its lane is free. Raises what any batch failed with, once one did."""
-        await self._lanes.start(batch.tp, self._work(batch, acknowledge))
+        self._lanes.start(batch.tp, self._work(batch, acknowledge), len(batch.records))
+
+    def crowded(self) -> Collection[object] | None:
+        """The partitions that have enough to do for now; None: all have."""
+        return self._lanes.crowded()
 
     async def drained(self) -> None:
         """Return when no batch is in hand."""
@@ -268,7 +272,7 @@ def batch_app(
         return offsets
 
     bounds = retry_in_place(probe.bounds, _is_broker_error, report_to(part), stopping=stopping)
-    hooks = Hooks(starts, worker.assigned, worker.revoked, bounds, worker.set_damaged)
+    hooks = Hooks(starts, worker.assigned, worker.revoked, bounds, worker.set_damaged, worker.crowded)
     if settings.transport == "aiokafka":
         worker.app = _aiokafka_app(name, settings, topic, hooks, worker)
     else:

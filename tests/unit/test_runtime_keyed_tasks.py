@@ -4,7 +4,7 @@ import asyncio
 
 import pytest
 
-from services.runtime.keyed_tasks import KeyedTasks
+from services.runtime.keyed_tasks import FOLLOWING, LARGE, SLOW_SECONDS, WAITING, KeyedTasks
 from services.runtime.retry import CancelledWithin
 
 
@@ -26,55 +26,100 @@ class Work:
     async def end(self, *names: str) -> None:
         for name in names:
             self.gates.setdefault(name, asyncio.Event()).set()
-        for _ in range(10):
+        for _ in range(100):
             await asyncio.sleep(0)
 
 
 async def test_a_lane_has_one_piece_at_a_time_and_another_lane_does_not_wait_for_it() -> None:
     lanes, work = KeyedTasks(2), Work()
-    await lanes.start(1, work.piece("1a"))
-    await lanes.start(2, work.piece("2a"))
-    third = asyncio.create_task(lanes.start(1, work.piece("1b")))
+    for lane, name in ((1, "1a"), (1, "1b"), (1, "1c"), (2, "2a"), (2, "2b")):
+        lanes.start(lane, work.piece(name))
     await work.end("2a")
-    assert work.begun == ["1a", "2a"]
-    assert not third.done()
-    await work.end("1a")
-    assert third.done()
-    assert work.begun == ["1a", "2a", "1b"]
-    await work.end("1b")
+    assert work.begun == ["1a", "2a", "2b"], "what waits for the first lane is in nobody's way"
+    await work.end("2b", "1a")
+    assert work.begun[3:] == ["1b"]
+    await work.end("1b", "1c")
+    assert work.begun[4:] == ["1c"] and work.ended == ["2a", "2b", "1a", "1b", "1c"]
 
 
 async def test_no_more_than_so_many_at_once() -> None:
     lanes, work = KeyedTasks(2), Work()
-    await lanes.start(1, work.piece("1"))
-    await lanes.start(2, work.piece("2"))
-    third = asyncio.create_task(lanes.start(3, work.piece("3")))
+    for lane in (1, 2, 3):
+        lanes.start(lane, work.piece(str(lane)))
     await work.end()
     assert work.begun == ["1", "2"]
     await work.end("2")
     assert work.begun == ["1", "2", "3"]
-    await third
     await work.end("1", "3")
+
+
+async def test_small_pieces_have_room_beside_the_large_ones() -> None:
+    lanes, work = KeyedTasks(2, 2), Work()
+    for lane in (1, 2, 3):
+        lanes.start(lane, work.piece(f"large {lane}"), LARGE)
+    for lane in (4, 5, 6):
+        lanes.start(lane, work.piece(f"small {lane}"), LARGE - 1)
+    await work.end()
+    assert work.begun == ["large 1", "large 2", "small 4", "small 5"]
+    await work.end("small 4")
+    assert work.begun[4:] == ["small 6"], "the third large one waits for a large one"
+    await work.end("large 2")
+    assert work.begun[5:] == ["large 3"]
+    await work.end("large 1", "large 3", "small 5", "small 6")
+
+
+async def test_what_waits_is_not_begun_once_idle_is_asked_for() -> None:
+    lanes, work = KeyedTasks(1), Work()
+    lanes.start(1, work.piece("1a"))
+    lanes.start(1, work.piece("1b"))
+    await work.end()
+    idle = asyncio.create_task(lanes.idle())
+    await work.end("1a")
+    assert idle.done() and work.begun == ["1a"]
+    lanes.start(1, work.piece("1c"))
+    await work.end("1c")
+    assert work.ended == ["1a", "1c"]
+
+
+async def test_a_lane_with_enough_to_do_says_so_and_the_others_do_not(monkeypatch: pytest.MonkeyPatch) -> None:
+    now = 100.0
+    monkeypatch.setattr("services.runtime.keyed_tasks.time.monotonic", lambda: now)
+    lanes, work = KeyedTasks(2, 2), Work()
+    lanes.start("large", work.piece("large 1"), 2000)
+    lanes.start("small", work.piece("small 1"), 3)
+    assert lanes.crowded() == frozenset(), "one may follow, so that no lane waits for a fetch"
+    lanes.start("large", work.piece("large 2"), 2000)
+    lanes.start("small", work.piece("small 2"), 3)
+    assert lanes.crowded() == frozenset({"large"})
+    now += SLOW_SECONDS * 2
+    assert lanes.crowded() == frozenset({"large", "small"}), "few records may take long as well"
+    await work.end("small 1", "large 1")
+    assert lanes.crowded() == frozenset()
+    for n in range(3, FOLLOWING + 2):
+        lanes.start("small", work.piece(f"small {n}"), 3)
+    assert lanes.crowded() == frozenset({"small"})
+    lanes.start("large", work.piece("large 3"), WAITING)
+    assert lanes.crowded() is None, "too much waits already"
+    await work.end("large 2", "large 3", *(f"small {n}" for n in range(2, FOLLOWING + 2)))
+    assert lanes.crowded() == frozenset() and len(work.ended) == FOLLOWING + 4
 
 
 async def test_after_a_failure_nothing_is_begun() -> None:
     lanes, work = KeyedTasks(2), Work()
-    await lanes.start(1, work.piece("1a", ValueError("no")))
+    lanes.start(1, work.piece("1a", ValueError("no")))
     await work.end("1a")
     for lane in (1, 2):
         with pytest.raises(ValueError, match="no"):
-            await lanes.start(lane, work.piece("later"))
+            lanes.start(lane, work.piece("later"))
     assert work.begun == ["1a"]
 
 
-async def test_a_failure_reaches_whoever_waits_for_room() -> None:
+async def test_a_failure_ends_what_waits_too() -> None:
     lanes, work = KeyedTasks(1), Work()
-    await lanes.start(1, work.piece("1a", ValueError("no")))
-    waiting = asyncio.create_task(lanes.start(2, work.piece("2a")))
+    lanes.start(1, work.piece("1a", ValueError("no")))
+    lanes.start(2, work.piece("2a"))
     await work.end("1a")
-    with pytest.raises(ValueError, match="no"):
-        await waiting
-    assert work.begun == ["1a"]
+    assert work.begun == ["1a"] and lanes.crowded() == frozenset()
 
 
 async def test_a_piece_that_something_else_cancels_is_not_done() -> None:
@@ -83,22 +128,22 @@ async def test_a_piece_that_something_else_cancels_is_not_done() -> None:
     async def cancelled() -> None:
         raise asyncio.CancelledError
 
-    await lanes.start(1, cancelled())
+    lanes.start(1, cancelled())
     for _ in range(10):
         await asyncio.sleep(0)
     later = Work()
     with pytest.raises(CancelledWithin):
-        await lanes.start(1, later.piece("1b"))
+        lanes.start(1, later.piece("1b"))
     assert later.begun == []
 
 
 async def test_the_piece_that_runs_the_longest_is_known_while_others_come_and_go() -> None:
     lanes, work = KeyedTasks(2), Work()
     assert lanes.oldest() is None
-    await lanes.start(1, work.piece("hangs"))
+    lanes.start(1, work.piece("hangs"))
     began = lanes.oldest()
     for name in ("a", "b"):
-        await lanes.start(2, work.piece(name))
+        lanes.start(2, work.piece(name))
         assert lanes.oldest() == began
         await work.end(name)
     await work.end("hangs")
