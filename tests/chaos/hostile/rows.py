@@ -83,7 +83,7 @@ async def organs_looked_over(dsn: str, partitions: int, seconds: float) -> None:
 
 
 async def put(dsn: str, count: int, now: datetime, advance: Advance) -> None:
-    """Copy ``count`` cases into the table, and have its statistics made."""
+    """Copy ``count`` cases into the table, and have it tidied up."""
     conn = await asyncpg.connect(dsn)
     try:
         some: list[Row] = []
@@ -92,7 +92,9 @@ async def put(dsn: str, count: int, now: datetime, advance: Advance) -> None:
             if len(some) == PORTION:
                 await _copy(conn, some, advance)
         await _copy(conn, some, advance)
-        await conn.execute(f"ANALYZE {store.SCHEMA}.cases")
+        # As a table is that has been filled in the course of a year: what so large a copy leaves to do is not measured.
+        await conn.execute(f"VACUUM (ANALYZE) {store.SCHEMA}.cases", timeout=600)
+        await conn.execute("CHECKPOINT", timeout=600)
     finally:
         await conn.close()
 
