@@ -8,6 +8,7 @@ in slices of a few milliseconds; that is what ``/healthz`` waits for at most.
 
 import asyncio
 import threading
+import time
 from collections.abc import AsyncIterator, Callable
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import asynccontextmanager
@@ -20,6 +21,10 @@ TURNS = 2
 THREADS = 1
 """Python runs one thread at a time: with two, 207 lists over 1,000,000 cases were answered in the time in which one
 answered 391, since each took the processor from the other, and both from the worker."""
+REST = 1.0
+"""While the worker has something in hand, the thread rests after each piece for as long as that took: callers get half of
+what Python can do in one process, and what has to be done the other half."""
+MOST_REST_SECONDS = 0.5
 WAIT_SECONDS = 5.0
 """How long a caller waits for a turn before being asked to come back later."""
 
@@ -30,10 +35,20 @@ T = TypeVar("T")
 class Offload:
     """Turns and threads for one process's callers."""
 
-    def __init__(self, turns: int = TURNS, threads: int = THREADS, wait_seconds: float = WAIT_SECONDS) -> None:
+    def __init__(
+        self,
+        turns: int = TURNS,
+        threads: int = THREADS,
+        wait_seconds: float = WAIT_SECONDS,
+        is_pressed: Callable[[], bool] = lambda: False,
+    ) -> None:
+        """``is_pressed``: whether the process has work of its own in hand."""
         self._turns = asyncio.Semaphore(turns)
         self._threads = ThreadPoolExecutor(threads, thread_name_prefix="offload")
         self._wait_seconds = wait_seconds
+        self._is_pressed = is_pressed
+        self._rested = 0.0
+        """When the thread has rested from its last piece, by the monotonic clock."""
 
     @asynccontextmanager
     async def turn(self) -> AsyncIterator[None]:
@@ -55,7 +70,17 @@ class Offload:
     async def thread(self, work: Callable[P, T], *args: P.args, **kwargs: P.kwargs) -> T:
         """``work`` in a thread; take a turn around it. A caller that goes away does not end what has begun, but there
         are never more threads than the pool has."""
-        return await asyncio.wrap_future(self._threads.submit(work, *args, **kwargs))
+        return await asyncio.wrap_future(self._threads.submit(self._piece, lambda: work(*args, **kwargs)))
+
+    def _piece(self, work: Callable[[], T]) -> T:
+        while self._is_pressed() and (left := self._rested - time.monotonic()) > 0:
+            time.sleep(min(left, 0.01))
+        began = time.monotonic()
+        try:
+            return work()
+        finally:
+            ended = time.monotonic()
+            self._rested = ended + min(REST * (ended - began), MOST_REST_SECONDS)
 
 
 def is_offloaded() -> bool:

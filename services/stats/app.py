@@ -18,6 +18,7 @@ from services.runtime.health import Health
 from services.runtime.main import Parts
 from services.runtime.metrics import register_rules, watch
 from services.runtime.metrics_tables import DeadLetterCollector
+from services.runtime.offload import Offload
 from services.runtime.producer import LogProducer
 from services.runtime.reference import Reference
 from services.runtime.settings import Settings
@@ -88,6 +89,7 @@ async def build(settings: Settings, health: Health) -> AsyncIterator[Parts]:
                 snapshots,
                 tracker=settings.tracker_address,
                 desk=settings.desk_address,
+                offload=Offload(is_pressed=worker.is_pressed),
                 four_eyes=settings.four_eyes,
                 points=score.load(settings.score),
             )

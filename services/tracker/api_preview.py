@@ -22,7 +22,7 @@ from services.tracker.entitled import require_request
 from services.tracker.listing import READ_SECONDS
 from services.tracker.store import SCHEMA, decode_case
 
-PREVIEW_BYTES = 1024 * 1024
+PREVIEW_BYTES = 256 * 1024
 """Of the one case that a preview is about; the facts that a case may have fit in several times."""
 
 

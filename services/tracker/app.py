@@ -17,6 +17,7 @@ from services.runtime.health import Health
 from services.runtime.main import Parts
 from services.runtime.metrics import register_rules, watch
 from services.runtime.metrics_tables import DeadLetterCollector
+from services.runtime.offload import Offload
 from services.runtime.producer import LogProducer
 from services.runtime.reference import Reference
 from services.runtime.settings import Settings
@@ -98,6 +99,7 @@ async def build(settings: Settings, health: Health) -> AsyncIterator[Parts]:
         asking,
         reference_data,
         clock,
+        Offload(is_pressed=worker.is_pressed),
         desk=settings.desk_address,
         facts_topic=settings.facts_topic,
         unread=Unread(settings.bootstrap, settings.facts_topic, asking),

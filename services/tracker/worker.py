@@ -42,7 +42,7 @@ from services.tracker.core.case import Case
 from services.tracker.core.limit import Limit
 from services.tracker.core.reference_data import ReferenceData
 from services.tracker.core.rows import Change
-from services.tracker.core.strands import Shelf, is_request
+from services.tracker.core.strands import Shelf, Strand, is_request
 from services.tracker.metrics import Metrics
 from services.tracker.store import SCHEMA, Appended
 
@@ -116,8 +116,12 @@ class Tracker:
             if old := [subject for subject, case in cases.items() if splitting.is_unsplit(case)]:
                 await splitting.split_subjects(conn, old)
                 cases |= await store.load_cases(conn, old)
-            wanted = await computed(lambda: (apply.strand_names(fresh, cases), apply.gathering(fresh, cases)))
-            strands = await store.load_strands(conn, *wanted)
+            strands: list[Strand] = []
+            if any(
+                case.apart for case in cases.values()
+            ):  # of few; a thread costs a moment where many want the processor
+                wanted = await computed(lambda: (apply.strand_names(fresh, cases), apply.gathering(fresh, cases)))
+                strands = await store.load_strands(conn, *wanted)
             reference_data, now = self.reference_data.as_known(), self.clock.now()
             outcome = await computed(
                 lambda: apply.run(fresh, Shelf(cases.values(), strands), reference_data, now, self.limit)  # 4
