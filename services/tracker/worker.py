@@ -117,9 +117,7 @@ class Tracker:
                 await splitting.split_subjects(conn, old)
                 cases |= await store.load_cases(conn, old)
             strands: list[Strand] = []
-            if any(
-                case.apart for case in cases.values()
-            ):  # of few; a thread costs a moment where many want the processor
+            if any(case.apart for case in cases.values()):  # where much is to be done, a thread costs a moment
                 wanted = await computed(lambda: (apply.strand_names(fresh, cases), apply.gathering(fresh, cases)))
                 strands = await store.load_strands(conn, *wanted)
             reference_data, now = self.reference_data.as_known(), self.clock.now()

@@ -18,8 +18,8 @@ ORGANS = tuple(f"ordinary-{n}" for n in range(4))
 BATCH = {"content-type": "application/cloudevents-batch+json"}
 GIVE_UP_SECONDS = 120.0
 LOOK_SECONDS, LOOK_SHARE = 0.01, 0.05
-"""A post is looked for so often, or after this share of the time that it has taken so far: hundreds that look for theirs
-a hundred times a second would be a hostile load of their own."""
+"""A post is looked for so often, or after this share of the time that it has taken so far: hundreds that look for
+theirs a hundred times a second would be a hostile load of their own."""
 MOST_UNDER_WAY = 200
 Call = list[bytes]
 
