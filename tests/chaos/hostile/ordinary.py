@@ -6,8 +6,10 @@ from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, field
 
 import aiohttp
+import asyncpg
 import msgspec
 
+from services.tracker.store import SCHEMA
 from tests.chaos.histories import LAST_DAY
 from tests.chaos.hostile.facts import organ
 from tests.chaos.hostile.site import Site
@@ -17,9 +19,11 @@ from tests.support import raw
 ORGANS = tuple(f"ordinary-{n}" for n in range(4))
 BATCH = {"content-type": "application/cloudevents-batch+json"}
 GIVE_UP_SECONDS = 120.0
-LOOK_SECONDS, LOOK_SHARE = 0.01, 0.05
-"""A post is looked for so often, or after this share of the time that it has taken so far: hundreds that look for
-theirs a hundred times a second would be a hostile load of their own."""
+LOOK_SECONDS = 0.01
+_SHOWN = (
+    f"SELECT subject FROM {SCHEMA}.cases WHERE subject = ANY($1::text[]) AND (state <> 'waiting' OR waiting_for <> '')"
+)
+"""What the tracker shows of these: it reads the same rows whenever it is asked."""
 MOST_UNDER_WAY = 200
 Call = list[bytes]
 
@@ -45,6 +49,7 @@ class Ordinary:
     busy: int = 0
     """Answers 503, after which the call was sent again."""
     _number: int = 0
+    _waited_for: dict[str, asyncio.Event] = field(default_factory=dict)
 
     async def register(self, http: aiohttp.ClientSession) -> None:
         """Post the organs with their own facts, before anything is measured."""
@@ -59,6 +64,16 @@ class Ordinary:
 
     async def run(self, http: aiohttp.ClientSession, stop: asyncio.Event, seen: list[float]) -> None:
         """Post until ``stop``; adds the seconds from each post to its being seen to ``seen``."""
+        looking = asyncio.create_task(self._look())
+        try:
+            await self._post_on_and_on(http, stop, seen)
+        finally:
+            looking.cancel()
+            await asyncio.wait([looking])
+        if not looking.cancelled():
+            looking.result()
+
+    async def _post_on_and_on(self, http: aiohttp.ClientSession, stop: asyncio.Event, seen: list[float]) -> None:
         loop, began, count = asyncio.get_running_loop(), asyncio.get_running_loop().time(), 0
         room = asyncio.Semaphore(MOST_UNDER_WAY)
         async with asyncio.TaskGroup() as group:
@@ -70,6 +85,20 @@ class Ordinary:
                 task = group.create_task(self._one(http, call, subject, seen))
                 task.add_done_callback(lambda _: room.release())
                 count += 1
+
+    async def _look(self) -> None:
+        """See again and again which of them are there. One statement for all: if each asked the tracker for its own,
+        the more there are to wait for, the more they would keep it from its work."""
+        conn = await asyncpg.connect(self.site.dsn)
+        try:
+            while True:
+                if self._waited_for:
+                    for row in await conn.fetch(_SHOWN, list(self._waited_for)):
+                        if (waiting := self._waited_for.get(row["subject"])) is not None:
+                            waiting.set()
+                await asyncio.sleep(LOOK_SECONDS)
+        finally:
+            await conn.close()
 
     def _calls(self) -> Iterator[tuple[Call, str]]:
         while True:
@@ -86,11 +115,12 @@ class Ordinary:
                 await self._post(http, call)
                 self.taken.append(loop.time() - began)
                 self.accepted.append(call)
-                url = f"{self.site.url('tracker')}/v1/requests/{subject}"
-                while not await _shown(http, url):  # noqa: ASYNC110 - another process shows it
-                    await asyncio.sleep(max(LOOK_SECONDS, LOOK_SHARE * (loop.time() - began)))
+                shown = self._waited_for.setdefault(subject, asyncio.Event())
+                await shown.wait()
         except TimeoutError:
             self.late.append(subject)
+        finally:
+            self._waited_for.pop(subject, None)
         seen.append(loop.time() - began)
 
     async def _post(self, http: aiohttp.ClientSession, call: Call) -> None:
@@ -107,11 +137,3 @@ class Ordinary:
             except (aiohttp.ClientError, OSError):
                 pass
             await asyncio.sleep(0.2)
-
-
-async def _shown(http: aiohttp.ClientSession, url: str) -> bool:
-    try:
-        async with http.get(url) as answer:
-            return answer.status == 200
-    except (aiohttp.ClientError, OSError):
-        return False
