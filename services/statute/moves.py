@@ -126,7 +126,7 @@ def _pause(
             )
         return
     before = run.due()
-    last = min((d for d in (reply, cap) if d is not None), default=None)
+    last = reply if cap is None or (reply is not None and reply <= cap) else cap
     days = _left_out(on, last, "both-excluded" if pause.effect == "restart" else run.profile.says("excluded-boundary"))
     if days is None:
         if before is not None:

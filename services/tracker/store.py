@@ -260,14 +260,24 @@ async def append_events(conn: Conn, partition: int, rows: Sequence[Row]) -> Appe
     of their partition's progress row. None if there are no rows."""
     if not rows:
         return None
-    last = f"coalesce((SELECT max(number) FROM {SCHEMA}.events WHERE partition = $1), 0)"
+    _, subjects, sequences, names, bodies = zip(*rows, strict=True)
+    # What it says of before is as of its beginning: a statement does not see what it writes itself.
     position = await conn.fetchrow(
-        f"SELECT {last} AS last, coalesce((SELECT through FROM {SCHEMA}.published WHERE partition = $1), 0) AS through",
+        f"WITH added AS (INSERT INTO {SCHEMA}.events ({', '.join(EVENT_COLUMNS)}) "
+        "SELECT $1, w.subject, w.sequence, w.name, w.body FROM "
+        "unnest($2::text[], $3::bigint[], $4::text[], $5::bytea[]) WITH ORDINALITY "
+        "AS w(subject, sequence, name, body, place) ORDER BY w.place RETURNING number) SELECT "
+        f"coalesce((SELECT max(number) FROM {SCHEMA}.events WHERE partition = $1), 0) AS last, "
+        f"coalesce((SELECT through FROM {SCHEMA}.published WHERE partition = $1), 0) AS through, "
+        "(SELECT max(number) FROM added) AS added",
         partition,
+        subjects,
+        sequences,
+        names,
+        bodies,
     )
     assert position is not None
-    await conn.copy_records_to_table("events", schema_name=SCHEMA, columns=EVENT_COLUMNS, records=rows)
-    return Appended(position["through"], position["last"], await conn.fetchval(f"SELECT {last}", partition), rows)
+    return Appended(position["through"], position["last"], position["added"], rows)
 
 
 async def unpublished(conn: Conn, partition: int) -> list[tuple[int, str, bytes]]:

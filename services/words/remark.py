@@ -28,7 +28,10 @@ class Remark(Struct, frozen=True, omit_defaults=True):
 
 def remark(code: str, fact: Any = None, **values: object) -> Remark:
     """A remark about ``fact`` (anything with ``source`` and ``id``); dates become text, ``None`` is left out."""
-    plain = {name: _plain(value) for name, value in values.items() if value is not None}
+    plain: dict[str, Value] = {}
+    for name, value in values.items():
+        if value is not None:
+            plain[name] = value if isinstance(value, str | int) else str(value)
     return Remark(code, None if fact is None else FactRef(fact.source, fact.id), plain)
 
 
@@ -41,7 +44,3 @@ def key(about: Remark | None) -> str:
     if about is None:
         return ""
     return " ".join([about.code, *(str(value) for name, value in about.values.items() if name in _NAMING)])
-
-
-def _plain(value: object) -> Value:
-    return value if isinstance(value, str | int) else str(value)

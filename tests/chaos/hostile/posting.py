@@ -14,6 +14,8 @@ from tests.chaos.hostile.ordinary import BATCH
 from tests.chaos.hostile.site import Site
 
 PATIENCE_SECONDS = 90.0
+PORTIONS = 20
+"""What goes past intake comes in so many portions."""
 _LIMIT = aiohttp.ClientTimeout(total=30)
 
 
@@ -58,8 +60,14 @@ async def _one(site: Site, http: aiohttp.ClientSession, attack: Attack, found: P
             found.wrong.append(f"{attack.name}: {ref_of(call[0]).id} got {status or 'no answer'}, expected a refusal")
     if attack.straight:
         async with AIOKafkaProducer(bootstrap_servers=site.bootstrap, acks="all", linger_ms=5) as producer:
-            waiting = [await producer.send(site.topic(t), value, key=key) for t, key, value in attack.straight]
-            await asyncio.gather(*waiting)
+            size = -(-len(attack.straight) // PORTIONS)
+            for place in range(0, len(attack.straight), size):
+                if not attack.calls:  # else it comes after them
+                    at = began + seconds * place / len(attack.straight)
+                    await asyncio.sleep(max(0.0, at - time.monotonic()))
+                some = attack.straight[place : place + size]
+                waiting = [await producer.send(site.topic(t), value, key=key) for t, key, value in some]
+                await asyncio.gather(*waiting)
         found.straight += len(attack.straight)
 
 
