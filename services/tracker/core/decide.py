@@ -185,7 +185,7 @@ def _tally_changes(
     case: Case, grown: Case, fact: RequestFact, tallies: Tallies, reference_data: ReferenceData, on: date
 ) -> list[Decision]:
     """A correction or retraction of a tally that the log already has: the tally as it counts now."""
-    if not isinstance(fact, FactCorrected | FactRetracted):
+    if not tallies or not isinstance(fact, FactCorrected | FactRetracted):
         return []
     tally = tallies.get(amended_root(fact, grown, reference_data.organs))
     if tally is None:

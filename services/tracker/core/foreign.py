@@ -8,7 +8,8 @@ A source and id name one fact among those of the entitled. Whoever may not speak
 either: the fact that the organ itself posts under that name is decided, whichever came first.
 """
 
-from collections.abc import Collection, Sequence
+from collections.abc import Collection, Iterable, Sequence
+from operator import attrgetter
 
 from services.events.facts import FactCorrected, FactRetracted, RequestFact, RequestReceived, ReviewFiled, TallyRecorded
 from services.events.office_facts import DutyOpened
@@ -17,6 +18,8 @@ from services.tracker.core.content import content_of
 from services.tracker.core.contradictions import ID_CONFLICT
 from services.words.remark import Remark, remark
 
+_posted_for = attrgetter("postedfor")
+_NOBODY = {None}
 MOST_FOREIGN = 20
 """Facts of others that a case keeps, to say that they were rejected. They take no room of the case's own."""
 
@@ -25,7 +28,7 @@ def part(
     facts: Sequence[RequestFact], subject: str, organs: Collection[str]
 ) -> tuple[tuple[RequestFact, ...], tuple[Remark, ...]]:
     """The facts that count, in their order, and a remark for each that does not; ``organs``: the registered ones."""
-    if all(fact.postedfor is None for fact in facts):
+    if _of_no_account(facts):
         return tuple(facts), ()
     owners = _owners(facts, subject, organs)
     own = [fact for fact in facts if not owners or not is_foreign(fact, owners)]
@@ -50,7 +53,7 @@ def holder(
     that one holds the name only against those who may speak for nobody that its own account can't speak for.
     """
     same = [one for one in known if one.id == fact.id and one.source == fact.source]
-    if not same or all(one.postedfor is None for one in (fact, *same)):
+    if not same or _of_no_account((fact, *same)):
         return same[0] if same else None
     owners = _owners(known, subject, organs)
     if not owners:
@@ -67,7 +70,7 @@ def beside(
 ) -> Sequence[RequestFact] | None:
     """The known facts that take of the same room as ``fact``; None where it is foreign and there is no room for more
     of these: nobody can fill another organ's case."""
-    if fact.postedfor is None and all(one.postedfor is None for one in known):
+    if fact.postedfor is None and _of_no_account(known):
         return known
     owners = _owners(known, subject, organs)
     if not owners:
@@ -76,6 +79,11 @@ def beside(
         return [one for one in known if not is_foreign(one, owners)]
     strange = [one for one in known if is_foreign(one, owners)]
     return strange if len(strange) < MOST_FOREIGN else None
+
+
+def _of_no_account(facts: Iterable[RequestFact]) -> bool:
+    """Whether no account's organs are known of any of them, as where there are no accounts; asked of whole cases."""
+    return set(map(_posted_for, facts)) <= _NOBODY
 
 
 def _speaks_for_as_many(one: RequestFact, fact: RequestFact) -> bool:

@@ -127,10 +127,12 @@ class Shelf:
         if is_request(head) or (not apart(fact) and not head.apart):
             if not is_request(head):
                 self._require_request(head, fact, reference_data)
+            if not head.apart:
+                return head, {}
             refs = [fact.ref]
             if isinstance(fact, FactCorrected | FactRetracted):
                 refs.append(amended_root(fact, head, reference_data.organs))
-            known = [self._tally(fact.subject, ref) for ref in refs] if head.apart else []
+            known = [self._tally(fact.subject, ref) for ref in refs]
             return head, {tally.ref: tally for tally in known if tally is not None}
         view = None
         if apart(fact):
