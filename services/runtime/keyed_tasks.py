@@ -17,6 +17,7 @@ LARGE = 500
 """From how many records on a piece is large."""
 SLOW_SECONDS = 0.2
 """A lane whose piece runs for longer than an ordinary large one gets no more than one to follow it."""
+HARD = 4.0
 FOLLOWING = 8
 """The most pieces of one lane, the running one counted, however small they are."""
 WAITING = 8000
@@ -113,6 +114,13 @@ class KeyedTasks:
             if pieces >= FOLLOWING or (pieces > 1 and slow):
                 found.add(lane)
         return frozenset(found)
+
+    def pressure(self) -> float:
+        """0 where nothing runs, 1 where something does, ``HARD`` where it is large or takes long. From any thread."""
+        now = time.monotonic()
+        since, sizes = dict(self._since), dict(self._sizes)
+        hard = any(now - begun > SLOW_SECONDS for begun in since.values()) or max(sizes.values(), default=0) >= LARGE
+        return HARD if hard else float(bool(since))
 
     def touch(self, lane: Hashable) -> None:
         """The piece in ``lane`` has come a step further: for :meth:`oldest` it begins now."""

@@ -21,10 +21,9 @@ TURNS = 2
 THREADS = 1
 """Python runs one thread at a time: with two, 207 lists over 1,000,000 cases were answered in the time in which one
 answered 391, since each took the processor from the other, and both from the worker."""
-REST = 1.0
-"""While the worker has something in hand, the thread rests after each piece for as long as that took: callers get half
-of what Python can do in one process, and what has to be done the other half."""
-MOST_REST_SECONDS = 0.5
+MOST_REST_SECONDS = 1.0
+"""While the worker has something in hand, the thread rests after each piece: for as long as that took times the pressure,
+so that callers get half of what Python can do in one process, and less while much is to be done; never longer."""
 WAIT_SECONDS = 5.0
 """How long a caller waits for a turn before being asked to come back later."""
 
@@ -40,15 +39,15 @@ class Offload:
         turns: int = TURNS,
         threads: int = THREADS,
         wait_seconds: float = WAIT_SECONDS,
-        is_pressed: Callable[[], bool] = lambda: False,
+        pressure: Callable[[], float] = lambda: 0.0,
     ) -> None:
-        """``is_pressed``: whether the process has work of its own in hand."""
+        """``pressure``: how much the process has of its own in hand; 0: nothing."""
         self._turns = asyncio.Semaphore(turns)
         self._threads = ThreadPoolExecutor(threads, thread_name_prefix="offload")
         self._wait_seconds = wait_seconds
-        self._is_pressed = is_pressed
-        self._rested = 0.0
-        """When the thread has rested from its last piece, by the monotonic clock."""
+        self._pressure = pressure
+        self._ended, self._took = 0.0, 0.0
+        """When the thread's last piece ended, by the monotonic clock, and how long it took, in seconds."""
 
     @asynccontextmanager
     async def turn(self) -> AsyncIterator[None]:
@@ -73,14 +72,14 @@ class Offload:
         return await asyncio.wrap_future(self._threads.submit(self._piece, lambda: work(*args, **kwargs)))
 
     def _piece(self, work: Callable[[], T]) -> T:
-        while self._is_pressed() and (left := self._rested - time.monotonic()) > 0:
-            time.sleep(min(left, 0.01))
+        while time.monotonic() < self._ended + min(self._pressure() * self._took, MOST_REST_SECONDS):
+            time.sleep(0.005)
         began = time.monotonic()
         try:
             return work()
         finally:
-            ended = time.monotonic()
-            self._rested = ended + min(REST * (ended - began), MOST_REST_SECONDS)
+            self._ended = time.monotonic()
+            self._took = self._ended - began
 
 
 def is_offloaded() -> bool:

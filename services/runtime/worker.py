@@ -178,9 +178,9 @@ class BatchWorker:
         """Begin a batch when its lane is free. Raises what any batch failed with, once one did."""
         self._lanes.start(batch.tp, self._work(batch, acknowledge), len(batch.records))
 
-    def is_pressed(self) -> bool:
-        """Whether batches are in hand."""
-        return self._lanes.oldest() is not None
+    def pressure(self) -> float:
+        """How much is in hand: 0 for no batch, more where one is large or takes long."""
+        return self._lanes.pressure()
 
     def crowded(self) -> Collection[object] | None:
         """The partitions that have enough to do for now; None: all have."""

@@ -89,7 +89,7 @@ async def build(settings: Settings, health: Health) -> AsyncIterator[Parts]:
                 snapshots,
                 tracker=settings.tracker_address,
                 desk=settings.desk_address,
-                offload=Offload(is_pressed=worker.is_pressed),
+                offload=Offload(pressure=worker.pressure),
                 four_eyes=settings.four_eyes,
                 points=score.load(settings.score),
             )

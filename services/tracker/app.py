@@ -99,7 +99,7 @@ async def build(settings: Settings, health: Health) -> AsyncIterator[Parts]:
         asking,
         reference_data,
         clock,
-        Offload(is_pressed=worker.is_pressed),
+        Offload(pressure=worker.pressure),
         desk=settings.desk_address,
         facts_topic=settings.facts_topic,
         unread=Unread(settings.bootstrap, settings.facts_topic, asking),
