@@ -22,8 +22,8 @@ THREADS = 1
 """Python runs one thread at a time: with two, 207 lists over 1,000,000 cases were answered in the time in which one
 answered 391, since each took the processor from the other, and both from the worker."""
 MOST_REST_SECONDS = 1.0
-"""While the worker has something in hand, the thread rests after each piece: for as long as that took times the pressure,
-so that callers get half of what Python can do in one process, and less while much is to be done; never longer."""
+"""While the worker has something in hand, the thread rests after each piece: for as long as that took times the
+pressure, so that callers get half of what Python can do in one process, and less while much is to be done; never longer."""
 WAIT_SECONDS = 5.0
 """How long a caller waits for a turn before being asked to come back later."""
 

@@ -27,8 +27,8 @@ pytestmark = pytest.mark.proof
 START = datetime(2013, 3, 12, 2, tzinfo=UTC)
 DAYS = (13, 14, 15, 18, 19)
 """Working days of March 2013 on which the clock looks; on each, other steps become late."""
-DUE, SMALL, LARGE = 500, 10_000, 20_000
-PORTION = 20_000
+DUE, SMALL, LARGE = 500, 10_000, 1_000_000
+PORTION = 1_000_000
 MOST = 1.3
 
 
