@@ -23,7 +23,8 @@ THREADS = 1
 answered 391, since each took the processor from the other, and both from the worker."""
 MOST_REST_SECONDS = 1.0
 """While the worker has something in hand, the thread rests after each piece: for as long as that took times the
-pressure, so that callers get half of what Python can do in one process, and less while much is to be done; never longer."""
+pressure, so that callers get half of what Python can do in one process, and less while much is to be done; never for
+longer than this."""
 WAIT_SECONDS = 5.0
 """How long a caller waits for a turn before being asked to come back later."""
 
