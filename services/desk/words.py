@@ -179,6 +179,10 @@ WORDS: dict[str, Label] = {
     "away_service": Label("没有应答的服务", "What does not answer"),
     "retry": Label("再试一次", "Try again"),
     "not_found": Label("没有这样的页面", "There is nothing here"),
+    "not_found_text": Label(
+        "没有这样的申请、机关或者报告，请核对编号和网址。",
+        "No such request, organ or report: look at the number and the address again.",
+    ),
     "not_right": Label("无法按此查询", "This can't be asked"),
     "failed": Label("出错", "Something failed"),
     "intake": Label("接收服务", "intake"),

@@ -127,6 +127,15 @@ async def test_the_desk_is_ready_when_the_apis_are_not_and_says_which_answer() -
     assert not health.ready()[0], "what it needs itself counts"
 
 
+async def test_a_page_that_is_not_there_says_so_in_the_readers_language_and_leads_on() -> None:
+    async with client(
+        lambda _: httpx.Response(404, json={"title": "Not Found", "status": 404, "detail": "no such"})
+    ) as desk:
+        for lang, said in (("zh", "请核对编号和网址"), ("en", "look at the number and the address again")):
+            page = await desk.get(f"/requests/none?lang={lang}")
+            assert page.status_code == 404 and said in page.text and f'href="/?lang={lang}"' in page.text
+
+
 async def test_the_board_asks_in_the_readers_words_and_keeps_the_filter() -> None:
     asked: list[httpx.URL] = []
 
