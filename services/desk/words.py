@@ -35,7 +35,7 @@ WORDS: dict[str, Label] = {
     "ranges": Label("按区间显示", "by ranges"),
     "history": Label("经过", "What happened"),
     "event": Label("事件", "Event"),
-    "instant": Label("法定时刻", "Legal instant"),
+    "instant": Label("时间", "Time"),
     "flags": Label("提示", "Remarks"),
     "waiting_for": Label("等待", "Waits for"),
     "stopped_for": Label("停止原因", "Clock stopped for"),
