@@ -79,7 +79,7 @@ class Attending(Controller):
         )
         wanted = [one._asdict() for one in mine]
         try:
-            page = await attending.page(deps.pool, deps.offload, asked, wanted)
+            page = await attending.page(deps.pool, deps.offload, asked, wanted, deps.reference_data.organs)
         except BadCursor:
             raise bad_cursor(cursor or "") from None
         return Response(msgspec.json.encode(page), media_type=JSON)

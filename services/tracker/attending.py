@@ -7,7 +7,7 @@ discarded. A page looks at a bounded number of rows, so it may be short where fe
 
 from base64 import urlsafe_b64decode, urlsafe_b64encode
 from binascii import Error as NoBase64
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from datetime import UTC, datetime
 from typing import Any
@@ -15,18 +15,21 @@ from typing import Any
 import msgspec
 from msgspec import Struct
 
+from services.events.facts import OrganData
 from services.runtime.database import Pool
 from services.runtime.offload import Offload
 from services.tracker.core.attention import Kind
 from services.tracker.listing import CURSOR_LENGTH, BadCursor
 from services.tracker.store import SCHEMA
-from services.words.catalogue import said
+from services.words.catalogue import Lang, said, sentence
 from services.words.remark import Remark, remark
 
 LOOKED = 20_000
 """Rows looked at for a page."""
 READ_SECONDS = 10.0
 _CASES, _LETTERS = 0, 1
+_ORGANS = ("organ", "stands")
+"""The values of remarks that are organs' codes."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -188,18 +191,26 @@ async def any_of(pool: Pool, organ: str | None) -> bool:
     return any_row is not None
 
 
-async def page(pool: Pool, offload: Offload, asked: Asked, reference: list[dict[str, Any]]) -> Attention:
-    """A page. Raises :class:`BadCursor`, and what :meth:`Offload.turn` does."""
+Organs = Mapping[str, OrganData]
+
+
+async def page(
+    pool: Pool, offload: Offload, asked: Asked, reference: list[dict[str, Any]], organs: Organs | None = None
+) -> Attention:
+    """A page; ``organs``: the registered ones, whose names the reasons say. Raises :class:`BadCursor`, and what
+    :meth:`Offload.turn` does."""
     behind = read_cursor(asked.cursor) if asked.cursor is not None else None
     letters = of_letters(asked, behind)
     async with offload.turn():
         sql, values = of_cases(asked, behind)
         cases = await pool.fetch(sql, *values, timeout=READ_SECONDS)
         aside = await pool.fetch(letters[0], *letters[1], timeout=READ_SECONDS) if letters else []
-        return await offload.thread(_page, asked, cases, aside, [] if behind else reference)
+        return await offload.thread(_page, asked, cases, aside, [] if behind else reference, organs or {})
 
 
-def _page(asked: Asked, cases: list[Any], aside: list[Any], reference: list[dict[str, Any]]) -> Attention:
+def _page(
+    asked: Asked, cases: list[Any], aside: list[Any], reference: list[dict[str, Any]], organs: Organs
+) -> Attention:
     placed = [(Cursor(r["since"], _CASES, r["subject"], r["piece"], r["place"]), r) for r in cases]
     others = [(Cursor(r["recorded_at"], _LETTERS, str(r["partition"]), r["offset"], ""), r) for r in aside]
     # Each stream comes in the order of its index. What lies behind the end of one that was cut comes on a later page.
@@ -215,12 +226,13 @@ def _page(asked: Asked, cases: list[Any], aside: list[Any], reference: list[dict
         if until is not None and (cursor.since, cursor.stream) > until:
             break
         if len(fitting) == asked.limit:
-            return Attention(as_of=asked.now, attention=_needing(fitting), reference=reference, next=_text(last))
+            needing = _needing(fitting, organs)
+            return Attention(as_of=asked.now, attention=needing, reference=reference, next=_text(last))
         last = cursor
         if row["fits"]:
             fitting.append((cursor, row))
     return Attention(
-        as_of=asked.now, attention=_needing(fitting), reference=reference, next=_text(last) if cut else None
+        as_of=asked.now, attention=_needing(fitting, organs), reference=reference, next=_text(last) if cut else None
     )
 
 
@@ -240,22 +252,28 @@ def _text(cursor: Cursor | None) -> str | None:
     return None if cursor is None else urlsafe_b64encode(msgspec.json.encode(cursor)).decode()
 
 
-def _needing(rows: list[tuple[Cursor, Any]]) -> list[Needing]:
-    return [_letter(row) if cursor.stream == _LETTERS else _item(row) for cursor, row in rows]
+def _needing(rows: list[tuple[Cursor, Any]], organs: Organs) -> list[Needing]:
+    return [_letter(row) if cursor.stream == _LETTERS else _item(row, organs) for cursor, row in rows]
 
 
-def _item(row: Any) -> Needing:
-    words = said(msgspec.json.decode(row["body"], type=Remark))
+def with_names(about: Remark, organs: Organs, lang: Lang) -> str:
+    """A remark's sentence that calls organs by their names, as far as they are registered."""
+    named = {value: organs[str(about.values[value])].name for value in _ORGANS if about.values.get(value) in organs}
+    return sentence(about.code, {**about.values, **{key: getattr(name, lang) for key, name in named.items()}}, lang)
+
+
+def _item(row: Any, organs: Organs) -> Needing:
+    about = msgspec.json.decode(row["body"], type=Remark)
     return Needing(
         kind=row["kind"],
-        code=words.code,
+        code=about.code,
         since=row["since"].astimezone(UTC),
         request=row["subject"],
         organ=row["organ"],
         source=row["source"],
         id=row["fact"],
-        zh=words.zh,
-        en=words.en,
+        zh=with_names(about, organs, "zh"),
+        en=with_names(about, organs, "en"),
     )
 
 

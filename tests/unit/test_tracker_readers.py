@@ -1,6 +1,6 @@
 """What the tracker's API says for readers: organs in pages, remarks in both languages."""
 
-from datetime import UTC, datetime
+from datetime import UTC, date, datetime
 from typing import Any
 
 import httpx
@@ -10,6 +10,7 @@ from services.runtime.health import Health
 from services.runtime.web import create_app, new_registry
 from services.statute.state import RequestState
 from services.tracker import api, organs, queries
+from services.tracker.attending import with_names
 from services.tracker.core.case import Case
 from services.tracker.core.reference_data import ReferenceData
 from services.words.remark import FactRef, remark
@@ -37,6 +38,17 @@ def test_organs_come_in_pages_with_the_zone_that_all_have() -> None:
     assert [o.code for o in some.organs] == ["a", "c"] and some.total == 3
     world.learn(fact("organ-registered", "d", {**ORGAN, "code": "d", "timezone": "Europe/London"}))
     assert organs.page(world, None, "", 10).timezone is None
+
+
+def test_what_needs_a_person_calls_organs_by_their_names_as_far_as_they_are_known() -> None:
+    world = ReferenceData([fact("organ-registered", "gz-psb", ORGAN)])
+    name = world.organs["gz-psb"].name
+    here = remark("expected", organ="gz-psb", on=date(2025, 3, 3), request="r/1")
+    assert with_names(here, world.organs, "zh").startswith(f"{name.zh}于2025-03-03移送")
+    assert f"by {name.en} on 2025-03-03" in with_names(here, world.organs, "en")
+    elsewhere = remark("receipt-elsewhere", organ="nobody", stands="gz-psb")
+    said = with_names(elsewhere, world.organs, "zh")
+    assert name.zh in said and "nobody" in said and "gz-psb" not in said
 
 
 async def test_the_route_takes_codes_and_bounds() -> None:
