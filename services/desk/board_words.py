@@ -39,7 +39,7 @@ WORDS: dict[str, Label] = {
     "left": Label("余期", "Left"),
     "who_has_it": Label("承办", "Who has it"),
     "answered_late": Label("逾期答复", "answered late"),
-    "left_then": Label("余 {n} 日", "{n} days left"),
+    "left_then": Label("余 {n} 日", "days left: {n}"),
     "until": Label("至", "until"),
     "since_day": Label("自", "since"),
     "no_limit_known": Label("未定期限", "no limit known"),

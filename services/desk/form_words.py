@@ -82,7 +82,7 @@ WORDS: dict[str, Label] = {
     ),
     "register_so_far": Label(
         "此前已写入 {n} 条事实；改正后重新导入，不会重复计算。",
-        "{n} facts were written before that; import it again once it is put right, nothing counts twice.",
+        "Facts written before that: {n}; import it again once it is put right, nothing counts twice.",
     ),
     "importing": Label("正在导入", "Importing"),
     "importing_failed": Label(
@@ -96,7 +96,7 @@ WORDS: dict[str, Label] = {
     "suggest": Label("推荐对照表", "Suggest a map"),
     "dry_run": Label("试读", "Dry run"),
     "import": Label("导入", "Import"),
-    "imported": Label("已导入：{rows} 行，{n} 条事实。", "Imported: {rows} rows, {n} facts."),
+    "imported": Label("已导入：{rows} 行，{n} 条事实。", "Imported: rows {rows}, facts {n}."),
     "rows_found": Label(
         "{rows} 行，其中 {bad} 行有问题；{facts} 条事实。", "{rows} rows, {bad} with problems; {facts} facts."
     ),

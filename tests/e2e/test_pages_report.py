@@ -86,7 +86,7 @@ def test_a_published_figure_stands_beside_the_present_one(page: Page, posted: Sy
     page.reload()
     assert page.locator("td:has(del)").all_inner_texts() == ["1 0", "1 0", "0 1", "0 1"]
     told = page.inner_text(".publications")
-    assert "4 numbers have changed since" in told and "pages-correction" in told
+    assert "numbers changed since: 4" in told and "pages-correction" in told
     page.emulate_media(media="print")
     assert not page.locator(".charts").is_visible()
 

@@ -76,7 +76,7 @@ async def test_an_import_tells_how_far_it_has_come_and_then_shows_the_page() -> 
     assert answer.headers["content-type"].startswith("application/x-ndjson")
     first, second, last = [json.loads(line) for line in answer.text.splitlines()]
     assert (first["accepted"], second["accepted"]) == (0, 5)
-    assert "Imported: 2 rows, 7 facts." in last["page"] and 'id="content"' in last["page"]
+    assert "Imported: rows 2, facts 7." in last["page"] and 'id="content"' in last["page"]
     assert played.asked[0]["partial"] is True
 
 
@@ -89,9 +89,9 @@ async def test_an_import_that_ends_early_says_what_was_written_and_why_it_ended(
     answer = await played.send(b"x", LINES, do="import")
     page = json.loads(answer.text.splitlines()[-1])["page"]
     assert "row 9 &lt;says&gt; otherwise" in page
-    assert ("5 facts were written before that" in page) is not early
+    assert ("Facts written before that: 5" in page) is not early
 
 
 async def test_without_lines_the_import_is_waited_for() -> None:
     played = Played(httpx.Response(200, json=DONE))
-    assert "Imported: 2 rows, 7 facts." in (await played.send(b"x", do="import")).text
+    assert "Imported: rows 2, facts 7." in (await played.send(b"x", do="import")).text
