@@ -15,6 +15,9 @@ from services.runtime.languages import Lang
 from services.runtime.paths import part
 from services.runtime.problems import ProblemError
 
+LONGEST_NAME = 500
+"""Characters of what an organ is looked for by."""
+
 
 class Entry(msgspec.Struct, frozen=True):
     """What is being entered: a kind of fact, about what, and for a correction or retraction the fact that it amends."""
@@ -110,7 +113,9 @@ async def with_codes(apis: Apis, name: str, form: Mapping[str, str]) -> dict[str
     found = dict(form)
     for field in forms.FORMS.get(name, ()):
         given = form.get(field.name, "").strip()
-        if field.kind == "organ" and given and given not in await named(apis, [given]):
+        if field.kind != "organ" or not given or len(given) > LONGEST_NAME or not given.isprintable():
+            continue  # what no organ is called is intake's to refuse, by its field
+        if given not in await named(apis, [given]):
             organs = await by_name(apis, given)
             if len(organs) > 1 and field.name != "to_organ":
                 raise forms.Unfit(field.name, "organs_many")

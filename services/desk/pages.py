@@ -200,9 +200,9 @@ def trouble(one: FieldProblem, lang: Lang) -> tuple[str, str]:
     which is English."""
     field = one.field.rpartition(".")[2]
     word = say_in(lang, form_words.FIELD_WORDS[field]) if field in form_words.FIELD_WORDS else field
-    if one.code in catalogue.refusals():
+    try:
         said = catalogue.refusal(one.code, {**one.values, "field": word}).said(lang)
-    else:
+    except KeyError:  # no code, or an API of another release has one that is new, or sends no values with it
         said = one.zh if lang == "zh" else ""
     return said or word, f"{one.problem}; {one.expected}"
 

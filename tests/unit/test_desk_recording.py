@@ -2,6 +2,7 @@
 
 import re
 from collections.abc import Mapping
+from types import SimpleNamespace
 from typing import Any
 
 import httpx
@@ -10,12 +11,13 @@ import pytest
 
 from services.desk.apis import Apis
 from services.desk.app import application
-from services.desk.pages import Desk
+from services.desk.form_page import with_codes
+from services.desk.pages import Desk, trouble
 from services.events.codec import decode_fact
 from services.events.envelope import type_of
 from services.events.refusals import FieldError, Values
 from services.runtime.health import Health
-from services.runtime.problems import ProblemError, encoded, field_problem
+from services.runtime.problems import FieldProblem, ProblemError, encoded, field_problem
 from services.runtime.web import new_registry
 from tests.support import NOTHING_TO_DO
 from tests.unit.test_desk import REQUEST
@@ -190,6 +192,24 @@ async def test_what_intake_refuses_is_said_in_the_reader_s_language_with_the_fie
     problem = field_problem(played.refused, "$[3]", 3)
     assert (problem.field, problem.index, problem.values) == ("$[3].data.done_on", 3, values)
     assert problem.zh == "$[3].data.done_on：取值不符合约定"
+
+
+@pytest.mark.parametrize("code", ["date-out-of-range", "of-a-later-release", ""])
+def test_a_refusal_of_another_release_is_told_as_it_stands(code: str) -> None:
+    one = FieldProblem(
+        field="$.data.done_on", problem="is 1800-01-01", expected="a later day", code=code, zh="日期有误"
+    )
+    assert trouble(one, "zh") == ("日期有误", "is 1800-01-01; a later day")
+    assert trouble(one, "en") == ("Done on", "is 1800-01-01; a later day")
+
+
+@pytest.mark.parametrize("given", ["x" * 20_000, "a\x00b"])
+async def test_what_no_organ_is_called_is_left_to_intake(given: str) -> None:
+    async def ask(*_: object) -> None:
+        raise AssertionError("it is not looked for")
+
+    apis: Any = SimpleNamespace(ask=ask)
+    assert (await with_codes(apis, "request-received", {"organ": given}))["organ"] == given
 
 
 async def test_the_request_s_page_offers_what_the_tracker_says_and_what_the_law_says_of_it() -> None:
