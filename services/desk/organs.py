@@ -10,8 +10,8 @@ from services.runtime.problems import ProblemError
 
 OFFERED = 500
 """Organs to choose from in a list; of more, one is found by a part of its name."""
-MATCHES = 30
-"""How many are shown of those that have it; more are not read through."""
+LOOKED, MATCHES = 1000, 30
+"""How many with it are looked at, since one may be called just so; and how many are shown to choose from."""
 CODES_ASKED = 4000
 """Bytes of codes in one question: a URL has its limit."""
 
@@ -90,8 +90,8 @@ async def picked(apis: Apis, organ: str | None, sought: str) -> Picked:
 
 async def by_name(apis: Apis, sought: str) -> list[Any]:
     """The organs with this in their name or code, or the one whose code or name it is."""
-    answer = await apis.ask("tracker", "/v1/organs", {"q": sought, "limit": MATCHES})
+    answer = await apis.ask("tracker", "/v1/organs", {"q": sought, "limit": LOOKED})
     found: list[Any] = answer["organs"]
     wanted = sought.strip()
     exactly = [one for one in found if wanted in (one["code"], one["name"]["zh"], one["name"]["en"])]
-    return exactly if len(exactly) == 1 else found
+    return exactly if len(exactly) == 1 else found[:MATCHES]

@@ -27,6 +27,7 @@ WORLD = ReferenceData(
         registered("city", "甲市公安局", "City Police"),
         registered("city-east", "甲市公安局东区分局", "City Police East", "city"),
         registered("city-west", "甲市公安局西区分局", "City Police West", "city"),
+        registered("z-town", "镇政府", "Town"),
         *(registered(f"t{n:03}", f"第{n:03}镇政府", f"Town {n:03}") for n in range(MANY)),
     ]
 )
@@ -69,6 +70,7 @@ def told(page: str) -> str:
         ({"organ_name": "第007镇"}, "t007", "<strong>第007镇政府</strong>"),
         ({"organ_name": " town 008 "}, "t008", "<strong>第008镇政府</strong>"),
         ({"organ_name": "甲市公安局"}, "city", "<strong>甲市公安局</strong>"),
+        ({"organ_name": "镇政府"}, "z-town", "<strong>镇政府</strong>"),
         ({"organ_name": "CITY-EAST"}, "city-east", "<strong>甲市公安局东区分局</strong>"),
         ({"organ": "city"}, "city", "organ=city-west"),
         ({"organ": "city", "organ_name": "t009"}, "t009", "<strong>第009镇政府</strong>"),
