@@ -35,6 +35,10 @@ class Place(Protocol):
     def now(self) -> datetime: ...
 
 
+LAST_WORDS = 6_000
+"""How many characters of the log are kept of an end that was not our doing: the failure with its traceback."""
+
+
 def since(began: float) -> timedelta:
     """The time since an instant of the monotonic clock."""
     return timedelta(seconds=time.monotonic() - began)
@@ -52,6 +56,8 @@ class Worker:
         """Whether its next end is our doing."""
         self.starts = 0
         self.ended_by_itself: list[int] = []
+        self.last_words: list[str] = []
+        """What the log ended with at each of those ends."""
         self.last_code: int | None = None
         """The exit code of its last end."""
         self.shift = timedelta()
@@ -109,6 +115,7 @@ class Worker:
         self.last_code = self.process.returncode
         if not self.expected_end:
             self.ended_by_itself.append(self.process.returncode)
+            self.last_words.append(self.log.read_text(errors="replace")[-LAST_WORDS:])
         self.process = None
         return self.wanted
 

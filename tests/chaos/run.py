@@ -114,6 +114,7 @@ class Run:
         summary, workers = self.summary, self.cluster.workers
         summary.restarts = sum(w.starts - 1 for w in workers)
         summary.ended_by_themselves = [f"{w.label} {code}" for w in workers for code in w.ended_by_itself]
+        summary.last_words = [words for w in workers for words in w.last_words]
         if self.load.without_retry_after:
             summary.findings.add("503 without Retry-After", str(self.load.without_retry_after))
         for line in self.cluster.log_lines("stats"):

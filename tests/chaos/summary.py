@@ -21,6 +21,8 @@ class Summary:
     verdicts: Verdicts = field(default_factory=Verdicts)
     restarts: int = 0
     ended_by_themselves: list[str] = field(default_factory=list)
+    last_words: list[str] = field(default_factory=list)
+    """What the logs of those ended with."""
     unclean_ends: list[str] = field(default_factory=list)
     figures: dict[str, int] = field(default_factory=dict)
     left_out: list[str] = field(default_factory=list)

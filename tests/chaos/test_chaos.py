@@ -17,7 +17,7 @@ async def test_nothing_is_lost_or_doubled_whatever_fails(folder: Path, classpath
     summary = await chaos(SEED, len(faults.KINDS), FACTS, folder, classpath, kinds=faults.KINDS)
     assert not summary.findings.counts, "\n".join(summary.lines())
     assert summary.faults == Counter(f"{kind} {target}" for kind, target in faults.KINDS)
-    assert not summary.ended_by_themselves
+    assert not summary.ended_by_themselves, "\n".join(summary.last_words)
     assert summary.verdicts.line() == "audit=equal rebuild=equal damage=found"
     # The three stood still while what they need was killed, and each is told apart.
     stalls = summary.stalls

@@ -34,5 +34,5 @@ async def test_a_killed_and_a_restarted_broker_lose_nothing_and_double_nothing(
     assert not summary.findings.counts, "\n".join(summary.lines())
     assert summary.faults == {"kill kafka": 1, "restart kafka": 1, "kill tracker": 1}
     assert summary.figures["accepted"] >= FACTS
-    assert not summary.ended_by_themselves
+    assert not summary.ended_by_themselves, "\n".join(summary.last_words)
     assert summary.verdicts.line() == "audit=equal rebuild=equal damage=found"
