@@ -272,7 +272,9 @@ def batch_app(
 
     async def starts(tps: Collection[TopicPartition]) -> Mapping[TopicPartition, int]:
         offsets = await stored(tps)
-        worker.handled = {tp: offsets.get(tp, 0) for tp in tps}
+        # Positions are also read while batches are in hand (Faust seeks again when a rebalance is over): what was
+        # applied since the database was asked is applied.
+        worker.handled = {tp: max(offsets.get(tp, 0), worker.handled.get(tp, 0)) for tp in tps}
         return offsets
 
     bounds = retry_in_place(probe.bounds, _is_broker_error, report_to(part), stopping=stopping)
