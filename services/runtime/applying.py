@@ -37,6 +37,8 @@ Effect = Callable[[Conn, list[T], Sequence[Any]], Awaitable[R]]
 # Data exceptions (too long, out of range, no such encoding), broken constraints, limits of the program (index rows).
 _PERMANENT_CLASSES = ("22", "23", "54")
 
+FEW, FEW_BYTES = 8, 8192
+"""What is read on the loop itself."""
 SLOW_PARTS = 16
 """Into how many parts what took too long is cut: each that is still too long costs the whole time limit again."""
 
@@ -116,8 +118,10 @@ def decoded(records: Iterable[Any], read: Callable[[bytes | None, bytes], T]) ->
 async def read(
     records: Sequence[Any], decode: Callable[[bytes | None, bytes], T]
 ) -> tuple[list[Item[T]], list[DeadLetter]]:
-    """The same beside the loop: a full batch takes some tens of milliseconds. It has no budget, since decoding is
-    linear in bytes that the consumer's fetch bounds."""
+    """The same beside the loop, but for so little that a thread would take longer than reading it: a full batch takes
+    some tens of milliseconds. It has no budget, since decoding is linear in bytes that the consumer's fetch bounds."""
+    if len(records) <= FEW and sum(len(record.value or b"") for record in records) <= FEW_BYTES:
+        return decoded(records, decode)
     return await bounded.run(lambda: decoded(records, decode), math.inf)
 
 

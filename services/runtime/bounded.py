@@ -17,7 +17,8 @@ import threading
 import time
 from collections.abc import Callable
 from contextlib import suppress
-from typing import Generic, TypeVar
+from queue import SimpleQueue
+from typing import Any, Generic, TypeVar
 
 T = TypeVar("T")
 
@@ -26,6 +27,8 @@ SPAN_SECONDS = 5.0
 some 25 times that on a machine as fast as ours, and still eight times on one a third as fast; and it is far below the
 120 s after which the watchdog ends a process that makes no progress."""
 TICK_SECONDS = 0.05
+MOST_IDLE = 4
+"""Threads that are kept to do the next piece."""
 _INTERRUPT = SystemExit
 """Raised into the thread. Code that catches ``Exception`` lets it through, and a thread ends on it in silence."""
 
@@ -41,32 +44,61 @@ class TookTooLong(Exception):
         self.seconds = seconds
 
 
-class _Thread(threading.Thread, Generic[T]):
+class _Piece(Generic[T]):
+    """Work that a thread was given, and what became of it."""
+
     def __init__(self, work: Callable[[], T], finished: Callable[[], None]) -> None:
-        super().__init__(name="computing", daemon=True)  # a process that must end does not wait for it
         self._work, self._finished = work, finished
         self._context = contextvars.copy_context()
-        self._clock: int | None = None
         self.result: list[T] = []
         self.error: Exception | None = None
 
-    def run(self) -> None:
-        if hasattr(time, "pthread_getcpuclockid"):  # not on macOS, where the time on the wall has to do
-            self._clock = time.pthread_getcpuclockid(threading.get_ident())
+    def do(self) -> None:
         try:
             self.result.append(self._context.run(self._work))
         except Exception as error:  # noqa: BLE001 - handed to the task that waits for it
             self.error = error
-        except _INTERRUPT:
-            return
         self._finished()
 
+    @property
+    def done(self) -> bool:
+        return bool(self.result) or self.error is not None
+
+
+class _Thread(threading.Thread):
+    """Does one piece after the other: a thread that waits costs nothing, a new one as much as deciding a fact."""
+
+    def __init__(self) -> None:
+        super().__init__(name="computing", daemon=True)  # a process that must end does not wait for it
+        self._given: SimpleQueue[_Piece[Any] | None] = SimpleQueue()
+        self._clock: int | None = None
+        self._used = 0.0
+        """Processor time that it had used when its piece began."""
+
+    def run(self) -> None:
+        if hasattr(time, "pthread_getcpuclockid"):  # not on macOS, where the time on the wall has to do
+            self._clock = time.pthread_getcpuclockid(threading.get_ident())
+        # An interruption ends it, in silence: whoever raised it gives it no other piece.
+        with suppress(_INTERRUPT):
+            while (piece := self._given.get()) is not None:
+                piece.do()
+                del piece  # what it holds may be large, and the next may be long in coming
+
+    def give(self, piece: _Piece[Any]) -> None:
+        """Have it do this next; it waits."""
+        self._used = 0.0 if self._clock is None else time.clock_gettime(self._clock)
+        self._given.put(piece)
+
+    def end(self) -> None:
+        """Have it end when what it does is done."""
+        self._given.put(None)
+
     def seconds(self, began: float) -> float:
-        """Processor time used so far."""
+        """Processor time used for its piece so far."""
         if self._clock is None:
             return 0.0 if hasattr(time, "pthread_getcpuclockid") else time.monotonic() - began
         try:
-            return time.clock_gettime(self._clock)
+            return time.clock_gettime(self._clock) - self._used
         except OSError:  # the thread has ended by itself
             return 0.0
 
@@ -76,8 +108,21 @@ class _Thread(threading.Thread, Generic[T]):
             ctypes.pythonapi.PyThreadState_SetAsyncExc(ctypes.c_ulong(self.ident), ctypes.py_object(_INTERRUPT))
 
 
+_idle: list[_Thread] = []
+"""Those that wait for a piece."""
+
+
+def _thread() -> _Thread:
+    while _idle:
+        if (thread := _idle.pop()).is_alive():
+            return thread
+    thread = _Thread()
+    thread.start()
+    return thread
+
+
 async def run(work: Callable[[], T], seconds: float | None = None) -> T:
-    """What ``work`` returns, done in a thread of its own. Raises what it raises.
+    """What ``work`` returns, done beside the loop. Raises what it raises.
 
     Raises :class:`TookTooLong` when it has used ``seconds`` of processor time (``SPAN_SECONDS`` where left out).
     """
@@ -89,9 +134,9 @@ async def run(work: Callable[[], T], seconds: float | None = None) -> T:
         with suppress(RuntimeError):  # the loop was closed: nobody waits any more
             loop.call_soon_threadsafe(ended.set)
 
-    thread = _Thread(work, finished)
+    piece, thread = _Piece(work, finished), _thread()
     began = time.monotonic()
-    thread.start()
+    thread.give(piece)
     slow = False
     try:
         while not ended.is_set() and thread.is_alive():
@@ -104,10 +149,15 @@ async def run(work: Callable[[], T], seconds: float | None = None) -> T:
             elif math.isfinite(limit):
                 alive.get()()
     finally:
-        if not thread.result and thread.error is None:  # nobody waits for it any more
+        if slow or not piece.done:  # interrupted, or nobody waits for it any more
             thread.interrupt()
-    if thread.result:
-        return thread.result[0]
-    if thread.error is not None:
-        raise thread.error
+            thread.end()
+        elif len(_idle) < MOST_IDLE:
+            _idle.append(thread)
+        else:
+            thread.end()
+    if piece.result:
+        return piece.result[0]
+    if piece.error is not None:
+        raise piece.error
     raise TookTooLong(limit)

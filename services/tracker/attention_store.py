@@ -1,7 +1,7 @@
 """The rows of what needs a person, and of which subject a fact's name stands for: written with the cases."""
 
 import asyncio
-from collections.abc import Callable, Iterable, Sequence
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from datetime import datetime
 from functools import partial
 from typing import Any
@@ -25,6 +25,7 @@ from services.words.remark import Remark, remark
 NAMES = ("source", "id", "subject", "partition")
 BETWEEN = -1
 """The piece of what no case can see by itself."""
+_NAMED = "unnest($1::text[], $2::text[], $3::text[], $4::int[]) AS w(source, id, subject, partition)"
 LOT = 500
 LOT_EVENTS = 1000
 
@@ -41,7 +42,7 @@ def pieces(cases: Iterable[Case], shelf: Shelf) -> dict[Piece, Case | None]:
     return changed
 
 
-def rows(partition: int, changed: dict[Piece, Case | None]) -> list[Row]:
+def rows(partition: int, changed: Mapping[Piece, Case | None]) -> list[Row]:
     """The items of cases, as rows of :data:`ATTENTION_COLUMNS`."""
     listed: list[Row] = []
     for (subject, piece), case in changed.items():
@@ -62,18 +63,27 @@ def _named(item: Remark) -> tuple[str, str]:
     return str(item.values.get("source", "")), str(item.values.get("id", ""))
 
 
-async def save(conn: Conn, changed: dict[Piece, Case | None], fresh: Sequence[Row]) -> None:
+async def save(conn: Conn, changed: Mapping[Piece, Case | None], fresh: Sequence[Row]) -> None:
     """Write the items of what changed in the place of those that it had."""
-    if not changed:
-        return
-    await conn.execute(
-        f"DELETE FROM {SCHEMA}.attention a USING unnest($1::text[], $2::bigint[]) AS w(subject, piece) "
-        "WHERE (a.subject, a.piece) = (w.subject, w.piece)",
-        [subject for subject, _ in changed],
-        [piece for _, piece in changed],
-    )
-    if fresh:
-        await conn.copy_records_to_table("attention", schema_name=SCHEMA, columns=ATTENTION_COLUMNS, records=fresh)
+    await clear(conn, changed)
+    await put(conn, fresh)
+
+
+async def clear(conn: Conn, changed: Mapping[Piece, Case | None]) -> None:
+    """Take away the items of what changed."""
+    if changed:
+        await conn.execute(
+            f"DELETE FROM {SCHEMA}.attention a USING unnest($1::text[], $2::bigint[]) AS w(subject, piece) "
+            "WHERE (a.subject, a.piece) = (w.subject, w.piece)",
+            [subject for subject, _ in changed],
+            [piece for _, piece in changed],
+        )
+
+
+async def put(conn: Conn, items: Sequence[Row]) -> None:
+    """Write items, as :func:`rows` gives them."""
+    if items:
+        await conn.copy_records_to_table("attention", schema_name=SCHEMA, columns=ATTENTION_COLUMNS, records=items)
 
 
 def name_rows(partition: int, events: Iterable[CaseEvent]) -> list[Row]:
@@ -82,12 +92,9 @@ def name_rows(partition: int, events: Iterable[CaseEvent]) -> list[Row]:
     return [(fact.source, fact.id, fact.subject, partition) for fact in facts]
 
 
-async def save_names(conn: Conn, partition: int, events: Sequence[CaseEvent], now: datetime) -> None:
-    """Note which subject each name stands for; a name that stands for another one already is reported.
-
-    The names are written in one order, so that two partitions with the same ones can't wait for each other.
-    """
-    await write_names(conn, name_rows(partition, events), {e.subject: _organ(e) for e in events}, now)
+async def put_right(conn: Conn, events: Iterable[CaseEvent]) -> None:
+    """Whose facts these events say to be amended need no person any more, on whichever side; after their names are
+    written."""
     amends = [e.data.fact.data.amends for e in events if e.data.fact is not None and is_amendment(e.data.fact)]
     await _put_right(conn, [(ref.source, ref.id) for ref in amends])
 
@@ -117,19 +124,37 @@ def _organ(event: CaseEvent) -> str:
     return event.data.request.organ if event.data.request is not None else event.subject
 
 
-async def write_names(conn: Conn, names: Sequence[Row], organs: dict[str, str], now: datetime) -> None:
-    """The same for names without their events."""
+async def write_names(conn: Conn, names: Sequence[Row], organs: Mapping[str, str], now: datetime) -> None:
+    """Note which subject each name stands for; a name that stands for another one already is reported."""
+    names = sorted(names)
+    if not await put_names(conn, names):
+        await _report(conn, names, organs, now)
+
+
+async def put_names(conn: Conn, names: Sequence[Row]) -> bool:
+    """Note which subject each name stands for; whether none of them stood for one before.
+
+    They are written in one order, so that two partitions with the same names can't wait for each other.
+    """
     if not names:
-        return
-    columns = [list(column) for column in zip(*sorted(names), strict=True)]
-    given = "unnest($1::text[], $2::text[], $3::text[], $4::int[]) AS w(source, id, subject, partition)"
-    await conn.execute(
-        f"INSERT INTO {SCHEMA}.fact_names SELECT * FROM {given} ORDER BY source, id ON CONFLICT DO NOTHING", *columns
+        return True
+    done = await conn.execute(
+        f"INSERT INTO {SCHEMA}.fact_names SELECT * FROM {_NAMED} ORDER BY source, id ON CONFLICT DO NOTHING",
+        *_columns(names),
     )
+    return done == f"INSERT 0 {len(names)}"
+
+
+async def report_reused(conn: Conn, names: Sequence[Row], events: Iterable[CaseEvent], now: datetime) -> None:
+    """Report each of the events' names that stood for another subject before."""
+    await _report(conn, names, {e.subject: _organ(e) for e in events}, now)
+
+
+async def _report(conn: Conn, names: Sequence[Row], organs: Mapping[str, str], now: datetime) -> None:
     others = await conn.fetch(
-        f"SELECT w.source, w.id, w.subject, w.partition, n.subject AS other FROM {given} "
+        f"SELECT w.source, w.id, w.subject, w.partition, n.subject AS other FROM {_NAMED} "
         f"JOIN {SCHEMA}.fact_names n USING (source, id) WHERE n.subject <> w.subject",
-        *columns,
+        *_columns(names),
     )
     if others:
         await conn.executemany(
@@ -137,6 +162,10 @@ async def write_names(conn: Conn, names: Sequence[Row], organs: dict[str, str], 
             "VALUES ($1, $2, $3, $4, $5, $6, $7, $8, $9, $10, $11) ON CONFLICT DO NOTHING",
             [_reused(row, organs.get(row["subject"], row["subject"]), now) for row in others],
         )
+
+
+def _columns(names: Sequence[Row]) -> list[list[Any]]:
+    return [list(column) for column in zip(*names, strict=True)]
 
 
 def _reused(row: Any, organ: str, now: datetime) -> Row:

@@ -18,8 +18,6 @@ from services.tracker.core.view import organ_of
 
 SCHEMA = "tracker"
 RELAY_ROWS = 2000
-FEW = 100
-"""Events appended in one statement, which waits for its turn once; of more, COPY takes less than half the time."""
 MAX_EVENT = 900_000
 """Bytes of an event: Kafka's usual limit, with room for key and headers. What is larger could never be published, and
 all events of its partition would wait behind it; so it is not written, and the fact that leads to it is refused."""
@@ -258,33 +256,18 @@ class Appended:
 
 
 async def append_events(conn: Conn, partition: int, rows: Sequence[Row]) -> Appended | None:
-    """Append events, each as :func:`event_row` gives it, to the history, which is also the outbox; only under the lock
-    of their partition's progress row. None if there are no rows."""
+    """Append many events, each as :func:`event_row` gives it, to the history, which is also the outbox; only under the
+    lock of their partition's progress row. None if there are no rows."""
     if not rows:
         return None
     last = f"coalesce((SELECT max(number) FROM {SCHEMA}.events WHERE partition = $1), 0)"
-    standing = f"{last} AS last, coalesce((SELECT through FROM {SCHEMA}.published WHERE partition = $1), 0) AS through"
-    if len(rows) > FEW:
-        before = await conn.fetchrow(f"SELECT {standing}", partition)
-        assert before is not None
-        await conn.copy_records_to_table("events", schema_name=SCHEMA, columns=EVENT_COLUMNS, records=rows)
-        return Appended(before["through"], before["last"], await conn.fetchval(f"SELECT {last}", partition), rows)
-    _, subjects, sequences, names, bodies = zip(*rows, strict=True)
-    # What it says of before is as of its beginning: a statement does not see what it writes itself.
-    found = await conn.fetchrow(
-        f"WITH added AS (INSERT INTO {SCHEMA}.events ({', '.join(EVENT_COLUMNS)}) "
-        "SELECT $1, w.subject, w.sequence, w.name, w.body FROM "
-        "unnest($2::text[], $3::bigint[], $4::text[], $5::bytea[]) WITH ORDINALITY "
-        "AS w(subject, sequence, name, body, place) ORDER BY w.place RETURNING number) "
-        f"SELECT {standing}, (SELECT max(number) FROM added) AS added",
+    before = await conn.fetchrow(
+        f"SELECT {last} AS last, coalesce((SELECT through FROM {SCHEMA}.published WHERE partition = $1), 0) AS through",
         partition,
-        subjects,
-        sequences,
-        names,
-        bodies,
     )
-    assert found is not None
-    return Appended(found["through"], found["last"], found["added"], rows)
+    assert before is not None
+    await conn.copy_records_to_table("events", schema_name=SCHEMA, columns=EVENT_COLUMNS, records=rows)
+    return Appended(before["through"], before["last"], await conn.fetchval(f"SELECT {last}", partition), rows)
 
 
 async def unpublished(conn: Conn, partition: int) -> list[tuple[int, str, bytes]]:

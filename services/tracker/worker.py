@@ -35,16 +35,16 @@ from services.runtime.failed import reason_of
 from services.runtime.producer import LogProducer
 from services.runtime.retry import LogUnavailable
 from services.runtime.settings import Settings
-from services.tracker import attention_store, looking_over, office_store, splitting, store, trail_store
+from services.tracker import attention_store, looking_over, splitting, store, writing
 from services.tracker.core import apply
 from services.tracker.core.apply import Outcome
 from services.tracker.core.case import Case
 from services.tracker.core.limit import Limit
 from services.tracker.core.reference_data import ReferenceData
-from services.tracker.core.rows import Change
 from services.tracker.core.strands import Shelf, Strand, is_request
 from services.tracker.metrics import Metrics
 from services.tracker.store import SCHEMA, Appended
+from services.tracker.writing import Rows
 
 SWEEP_CASES = 500
 POSTPONED = timedelta(hours=1)
@@ -121,15 +121,20 @@ class Tracker:
                 wanted = await computed(lambda: (apply.strand_names(fresh, cases), apply.gathering(fresh, cases)))
                 strands = await store.load_strands(conn, *wanted)
             reference_data, now = self.reference_data.as_known(), self.clock.now()
-            outcome = await computed(
-                lambda: apply.run(fresh, Shelf(cases.values(), strands), reference_data, now, self.limit)  # 4
-            )
+
+            def decided() -> tuple[Outcome, Rows]:
+                outcome = apply.run(fresh, Shelf(cases.values(), strands), reference_data, now, self.limit)
+                return outcome, writing.rows(batch.partition, outcome, reference_data, now, self.settle)
+
+            outcome, rows = await computed(decided)  # 4
             refused = {offsets[id(fresh[place])]: reason for place, reason in outcome.refused}
             letters = [
                 dead_letters.of(record, refused[record.offset]) for record in records if record.offset in refused
             ]
             await dead_letters.record(conn, SCHEMA, letters)
-            return Written(await self._write(conn, batch.partition, outcome, reference_data), letters)  # 5
+            appended = await writing.write(conn, batch.partition, outcome, rows, now)  # 5
+            self.metrics.events.inc(len(outcome.events))
+            return Written(appended, letters)
 
         async with self._locks[batch.partition]:
             done = await applying.apply_batch(self.pool, SCHEMA, batch, facts, unreadable, decide)  # 2 to 5
@@ -194,8 +199,14 @@ class Tracker:
             now = self.clock.now()
             cases = await pick(conn, partition, now, limit)
             reference_data = self.reference_data.as_known()
-            outcome = await computed(lambda: apply.sweep(cases, reference_data, now))
-            await self._write(conn, partition, outcome, reference_data)
+
+            def decided() -> tuple[Outcome, Rows]:
+                outcome = apply.sweep(cases, reference_data, now)
+                return outcome, writing.rows(partition, outcome, reference_data, now, self.settle)
+
+            outcome, rows = await computed(decided)
+            await writing.write(conn, partition, outcome, rows, now)
+            self.metrics.events.inc(len(outcome.events))
             heads = [c for c in outcome.cases.values() if c.apart and not is_request(c) and c.view.awaits is None]
             await attention_store.organ_known(conn, [case.subject for case in heads])
             await self._postpone(conn, partition, {s: reason_of(e) for s, e in outcome.failed.items()}, now)
@@ -268,36 +279,6 @@ class Tracker:
             raise LogUnavailable(
                 f"{self.cases_topic} refuses an event of up to {largest} bytes: raise its max.message.bytes"
             ) from error
-
-    async def _write(
-        self, conn: Conn, partition: int, outcome: Outcome, reference_data: ReferenceData
-    ) -> Appended | None:
-        now = self.clock.now()
-
-        def rows() -> tuple[list[Any], list[Any], list[Any]]:
-            cases = [
-                store.case_row(
-                    Change(
-                        case, partition, apply.wake_at(case, outcome.looks[subject], reference_data, now, self.settle)
-                    ),
-                    now,
-                )
-                for subject, case in outcome.cases.items()
-            ]
-            events = [store.event_row(partition, event) for event in outcome.events]
-            return cases, events, attention_store.rows(partition, changed)
-
-        changed = attention_store.pieces(outcome.cases.values(), outcome.shelf)
-        cases, events, needing = await computed(rows)
-        await store.save_cases(conn, cases)
-        await attention_store.save(conn, changed, needing)
-        await trail_store.save(conn, [(partition, case) for case in outcome.cases.values()])
-        await office_store.save(conn, [(partition, case) for case in outcome.cases.values()])
-        await attention_store.save_names(conn, partition, outcome.events, now)
-        await store.save_strands(conn, partition, outcome.shelf)
-        appended = await store.append_events(conn, partition, events)
-        self.metrics.events.inc(len(outcome.events))
-        return appended
 
 
 def _follow(appended: Sequence[Appended]) -> bool:

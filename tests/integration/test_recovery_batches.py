@@ -21,7 +21,7 @@ from services.runtime.retry import LogUnavailable, is_transient
 from services.runtime.settings import Settings
 from services.stats import store as stats_store
 from services.stats import worker as stats_worker
-from services.tracker import store
+from services.tracker import store, writing
 from services.tracker.core import apply as tracker_apply
 from services.tracker.core import decide
 from services.tracker.core.reference_data import ReferenceData
@@ -157,16 +157,16 @@ async def test_a_transient_error_halfway_through_the_halving_repeats_nothing(
 ) -> None:
     await pool.execute("ALTER TABLE tracker.cases ADD CHECK (subject <> 'r6')")
     tracker = tracker_of(pool, log)
-    whole, calls = store.save_cases, 0
+    whole, calls = writing.write, 0
 
-    async def breaks(conn: Any, rows: Any) -> None:
+    async def breaks(*given: Any) -> Any:
         nonlocal calls
         calls += 1
         if calls == 4:
             raise ConnectionResetError("the server went away")
-        await whole(conn, rows)
+        return await whole(*given)
 
-    monkeypatch.setattr(store, "save_cases", breaks)
+    monkeypatch.setattr(writing, "write", breaks)
     with pytest.raises(ConnectionResetError):
         await tracker.handle(batch(requests(8)))
     assert 0 < await position(pool) < 8, "what went before is applied"

@@ -40,16 +40,14 @@ async def test_positions_read_just_before_a_batch_was_stored_do_not_make_the_nex
     read = worker.app.fetching._hooks.positions  # type: ignore[attr-defined]  # as Kafka's client calls it
     answered.set()
     await read([TP])
-    asked.clear(), answered.clear()
+    asked.clear()
+    answered.clear()
     again = asyncio.create_task(read([TP]))
     await asked.wait()  # the database has said 100
     await worker.take(batch(100, 110), acknowledged)
-    while worker.handled[TP] < 110:
-        await asyncio.sleep(0)
+    await worker.drained()
     answered.set()
     await again
     await worker.take(batch(110, 120), acknowledged)
-    async with asyncio.timeout(5):
-        while worker.app.crash_reason is None and worker.handled[TP] < 120:
-            await asyncio.sleep(0)
+    await worker.drained()
     assert (worker.app.crash_reason, applied, worker.handled) == (None, [100, 110], {TP: 120})
