@@ -104,12 +104,13 @@ def _forge() -> _Forge:
     return _Forge()
 
 
-def start_service(name: str, env: Mapping[str, str], stderr: int) -> Forked:
+def start_service(name: str, env: Mapping[str, str], stderr: int, stdout: int = 1) -> Forked:
     """``python -m services.NAME`` with ``env`` added to the environment and a file for its stderr; it ends with this
     process."""
     entry = f"services.{name}.__main__:main"
     with open(os.devnull, "rb") as nothing:
-        return _forge().start(entry, [f"services.{name}"], {**os.environ, **env}, [nothing.fileno(), 1, stderr])
+        files = [nothing.fileno(), stdout, stderr]
+        return _forge().start(entry, [f"services.{name}"], {**os.environ, **env}, files)
 
 
 def start_shixian(arguments: Sequence[str], env: Mapping[str, str], stderr: int) -> Forked:

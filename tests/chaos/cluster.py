@@ -2,10 +2,8 @@
 
 import asyncio
 import contextlib
-import os
 import signal
 import subprocess
-import sys
 import time
 from collections.abc import Iterator, Mapping, Sequence
 from datetime import UTC, datetime, timedelta
@@ -16,9 +14,10 @@ import psutil  # type: ignore[import-untyped]
 
 from services.local.kafka import KafkaNode, new_cluster_id
 from services.local.postgres import PostgresServer
-from services.local.process import free_port, tie_to_parent
+from services.local.process import free_port
 from tests.chaos.disk import Disk
 from tests.chaos.proxy import Proxy
+from tests.forking import Forked, start_service
 
 STARTED_AT = datetime(2024, 6, 28, 4, tzinfo=UTC)
 """What the services take for the time at which the system was started: noon in China."""
@@ -50,7 +49,7 @@ class Worker:
     def __init__(self, cluster: Place, name: str, number: int) -> None:
         self.cluster, self.name, self.number = cluster, name, number
         self.port = free_port()
-        self.process: subprocess.Popen[bytes] | None = None
+        self.process: Forked | None = None
         self.wanted = False
         self.expected_end = False
         """Whether its next end is our doing."""
@@ -87,15 +86,7 @@ class Worker:
         self.wanted, self.expected_end = True, False
         self.starts += 1
         with self.log.open("ab") as out:
-            self.process = subprocess.Popen(
-                [sys.executable, "-m", f"services.{self.name}"],
-                env={**os.environ, **self.environment()},
-                stdin=subprocess.DEVNULL,
-                stdout=out,
-                stderr=out,
-                start_new_session=True,
-                preexec_fn=tie_to_parent(signal.SIGKILL),
-            )
+            self.process = start_service(self.name, self.environment(), out.fileno(), out.fileno())
 
     def signal(self, number: int) -> None:
         """Send a signal; one that ends the process counts as our doing."""
@@ -114,7 +105,7 @@ class Worker:
             return False
         self.last_code = self.process.returncode
         if not self.expected_end:
-            self.ended_by_itself.append(self.process.returncode)
+            self.ended_by_itself.append(self.last_code or 0)
             self.last_words.append(self.log.read_text(errors="replace")[-LAST_WORDS:])
         self.process = None
         return self.wanted
