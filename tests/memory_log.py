@@ -9,7 +9,7 @@ class Log:
     """Stands for the producer: keeps what is sent, or refuses it."""
 
     def __init__(self) -> None:
-        self.sent: list[tuple[bytes | None, bytes]] = []
+        self.sent: list[tuple[bytes, bytes]] = []
         self.error: Exception | None = None
         self.gate = asyncio.Event()
         self.gate.set()

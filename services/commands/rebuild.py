@@ -1,6 +1,6 @@
 """``shixian rebuild`` and ``shixian audit``: the tables folded anew from the log, and compared with those in use."""
 
-from collections.abc import AsyncIterator, Awaitable, Callable
+from collections.abc import AsyncIterator, Awaitable, Callable, Coroutine, Mapping
 from contextlib import AbstractContextManager, asynccontextmanager
 from dataclasses import dataclass, field
 from importlib.resources.abc import Traversable
@@ -9,6 +9,7 @@ from typing import Any
 import asyncpg
 from aiokafka import TopicPartition
 
+from services.commands import processes
 from services.runtime import migrations, shadow_schema
 from services.runtime.batch import PositionRefused
 from services.runtime.bulk import BulkReader
@@ -155,9 +156,16 @@ async def _tracker(settings: Settings, on: _Connections, result: Result, progres
     if audit:
         await tracker_audit.begin_names(on.side)
     with progress(what.records + facts, "tracker: folding the case topic") as advance:
-        events = await tracker.fold(
-            on.reader, on.live, on.side, what, reference, done, differences, advance, facts_of if audit else None
-        )
+        todo = [tp for tp in sorted(what.ends) if tp not in done]
+        if not audit and (width := processes.how_many(what.records, len(todo))) > 1:
+            snapshot = await on.live.fetchval("SELECT pg_export_snapshot()")
+            shares = [(settings, what, reference, snapshot, tp) for tp in todo]
+            events = await _apart(tracker.fold_apart, shares, width, what.beyond, differences, advance)
+            await tracker.settle(on.side)
+        else:
+            events = await tracker.fold(
+                on.reader, on.live, on.side, what, reference, done, differences, advance, facts_of if audit else None
+            )
     if audit:
         await tracker_audit.check_names(on.side, result.reused)
     result.notes.append(f"{events} case events folded" + (f", {counted['facts']} facts looked for" if audit else ""))
@@ -178,7 +186,13 @@ async def _stats(settings: Settings, on: _Connections, result: Result, progress:
     done = await shadow_schema.open_side(on.side, result.service, stats.MIGRATIONS, what.ends)
     differences = result.differences
     with progress(what.records, "stats: folding the case topic") as advance:
-        events = await stats.fold(on.reader, on.side, what, done, differences, advance)
+        todo = [tp for tp in sorted(what.ends) if tp not in done]
+        if (width := processes.how_many(what.records, len(todo))) > 1:
+            shares = [(settings, what, tp) for tp in todo]
+            events = await _apart(stats.fold_apart, shares, width, what.ends, differences, advance)
+            await stats.settle(on.side)
+        else:
+            events = await stats.fold(on.reader, on.side, what, done, differences, advance)
     result.notes.append(f"{events} case events folded")
     if what.live:
         rows: int = await on.side.fetchval(f"SELECT count(*) FROM {stats.SIDE}.cell_change")
@@ -187,6 +201,23 @@ async def _stats(settings: Settings, on: _Connections, result: Result, progress:
         if audit:
             counters = await stats.recount_cells(on.live, differences)
             result.notes.append(f"{counters} counters recounted")
+
+
+async def _apart(
+    work: Callable[..., Coroutine[Any, Any, tuple[int, TableDiff]]],
+    shares: list[tuple[Any, ...]],
+    width: int,
+    ends: Mapping[TopicPartition, int],
+    differences: TableDiff,
+    advance: Callable[[int], None],
+) -> int:
+    """The partitions that end the ``shares``, each folded by one of ``width`` processes; how many events."""
+    events = 0
+    async for place, (count, problems) in processes.each(work, shares, width):
+        differences.take(problems)
+        events += count
+        advance(ends[shares[place][-1]])
+    return events
 
 
 Put = Callable[..., Awaitable[None]]

@@ -40,6 +40,13 @@ class TableDiff:
         if self.counts[kind] <= SHOWN:
             self.shown.append(Difference(kind, where, problem))
 
+    def take(self, other: "TableDiff") -> None:
+        """Add what another has."""
+        for each in other.shown:
+            if sum(known.kind == each.kind for known in self.shown) < SHOWN:
+                self.shown.append(each)
+        self.counts.update(other.counts)
+
     @property
     def total(self) -> int:
         return self.counts.total()

@@ -7,6 +7,7 @@ from collections.abc import Callable
 from dataclasses import dataclass
 from importlib.resources import files
 
+import asyncpg
 from aiokafka import TopicPartition
 
 from services.runtime import applying, dead_letters, progress, shadow_schema
@@ -109,8 +110,31 @@ async def fold(
         async with conn.transaction():
             events += await _partition(reader, conn, what, tp, end, problems, advance)
             await shadow_schema.mark_done(conn, SCHEMA, tp)
-    await conn.execute(f"ANALYZE {SIDE}.request, {SIDE}.cell_change")
+    await settle(conn)
     return events
+
+
+async def fold_apart(settings: Settings, what: Plan, tp: TopicPartition) -> tuple[int, TableDiff]:
+    """One partition, with a reader and a connection of its own; how many events, and what was wrong.
+
+    Partitions may be folded side by side: counters that several of them add to wait for one another at the end alone.
+    Raises :class:`Unfoldable`, and what the log and the database raise.
+    """
+    problems = TableDiff()
+    async with BulkReader(settings.bootstrap) as reader:
+        conn = await asyncpg.connect(settings.postgres, timeout=30)
+        try:
+            async with conn.transaction():
+                events = await _partition(reader, conn, what, tp, what.ends[tp], problems, lambda _count: None)
+                await shadow_schema.mark_done(conn, SCHEMA, tp)
+        finally:
+            conn.terminate()
+    return events, problems
+
+
+async def settle(conn: Conn) -> None:
+    """After the last partition."""
+    await conn.execute(f"ANALYZE {SIDE}.request, {SIDE}.cell_change")
 
 
 async def _partition(

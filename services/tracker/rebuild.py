@@ -17,6 +17,7 @@ from datetime import UTC, datetime
 from importlib.resources import files
 from typing import Any
 
+import asyncpg
 from aiokafka import TopicPartition
 
 from services.events.codec import decode_fact
@@ -159,52 +160,100 @@ async def fold(
     on_partition: Callable[[Refold, Refs], Any] | None = None,
 ) -> int:
     """Fold every partition that is not ``done`` into the side schema, each in one transaction; how many events."""
-    reference_data = ReferenceData()
-    for offset, fact in reference:
-        reference_data.learn(fact, offset)
-    events = 0
-    for tp, end in sorted(what.ends.items()):
+    events, reference_data = 0, _learned(reference)
+    for tp in sorted(what.ends):
         if tp in done and on_partition is None:
             advance(what.beyond[tp])
             continue
-        refold = Refold(tp.partition)
         async with conn.transaction():
             if tp in done:
                 for name in ("events", "cases", "strands", "strand_names"):
                     await conn.execute(f"DELETE FROM {SIDE}.{name} WHERE partition = $1", tp.partition)
-            async for records in reader.read(tp, 0, end):
-                await _append(conn, refold.take(records, problems))
-                advance(len(records))
-            async for records in reader.read(tp, end, what.beyond[tp]):
-                known = await _known(live, records)
-                await _append(conn, refold.take(records, problems, lambda s, n, k=known: n <= k.get(s, 0)))  # type: ignore[misc]  # a default binds the loop's value
-                advance(len(records))
-            cases = refold.settle(reference)
-            now = datetime.now(UTC)
-            await conn.copy_records_to_table(
-                "cases",
-                schema_name=SIDE,
-                columns=tuple(CASE_COLUMNS),
-                records=[case_row(change, now) for change in changes(cases, tp.partition, reference_data)],
-            )
-            for name, columns, rows in zip(
-                ("strands", "strand_names"),
-                (STRAND_COLUMNS, NAME_COLUMNS),
-                strand_rows(refold.shelf, tp.partition),
-                strict=True,
-            ):
-                await conn.copy_records_to_table(name, schema_name=SIDE, columns=columns, records=rows)
-            await _check_repeated(conn, refold, problems)
-            await shadow_schema.mark_done(conn, SCHEMA, tp)
+            refold = await _partition(reader, live, conn, what, reference, reference_data, tp, problems, advance)
         events += refold.events
         if on_partition is not None:
             await on_partition(refold, Refs(refold))
+    await settle(conn)
+    return events
+
+
+async def fold_apart(
+    settings: Settings, what: Plan, reference: list[tuple[int, ReferenceFact]], snapshot: str, tp: TopicPartition
+) -> tuple[int, TableDiff]:
+    """One partition, with a reader and connections of its own, the tables seen as in ``snapshot``; how many events,
+    and what was wrong. Partitions may be folded side by side: what is written of each is its own."""
+    problems = TableDiff()
+    async with BulkReader(settings.bootstrap) as reader:
+        opened = [await asyncpg.connect(settings.postgres, timeout=30)]
+        try:
+            opened.append(await asyncpg.connect(settings.postgres, timeout=30))
+            live, conn = opened
+            await live.execute("BEGIN ISOLATION LEVEL REPEATABLE READ READ ONLY")
+            await live.execute(f"SET TRANSACTION SNAPSHOT '{snapshot}'")
+            async with conn.transaction():
+                refold = await _partition(
+                    reader, live, conn, what, reference, _learned(reference), tp, problems, lambda _count: None
+                )
+        finally:
+            for each in opened:
+                each.terminate()
+    return refold.events, problems
+
+
+def _learned(reference: list[tuple[int, ReferenceFact]]) -> ReferenceData:
+    reference_data = ReferenceData()
+    for offset, fact in reference:
+        reference_data.learn(fact, offset)
+    return reference_data
+
+
+async def _partition(
+    reader: BulkReader,
+    live: Conn,
+    conn: Conn,
+    what: Plan,
+    reference: list[tuple[int, ReferenceFact]],
+    reference_data: ReferenceData,
+    tp: TopicPartition,
+    problems: TableDiff,
+    advance: Advance,
+) -> Refold:
+    """Fold a partition into the side schema, in the caller's transaction."""
+    refold, end = Refold(tp.partition), what.ends[tp]
+    async for records in reader.read(tp, 0, end):
+        await _append(conn, refold.take(records, problems))
+        advance(len(records))
+    async for records in reader.read(tp, end, what.beyond[tp]):
+        known = await _known(live, records)
+        await _append(conn, refold.take(records, problems, lambda s, n, k=known: n <= k.get(s, 0)))  # type: ignore[misc]  # a default binds the loop's value
+        advance(len(records))
+    cases = refold.settle(reference)
+    now = datetime.now(UTC)
+    await conn.copy_records_to_table(
+        "cases",
+        schema_name=SIDE,
+        columns=tuple(CASE_COLUMNS),
+        records=[case_row(change, now) for change in changes(cases, tp.partition, reference_data)],
+    )
+    for name, columns, rows in zip(
+        ("strands", "strand_names"),
+        (STRAND_COLUMNS, NAME_COLUMNS),
+        strand_rows(refold.shelf, tp.partition),
+        strict=True,
+    ):
+        await conn.copy_records_to_table(name, schema_name=SIDE, columns=columns, records=rows)
+    await _check_repeated(conn, refold, problems)
+    await shadow_schema.mark_done(conn, SCHEMA, tp)
+    return refold
+
+
+async def settle(conn: Conn) -> None:
+    """After the last partition."""
     await conn.execute(f"DELETE FROM {SIDE}.published")
     await conn.execute(f"INSERT INTO {SIDE}.published SELECT partition, max(number) FROM {SIDE}.events GROUP BY 1")
     # The first start with these tables lists what needs a person, and whose the names of the facts are.
     await conn.execute(f"INSERT INTO {SIDE}.unlisted (subject) SELECT subject FROM {SIDE}.cases ON CONFLICT DO NOTHING")
     await conn.execute(f"ANALYZE {SIDE}.events, {SIDE}.cases")
-    return events
 
 
 async def _append(conn: Conn, rows: list[Any]) -> None:

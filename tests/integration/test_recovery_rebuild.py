@@ -1,14 +1,20 @@
 """`shixian rebuild` and `shixian audit` on a real state: equal as it is, and every kind of damage found."""
 
 import asyncio
+import os
 from collections.abc import Iterator
+from contextlib import contextmanager
 from datetime import datetime
 from types import SimpleNamespace
 from typing import Any
 
 import pytest
 
+from services.commands import processes, rebuild
 from services.local.postgres import PostgresServer
+from services.runtime.failed import Failed
+from services.runtime.settings import load as load_settings
+from services.stats import rebuild as stats_rebuild
 from tests.chaos import commands
 from tests.chaos.oracle import Findings
 from tests.integration.recovery import Sent, applied, keyed, load, put, quiet, services, shixian, sql
@@ -108,6 +114,47 @@ def test_a_rebuild_puts_equal_tables_in_place_and_the_services_go_on_from_them(s
         assert "stop them first" in running.stderr and running.stderr.count("\n") == 1
         assert shixian(state, "audit").returncode == 0, "an audit needs nothing stopped"
     assert shixian(state, "audit").returncode == 0
+
+
+async def test_several_processes_come_to_what_one_does(state: dict[str, str], monkeypatch: pytest.MonkeyPatch) -> None:
+    settings = load_settings({**os.environ, **state})
+
+    async def folded(service: str) -> rebuild.Result:
+        return await rebuild.rebuild(settings, service, _unseen, swap=False)
+
+    asked: list[int] = []
+    whole = processes.each
+
+    def each(work: Any, shares: Any, width: int) -> Any:
+        asked.append(len(shares))
+        return whole(work, shares, width)
+
+    monkeypatch.setattr(processes, "WORTH_RECORDS", 1)
+    monkeypatch.setattr(processes, "MOST", 2)
+    monkeypatch.setattr(processes, "each", each)
+    for service in rebuild.SERVICES:
+        result = await folded(service)
+        assert (result.equal, result.swapped, result.differences.counts) == (True, True, {}), service
+    assert len(asked) == 2 and min(asked) > 1
+    await sql_in(state, "UPDATE stats.cell SET count = count + 1 WHERE kind = 'received'")
+    assert (await folded("stats")).differences.counts.keys() == {"cell"}
+    await sql_in(state, f"DROP SCHEMA {stats_rebuild.SIDE} CASCADE")  # else there would be nothing left to fold
+    monkeypatch.setattr(stats_rebuild, "fold_apart", _fails)
+    with pytest.raises(Failed, match=r"^Unfoldable: partition \d+$"):
+        await folded("stats")
+
+
+@contextmanager
+def _unseen(_total: int, _what: str) -> Iterator[Any]:
+    yield lambda _count: None
+
+
+async def _fails(_settings: Any, _what: Any, tp: Any) -> Any:
+    raise stats_rebuild.Unfoldable(f"partition {tp.partition}")
+
+
+async def sql_in(env: dict[str, str], statement: str) -> None:
+    await asyncio.to_thread(sql, env, statement)
 
 
 def test_tables_that_differ_or_are_gone_are_replaced_on_request(state: dict[str, str]) -> None:
