@@ -94,6 +94,7 @@ async def in_the_log(bootstrap: str) -> set[str]:
     return found
 
 
+@pytest.mark.proof
 def test_a_disk_that_fills_up_is_named_and_nothing_acknowledged_is_lost(small_disk: Path) -> None:
     home, fill = small_disk / "home", small_disk / "fill"
     ports = {name: free_port() for name in ("intake", "tracker", "stats", "desk")}

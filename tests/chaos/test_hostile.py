@@ -14,6 +14,7 @@ from tests.chaos.hostile.site import Site
 from tests.chaos.hostile.verdict import Verdict
 
 
+@pytest.mark.proof
 @pytest.mark.timeout(240)
 async def test_a_hostile_load_stops_nothing_and_the_ordinary_one_beside_it_is_counted(
     folder: Path, kafka: str, postgres: str
