@@ -77,23 +77,22 @@ def lawful(fact: RequestFact) -> Fact:
     return Fact(_NAMES[fact.__class__], fact.source, fact.id, fact.data)
 
 
-def evolve(case: Case, event: CaseEvent) -> Case:
-    """The case after ``event``; its view still has to be derived when the last event is in."""
-    data = event.data
-    facts = case.facts
-    if data.fact is not None and not isinstance(data.fact, TallyRecorded):
-        facts = (*facts, data.fact)
-    conflicts = case.conflicts if data.fact is None else settling(case.conflicts, data.fact)
-    if isinstance(event, FactRejected) and event.data.content is not None and event.data.cause is not None:
-        conflicts = (*conflicts, Conflict(event.data.cause, event.data.content, event.recordedtime))
-    return replace(
-        case,
-        conflicts=conflicts,
-        facts=facts,
-        sequence=event.sequence or case.sequence,
-        as_of=max(case.as_of, data.as_of or case.as_of),
-        reference=data.reference or case.reference,
-    )
+def evolve(case: Case, *events: CaseEvent) -> Case:
+    """The case after ``events``; its view still has to be derived when the last one is in."""
+    facts, conflicts = case.facts, case.conflicts
+    sequence, as_of, reference = case.sequence, case.as_of, case.reference
+    for event in events:
+        data, fact = event.data, event.data.fact
+        if fact is not None:
+            conflicts = settling(conflicts, fact)
+            if not isinstance(fact, TallyRecorded):
+                facts = (*facts, fact)
+        if isinstance(event, FactRejected) and event.data.content is not None and event.data.cause is not None:
+            conflicts = (*conflicts, Conflict(event.data.cause, event.data.content, event.recordedtime))
+        sequence = event.sequence or sequence
+        as_of = max(as_of, data.as_of or as_of)
+        reference = data.reference or reference
+    return replace(case, conflicts=conflicts, facts=facts, sequence=sequence, as_of=as_of, reference=reference)
 
 
 def settling(conflicts: tuple[Conflict, ...], fact: RequestFact) -> tuple[Conflict, ...]:

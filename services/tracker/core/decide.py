@@ -221,7 +221,6 @@ def _conclude(
     named = fact.ref if fact else None
     events: list[CaseEvent] = []
     rules_in_force = rules.current().digest
-    after = case
     for place, decision in enumerate(decided):
         values = decision.values
         cause = values.pop("cause") if "cause" in values else named
@@ -249,9 +248,8 @@ def _conclude(
             ),
             traceparent=fact.traceparent if fact else None,
         )
-        after = evolve(after, event)
         events.append(event)
-    return replace(after, view=view), events
+    return replace(evolve(case, *events), view=view), events
 
 
 def event_id(subject: str, sequence: int) -> str:
