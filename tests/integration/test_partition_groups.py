@@ -31,7 +31,9 @@ from tests.chaos.histories import generate
 from tests.conftest import fresh_database
 from tests.memory_log import Log
 
-PARTITIONS, SIZE = 4, 150
+PARTITIONS = 4
+FEW, MANY = 7, 150
+"""Records of a batch: what follows from few is written in one statement, from many in bulk."""
 NOW = datetime(2024, 6, 28, 4, tzinfo=UTC)
 KEPT = (
     "SELECT partition, subject, sequence, name, body FROM tracker.events ORDER BY partition, number",
@@ -54,7 +56,7 @@ async def tables(uri: str) -> Any:
     await made.close()
 
 
-def batches(topic: str, records: Iterable[tuple[int, bytes, bytes]]) -> Iterator[Batch]:
+def batches(topic: str, records: Iterable[tuple[int, bytes, bytes]], size: int) -> Iterator[Batch]:
     """The records of partitions, each with key and value, as a transport would bring them."""
     lots: dict[int, list[Any]] = defaultdict(list)
     ends: dict[int, int] = defaultdict(int)
@@ -67,13 +69,13 @@ def batches(topic: str, records: Iterable[tuple[int, bytes, bytes]]) -> Iterator
         more = {"key": key, "value": value, "timestamp": 0, "headers": ()}
         lots[partition].append(SimpleNamespace(topic=topic, partition=partition, offset=ends[partition], **more))
         ends[partition] += 1
-        if len(lots[partition]) == SIZE:
+        if len(lots[partition]) == size:
             yield batch(partition)
     for partition in sorted(lots):
         yield batch(partition)
 
 
-async def worked(pools: Mapping[int, Any]) -> tuple[list[list[Any]], dict[Any, int]]:
+async def worked(pools: Mapping[int, Any], size: int = MANY) -> tuple[list[list[Any]], dict[Any, int]]:
     """What stands in the tables in the end, and the counts added up, with each partition's batches in its own pool."""
     history = generate(5, 3000, posters=1)
     reference: Any = [decode_fact(each) for call in (history.reference, *history.late_reference) for each in call]
@@ -96,12 +98,12 @@ async def worked(pools: Mapping[int, Any]) -> tuple[list[list[Any]], dict[Any, i
             yield split(key, everywhere, everywhere), key, value
 
     sent = [(decode_fact(each).subject.encode(), each) for call in history.posters[0] for each in call]
-    for batch in batches("shixian.facts", placed(sent)):
+    for batch in batches("shixian.facts", placed(sent), size):
         await trackers[pools[batch.partition]].handle(batch)
     for partition, made in pools.items():
         while await trackers[made].sweep(partition):
             """Until nothing is due."""
-    for batch in batches("shixian.cases", placed(log.sent)):
+    for batch in batches("shixian.cases", placed(log.sent), size):
         await folders[pools[batch.partition]].handle(batch)
     counts: dict[Any, int] = defaultdict(int)
     found: list[list[Any]] = [[] for _ in KEPT]
@@ -132,3 +134,15 @@ async def test_groups_of_partitions_with_databases_of_their_own_come_to_what_one
         for made, group in ((left, {0, 1}), (right, {2, 3})):
             held = await made.fetch("SELECT DISTINCT partition FROM tracker.cases")
             assert {row["partition"] for row in held} == group
+
+
+@pytest.mark.timeout(120)
+async def test_few_facts_at_once_come_to_what_many_do(postgres: str, other_postgres: str) -> None:
+    async with tables(postgres) as one, tables(other_postgres) as other:
+        many = await worked(dict.fromkeys(range(PARTITIONS), one))
+        few = await worked(dict.fromkeys(range(PARTITIONS), other), FEW)
+        for query, rows, others in zip(KEPT, many[0], few[0], strict=True):
+            assert rows == others, query
+        assert many[1] == few[1]
+        names = "SELECT source, id FROM tracker.fact_names ORDER BY source, id"
+        assert await one.fetch(names) == await other.fetch(names) != []
