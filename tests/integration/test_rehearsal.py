@@ -1,4 +1,4 @@
-"""A rehearsal over 10,000 open requests, against the real Kafka and PostgreSQL: what it names is exactly what moves."""
+"""A rehearsal over thousands of open requests, against the real Kafka and PostgreSQL: what it names is exactly what moves."""
 
 import asyncio
 import json
@@ -11,6 +11,7 @@ from uuid import uuid4
 
 import asyncpg
 import msgspec
+import pytest
 from aiokafka import AIOKafkaConsumer, AIOKafkaProducer, TopicPartition
 from typer.testing import CliRunner
 
@@ -107,7 +108,11 @@ async def plan(env: dict[str, str]) -> tuple[list[str], list[str]]:
     return [str(n.get("Index Name", n["Node Type"])) for n in nodes], full_scans(nodes)
 
 
-def test_a_rehearsal_names_exactly_what_moves(kafka: str, postgres: str, tmp_path: Path) -> None:
+@pytest.mark.parametrize("many", [2_500, pytest.param(10_000, marks=pytest.mark.proof)])
+def test_a_rehearsal_names_exactly_what_moves(
+    kafka: str, postgres: str, tmp_path: Path, many: int, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setitem(globals(), "OPEN", many)
     env = {
         "SHIXIAN_KAFKA": kafka,
         "SHIXIAN_POSTGRES": postgres,
