@@ -1,4 +1,4 @@
-"""A rehearsal over thousands of open requests, against the real Kafka and PostgreSQL: what it names is exactly what moves."""
+"""A rehearsal over thousands of open requests, against the real Kafka and PostgreSQL: it names exactly what moves."""
 
 import asyncio
 import json
