@@ -147,18 +147,19 @@ def event_row(partition: int, event: CaseEvent) -> Row:
     return partition, event.subject, event.sequence, event_name(event), body
 
 
+_OTHERS = list(CASE_COLUMNS)[1:]
+UPSERT_CASES = (
+    f"INSERT INTO {SCHEMA}.cases ({', '.join(CASE_COLUMNS)}) "
+    f"SELECT * FROM unnest({', '.join(f'${n}::{kind}[]' for n, kind in enumerate(CASE_COLUMNS.values(), 1))}) "
+    f"ON CONFLICT (subject) DO UPDATE SET ({', '.join(_OTHERS)}) = ({', '.join(f'excluded.{n}' for n in _OTHERS)})"
+)
+"""Its parameters are the columns of :func:`case_row`, an array each."""
+
+
 async def save_cases(conn: Conn, rows: Sequence[Row]) -> None:
     """Write cases, each as :func:`case_row` gives it."""
-    if not rows:
-        return
-    names = list(CASE_COLUMNS)
-    places = ", ".join(f"${n}::{kind}[]" for n, kind in enumerate(CASE_COLUMNS.values(), 1))
-    await conn.execute(
-        f"INSERT INTO {SCHEMA}.cases ({', '.join(names)}) SELECT * FROM unnest({places}) "
-        f"ON CONFLICT (subject) DO UPDATE SET ({', '.join(names[1:])}) = "
-        f"({', '.join(f'excluded.{name}' for name in names[1:])})",
-        *(list(column) for column in zip(*rows, strict=True)),
-    )
+    if rows:
+        await conn.execute(UPSERT_CASES, *(list(column) for column in zip(*rows, strict=True)))
 
 
 async def postpone(conn: Conn, subjects: Sequence[str], until: datetime) -> None:

@@ -22,12 +22,8 @@ FEW = 100
 """The most rows of a kind that are written in one statement; of more, COPY takes less than half the time."""
 
 _N = len(CASE_COLUMNS)
-_CASES = ", ".join(CASE_COLUMNS)
-_OTHERS = list(CASE_COLUMNS)[1:]
 _AT_ONCE = (
-    f"WITH saved AS (INSERT INTO {SCHEMA}.cases ({_CASES}) "
-    f"SELECT * FROM unnest({', '.join(f'${n}::{kind}[]' for n, kind in enumerate(CASE_COLUMNS.values(), 1))}) "
-    f"ON CONFLICT (subject) DO UPDATE SET ({', '.join(_OTHERS)}) = ({', '.join(f'excluded.{n}' for n in _OTHERS)})), "
+    f"WITH saved AS ({store.UPSERT_CASES}), "
     f"cleared AS (DELETE FROM {SCHEMA}.attention a USING unnest(${_N + 1}::text[], ${_N + 2}::bigint[]) "
     "AS w(subject, piece) WHERE (a.subject, a.piece) = (w.subject, w.piece)), "
     # In one order, so that two partitions with the same names can't wait for each other.
