@@ -2,7 +2,8 @@
 
 from pathlib import Path
 
-from services.stats.kinds import ASKED_KINDS, KINDS, PLACES, Dimension
+from services.stats.kind import Dimension
+from services.stats.kinds import ASKED_KINDS, KINDS, PLACES
 
 PAGE = Path(__file__).parents[1] / "docs/reports.md"
 

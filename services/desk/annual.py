@@ -17,7 +17,7 @@ from services.desk.charts import charts
 from services.desk.login import led
 from services.desk.organs import named_if_there
 from services.desk.pages import Desk, minute, passed_on, wants_json
-from services.desk.pages import query as query_of
+from services.desk.rendering import query as query_of
 from services.desk.sessions import FORM_FIELD
 from services.runtime.languages import Lang
 from services.runtime.paths import part

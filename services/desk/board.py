@@ -4,7 +4,7 @@ from collections.abc import Mapping, Sequence
 from typing import Any, NamedTuple
 
 from services.desk.apis import Apis
-from services.desk.pages import say_in
+from services.desk.rendering import say_in
 from services.desk.words import STATUS_WORDS
 from services.events.names import NAMES
 from services.runtime.languages import Lang

@@ -4,7 +4,7 @@ from collections.abc import Mapping, Sequence
 from typing import Any
 from xml.sax.saxutils import escape
 
-from services.desk.pages import say_in
+from services.desk.rendering import say_in
 from services.events.names import NAMES
 from services.runtime.languages import Lang
 

@@ -15,7 +15,8 @@ from services.desk.apis import Apis
 from services.desk.board import counted
 from services.desk.form_page import Entry, amended, request_of, show, with_codes
 from services.desk.login import led
-from services.desk.pages import Desk, query
+from services.desk.pages import Desk
+from services.desk.rendering import query
 from services.desk.sessions import FORM_FIELD
 from services.runtime.languages import Lang
 from services.runtime.paths import part

@@ -14,8 +14,9 @@ from services.desk.drawing import SHORT_DAYS, drawn
 from services.desk.form_page import form_for, request_of
 from services.desk.login import led
 from services.desk.organs import named, picked
-from services.desk.pages import Desk, local, minute, passed_on, query, wants_json
+from services.desk.pages import Desk, local, minute, passed_on, wants_json
 from services.desk.recording import entered
+from services.desk.rendering import query
 from services.desk.timeline import timeline
 from services.desk.words import STATUS_WORDS
 from services.events.vocabulary import Channel

@@ -22,6 +22,7 @@ from msgspec import Struct
 from services.events.case_data import RequestSummary
 from services.events.facts import ReviewDecidedData, ReviewFiledData, TallyData
 from services.events.vocabulary import LEVELS
+from services.stats.kind import Kind
 from services.stats.kinds import (
     CARRY_KINDS,
     COUNTED_STATES,
@@ -32,7 +33,6 @@ from services.stats.kinds import (
     PENDING,
     PLACE_OF,
     PLACES,
-    Kind,
     pace,
 )
 from services.stats.office_cells import OfficeRow, added

@@ -8,7 +8,8 @@ from typing import Any
 from services.events.vocabulary import LEVELS
 from services.stats.cells import Law
 from services.stats.forms.form import Counts, Filter
-from services.stats.kinds import KINDS, Kind, Rows, column
+from services.stats.kind import Kind, Rows
+from services.stats.kinds import KINDS, column
 from services.stats.store import SCHEMA
 
 LOOKED = 20_000

@@ -118,6 +118,16 @@ class AnswerClock(Struct):
         """The stops that hold the clock at the end of ``today``."""
         return [s for s in self.steps if s.days and s.on <= today and (s.resumed_on is None or today < s.resumed_on)]
 
+    def cut(self, end: date) -> None:
+        """What was still stopping the clock when the request ended stops it no longer than that."""
+        if self.clock.excluded:
+            gaps = tuple(
+                Interval(g.first, end, g.reason, g.article) if g.last is None or g.last > end else g
+                for g in self.clock.excluded
+                if g.first <= end
+            )
+            self.ledger.settle(replace(self.clock, excluded=gaps))
+
 
 def limit_clock(limit: Limit, event: date, profile: Profile, calendar: Calendar) -> Clock:
     """The clock of a limit that counts from what happened on ``event``."""

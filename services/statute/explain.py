@@ -9,7 +9,7 @@ from services.statute import clock as clocks
 from services.statute import rules
 from services.statute.account import NO_BASIS, Basis, Line, account, cited
 from services.statute.answer_clock import AnswerClock, Step, limit_clock
-from services.statute.assessment import Assessment, cut
+from services.statute.assessment import Assessment
 from services.statute.calendar import Calendar
 from services.statute.calendars import calendar_ids, shipped, superseded
 from services.statute.data_file import in_both
@@ -232,7 +232,7 @@ def _change(run: AnswerClock, view: RequestState, change: Earlier, today: date) 
         return []
     before = walk(run.timeline, run.profile, change.calendar, run.received_on, today)
     if before.end:
-        cut(before, before.end.on)
+        before.cut(before.end.on)
     was = before.due()
     if (
         was is None

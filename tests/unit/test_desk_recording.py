@@ -12,7 +12,8 @@ import pytest
 from services.desk.apis import Apis
 from services.desk.app import application
 from services.desk.form_page import with_codes
-from services.desk.pages import Desk, trouble
+from services.desk.pages import Desk
+from services.desk.rendering import trouble
 from services.events.codec import decode_fact
 from services.events.envelope import type_of
 from services.events.refusals import FieldError, Values
