@@ -1,15 +1,16 @@
 """``shixian rebuild`` and ``shixian audit``: the tables folded anew from the log, and compared with those in use."""
 
-from collections.abc import AsyncIterator, Awaitable, Callable, Coroutine, Mapping
+from collections.abc import AsyncIterator, Awaitable, Callable, Coroutine
 from contextlib import AbstractContextManager, asynccontextmanager
 from dataclasses import dataclass, field
 from importlib.resources.abc import Traversable
-from typing import Any
+from typing import Any, TypeVar
 
 import asyncpg
 from aiokafka import TopicPartition
 
 from services.commands import processes
+from services.events.facts import ReferenceFact
 from services.runtime import migrations, shadow_schema
 from services.runtime.batch import PositionRefused
 from services.runtime.bulk import BulkReader
@@ -20,12 +21,15 @@ from services.runtime.retry import LogUnavailable
 from services.runtime.settings import Settings
 from services.runtime.table_diff import TableDiff
 from services.stats import rebuild as stats
+from services.tracker import apart as tracker_apart
 from services.tracker import audit as tracker_audit
 from services.tracker import rebuild as tracker
 from services.tracker import rebuild_compare
 from services.tracker.core.refold import Refold, Refs
 
 SERVICES = ("tracker", "stats")
+
+T = TypeVar("T")
 
 Progress = Callable[[int, str], AbstractContextManager[Callable[[int], None]]]
 """Shows that so much of a thing is to be done, and gives what counts it."""
@@ -145,30 +149,20 @@ async def _tracker(settings: Settings, on: _Connections, result: Result, progres
     done = await shadow_schema.open_side(on.side, result.service, tracker.MIGRATIONS, what.ends)
     reference = await tracker.read_reference(on.reader, settings)
     differences = result.differences
-    counted = {"facts": 0}
-
-    async def facts_of(refold: Refold, refs: Refs) -> None:
-        tp = TopicPartition(settings.facts_topic, refold.partition)
-        await tracker_audit.note_names(on.side, refs)
-        counted["facts"] += await tracker_audit.check_facts(on.reader, what, tp, refs, differences, advance)
-
-    facts = sum(what.facts.values()) if audit else 0
-    if audit:
-        await tracker_audit.begin_names(on.side)
-    with progress(what.records + facts, "tracker: folding the case topic") as advance:
-        todo = [tp for tp in sorted(what.ends) if tp not in done]
-        if not audit and (width := processes.how_many(what.records, len(todo))) > 1:
-            snapshot = await on.live.fetchval("SELECT pg_export_snapshot()")
-            shares = [(settings, what, reference, snapshot, tp) for tp in todo]
-            events = await _apart(tracker.fold_apart, shares, width, what.beyond, differences, advance)
+    await tracker_audit.begin_names(on.side) if audit else await tracker_audit.end_names(on.side)
+    width = processes.how_many(what.records, len(what.ends))
+    snapshot = await on.live.fetchval("SELECT pg_export_snapshot()") if width > 1 else ""
+    expected = what.records + (sum(what.facts.values()) if audit else 0)
+    with progress(expected, "tracker: folding the case topic") as advance:
+        if width > 1:
+            fixed = (settings, what, reference, snapshot)
+            events, facts = await _tracker_apart(fixed, done, width, differences, advance, audit=audit)
             await tracker.settle(on.side)
         else:
-            events = await tracker.fold(
-                on.reader, on.live, on.side, what, reference, done, differences, advance, facts_of if audit else None
-            )
+            events, facts = await _tracker_here(settings, on, what, reference, done, differences, advance, audit=audit)
     if audit:
         await tracker_audit.check_names(on.side, result.reused)
-    result.notes.append(f"{events} case events folded" + (f", {counted['facts']} facts looked for" if audit else ""))
+    result.notes.append(f"{events} case events folded" + (f", {facts} facts looked for" if audit else ""))
     if what.unpublished:
         result.complete = False
         result.notes.append(f"{len(what.unpublished)} subjects left out: the log does not have their last events yet")
@@ -176,8 +170,60 @@ async def _tracker(settings: Settings, on: _Connections, result: Result, progres
         rows: int = await on.side.fetchval(f"SELECT count(*) FROM {tracker.SIDE}.events")
         with progress(rows, "tracker: comparing") as advance:
             await rebuild_compare.compare_tables(on.live, on.side, what, differences, result.older, advance)
-        if audit:
-            await tracker_audit.check_waking(on.live, reference, SystemClock(settings.now).now(), differences)
+    if what.live and audit:
+        now = SystemClock(settings.now).now()
+        if width > 1:
+            numbers = sorted(tp.partition for tp in what.ends)
+            shares = [(settings, reference, snapshot, now, tuple(numbers[n::width])) for n in range(width)]
+            async for _ in _apart(tracker_apart.waking, shares, width, differences):
+                pass
+        else:
+            await tracker_audit.check_waking(on.live, reference, now, differences)
+
+
+async def _tracker_here(
+    settings: Settings,
+    on: _Connections,
+    what: tracker.Plan,
+    reference: list[tuple[int, ReferenceFact]],
+    done: set[TopicPartition],
+    differences: TableDiff,
+    advance: Callable[[int], None],
+    *,
+    audit: bool,
+) -> tuple[int, int]:
+    """All partitions folded by this process, and for an audit their facts looked for; how many events and facts."""
+    facts = 0
+
+    async def facts_of(refold: Refold, refs: Refs) -> None:
+        nonlocal facts
+        tp = TopicPartition(settings.facts_topic, refold.partition)
+        await tracker_audit.note_names(on.side, refs)
+        facts += await tracker_audit.check_facts(on.reader, what, tp, refs, differences, advance)
+
+    events = await tracker.fold(
+        on.reader, on.live, on.side, what, reference, done, differences, advance, facts_of if audit else None
+    )
+    return events, facts
+
+
+async def _tracker_apart(
+    fixed: tuple[Settings, tracker.Plan, list[tuple[int, ReferenceFact]], str],
+    done: set[TopicPartition],
+    width: int,
+    differences: TableDiff,
+    advance: Callable[[int], None],
+    *,
+    audit: bool,
+) -> tuple[int, int]:
+    """The same by ``width`` processes; the partitions that are ``done`` only for an audit."""
+    what = fixed[1]
+    shares = [(*fixed, tp in done, audit, tp) for tp in sorted(what.ends) if audit or tp not in done]
+    events = facts = 0
+    async for share, (more_events, more_facts) in _apart(tracker_apart.fold, shares, width, differences):
+        events, facts = events + more_events, facts + more_facts
+        advance(what.beyond[share[-1]] + more_facts)
+    return events, facts
 
 
 async def _stats(settings: Settings, on: _Connections, result: Result, progress: Progress, *, audit: bool) -> None:
@@ -188,8 +234,11 @@ async def _stats(settings: Settings, on: _Connections, result: Result, progress:
     with progress(what.records, "stats: folding the case topic") as advance:
         todo = [tp for tp in sorted(what.ends) if tp not in done]
         if (width := processes.how_many(what.records, len(todo))) > 1:
+            events = 0
             shares = [(settings, what, tp) for tp in todo]
-            events = await _apart(stats.fold_apart, shares, width, what.ends, differences, advance)
+            async for share, more in _apart(stats.fold_apart, shares, width, differences):
+                events += more
+                advance(what.ends[share[-1]])
             await stats.settle(on.side)
         else:
             events = await stats.fold(on.reader, on.side, what, done, differences, advance)
@@ -204,20 +253,15 @@ async def _stats(settings: Settings, on: _Connections, result: Result, progress:
 
 
 async def _apart(
-    work: Callable[..., Coroutine[Any, Any, tuple[int, TableDiff]]],
+    work: Callable[..., Coroutine[Any, Any, tuple[T, TableDiff]]],
     shares: list[tuple[Any, ...]],
     width: int,
-    ends: Mapping[TopicPartition, int],
     differences: TableDiff,
-    advance: Callable[[int], None],
-) -> int:
-    """The partitions that end the ``shares``, each folded by one of ``width`` processes; how many events."""
-    events = 0
-    async for place, (count, problems) in processes.each(work, shares, width):
+) -> AsyncIterator[tuple[tuple[Any, ...], T]]:
+    """What ``work`` gives of each of the ``shares``, done by ``width`` processes, as they come."""
+    async for place, (value, problems) in processes.each(work, shares, width):
         differences.take(problems)
-        events += count
-        advance(ends[shares[place][-1]])
-    return events
+        yield shares[place], value
 
 
 Put = Callable[..., Awaitable[None]]

@@ -20,11 +20,13 @@ from services.tracker.core.case import Case
 from services.tracker.core.decide import tick
 from services.tracker.core.reference_data import ReferenceData
 from services.tracker.core.refold import Refs
-from services.tracker.rebuild import Plan
+from services.tracker.rebuild import SIDE, Plan
 from services.tracker.store import SCHEMA, decode_case
 from services.tracker.worker import POSTPONED
 
 Advance = Callable[[int], None]
+
+_NAMES = f"{SIDE}.audited_names"
 
 
 async def check_facts(
@@ -72,29 +74,45 @@ def _held_before(value: bytes, refs: Refs) -> bool:
 
 
 async def begin_names(conn: Conn) -> None:
-    """Make room for the names of all facts, for as long as the connection lasts."""
-    await conn.execute("CREATE TEMPORARY TABLE audited_names (source text, id text, subject text)")
+    """Make room for the names of all facts, where other processes see it."""
+    await end_names(conn)
+    await conn.execute(f"CREATE UNLOGGED TABLE {_NAMES} (source text, id text, subject text)")
+
+
+async def end_names(conn: Conn) -> None:
+    """What :func:`begin_names` made is gone, also that of an audit that was stopped."""
+    await conn.execute(f"DROP TABLE IF EXISTS {_NAMES}")
 
 
 async def note_names(conn: Conn, refs: Refs) -> None:
     """Note the names of a partition's facts."""
-    await conn.copy_records_to_table("audited_names", columns=("source", "id", "subject"), records=refs.names())
+    await conn.copy_records_to_table(
+        "audited_names", schema_name=SIDE, columns=("source", "id", "subject"), records=refs.names()
+    )
 
 
 async def check_names(conn: Conn, reused: TableDiff) -> None:
     """Note each name that facts of more than one subject have; all of them count, and one is likely a mistake."""
     async with conn.transaction():
         async for row in conn.cursor(
-            "SELECT source, id, (array_agg(subject ORDER BY subject))[:10] AS subjects FROM audited_names "
+            "SELECT source, id, (array_agg(subject ORDER BY subject))[:10] AS subjects "
+            f"FROM {_NAMES} "
             "GROUP BY source, id HAVING count(*) > 1 ORDER BY source, id"
         ):
             reused.add("fact", f"{row['source']} {row['id']}", f"stands under {', '.join(row['subjects'])}")
 
 
 async def check_waking(
-    live: Conn, reference: list[tuple[int, ReferenceFact]], now: datetime, problems: TableDiff
+    live: Conn,
+    reference: list[tuple[int, ReferenceFact]],
+    now: datetime,
+    problems: TableDiff,
+    partitions: tuple[int, ...] | None = None,
 ) -> int:
-    """Note each case of the snapshot that the clock would look at too late, or never; how many were looked at."""
+    """Note each case of the snapshot that the clock would look at too late, or never; how many were looked at.
+
+    Those of ``partitions``; None: all.
+    """
     reference_data = ReferenceData()
     for offset, fact in reference:
         reference_data.learn(fact, offset)
@@ -102,7 +120,8 @@ async def check_waking(
     # A release that knows no table of what is open inside the offices has written none, and a start fills it.
     office = _OPEN if await live.fetchval("SELECT to_regclass($1) IS NOT NULL", f"{SCHEMA}.office") else "NULL"
     query = f"SELECT body, wake_at, {office} AS office FROM {SCHEMA}.cases c WHERE state <> 'organ'"
-    async for row in live.cursor(query, prefetch=1000):
+    query += " AND ($1::int[] IS NULL OR partition = ANY($1))"
+    async for row in live.cursor(query, partitions, prefetch=1000):
         count += 1
         case = decode_case(row["body"])
         if row["office"] is not None and sorted(row["office"]) != (wanted := _open_of(case)):

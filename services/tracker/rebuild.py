@@ -17,7 +17,6 @@ from datetime import UTC, datetime
 from importlib.resources import files
 from typing import Any
 
-import asyncpg
 from aiokafka import TopicPartition
 
 from services.events.codec import decode_fact
@@ -160,16 +159,12 @@ async def fold(
     on_partition: Callable[[Refold, Refs], Any] | None = None,
 ) -> int:
     """Fold every partition that is not ``done`` into the side schema, each in one transaction; how many events."""
-    events, reference_data = 0, _learned(reference)
+    events = 0
     for tp in sorted(what.ends):
         if tp in done and on_partition is None:
             advance(what.beyond[tp])
             continue
-        async with conn.transaction():
-            if tp in done:
-                for name in ("events", "cases", "strands", "strand_names"):
-                    await conn.execute(f"DELETE FROM {SIDE}.{name} WHERE partition = $1", tp.partition)
-            refold = await _partition(reader, live, conn, what, reference, reference_data, tp, problems, advance)
+        refold = await fold_one(reader, live, conn, what, reference, tp, problems, advance, again=tp in done)
         events += refold.events
         if on_partition is not None:
             await on_partition(refold, Refs(refold))
@@ -177,27 +172,24 @@ async def fold(
     return events
 
 
-async def fold_apart(
-    settings: Settings, what: Plan, reference: list[tuple[int, ReferenceFact]], snapshot: str, tp: TopicPartition
-) -> tuple[int, TableDiff]:
-    """One partition, with a reader and connections of its own, the tables seen as in ``snapshot``; how many events,
-    and what was wrong. Partitions may be folded side by side: what is written of each is its own."""
-    problems = TableDiff()
-    async with BulkReader(settings.bootstrap) as reader:
-        opened = [await asyncpg.connect(settings.postgres, timeout=30)]
-        try:
-            opened.append(await asyncpg.connect(settings.postgres, timeout=30))
-            live, conn = opened
-            await live.execute("BEGIN ISOLATION LEVEL REPEATABLE READ READ ONLY")
-            await live.execute(f"SET TRANSACTION SNAPSHOT '{snapshot}'")
-            async with conn.transaction():
-                refold = await _partition(
-                    reader, live, conn, what, reference, _learned(reference), tp, problems, lambda _count: None
-                )
-        finally:
-            for each in opened:
-                each.terminate()
-    return refold.events, problems
+async def fold_one(
+    reader: BulkReader,
+    live: Conn,
+    conn: Conn,
+    what: Plan,
+    reference: list[tuple[int, ReferenceFact]],
+    tp: TopicPartition,
+    problems: TableDiff,
+    advance: Advance = lambda _count: None,
+    *,
+    again: bool = False,
+) -> Refold:
+    """Fold a partition into the side schema, in one transaction; ``again``: the side schema has it, and forgets it."""
+    async with conn.transaction():
+        if again:
+            for name in ("events", "cases", "strands", "strand_names"):
+                await conn.execute(f"DELETE FROM {SIDE}.{name} WHERE partition = $1", tp.partition)
+        return await _partition(reader, live, conn, what, reference, _learned(reference), tp, problems, advance)
 
 
 def _learned(reference: list[tuple[int, ReferenceFact]]) -> ReferenceData:

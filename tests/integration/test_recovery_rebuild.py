@@ -136,6 +136,16 @@ async def test_several_processes_come_to_what_one_does(state: dict[str, str], mo
         result = await folded(service)
         assert (result.equal, result.swapped, result.differences.counts) == (True, True, {}), service
     assert len(asked) == 2 and min(asked) > 1
+    await sql_in(state, "UPDATE tracker.cases SET wake_at = NULL WHERE wake_at IS NOT NULL")
+    await sql_in(state, "DELETE FROM tracker.dead_letter")
+    several = await rebuild.check(settings, "tracker", _unseen)
+    assert len(asked) == 4, "the facts, and the days on which the clock looks again"
+    with monkeypatch.context() as patched:
+        patched.setattr(processes, "WORTH_RECORDS", 10**6)
+        one = await rebuild.check(settings, "tracker", _unseen)
+    assert (several.notes, several.differences.counts) == (one.notes, one.differences.counts)
+    assert {"cases", "fact"} <= one.differences.counts.keys()
+    assert (several.reused.counts, several.older.counts) == (one.reused.counts, one.older.counts)
     await sql_in(state, "UPDATE stats.cell SET count = count + 1 WHERE kind = 'received'")
     assert (await folded("stats")).differences.counts.keys() == {"cell"}
     await sql_in(state, f"DROP SCHEMA {stats_rebuild.SIDE} CASCADE")  # else there would be nothing left to fold
