@@ -74,7 +74,8 @@ chaos: .venv/installed-dev ## nothing lost, nothing twice: FAULTS=40 FACTS=20000
 
 fuzz: .venv/installed-dev ## a hostile load beside an ordinary one: RECORDS=100000 CASES=1000000 SECONDS=120 SEED=1
 	$(BIN)/python -m tests.chaos.fuzz --records $(or $(RECORDS),100000) --seed $(or $(SEED),1)
-	SHIXIAN_FUZZ_EXAMPLES=$(or $(EXAMPLES),500) $(BIN)/pytest -q --timeout 3600 tests/unit/test_openapi_fuzz.py tests/integration/test_openapi.py
+	SHIXIAN_FUZZ_EXAMPLES=$(or $(EXAMPLES),500) $(BIN)/pytest -q --timeout 3600 -p schemathesis.pytest.plugin \
+	  tests/unit/openapi_fuzz.py tests/integration/test_openapi.py
 	$(BIN)/python -m tests.chaos.hostile --cases $(or $(CASES),1000000) --seconds $(or $(SECONDS),120) --seed $(or $(SEED),1)
 
 # The same packages, with the newest Faust in front of the locked one.

@@ -2,6 +2,7 @@
 # All checks and tests. Installs what they need on Debian as root; elsewhere says at the end what was missing.
 set -uo pipefail
 cd "$(dirname "$0")/.."
+unset PYTHONDONTWRITEBYTECODE # what hundreds of processes import is compiled once
 missing=()
 
 no_servers() { # Debian starts the servers that it installs; the tests start their own

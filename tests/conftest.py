@@ -60,6 +60,12 @@ def group_of(nodeid: str) -> str:
     return file.parent.name if file.stem in SHARING.get(file.parent.name, ()) else str(file)
 
 
+def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
+    """A group's tests one after the other, also where no worker is given groups: what they share ends with the last."""
+    place: dict[str, int] = {}
+    items.sort(key=lambda item: place.setdefault(group_of(item.nodeid), len(place)))
+
+
 class _ByGroup(LoadScopeScheduling):  # type: ignore[misc]  # xdist has no types
     def _split_scope(self, nodeid: str) -> str:
         return group_of(nodeid)
