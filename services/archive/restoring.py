@@ -127,6 +127,7 @@ async def _send(
         acks="all",
         enable_idempotence=True,
         linger_ms=5,
+        compression_type=settings.codec,
         max_batch_size=512 * 1024,
         max_request_size=16 * 1024 * 1024,
     )

@@ -203,7 +203,12 @@ def _fact(name: Name, value: bytes, settings: Settings) -> tuple[Fact, bytes]:
 
 async def _write(settings: Settings, facts: Sequence[tuple[Fact, bytes]]) -> list[str]:
     """Where each fact now stands: reference facts in their own topic, all under their subject."""
-    producer = AIOKafkaProducer(**brokers.client(settings.bootstrap), acks="all", enable_idempotence=True)
+    producer = AIOKafkaProducer(
+        **brokers.client(settings.bootstrap),
+        acks="all",
+        enable_idempotence=True,
+        compression_type=settings.codec,
+    )
     places = []
     try:
         await producer.start()

@@ -46,7 +46,13 @@ async def build(settings: Settings, health: Health) -> AsyncIterator[Parts]:
     registry = new_registry()
     health.rules = register_rules(registry, rules.current().digest)
     topics_part = health.part("topics")
-    producer = LogProducer(bootstrap, health.part("log"), client_id="shixian-intake", give_up_seconds=GIVE_UP_SECONDS)
+    producer = LogProducer(
+        bootstrap,
+        health.part("log"),
+        client_id="shixian-intake",
+        give_up_seconds=GIVE_UP_SECONDS,
+        compression=settings.codec,
+    )
     disk = health.parts.get("disk")
     clock = SystemClock(settings.now)
     writer = Writer(producer, clock, settings.facts_topic, settings.reference_topic, disk)

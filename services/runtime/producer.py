@@ -68,16 +68,19 @@ class LogProducer:
         client_id: str = "shixian",
         give_up_seconds: float | None = None,
         linger_ms: int = 2,
+        compression: str | None = "zstd",
     ):
         """``give_up_seconds``: after how long :meth:`send_all` raises :class:`LogUnavailable`; None: it waits on.
 
-        ``linger_ms``: how long a record waits for those of other callers, in milliseconds.
+        ``linger_ms``: how long a record waits for those of other callers, in milliseconds. ``compression``: the codec,
+        or None.
         """
         self.part = part
         self._bootstrap = bootstrap
         self._client_id = client_id
         self._give_up = give_up_seconds
         self._linger_ms = linger_ms
+        self._compression = compression
         self._current: _Generation | None = None
         self._changing = asyncio.Lock()
         self._closed = False
@@ -180,6 +183,7 @@ class LogProducer:
                     acks="all",
                     enable_idempotence=True,
                     linger_ms=self._linger_ms,
+                    compression_type=self._compression,
                     max_batch_size=256 * 1024,
                     request_timeout_ms=int(REQUEST_SECONDS * 1000),
                 )

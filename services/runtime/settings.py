@@ -115,6 +115,8 @@ class Settings:
     """What brings the workers their batches: Faust, or aiokafka without it."""
     partitions: int = 12
     replication: int = 1
+    compression: Literal["zstd", "lz4", "gzip", "none"] = "zstd"
+    """How what is written to the log is compressed; each of them is read."""
     log: Literal["auto", "json", "console"] = "auto"
     log_level: Literal["debug", "info", "warning", "error"] = "info"
     otlp: str = ""
@@ -134,6 +136,11 @@ class Settings:
     """Facts that one case can have; what amends or ends it is taken up to twice as often."""
     shutdown_seconds: float = 8.0
     """A service that has not ended this long after SIGTERM ends itself the hard way."""
+
+    @property
+    def codec(self) -> str | None:
+        """What is written to the log is compressed by this; None: not at all."""
+        return None if self.compression == "none" else self.compression
 
     @property
     def bootstrap(self) -> str:
@@ -237,6 +244,7 @@ _CHOICES = {
     "log": ("auto", "json", "console"),
     "log_level": ("debug", "info", "warning", "error"),
     "transport": ("faust", "aiokafka"),
+    "compression": ("zstd", "lz4", "gzip", "none"),
 }
 
 

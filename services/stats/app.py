@@ -52,7 +52,9 @@ async def build(settings: Settings, health: Health) -> AsyncIterator[Parts]:
     part = health.part("database")
     snapshots = Snapshots(pool, part)
     YearCollector(lambda: snapshots.latest, organs, settings.organs_by_unit).register(registry)
-    producer = LogProducer(settings.bootstrap, health.part("producer"), client_id="shixian-stats")
+    producer = LogProducer(
+        settings.bootstrap, health.part("producer"), client_id="shixian-stats", compression=settings.codec
+    )
     letters = Relay(
         pool, SCHEMA, settings.dead_letters_topic, producer, health.part("dead-letters"), lambda: worker.owned
     )

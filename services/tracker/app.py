@@ -50,7 +50,13 @@ async def build(settings: Settings, health: Health) -> AsyncIterator[Parts]:
     pool = database.pool(settings.require_postgres())
     postgres = database.DatabaseProbe(settings.require_postgres(), health.part("postgres"))
     asking = await database.asking(settings.require_postgres(), postgres.part)
-    producer = LogProducer(settings.bootstrap, health.part("producer"), client_id="shixian-tracker", linger_ms=0)
+    producer = LogProducer(
+        settings.bootstrap,
+        health.part("producer"),
+        client_id="shixian-tracker",
+        linger_ms=0,
+        compression=settings.codec,
+    )
     own = metrics(registry)
     letters = Relay(
         pool, SCHEMA, settings.dead_letters_topic, producer, health.part("dead-letters"), lambda: worker.owned
