@@ -34,6 +34,8 @@ async def begin(conn: Conn, partition: int, now: datetime, reference_data: Refer
     What was postponed after a failure is due at once. A process that knows fewer records than were applied begins
     nothing: it is about to read them.
     """
+    # What is learned while the database is asked is for the next round: it has not been compared with anything yet.
+    reference_data = reference_data.as_known()
     applied = await conn.fetchrow(
         f"SELECT known, stamp FROM {SCHEMA}.reference_applied WHERE partition = $1", partition
     )

@@ -329,3 +329,38 @@ async def test_every_page_of_a_request_is_there_whatever_its_references(pool: An
         assert [(one["offset"], one["subject"]) for one in told_of] == [(1, "later")]
         assert set(told_of[0]) == {"offset", "source", "id", "subject", "reason"}
         assert (await client.get("/v1/requests/r-calendar")).json()["explanation"][0]["kind"] == "flag"
+
+
+class Learning:
+    """A connection during whose every answer another reference record comes, as long as there are any."""
+
+    def __init__(self, conn: Any, world: ReferenceData, coming: list[Any]) -> None:
+        self._conn, self._world, self._coming = conn, world, coming
+
+    def __getattr__(self, name: str) -> Any:
+        async def asked(*arguments: Any) -> Any:
+            answer = await getattr(self._conn, name)(*arguments)
+            if self._coming:
+                self._world.learn(self._coming.pop(0))
+            return answer
+
+        return asked
+
+
+@pytest.mark.parametrize("answers", range(1, 6))
+async def test_what_comes_while_a_round_begins_is_looked_at_in_the_next(pool: Any, log: Log, answers: int) -> None:
+    """The record comes after so many of the database's answers; the request must follow it whenever that is."""
+    tracker = empty(pool, log)
+    tracker.reference_data.learn(organ())
+    await tracker.handle(batch([received("r", "2013-03-01", "in-person")]))
+    await settle(tracker)
+    before = (await views(tracker))["r"].due_on
+    tracker.reference_data.learn(organ(code="another"))
+    coming = [organ(code="one-more")] * (answers - 1) + [organ(calendar="UK")]
+    async with pool.acquire() as conn, conn.transaction():
+        await looking_over.begin(Learning(conn, tracker.reference_data, coming), 0, NOW, tracker.reference_data)
+    for late in coming:
+        tracker.reference_data.learn(late)
+    await settle(tracker)
+    after = (await views(tracker))["r"].due_on
+    assert after is not None and after != before
