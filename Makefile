@@ -6,7 +6,7 @@ PYTHON ?= $(shell command -v python3.11 || command -v python3)
 BIN := .venv/bin
 PIP := $(BIN)/python -m pip --disable-pip-version-check --quiet
 
-.PHONY: help install run test test-quick check bench year bench-due bench-nth histories proofs chaos fuzz canary image image-test bundle bundle-test format docs deploy-files lock clean
+.PHONY: help install run test test-quick check bench year bench-due bench-cluster bench-nth histories proofs chaos fuzz canary image image-test bundle bundle-test format docs deploy-files lock clean
 
 help: ## this list
 	@grep -hE '^[a-z-]+:.*##' $(MAKEFILE_LIST) | sed -E 's/:[^#]*##/\t/' | expand -t 12
@@ -58,6 +58,9 @@ year: .venv/installed-dev ## a bureau's year, 2,200,046 requests, in a run that 
 
 bench-due: .venv/installed-dev ## due dates a second, beside holidays and numpy
 	$(BIN)/python -m benchmarks.due
+
+bench-cluster: .venv/installed-dev ## three brokers beside one, up to three processes beside one: FACTS=60000
+	$(BIN)/python -m benchmarks.cluster $(if $(FACTS),--facts $(FACTS)) --output $(or $(OUT),bench-results)
 
 bench-nth: .venv/installed-dev ## the n-th fact of one case beside the first, a batch of one subject beside an ordinary one
 	$(BIN)/python -m benchmarks.nth

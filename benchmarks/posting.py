@@ -159,8 +159,8 @@ async def idle(servers: Servers, figures: Figures, seconds: float, prefix: str) 
             await _ready(http, *(f"{r.url}/readyz" for r in running))
         await asyncio.sleep(5)
         pids = [r.pid for r in running]
-        before, broker, began = cpu(*pids), cpu(servers.kafka.pid), time.perf_counter()
+        before, broker, began = cpu(*pids), cpu(*servers.broker_pids), time.perf_counter()
         await asyncio.sleep(seconds)
         took = time.perf_counter() - began
         figures.number("idle services, % of a core", 100 * (cpu(*pids) - before) / took)
-        figures.number("idle broker, % of a core", 100 * (cpu(servers.kafka.pid) - broker) / took)
+        figures.number("idle broker, % of a core", 100 * (cpu(*servers.broker_pids) - broker) / took)

@@ -22,7 +22,7 @@ FROM stats.cell WHERE kind IN ('received', 'closed') GROUP BY 1, 2, 3
 
 def spent(servers: Servers, own: Sequence[int]) -> tuple[float, float, float]:
     """CPU seconds so far of a part's own processes, the broker and PostgreSQL."""
-    return cpu(*own), cpu(servers.kafka.pid), cpu(servers.postgres.pid)
+    return cpu(*own), cpu(*servers.broker_pids), cpu(servers.postgres.pid)
 
 
 async def work(

@@ -20,7 +20,7 @@ from aiokafka.admin import AIOKafkaAdminClient
 from services.events.codec import decode_fact, encode
 from services.events.topics import Topic, create_topics, topics
 from services.local.jars import kafka_classpath
-from services.local.kafka import KafkaNode
+from services.local.kafka import KafkaNode, new_cluster_id
 from services.local.postgres import PostgresServer
 from services.local.process import free_port, tie_to_parent
 from tests.chaos.histories import generate
@@ -32,26 +32,51 @@ NOW = "2024-06-28T04:00:00+00:00"
 class Servers:
     """The servers, and what stands on them."""
 
-    def __init__(self, folder: Path) -> None:
-        self.folder = folder
-        self.kafka = KafkaNode(folder / "kafka", kafka_classpath())
+    def __init__(self, folder: Path, brokers: int = 1) -> None:
+        """``brokers``: as many nodes, and as many copies of each partition."""
+        self.folder, self.replication = folder, brokers
+        ports = [free_port() for _ in range(2 * brokers)]
+        voters = {n + 1: f"127.0.0.1:{ports[2 * n + 1]}" for n in range(brokers)}
+        cluster = new_cluster_id()
+        self.nodes = [
+            KafkaNode(
+                folder / f"kafka-{n + 1}",
+                kafka_classpath(),
+                port=ports[2 * n],
+                controller_port=ports[2 * n + 1],
+                node_id=n + 1,
+                voters=voters,
+                cluster_id=cluster,
+                replication=brokers,
+            )
+            for n in range(brokers)
+        ]
+        self.kafka = self.nodes[0]
         self.postgres = PostgresServer(folder / "postgres")
 
+    @property
+    def broker_pids(self) -> list[int | None]:
+        return [node.pid for node in self.nodes]
+
     def start(self) -> None:
-        """Both, side by side."""
+        """All, side by side."""
         self.postgres.launch()
-        self.kafka.start()
+        for node in self.nodes:
+            node.launch()
+        for node in self.nodes:
+            node.wait_ready()
         self.postgres.wait_ready()
 
     def stop(self) -> None:
-        self.kafka.stop()
+        for node in self.nodes:
+            node.stop()
         self.postgres.stop()
 
     async def fill(self, prefix: str, facts: int) -> None:
         """Put generated histories on the fact topic, and what they refer to on the reference topic."""
         history = generate(1, facts, posters=1)
         bootstrap = self.kafka.bootstrap
-        await create_topics(bootstrap, topics(prefix, PARTITIONS, 1))
+        await create_topics(bootstrap, topics(prefix, PARTITIONS, self.replication))
         recorded = datetime.fromisoformat(NOW)
         values = [
             (fact.subject.encode(), encode(msgspec.structs.replace(fact, recordedtime=recorded)))
@@ -71,7 +96,9 @@ class Servers:
         """The first records of each partition of a topic on another, under the same keys; all of them by default."""
         share = None if records is None else -(-records // partitions)
         taken: dict[int, int] = {}
-        await create_topics(self.kafka.bootstrap, (Topic(target, partitions, 1, {"retention.ms": "-1"}),))
+        await create_topics(
+            self.kafka.bootstrap, (Topic(target, partitions, self.replication, {"retention.ms": "-1"}),)
+        )
         async with AIOKafkaProducer(bootstrap_servers=self.kafka.bootstrap, acks="all", linger_ms=5) as producer:
             for start in range(0, len(found := await self.read_all(source, partitions)), 5000):
                 sent = []
@@ -114,6 +141,7 @@ class Servers:
             "SHIXIAN_POSTGRES": dsn,
             "SHIXIAN_TOPIC_PREFIX": prefix,
             "SHIXIAN_PARTITIONS": str(PARTITIONS),
+            "SHIXIAN_REPLICATION": str(self.replication),
             "SHIXIAN_SETTLE_SECONDS": str(settle),
             "SHIXIAN_NOW": NOW,
             "SHIXIAN_LOG": "json",
@@ -156,7 +184,7 @@ class Servers:
         while f"{prefix}cases" in await admin.list_topics():  # noqa: ASYNC110 - the broker does it in its own time
             await asyncio.sleep(0.1)
         await admin.close()
-        await create_topics(self.kafka.bootstrap, topics(prefix, PARTITIONS, 1))
+        await create_topics(self.kafka.bootstrap, topics(prefix, PARTITIONS, self.replication))
 
 
 class Running:
