@@ -3,7 +3,7 @@
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
 from datetime import UTC, datetime, timedelta
-from typing import Any
+from typing import Any, cast
 
 import httpx
 import pytest
@@ -358,7 +358,9 @@ async def test_what_comes_while_a_round_begins_is_looked_at_in_the_next(pool: An
     tracker.reference_data.learn(organ(code="another"))
     coming = [organ(code="one-more")] * (answers - 1) + [organ(calendar="UK")]
     async with pool.acquire() as conn, conn.transaction():
-        await looking_over.begin(Learning(conn, tracker.reference_data, coming), 0, NOW, tracker.reference_data)
+        await looking_over.begin(
+            cast(Any, Learning(conn, tracker.reference_data, coming)), 0, NOW, tracker.reference_data
+        )
     for late in coming:
         tracker.reference_data.learn(late)
     await settle(tracker)
