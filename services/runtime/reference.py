@@ -113,7 +113,8 @@ class Reference:
     def parents(self) -> dict[str, str | None]:
         """Each registered organ's parent that counts; see :func:`services.events.registrations.tree`."""
         if self._parents is None:
-            self._parents = tree((code, known.data.parent) for code, known in self.organs.items())
+            # Listed first: a thread may ask while another organ comes.
+            self._parents = tree([(code, known.data.parent) for code, known in list(self.organs.items())])
         return self._parents
 
     async def catch_up(self) -> None:

@@ -15,7 +15,10 @@ UNKNOWN_ZONE = "UTC"
 
 
 class Organs:
-    """What the reference topic says of the organs, with the service's clock."""
+    """What the reference topic says of the organs, with the service's clock.
+
+    A thread may ask while more is learned, so whatever is gone through is listed first.
+    """
 
     def __init__(self, reference: Reference, clock: Clock) -> None:
         self._reference = reference
@@ -35,7 +38,7 @@ class Organs:
 
     def items(self, organs: Collection[str]) -> list[ItemData]:
         """The service items of organs."""
-        return [item for item in self._reference.items.values() if item.organ in organs]
+        return [item for item in list(self._reference.items.values()) if item.organ in organs]
 
     def unit_name(self, unit: str) -> Label:
         """A unit's name; its code where the name is not known."""
@@ -44,11 +47,11 @@ class Organs:
 
     def units(self, organ: str) -> list[str]:
         """The units of an organ, by code."""
-        return sorted(code for code, unit in self._reference.units.items() if unit.organ == organ)
+        return sorted(code for code, unit in list(self._reference.units.items()) if unit.organ == organ)
 
     def statutes(self) -> dict[str, str]:
         """The law of each registered organ."""
-        return {code: known.data.statute for code, known in self._reference.organs.items()}
+        return {code: known.data.statute for code, known in list(self._reference.organs.items())}
 
     def name(self, organ: str) -> Label:
         """The organ's name; its code where the name is not known."""

@@ -54,7 +54,7 @@ class Attending(Controller):
         a person since that instant or later. What is put right goes.
         """
         own = readable(deps.reference_data) if organ is None else None
-        wrong_ones = deps.reference_data.rejected(MOST) if kind in (None, "rejected") and since is None else []
+        wrong_ones = deps.learning.rejected(MOST) if kind in (None, "rejected") and since is None else []
         mine = [
             one
             for one in wrong_ones

@@ -53,9 +53,7 @@ class Board(Controller):
         require_organ(deps, organ)
         today = Today(deps.reference_data, deps.clock.now())
         async with deps.offload.turn():
-            office = await deps.offload.thread(
-                board.office, deps.reference_data.as_known(), _organs(deps, organ, today)
-            )
+            office = await deps.offload.thread(board.office, deps.reference_data, _organs(deps, organ, today))
         return Response(msgspec.json.encode(office), media_type=JSON)
 
 

@@ -48,7 +48,7 @@ class Organs(Controller):
         own = readable(deps.reference_data)
         async with deps.offload.turn():
             page = await deps.offload.thread(
-                organs.page, deps.reference_data.as_known(), code, cursor, limit, own, sought=q, parent=parent
+                organs.page, deps.reference_data, code, cursor, limit, own, sought=q, parent=parent
             )
         return Response(msgspec.json.encode(page), media_type=JSON)
 
@@ -75,7 +75,7 @@ class Rejected(Controller):
         calendar or a parent that does not exist, and so have no effect (a wrong parent alone: the organ counts, without
         it).
         """
-        wrong = deps.reference_data.rejected(limit)
+        wrong = deps.learning.rejected(limit)
         if all(one.subject != organ for one in wrong):  # an organ may be here because it could not be registered
             require_organ(deps, organ)
         about = About(source, organ, subject, readable(deps.reference_data))

@@ -57,7 +57,7 @@ class Preview(Controller):
             return await self._proposal(fact, deps)
         try:
             async with deps.offload.turn():
-                calendars = deps.reference_data.as_known().calendar_as_of
+                calendars = deps.reference_data.calendar_as_of
                 answer = await deps.offload.thread(partial(preview.answer, body, published=calendars))
         except Refused as refused:
             raise _refusal(refused) from None

@@ -29,7 +29,8 @@ class Deps:
     """What the handlers read from."""
 
     pool: Pool
-    reference_data: ReferenceData
+    learning: ReferenceData
+    """What is known of organs and calendars; it grows while calls are answered."""
     clock: Clock
     offload: Offload = field(default_factory=Offload)
     desk: str = ""
@@ -39,6 +40,11 @@ class Deps:
     """Looks for facts that the log has and the tracker has still to read."""
     snapshot: Callable[[], Snapshot | None] | None = None
     """The latest reading of what is open."""
+
+    @property
+    def reference_data(self) -> ReferenceData:
+        """What is known by now, for one call to be answered by: a thread may read it while more is learned."""
+        return self.learning.as_known()
 
 
 Injected: TypeAlias = NamedDependency[SkipValidation[Deps]]

@@ -10,7 +10,7 @@ import msgspec
 import pytest
 
 from services.events.codec import decode_fact
-from services.statute import answer_clock, assessment, moves, timeline
+from services.statute import answer_clock, assessment, moves, pauses, timeline
 from services.tracker.core import apply
 from services.tracker.core.attention import WITH_EFFECT, WITHOUT_EFFECT, ineffective, items
 from services.tracker.core.reference_data import ReferenceData
@@ -23,9 +23,8 @@ from tests.support import received as raw_received
 
 def codes_on_facts() -> set[str]:
     """The codes that the law's modules remark on facts, as their source has them."""
-    return {
-        code for module in (answer_clock, assessment, moves, timeline) for code in _codes(inspect.getsource(module))
-    }
+    modules = (answer_clock, assessment, moves, pauses, timeline)
+    return {code for module in modules for code in _codes(inspect.getsource(module))}
 
 
 def _codes(source: str) -> Iterator[str]:

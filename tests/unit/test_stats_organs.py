@@ -4,6 +4,7 @@ from datetime import UTC, datetime
 from types import SimpleNamespace
 from typing import Any
 
+import pytest
 from prometheus_client import CollectorRegistry
 
 from services.events.codec import encode
@@ -42,3 +43,26 @@ async def test_name_day_and_tree_are_those_of_the_latest_registration_that_can_h
     assert (below("a", topic.organs.parents()), below("b", topic.organs.parents())) == (["a"], ["a", "b"])
     await topic.add("a")
     assert below("a", topic.organs.parents()) == ["a", "b"]
+
+
+class Meanwhile:
+    """A known organ; while it is looked at, another one is registered."""
+
+    def __init__(self, organs: dict[str, Any], known: Any) -> None:
+        self._organs, self._known = organs, known
+
+    @property
+    def data(self) -> Any:
+        self._organs[f"{self._known.data.code}-{len(self._organs)}"] = self._known
+        return self._known.data
+
+
+@pytest.mark.parametrize("asked", ["parents", "statutes"])
+async def test_an_organ_may_come_while_a_thread_goes_through_them(asked: str) -> None:
+    topic = Topic()
+    await topic.add("a")
+    await topic.add("b")
+    organs: dict[str, Any] = topic.reference.organs
+    for code, known in list(organs.items()):
+        organs[code] = Meanwhile(organs, known)
+    assert set(getattr(topic.organs, asked)()) == {"a", "b"}

@@ -73,3 +73,13 @@ def test_a_remark_and_a_rejection_are_told_in_both_languages() -> None:
     assert (one.code, one.fact, one.zh[:4]) == ("second-receipt", FactRef("s", "1"), "该申请此")
     assert found.flags == (f"1: {one.en}",)
     assert found.rejected == [{"source": "s", "id": "1", "reason": one.en, "code": "second-receipt", "zh": one.zh}]
+
+
+def test_a_call_is_answered_by_what_was_known_when_it_came() -> None:
+    learning = ReferenceData([fact("organ-registered", "a", {**ORGAN, "code": "a"})])
+    deps: Any = api.Deps(None, learning, ManualClock(NOW))  # type: ignore[arg-type]  # nothing comes to the database
+    known = deps.reference_data
+    going_through = iter(known.organs.items())
+    learning.learn(fact("organ-registered", "b", {**ORGAN, "code": "b"}))
+    assert [code for code, _ in going_through] == ["a"], "what a thread goes through stays as it is"
+    assert list(deps.reference_data.organs) == ["a", "b"]
