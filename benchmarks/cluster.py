@@ -1,4 +1,4 @@
-"""``make bench-cluster``: one broker beside three with three copies of each partition, one process beside two and three.
+"""``make bench-cluster``: one broker beside three that have three copies, one process beside two and three.
 
 All of it on one machine, so more brokers can only cost: what is found is how much.
 The tracker and the stats service work through the same facts; each answer is compared with one worked out in plain
