@@ -68,7 +68,7 @@ bench-nth: .venv/installed-dev ## the n-th fact of one case beside the first, a 
 histories: .venv/installed-dev ## status, events, account, metrics and lists agree on every day of 100,000 histories: HISTORIES=100000
 	HISTORIES=$(or $(HISTORIES),100000) $(BIN)/pytest -q tests/property/test_histories.py
 
-proofs: .venv/installed-dev ## the tests that take long for what they add: three brokers, 1,000,000 open steps, a full disk, a hostile load, too much for intake
+proofs: .venv/installed-dev ## the tests that take long for what they add: three brokers, 2,000,000 cases, a full disk, a hostile load, too much for intake
 	$(BIN)/pytest -m proof tests
 
 chaos: .venv/installed-dev ## nothing lost, nothing twice: FAULTS=40 FACTS=20000 SEED=1 KINDS="kill flip" (docs/chaos.md)

@@ -38,7 +38,7 @@ make --no-print-directory check || status=$?
 SHIXIAN_TEST_MISSING="${missing[*]:-}" .venv/bin/pytest -n "${SHIXIAN_TEST_WORKERS:-3}" --dist load \
   -m "not proof" "$@" || status=$?
 
-echo 'Longer proofs are targets of their own: make proofs, make chaos, make fuzz, make bench, make bench-nth (docs/chaos.md),'
+echo 'Longer proofs are targets of their own: make proofs, make chaos, make fuzz, make bench, make bench-cluster, make bench-nth (docs/chaos.md),'
 echo 'make image-test, make bundle-test, make canary.'
 if [ ${#missing[@]} -gt 0 ]; then
   printf 'Not on this machine, so the tests that use it were left out: %s\n' "${missing[@]}"

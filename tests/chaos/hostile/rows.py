@@ -20,6 +20,8 @@ PREFIX = "bulk/"
 ORGAN_COUNT = 40
 PORTION = 20_000
 _WIDTH = 8
+_ANSWERED = 5
+"""A template that is answered."""
 _TEMPLATE = f"{PREFIX}{0:0{_WIDTH}}"
 Advance = Callable[[int], None]
 
@@ -46,7 +48,7 @@ def _templates(now: datetime) -> list[Row]:
         day = now.date() - timedelta(days=number % 30 if number % 3 else 40 + number)
         case = Case(subject=_TEMPLATE)
         facts = [received(_TEMPLATE, day.isoformat(), "in-person", codes()[number % ORGAN_COUNT])]
-        if number % 6 == 5:
+        if number % 6 == _ANSWERED:
             facts.append(answered(_TEMPLATE, min(now.date(), day + timedelta(days=5)).isoformat()))
         for fact in facts:
             read = decode_fact(msgspec.json.encode(fact))
@@ -55,12 +57,13 @@ def _templates(now: datetime) -> list[Row]:
     return found
 
 
-def rows(count: int, now: datetime) -> Iterator[Row]:
-    """``count`` rows, each a template under a subject of its own; no clock wakes them."""
+def rows(count: int, now: datetime, ended: int = 0) -> Iterator[Row]:
+    """``count`` rows, each a template under a subject of its own; no clock wakes them. ``ended``: of each hundred, so
+    many are answered for certain."""
     templates = _templates(now)
     for number in range(count):
         subject = f"{PREFIX}{number:0{_WIDTH}}"
-        row = templates[number % len(templates)]
+        row = templates[number % len(templates) if number % 100 >= ended else _ANSWERED]
         yield (subject, row[1], row[2].replace(_TEMPLATE.encode(), subject.encode()), *row[3:])
 
 
@@ -82,12 +85,12 @@ async def organs_looked_over(dsn: str, partitions: int, seconds: float) -> None:
         await conn.close()
 
 
-async def put(dsn: str, count: int, now: datetime, advance: Advance) -> None:
-    """Copy ``count`` cases into the table, and have it tidied up."""
+async def put(dsn: str, count: int, now: datetime, advance: Advance, ended: int = 0) -> None:
+    """Copy ``count`` cases into the table, as :func:`rows` makes them, and have it tidied up."""
     conn = await asyncpg.connect(dsn)
     try:
         some: list[Row] = []
-        for row in rows(count, now):
+        for row in rows(count, now, ended):
             some.append(row)
             if len(some) == PORTION:
                 await _copy(conn, some, advance)
