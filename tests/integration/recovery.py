@@ -17,7 +17,7 @@ from services.events.topics import create_topics, topics
 from services.local.postgres import PostgresServer
 from tests import forking
 from tests.chaos import garbage, histories
-from tests.support import ServiceProcess, eventually, service
+from tests.support import ServiceProcess, service
 
 PARTITIONS = 4
 Sent = tuple[str, bytes | None, bytes]
@@ -184,33 +184,36 @@ def services(env: dict[str, str], *names: str) -> Iterator[list[ServiceProcess]]
 
 def quiet(env: dict[str, str], seconds: float = 120) -> None:
     """Wait until both services have applied all that the log holds, and it stays so for some rounds of the sweep."""
+    asyncio.run(asyncio.wait_for(_quiet(env), seconds))
+
+
+QUIET_LOOKS, LOOK_SECONDS = 6, 0.2
+"""So often, a sweep apart, nothing may have moved."""
+POSITIONS = " UNION ALL ".join(f"SELECT topic, partition, next_offset FROM {s}.progress" for s in ("tracker", "stats"))
+PENDING = "SELECT count(*) FROM tracker.cases WHERE wake_at <= $1"
+
+
+async def _quiet(env: dict[str, str]) -> None:
     prefix = env["SHIXIAN_TOPIC_PREFIX"]
-    seen: list[Any] = []
     now = datetime.fromisoformat(env["SHIXIAN_NOW"]) if "SHIXIAN_NOW" in env else datetime.now(UTC)
     soon = now + timedelta(minutes=5)
-
-    def settled() -> bool | None:
-        ends = asyncio.run(_ends(env, [f"{prefix}facts", f"{prefix}cases"]))
-        applied = {
-            TopicPartition(r["topic"], r["partition"]): r["next_offset"]
-            for schema in ("tracker", "stats")
-            for r in sql(env, f"SELECT * FROM {schema}.progress")
-        }
-        pending = sql(env, "SELECT count(*) FROM tracker.cases WHERE wake_at <= $1", soon)[0][0]
-        if pending or any(applied.get(tp, 0) != end for tp, end in ends.items()):
-            seen.clear()
-            return None
-        seen.append(ends)
-        return True if seen.count(ends) >= 8 else None
-
-    eventually(settled, seconds)
-
-
-async def _ends(env: dict[str, str], names: Sequence[str]) -> dict[TopicPartition, int]:
-    async with AIOKafkaConsumer(bootstrap_servers=env["SHIXIAN_KAFKA"]) as consumer:
-        cluster = await consumer._client.fetch_all_metadata()
-        tps = [TopicPartition(name, n) for name in names for n in cluster.partitions_for_topic(name) or ()]
-        return dict(await consumer.end_offsets(tps))
+    seen: list[Any] = []
+    conn = await asyncpg.connect(env["SHIXIAN_POSTGRES"])
+    try:
+        async with AIOKafkaConsumer(bootstrap_servers=env["SHIXIAN_KAFKA"]) as consumer:
+            cluster = await consumer._client.fetch_all_metadata()
+            names = (f"{prefix}facts", f"{prefix}cases")
+            tps = [TopicPartition(name, n) for name in names for n in cluster.partitions_for_topic(name) or ()]
+            while seen.count(seen[-1] if seen else None) < QUIET_LOOKS:
+                await asyncio.sleep(LOOK_SECONDS)
+                ends = await consumer.end_offsets(tps)
+                applied = {TopicPartition(r[0], r[1]): r[2] for r in await conn.fetch(POSITIONS)}
+                if await conn.fetchval(PENDING, soon) or any(applied.get(tp, 0) != end for tp, end in ends.items()):
+                    seen.clear()
+                else:
+                    seen.append(ends)
+    finally:
+        await conn.close()
 
 
 def shixian(env: dict[str, str], *arguments: str, seconds: float = 120) -> subprocess.CompletedProcess[str]:
