@@ -3,7 +3,7 @@
 import asyncio
 import random
 import subprocess
-from collections.abc import Callable, Iterator, Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from contextlib import ExitStack, contextmanager
 from datetime import UTC, datetime, timedelta
 from typing import Any
@@ -17,7 +17,7 @@ from services.events.topics import create_topics, topics
 from services.local.postgres import PostgresServer
 from tests import forking
 from tests.chaos import garbage, histories
-from tests.support import ServiceProcess, service
+from tests.support import ServiceProcess, raw, received, service
 
 PARTITIONS = 4
 Sent = tuple[str, bytes | None, bytes]
@@ -104,24 +104,32 @@ def sql(env: Mapping[str, str], statement: str, *values: Any) -> list[Any]:
     return asyncio.run(run())
 
 
-_APPLIED: dict[tuple[str, str], dict[str, str]] = {}
-"""By server and name, the settings of what was applied once, to be copied and never changed."""
+NOW = "2025-06-02T09:00:00+08:00"
+_APPLIED: dict[str, dict[str, str]] = {}
+"""By server, the settings of what was applied once, to be copied and never changed."""
 
 
 @contextmanager
-def applied(
-    name: str, sent: Callable[[], Sequence[Sent]], kafka: str, server: PostgresServer, now: str
-) -> Iterator[dict[str, str]]:
-    """Settings whose topics and database hold what both services made of ``sent``, and nobody else's; the services
-    have ended. It is applied once a session, under ``name``, and copied for each test."""
-    made = _APPLIED.get((server.dsn, name))
+def applied(kafka: str, server: PostgresServer) -> Iterator[dict[str, str]]:
+    """Settings whose topics and database hold what both services made of histories and garbage, and nobody else's; the
+    services have ended. It is applied once a session, and copied for each test.
+
+    Histories of all kinds, an open request, and a decision that leaves something to be looked at by a person: some 90
+    cases, a dozen of them amended, are enough for each kind of damage and of difference that is looked for.
+    """
+    made = _APPLIED.get(server.dsn)
     if made is None:
-        made = environment(kafka, _database(server), SHIXIAN_NOW=now)
-        put(made, sent())
+        made = environment(kafka, _database(server), SHIXIAN_NOW=NOW)
+        of_nothing = {"review": "never-filed", "decided_on": "2024-03-04", "result": "other"}
+        more = [
+            received("still-open", "2025-05-27", "in-person", "organ-0"),
+            raw("review-decided", "organ-0", of_nothing),
+        ]
+        put(made, [*load(11, 400, unreadable=20), *map(keyed, more)])
         with services(made):
             quiet(made)
-        _APPLIED[server.dsn, name] = made
-    env = environment(kafka, _database(server, made), SHIXIAN_NOW=now)
+        _APPLIED[server.dsn] = made
+    env = environment(kafka, _database(server, made), SHIXIAN_NOW=NOW)
     asyncio.run(_copy(made, env))
     yield env
     _drop(server, env)

@@ -21,6 +21,7 @@ from services.stats import worker as stats_worker
 from services.stats.fold import Fold
 from services.tracker.core import apply, decide
 from services.tracker.worker import POSTPONED
+from tests import forking
 from tests.integration.poison_process import RECORDS
 from tests.integration.test_recovery_batches import batch, letters, position, requests, tracker_of
 from tests.memory_log import Log
@@ -163,11 +164,9 @@ async def test_records_that_end_the_process_are_found_by_the_starts_after_it(
     names = ",".join(f"r{n}" for n in deadly)
 
     async def start() -> int:
-        process = await asyncio.create_subprocess_exec(
-            sys.executable, "-m", "tests.integration.poison_process", postgres, schema, names,
-            preexec_fn=tie_to_parent(signal.SIGKILL),
-        )  # fmt: skip
-        return await process.wait()
+        arguments = ["poison_process", postgres, schema, names]
+        done = await asyncio.to_thread(forking.run, "tests.integration.poison_process:main", arguments, {}, 60)
+        return done.returncode
 
     ended = [await start() for _ in range(attempts.TOGETHER + attempts.ALONE)]
     assert ended == [9] * len(ended) and await letters(pool, schema) == [], "none is given up before it was alone"
