@@ -71,7 +71,7 @@ async def fuzz(
     found, began = Fuzzed(count), time.monotonic()
     cluster = Cluster(folder, classpath, proxied=False)
     try:
-        await cluster.start(trackers=1, stats=0)
+        await cluster.start(trackers=1, stats=1)
         tracker = cluster.of("tracker")[0]
         assert tracker.process is not None
         await asyncio.wait_for(_topics(cluster), 60)
