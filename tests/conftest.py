@@ -19,6 +19,7 @@ from typing import Any
 
 import asyncpg
 import pytest
+import structlog
 from hypothesis import settings
 from xdist.scheduler import LoadScopeScheduling
 
@@ -100,6 +101,13 @@ def _end(test: str, seconds: float) -> None:
     print(f"\n{test} has not ended after {seconds:g} s", file=sys.__stderr__, flush=True)
     faulthandler.dump_traceback(sys.__stderr__ or 2)
     os._exit(70)
+
+
+@pytest.fixture(scope="session", autouse=True)
+def _plain_tracebacks() -> None:
+    """As Python prints them: one drawn by rich, with every value, takes longer than most tests."""
+    plain = structlog.dev.ConsoleRenderer(exception_formatter=structlog.dev.plain_traceback)
+    structlog.configure(processors=[*structlog.get_config()["processors"][:-1], plain])
 
 
 @pytest.fixture(scope="session")

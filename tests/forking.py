@@ -8,6 +8,7 @@ import array
 import atexit
 import gc
 import importlib
+import inspect
 import json
 import os
 import pkgutil
@@ -156,6 +157,7 @@ def serve(orders: socket.socket) -> None:
     for found in pkgutil.iter_modules(importlib.import_module("services.commands").__path__, "services.commands."):
         importlib.import_module(found.name)
     importlib.import_module("services.cli")
+    _warm()
     assert len(os.listdir("/proc/self/task")) == 1, "a thread would not be forked"
     gc.collect()
     gc.freeze()
@@ -179,6 +181,25 @@ def serve(orders: socket.socket) -> None:
                     os.close(file)
                 waiting.register(os.pidfd_open(pid), selectors.EVENT_READ, (pid, files[3]))
                 orders.send(_CODE.pack(pid))
+
+
+LATER = (
+    *("services.runtime.aiokafka_app", "services.runtime.faust_app", "faust.transport.drivers.aiokafka"),
+    *("litestar._kwargs", "litestar.exceptions.responses", "litestar.middleware.allowed_hosts"),
+    *("litestar.middleware.csrf", "litestar.middleware.response_cache", "litestar.plugins.attrs"),
+    *("litestar.plugins.pydantic.plugins.schema", "anyio._backends._asyncio", "httpcore", "rich.progress", "uvloop"),
+    *("uvicorn.lifespan.on", "uvicorn.loops.uvloop", "uvicorn.protocols.http.httptools_impl"),
+)
+"""What a process imports only once it runs."""
+
+
+def _warm() -> None:
+    """Have ready what each process would import or read by itself, half a second of the processor in all."""
+    for name in LATER:
+        importlib.import_module(name)
+    importlib.import_module("services.statute.calendars").shipped("CN")
+    importlib.import_module("services.stats.in_force").use("")
+    inspect.getmodule(_warm.__code__)  # it looks at every module once, and Faust asks for one
 
 
 def _received(orders: socket.socket) -> tuple[bytes, list[int]]:

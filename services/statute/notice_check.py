@@ -8,9 +8,11 @@ import sys
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 from datetime import date, timedelta
+from functools import lru_cache
 from hashlib import sha256
 from typing import Any
 
+from services.statute import rules
 from services.statute.calendar import Calendar, Notice
 from services.statute.calendars import BY_NOTICE, shipped
 from services.words.catalogue import text
@@ -64,7 +66,18 @@ def check(
     ``days_off`` and ``working_days`` are its lists as they were written. Raises
     :class:`~services.statute.errors.UnknownCalendar`.
     """
-    base, known = shipped(calendar_id), sorted(earlier, key=_holds)
+    return _checked(calendar_id, notice, tuple(days_off), tuple(working_days), tuple(sorted(earlier, key=_holds)))
+
+
+@lru_cache(64)  # a rebuild and an audit read the same notices again for each partition
+def _checked(
+    calendar_id: str,
+    notice: Notice,
+    days_off: Sequence[date],
+    working_days: Sequence[date],
+    known: Sequence[Notice],
+) -> Findings:
+    base = shipped(calendar_id)
     after = base.with_notices([*known, notice], "")
     in_force = max((n for n in known if n.year == notice.year), key=_holds, default=None)
     year = {day: why for day, why in base.off.items() if day.year == notice.year and not why.startswith(BY_NOTICE)}
@@ -92,6 +105,9 @@ def check(
         remarks.append(remark("notice-after-year", on=notice.published_on, year=notice.year))
     digest = _digest(calendar_id, notice, lacking, dropped, fewer)
     return Findings(tuple(remarks), tuple(lacking), fewer, tuple(dropped), digest)
+
+
+rules.remembered(_checked.cache_clear)
 
 
 def notice_of(data: Any, order: int = 0) -> Notice:

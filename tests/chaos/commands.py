@@ -2,13 +2,13 @@
 
 import asyncio
 import os
-import sys
 from collections.abc import Mapping
 from dataclasses import dataclass
 from datetime import datetime
 
 import asyncpg
 
+from tests import forking
 from tests.chaos.cluster import Cluster
 from tests.chaos.oracle import Findings
 
@@ -70,22 +70,7 @@ async def _damage(dsn: str) -> str:
         await conn.close()
 
 
-async def shixian(env: Mapping[str, str], *arguments: str) -> tuple[int | None, str]:
+async def shixian(env: Mapping[str, str], *arguments: str) -> tuple[int, str]:
     """The command line to its end: exit code, and what it printed."""
-    process = await asyncio.create_subprocess_exec(
-        sys.executable,
-        "-c",
-        "from services.cli import main; main()",
-        *arguments,
-        env=env,
-        stdin=asyncio.subprocess.DEVNULL,
-        stdout=asyncio.subprocess.PIPE,
-        stderr=asyncio.subprocess.PIPE,
-    )
-    try:
-        async with asyncio.timeout(COMMAND_SECONDS):
-            said, complaints = await process.communicate()
-    finally:
-        if process.returncode is None:
-            process.kill()
-    return process.returncode, (said if process.returncode in (0, 1) else complaints).decode()
+    done = await asyncio.to_thread(forking.shixian, *arguments, env=env, seconds=COMMAND_SECONDS)
+    return done.returncode, done.stdout if done.returncode in (0, 1) else done.stderr

@@ -1,7 +1,7 @@
 """What is left when all is quiet: the topics' records and the tables' rows, read without any service of ours."""
 
 import asyncio
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from datetime import datetime
 
@@ -145,14 +145,36 @@ async def _ask(dsn: str, query: str, *values: object) -> asyncpg.Record | None:
         return None
 
 
+_PROGRESS = (
+    "SELECT (SELECT coalesce(sum(next_offset), 0)::bigint FROM tracker.progress),"
+    " (SELECT coalesce(sum(next_offset), 0)::bigint FROM stats.progress)"
+)
+
+
 async def progress(dsn: str) -> Progress | None:
     """How far the work is by the tables; None while the database is away."""
-    row = await _ask(
-        dsn,
-        "SELECT (SELECT coalesce(sum(next_offset), 0)::bigint FROM tracker.progress),"
-        " (SELECT coalesce(sum(next_offset), 0)::bigint FROM stats.progress)",
-    )
+    row = await _ask(dsn, _PROGRESS)
     return None if row is None else Progress(*row)
+
+
+async def follow_progress(dsn: str, take: Callable[[Progress], None]) -> None:
+    """Tell ``take`` again and again how far the work is, on one connection for as long as that lasts; until
+    cancelled."""
+    while True:
+        conn: asyncpg.Connection[asyncpg.Record] | None = None
+        try:
+            conn = await asyncpg.connect(dsn, timeout=3)
+            while True:
+                async with asyncio.timeout(15):
+                    row = await conn.fetchrow(_PROGRESS)
+                if row is not None:
+                    take(Progress(*row))
+                await asyncio.sleep(0.25)
+        except (OSError, asyncpg.PostgresError, asyncpg.InterfaceError, asyncpg.InternalClientError):
+            await asyncio.sleep(0.25)  # it is away, or has no tables yet
+        finally:
+            if conn is not None:
+                conn.terminate()
 
 
 async def positions(dsn: str, topic: str) -> dict[int, int]:

@@ -184,11 +184,12 @@ class Run:
 
     async def _follow(self) -> None:
         """Keep what the tables say of the work in mind; while the database is away, what they said last."""
-        while True:
-            self._found = await reading.progress(self.cluster.postgres.dsn) or self._found
-            if self._found is not None:
-                self.advance("facts tracked", self._found.facts, self.history.facts + len(self.history.garbage))
-            await asyncio.sleep(0.25)
+
+        def take(found: reading.Progress) -> None:
+            self._found = found
+            self.advance("facts tracked", found.facts, self.history.facts + len(self.history.garbage))
+
+        await reading.follow_progress(self.cluster.postgres.dsn, take)
 
     async def _watch(self) -> None:
         """Measure how long each of the three stands still with work before it. Raises :class:`Stuck`."""

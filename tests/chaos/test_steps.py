@@ -132,7 +132,8 @@ async def _wipe(pool: Any) -> None:
         "SELECT schemaname || '.' || tablename FROM pg_tables "
         "WHERE schemaname IN ('tracker', 'stats') AND tablename <> 'migration'"
     )
-    await pool.execute(f"TRUNCATE {', '.join(t[0] for t in tables)}")
+    # Of a few rows, as here, it takes a fraction of what TRUNCATE does.
+    await pool.execute("; ".join(f"DELETE FROM {t[0]}" for t in tables))
 
 
 async def test_a_crash_of_the_tracker_between_any_two_steps_changes_no_result(pool: Any) -> None:

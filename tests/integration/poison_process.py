@@ -34,7 +34,7 @@ def _deadly(whole: Any, place: int, subjects: list[str]) -> Any:
     return ends
 
 
-async def main(postgres: str, schema: str, names: str) -> None:
+async def _handle(postgres: str, schema: str, names: str) -> None:
     pool = database.pool(postgres)
     await pool
     subjects = names.split(",")
@@ -50,5 +50,6 @@ async def main(postgres: str, schema: str, names: str) -> None:
     await pool.close()
 
 
-if __name__ == "__main__":
-    asyncio.run(main(*sys.argv[1:4]))
+def main() -> None:
+    """By arguments."""
+    asyncio.run(_handle(*sys.argv[1:4]))

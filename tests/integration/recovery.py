@@ -3,7 +3,7 @@
 import asyncio
 import random
 import subprocess
-from collections.abc import Callable, Iterator, Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from contextlib import ExitStack, contextmanager
 from datetime import UTC, datetime, timedelta
 from typing import Any
@@ -17,7 +17,7 @@ from services.events.topics import create_topics, topics
 from services.local.postgres import PostgresServer
 from tests import forking
 from tests.chaos import garbage, histories
-from tests.support import ServiceProcess, eventually, service
+from tests.support import ServiceProcess, raw, received, service
 
 PARTITIONS = 4
 Sent = tuple[str, bytes | None, bytes]
@@ -104,24 +104,32 @@ def sql(env: Mapping[str, str], statement: str, *values: Any) -> list[Any]:
     return asyncio.run(run())
 
 
-_APPLIED: dict[tuple[str, str], dict[str, str]] = {}
-"""By server and name, the settings of what was applied once, to be copied and never changed."""
+NOW = "2025-06-02T09:00:00+08:00"
+_APPLIED: dict[str, dict[str, str]] = {}
+"""By server, the settings of what was applied once, to be copied and never changed."""
 
 
 @contextmanager
-def applied(
-    name: str, sent: Callable[[], Sequence[Sent]], kafka: str, server: PostgresServer, now: str
-) -> Iterator[dict[str, str]]:
-    """Settings whose topics and database hold what both services made of ``sent``, and nobody else's; the services
-    have ended. It is applied once a session, under ``name``, and copied for each test."""
-    made = _APPLIED.get((server.dsn, name))
+def applied(kafka: str, server: PostgresServer) -> Iterator[dict[str, str]]:
+    """Settings whose topics and database hold what both services made of histories and garbage, and nobody else's; the
+    services have ended. It is applied once a session, and copied for each test.
+
+    Histories of all kinds, an open request, and a decision that leaves something to be looked at by a person: some 90
+    cases, a dozen of them amended, are enough for each kind of damage and of difference that is looked for.
+    """
+    made = _APPLIED.get(server.dsn)
     if made is None:
-        made = environment(kafka, _database(server), SHIXIAN_NOW=now)
-        put(made, sent())
+        made = environment(kafka, _database(server), SHIXIAN_NOW=NOW)
+        of_nothing = {"review": "never-filed", "decided_on": "2024-03-04", "result": "other"}
+        more = [
+            received("still-open", "2025-05-27", "in-person", "organ-0"),
+            raw("review-decided", "organ-0", of_nothing),
+        ]
+        put(made, [*load(11, 400, unreadable=20), *map(keyed, more)])
         with services(made):
             quiet(made)
-        _APPLIED[server.dsn, name] = made
-    env = environment(kafka, _database(server, made), SHIXIAN_NOW=now)
+        _APPLIED[server.dsn] = made
+    env = environment(kafka, _database(server, made), SHIXIAN_NOW=NOW)
     asyncio.run(_copy(made, env))
     yield env
     _drop(server, env)
@@ -184,33 +192,36 @@ def services(env: dict[str, str], *names: str) -> Iterator[list[ServiceProcess]]
 
 def quiet(env: dict[str, str], seconds: float = 120) -> None:
     """Wait until both services have applied all that the log holds, and it stays so for some rounds of the sweep."""
+    asyncio.run(asyncio.wait_for(_quiet(env), seconds))
+
+
+QUIET_LOOKS, LOOK_SECONDS = 6, 0.2
+"""So often, a sweep apart, nothing may have moved."""
+POSITIONS = " UNION ALL ".join(f"SELECT topic, partition, next_offset FROM {s}.progress" for s in ("tracker", "stats"))
+PENDING = "SELECT count(*) FROM tracker.cases WHERE wake_at <= $1"
+
+
+async def _quiet(env: dict[str, str]) -> None:
     prefix = env["SHIXIAN_TOPIC_PREFIX"]
-    seen: list[Any] = []
     now = datetime.fromisoformat(env["SHIXIAN_NOW"]) if "SHIXIAN_NOW" in env else datetime.now(UTC)
     soon = now + timedelta(minutes=5)
-
-    def settled() -> bool | None:
-        ends = asyncio.run(_ends(env, [f"{prefix}facts", f"{prefix}cases"]))
-        applied = {
-            TopicPartition(r["topic"], r["partition"]): r["next_offset"]
-            for schema in ("tracker", "stats")
-            for r in sql(env, f"SELECT * FROM {schema}.progress")
-        }
-        pending = sql(env, "SELECT count(*) FROM tracker.cases WHERE wake_at <= $1", soon)[0][0]
-        if pending or any(applied.get(tp, 0) != end for tp, end in ends.items()):
-            seen.clear()
-            return None
-        seen.append(ends)
-        return True if seen.count(ends) >= 8 else None
-
-    eventually(settled, seconds)
-
-
-async def _ends(env: dict[str, str], names: Sequence[str]) -> dict[TopicPartition, int]:
-    async with AIOKafkaConsumer(bootstrap_servers=env["SHIXIAN_KAFKA"]) as consumer:
-        cluster = await consumer._client.fetch_all_metadata()
-        tps = [TopicPartition(name, n) for name in names for n in cluster.partitions_for_topic(name) or ()]
-        return dict(await consumer.end_offsets(tps))
+    seen: list[Any] = []
+    conn = await asyncpg.connect(env["SHIXIAN_POSTGRES"])
+    try:
+        async with AIOKafkaConsumer(bootstrap_servers=env["SHIXIAN_KAFKA"]) as consumer:
+            cluster = await consumer._client.fetch_all_metadata()
+            names = (f"{prefix}facts", f"{prefix}cases")
+            tps = [TopicPartition(name, n) for name in names for n in cluster.partitions_for_topic(name) or ()]
+            while seen.count(seen[-1] if seen else None) < QUIET_LOOKS:
+                await asyncio.sleep(LOOK_SECONDS)
+                ends = await consumer.end_offsets(tps)
+                applied = {TopicPartition(r[0], r[1]): r[2] for r in await conn.fetch(POSITIONS)}
+                if await conn.fetchval(PENDING, soon) or any(applied.get(tp, 0) != end for tp, end in ends.items()):
+                    seen.clear()
+                else:
+                    seen.append(ends)
+    finally:
+        await conn.close()
 
 
 def shixian(env: dict[str, str], *arguments: str, seconds: float = 120) -> subprocess.CompletedProcess[str]:

@@ -31,7 +31,7 @@ from tests.chaos.histories import generate
 from tests.conftest import fresh_database
 from tests.memory_log import Log
 
-PARTITIONS = 4
+PARTITIONS, FACTS = 4, 1500
 FEW, MANY = 7, 150
 """Records of a batch: what follows from few is written in one statement, from many in bulk."""
 NOW = datetime(2024, 6, 28, 4, tzinfo=UTC)
@@ -77,7 +77,7 @@ def batches(topic: str, records: Iterable[tuple[int, bytes, bytes]], size: int) 
 
 async def worked(pools: Mapping[int, Any], size: int = MANY) -> tuple[list[list[Any]], dict[Any, int]]:
     """What stands in the tables in the end, and the counts added up, with each partition's batches in its own pool."""
-    history = generate(5, 3000, posters=1)
+    history = generate(5, FACTS, posters=1)
     reference: Any = [decode_fact(each) for call in (history.reference, *history.late_reference) for each in call]
     world, settings = ReferenceData(reference), Settings(settle_seconds=0)
     log, split = Log(), DefaultPartitioner()
@@ -116,33 +116,34 @@ async def worked(pools: Mapping[int, Any], size: int = MANY) -> tuple[list[list[
 
 
 @pytest.mark.timeout(120)
-async def test_groups_of_partitions_with_databases_of_their_own_come_to_what_one_for_all_does(
+async def test_groups_of_partitions_and_batches_of_any_size_come_to_what_many_facts_at_once_in_one_database_do(
     postgres: str, other_postgres: str, postgres_server: Any
 ) -> None:
     async with (
         fresh_database(postgres_server) as third,
+        fresh_database(postgres_server) as fourth,
         tables(postgres) as one,
         tables(other_postgres) as left,
         tables(third) as right,
+        tables(fourth) as slow,
     ):
         together, counted = await worked(dict.fromkeys(range(PARTITIONS), one))
+        assert [len(rows) > 0 for rows in together] == [True, True, True, True, True, False, True]
+        assert len(counted) > 100
+        most = {row["partition"]: row["next_offset"] for row in await one.fetch("SELECT * FROM tracker.progress")}
+        assert len(most) == PARTITIONS and min(most.values()) > 2 * MANY, "several batches of each"
+
         apart, added = await worked({0: left, 1: left, 2: right, 3: right})
         for query, rows, others in zip(KEPT, together, apart, strict=True):
             assert rows == others, query
-        assert [len(rows) > 0 for rows in together] == [True, True, True, True, True, False, True]
-        assert added == counted and len(counted) > 100
+        assert added == counted
         for made, group in ((left, {0, 1}), (right, {2, 3})):
             held = await made.fetch("SELECT DISTINCT partition FROM tracker.cases")
             assert {row["partition"] for row in held} == group
 
-
-@pytest.mark.timeout(120)
-async def test_few_facts_at_once_come_to_what_many_do(postgres: str, other_postgres: str) -> None:
-    async with tables(postgres) as one, tables(other_postgres) as other:
-        many = await worked(dict.fromkeys(range(PARTITIONS), one))
-        few = await worked(dict.fromkeys(range(PARTITIONS), other), FEW)
-        for query, rows, others in zip(KEPT, many[0], few[0], strict=True):
+        few, counted_few = await worked(dict.fromkeys(range(PARTITIONS), slow), FEW)
+        for query, rows, others in zip(KEPT, together, few, strict=True):
             assert rows == others, query
-        assert many[1] == few[1]
+        assert counted_few == counted
         names = "SELECT source, id FROM tracker.fact_names ORDER BY source, id"
-        assert await one.fetch(names) == await other.fetch(names) != []
+        assert await one.fetch(names) == await slow.fetch(names) != []

@@ -29,22 +29,15 @@ from services.tracker.worker import Tracker
 from tests import forking
 from tests.chaos.proxy import Proxy
 from tests.integration.log_tools import until
-from tests.integration.recovery import applied, environment, everything, keyed, load, put, quiet, services, shixian, sql
+from tests.integration.recovery import applied, environment, everything, keyed, put, quiet, services, shixian, sql
 from tests.stats_events import recorded
 from tests.support import received
-
-NOW = "2025-06-02T09:00:00+08:00"
-
-
-@pytest.fixture
-def empty(kafka: str, postgres: str) -> dict[str, str]:
-    return environment(kafka, postgres, SHIXIAN_NOW=NOW)
 
 
 @pytest.fixture
 def state(kafka: str, postgres_server: PostgresServer) -> Iterator[dict[str, str]]:
     """Histories and garbage applied by both services, which have then ended."""
-    with applied("few", lambda: load(11, 400, unreadable=10), kafka, postgres_server, NOW) as env:
+    with applied(kafka, postgres_server) as env:
         yield env
 
 
@@ -78,7 +71,9 @@ def topic_and_history(env: dict[str, str]) -> tuple[list[bytes], list[bytes]]:
     return list(dict.fromkeys(bodies)), [row[0] for row in rows]
 
 
-def test_empty_tables_beside_a_full_topic_are_refused_until_they_are_rebuilt(state: dict[str, str]) -> None:
+def test_empty_tables_beside_a_full_topic_or_a_restored_one_are_refused_until_they_are_rebuilt(
+    state: dict[str, str], tmp_path: Path
+) -> None:
     before, _ = topic_and_history(state)
     sql(state, "DROP SCHEMA tracker CASCADE")
     for _ in range(2):  # the first has made the tables, and they are as empty
@@ -92,6 +87,18 @@ def test_empty_tables_beside_a_full_topic_are_refused_until_they_are_rebuilt(sta
         quiet(state)
     assert topic_and_history(state) == (before, before)
     assert shixian(state, "audit").returncode == 0
+
+    file = str(tmp_path / "log.gz")
+    assert shixian(state, "export", file).returncode == 0
+    other = {**state, "SHIXIAN_TOPIC_PREFIX": f"copy.{state['SHIXIAN_TOPIC_PREFIX']}"}
+    assert shixian(other, "restore", file).returncode == 0
+    for schema in ("tracker", "stats"):
+        sql(other, f"DROP SCHEMA {schema} CASCADE")
+    assert f"the database is behind {other['SHIXIAN_TOPIC_PREFIX']}cases: " in refusal(other)
+    assert shixian(other, "rebuild").returncode == 0
+    with services(other):
+        quiet(other)
+    assert shixian(other, "audit").returncode == 0
 
 
 def test_an_older_database_is_refused_until_it_is_rebuilt(older: dict[str, str]) -> None:
@@ -111,22 +118,6 @@ def test_an_older_database_is_refused_until_it_is_rebuilt(older: dict[str, str])
     assert audit.returncode == 0, audit.stdout
 
 
-def test_a_restored_log_beside_fresh_tables_is_refused_until_they_are_rebuilt(
-    state: dict[str, str], tmp_path: Path
-) -> None:
-    file = str(tmp_path / "log.gz")
-    assert shixian(state, "export", file).returncode == 0
-    other = {**state, "SHIXIAN_TOPIC_PREFIX": f"copy.{state['SHIXIAN_TOPIC_PREFIX']}"}
-    assert shixian(other, "restore", file).returncode == 0
-    for schema in ("tracker", "stats"):
-        sql(other, f"DROP SCHEMA {schema} CASCADE")
-    assert f"the database is behind {other['SHIXIAN_TOPIC_PREFIX']}cases: " in refusal(other)
-    assert shixian(other, "rebuild").returncode == 0
-    with services(other):
-        quiet(other)
-    assert shixian(other, "audit").returncode == 0
-
-
 def test_a_crash_before_events_were_marked_as_published_is_no_reason(state: dict[str, str]) -> None:
     before, _ = topic_and_history(state)
     records = len(everything(state, "cases"))
@@ -137,7 +128,7 @@ def test_a_crash_before_events_were_marked_as_published_is_no_reason(state: dict
     assert len(everything(state, "cases")) > records + 30, "they were sent again"
     found, history = topic_and_history(state)
     assert history == before == [body for body in found if body != b"garbage"]
-    with services(state):
+    with services(state, "tracker"):
         pass
 
 
@@ -177,21 +168,22 @@ async def _crashed_before_publishing(env: dict[str, str]) -> None:
     await pool.close()
 
 
-@pytest.mark.parametrize("rebuilt", [False, True], ids=["started", "rebuilt and started"])
-def test_a_crash_before_publishing_is_no_reason_and_loses_nothing(state: dict[str, str], rebuilt: bool) -> None:
-    before, _ = topic_and_history(state)
-    put(state, [keyed(received(f"late-{n}", "2025-05-27", "in-person", "organ-0")) for n in range(8)])
-    asyncio.run(_crashed_before_publishing(state))
-    found, history = topic_and_history(state)
-    assert found == before and len(history) >= len(before) + 16, "decided, and not told"
-    if rebuilt:
-        shixian(state, "rebuild", "--service", "tracker")
-    with services(state) as (tracker, _):
-        quiet(state)
-        for n in range(8):
-            assert tracker.get(f"/v1/requests/late-{n}")["due_on"] is not None
-    audit = shixian(state, "audit")
-    assert audit.returncode == 0, audit.stdout
+def test_a_crash_before_publishing_is_no_reason_and_loses_nothing(state: dict[str, str]) -> None:
+    for rebuilt in (False, True):
+        name = "built" if rebuilt else "late"
+        before, _ = topic_and_history(state)
+        put(state, [keyed(received(f"{name}-{n}", "2025-05-27", "in-person", "organ-0")) for n in range(8)])
+        asyncio.run(_crashed_before_publishing(state))
+        found, history = topic_and_history(state)
+        assert found == before and len(history) >= len(before) + 16, "decided, and not told"
+        if rebuilt:
+            shixian(state, "rebuild", "--service", "tracker")
+        with services(state) as (tracker, _):
+            quiet(state)
+            for n in range(8):
+                assert tracker.get(f"/v1/requests/{name}-{n}")["due_on"] is not None
+        audit = shixian(state, "audit")
+        assert audit.returncode == 0, audit.stdout
 
 
 async def test_the_newest_event_is_found_behind_older_ones_sent_again_and_garbage(

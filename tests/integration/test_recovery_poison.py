@@ -10,23 +10,37 @@ from collections.abc import AsyncIterator
 from datetime import UTC, datetime, timedelta
 from typing import Any
 
+import msgspec
 import pytest
 from prometheus_client import CollectorRegistry
 
-from services.events.codec import decode_case_event, encode
+from services.events.codec import decode_case_event, decode_fact, encode
 from services.local.process import tie_to_parent
 from services.runtime import attempts, bounded, progress
 from services.runtime.clock import ManualClock
 from services.stats import worker as stats_worker
 from services.stats.fold import Fold
 from services.tracker.core import apply, decide
+from services.tracker.core.reference_data import ReferenceData
+from services.tracker.core.strands import Shelf
 from services.tracker.worker import POSTPONED
+from tests import forking
 from tests.integration.poison_process import RECORDS
 from tests.integration.test_recovery_batches import batch, letters, position, requests, tracker_of
 from tests.memory_log import Log
 from tests.stats_events import recorded, summary
+from tests.support import ORGAN, fact, received
 
 SLOW = "took longer than 0.1 s of processor time to decide"
+
+
+@pytest.fixture(autouse=True, scope="module")
+def _warm() -> None:
+    """The laws and the calendar read: whoever decides first does it, and it takes longer than what is allowed here."""
+    world = ReferenceData([fact("organ-registered", "gz-psb", ORGAN)])
+    one: Any = decode_fact(msgspec.json.encode(received("r", "2013-03-01")))
+    decided: Any = apply.run([one], Shelf(), world, datetime(2013, 6, 3, 2, tzinfo=UTC))
+    assert decided.events
 
 
 @pytest.fixture(autouse=True)
@@ -163,11 +177,9 @@ async def test_records_that_end_the_process_are_found_by_the_starts_after_it(
     names = ",".join(f"r{n}" for n in deadly)
 
     async def start() -> int:
-        process = await asyncio.create_subprocess_exec(
-            sys.executable, "-m", "tests.integration.poison_process", postgres, schema, names,
-            preexec_fn=tie_to_parent(signal.SIGKILL),
-        )  # fmt: skip
-        return await process.wait()
+        arguments = ["poison_process", postgres, schema, names]
+        done = await asyncio.to_thread(forking.run, "tests.integration.poison_process:main", arguments, {}, 60)
+        return done.returncode
 
     ended = [await start() for _ in range(attempts.TOGETHER + attempts.ALONE)]
     assert ended == [9] * len(ended) and await letters(pool, schema) == [], "none is given up before it was alone"

@@ -1,6 +1,7 @@
 """`shixian rebuild` and `shixian audit` on a real state: equal as it is, and every kind of damage found."""
 
 import asyncio
+import multiprocessing
 import os
 from collections.abc import Iterator
 from contextlib import contextmanager
@@ -17,8 +18,8 @@ from services.runtime.settings import load as load_settings
 from services.stats import rebuild as stats_rebuild
 from tests.chaos import commands
 from tests.chaos.oracle import Findings
-from tests.integration.recovery import Sent, applied, keyed, load, put, quiet, services, shixian, sql
-from tests.support import eventually, raw, received
+from tests.integration.recovery import applied, keyed, put, quiet, services, shixian, sql
+from tests.support import eventually, received
 
 NEEDING = (
     "SELECT subject, piece, place, kind, code, organ, source, fact, body FROM tracker.attention "
@@ -29,68 +30,60 @@ NEEDING = (
 @pytest.fixture
 def state(kafka: str, postgres_server: PostgresServer) -> Iterator[dict[str, str]]:
     """Histories and garbage applied by both services, which have then ended."""
-
-    def sent() -> list[Sent]:
-        of_nothing = {"review": "never-filed", "decided_on": "2024-03-04", "result": "other"}
-        return [
-            *load(11, 1500, unreadable=60),
-            keyed(received("still-open", "2025-05-27", "in-person", "organ-0")),
-            keyed(raw("review-decided", "organ-0", of_nothing)),
-        ]
-
-    with applied("many", sent, kafka, postgres_server, "2025-06-02T09:00:00+08:00") as env:
+    with applied(kafka, postgres_server) as env:
         yield env
 
 
 def test_what_was_applied_is_equal_to_the_log_and_damage_is_found(state: dict[str, str]) -> None:
-
     audit = shixian(state, "audit")
     assert (audit.returncode, audit.stdout) == (0, "audit tracker: equal\naudit stats: equal\n"), audit.stderr
+    answered = sql(
+        state,
+        "SELECT subject FROM tracker.cases WHERE state = 'answered' AND due_on IS NOT NULL AND sequence > 2 "
+        "ORDER BY subject LIMIT 4",
+    )
+    counted, dated, gone, told = (row[0] for row in answered)
     damages = {
         "a counter": (
             "UPDATE stats.cell SET count = count + 1 WHERE (organ, year, kind, a, b, c) IN "
             "(SELECT organ, year, kind, a, b, c FROM stats.cell WHERE kind = 'received' LIMIT 1)",
-            ("stats: counter", "stats: cell"),
+            ("stats: counter ", "stats: cell "),
         ),
-        "a row of the fold": ("UPDATE stats.request SET outcome = 'petition' WHERE subject = $1", ("stats: request",)),
+        "a row of the fold": (
+            f"UPDATE stats.request SET outcome = 'petition' WHERE subject = '{counted}'",
+            (f"stats: request {counted}: ",),
+        ),
         "a case's date": (
             "UPDATE tracker.cases SET due_on = due_on + 1, body = replace(encode(body, 'escape'), "
-            '\'"state":"answered"\', \'"state":"open"\')::bytea WHERE subject = $1',
-            ("tracker: cases",),
+            f'\'"state":"answered"\', \'"state":"open"\')::bytea WHERE subject = \'{dated}\'',
+            (f"tracker: cases {dated}: ",),
         ),
-        "a deleted case": ("DELETE FROM tracker.cases WHERE subject = $1", (" is missing", "tracker: cases")),
-        "a deleted event": ("DELETE FROM tracker.events WHERE subject = $1 AND sequence = 2", ("tracker: events",)),
+        "a deleted case": (
+            f"DELETE FROM tracker.cases WHERE subject = '{gone}'",
+            (f"tracker: cases {gone}: is missing",),
+        ),
+        "a deleted event": (
+            f"DELETE FROM tracker.events WHERE subject = '{told}' AND sequence = 2",
+            (f"tracker: events {told} 2: is missing",),
+        ),
         "a deleted dead letter": (
             'DELETE FROM tracker.dead_letter WHERE (partition, "offset") IN '
             '(SELECT partition, "offset" FROM tracker.dead_letter LIMIT 1)',
-            ("tracker: fact", "is in no case and no dead letter"),
+            ("tracker: fact ", ": is in no case and no dead letter: "),
         ),
         "a case put to sleep": (
             "UPDATE tracker.cases SET wake_at = NULL WHERE subject = 'still-open'",
             ("tracker: cases still-open: wakes never, expected 2025-06-",),
         ),
     }
-    subject = sql(
-        state,
-        "SELECT subject FROM tracker.cases WHERE state = 'answered' AND due_on IS NOT NULL AND sequence > 2 "
-        "ORDER BY subject LIMIT 1",
-    )[0][0]
-    for what, (statement, expected) in damages.items():
-        table = next(word for word in statement.split() if word.startswith(("stats.", "tracker.")))
-        sql(state, f"CREATE TABLE public.saved AS TABLE {table}")
-        sql(state, statement, *([subject] if "$1" in statement else []))
-        found = shixian(state, "audit", "--service", table.partition(".")[0])
-        assert found.returncode == 1, what
+    for statement, _ in damages.values():
+        sql(state, statement)
+    found = shixian(state, "audit")
+    assert found.returncode == 1, found.stderr
+    for what, (_, expected) in damages.items():
         assert all(text in found.stdout for text in expected), (what, found.stdout)
-        sql(state, f"TRUNCATE {table}")
-        written = (
-            "SELECT string_agg(quote_ident(attname), ', ' ORDER BY attnum) FROM pg_attribute "
-            "WHERE attrelid = $1::text::regclass AND attnum > 0 AND attgenerated = '' AND NOT attisdropped"
-        )
-        columns = sql(state, written, table)[0][0]
-        sql(state, f"INSERT INTO {table} ({columns}) OVERRIDING SYSTEM VALUE SELECT {columns} FROM public.saved")
-        sql(state, "DROP TABLE public.saved")
-    assert shixian(state, "audit").returncode == 0
+    for service in ("tracker", "stats"):
+        assert f"audit {service}: DIFFERENT\n" in found.stdout
 
 
 def test_a_rebuild_puts_equal_tables_in_place_and_the_services_go_on_from_them(state: dict[str, str]) -> None:
@@ -132,9 +125,13 @@ async def test_several_processes_come_to_what_one_does(state: dict[str, str], mo
     monkeypatch.setattr(processes, "WORTH_RECORDS", 1)
     monkeypatch.setattr(processes, "MOST", 2)
     monkeypatch.setattr(processes, "each", each)
+    forked = multiprocessing.get_context("forkserver")
+    forked.set_forkserver_preload(["services.commands.rebuild"])
     for service in rebuild.SERVICES:
         result = await folded(service)
         assert (result.equal, result.swapped, result.differences.counts) == (True, True, {}), service
+        # The first have begun from nothing, as they do; those after them come from one that has imported it all.
+        monkeypatch.setattr(multiprocessing, "get_context", lambda _: forked)
     assert len(asked) == 2 and min(asked) > 1
     await sql_in(state, "UPDATE tracker.cases SET wake_at = NULL WHERE wake_at IS NOT NULL")
     await sql_in(state, "DELETE FROM tracker.dead_letter")
