@@ -17,7 +17,6 @@ from playwright.sync_api import Browser, Page
 from services.access import signed
 from services.access.signed import Keys
 from services.local.process import free_port
-from tests.e2e.test_pages import browser as browser  # the fixture
 from tests.e2e.test_pages import pytestmark as pytestmark
 from tests.support import NOTHING_TO_DO, eventually, service
 
