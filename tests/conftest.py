@@ -42,11 +42,12 @@ LIMIT_SECONDS = 300
 
 SHARING = {
     "e2e": (
-        "test_drill",
         "test_office_story",
         "test_pages",
         "test_pages_board",
         "test_pages_report",
+        "test_readme",
+        "test_restore_drill",
         "test_try_page",
         "test_year_2013",
     ),

@@ -9,18 +9,27 @@ import sys
 import tempfile
 import time
 from collections.abc import Generator, Iterator
+from contextlib import ExitStack, contextmanager
+from dataclasses import dataclass
+from datetime import UTC, datetime
 from pathlib import Path
 
 import pytest
+from playwright.sync_api import Browser, ConsoleMessage, Page, Request, sync_playwright
 
-from services.access import passwords
-from services.access.file import Access, User, encode
+from services.access import passwords, tokens
+from services.access.file import Access, Token, User, encode
 from services.access.principal import Role
 from services.local.process import free_port, tie_to_parent
+from tests import forking
 from tests.conftest import is_last_of
 from tests.support import require_no_secret_below
 
 _SHARED: list["System"] = []
+_BROWSERS: list[tuple[Browser, ExitStack]] = []
+
+CHROMIUM = shutil.which("chromium")
+ARGUMENTS = ["--disable-background-networking", "--disable-component-update", "--disable-sync", "--no-first-run"]
 
 SHIXIAN = str(Path(sys.executable).parent / "shixian")
 
@@ -46,7 +55,7 @@ class System:
         }
         self.output = home.parent / f"{home.name}.out"
         self.errors = home.parent / f"{home.name}.err"
-        self.options = options
+        self.command = (Path(SHIXIAN).name, "up", *options)
         self.secrets: list[str] = []
         """What must stand in none of its logs, besides what it makes itself."""
 
@@ -55,7 +64,7 @@ class System:
         began = time.monotonic()
         with self.output.open("wb") as out, self.errors.open("wb") as err:
             self.process = subprocess.Popen(
-                [SHIXIAN, "up", *self.options],
+                [SHIXIAN, *self.command[1:]],
                 stdout=out,
                 stderr=err,
                 env=self.env,
@@ -77,12 +86,16 @@ class System:
         self.process.send_signal(number)
         self.process.wait(30)
         took = time.monotonic() - began
-        require_no_secret_below(self.home, self.output, self.errors, secrets=self.secrets)
+        self.require_no_secret()
         return took
+
+    def require_no_secret(self) -> None:
+        """In whatever it wrote."""
+        require_no_secret_below(self.home, self.output, self.errors, secrets=self.secrets)
 
     def shixian(self, *arguments: str) -> str:
         """Run a command against it; its output."""
-        done = subprocess.run([SHIXIAN, *arguments], env=self.env, capture_output=True, text=True, timeout=120)
+        done = forking.shixian(*arguments, env=self.env)
         assert done.returncode == 0, done.stderr
         return done.stdout
 
@@ -97,11 +110,37 @@ def short_folder() -> Iterator[Path]:
 
 @pytest.fixture(scope="session")
 def system(short_folder: Path) -> Iterator[System]:
-    """The demo, up for as long as the tests need it."""
+    """The demo, up for as long as the tests need it; the last of them stops it, starts it again and kills a part."""
     running = System(short_folder / "home", "--demo")
     running.start()
     _SHARED.append(running)
     yield running
+    _end_shared()
+
+
+@dataclass(frozen=True)
+class Restored:
+    """A home made from another's log alone, and running."""
+
+    system: System
+    rebuilt: str
+    """What ``rebuild`` printed."""
+    reports: tuple[str, str]
+    """The bureau's of 2013, there and here."""
+
+
+@pytest.fixture(scope="session")
+def restored(system: System, short_folder: Path) -> Iterator[Restored]:
+    """What the log of the others' system brings back out of a file. It may be changed, as theirs may not."""
+    file = short_folder / "log.gz"
+    system.shixian("export", str(file))
+    running = System(short_folder / "drill")
+    running.shixian("restore", str(file))
+    rebuilt = running.shixian("rebuild")
+    running.start()
+    _SHARED.append(running)
+    report = ("report", "--form", "cn-gz-2013", "--organ", "gz-psb", "--year", "2013", "--format", "json")
+    yield Restored(running, rebuilt, (system.shixian(*report), running.shixian(*report)))
     _end_shared()
 
 
@@ -110,14 +149,72 @@ def _end_shared() -> None:
         running = _SHARED.pop()
         if running.process.poll() is None:
             running.stop()
+    while _BROWSERS:
+        _, ends = _BROWSERS.pop()
+        ends.close()
 
 
 @pytest.hookimpl(wrapper=True)
 def pytest_runtest_teardown(item: pytest.Item, nextitem: pytest.Item | None) -> Generator[None, None, None]:
-    """The demo ends with the last test that may use it."""
+    """The demo and the browser end with the last test that may use them."""
     yield
     if is_last_of(item, nextitem):
         _end_shared()
+
+
+@pytest.fixture(scope="module")
+def browser() -> Browser:
+    """The one of all files that share a system."""
+    if not _BROWSERS:
+        ends = ExitStack()
+        playwright = ends.enter_context(sync_playwright())
+        launched = playwright.chromium.launch(
+            executable_path=CHROMIUM, args=ARGUMENTS, chromium_sandbox=os.geteuid() != 0
+        )
+        ends.callback(launched.close)
+        _BROWSERS.append((launched, ends))
+    return _BROWSERS[0][0]
+
+
+@pytest.fixture(scope="module")
+def tab(browser: Browser) -> Iterator[Page]:
+    """A page for test after test: opening one costs thirty times what going somewhere else in it does."""
+    opened = browser.new_page()
+    yield opened
+    opened.context.close()
+
+
+@contextmanager
+def cleared(tab: Page, width: int, height: int, *own: str) -> Iterator[Page]:
+    """The page as if it were new, for one test; nothing was asked of any place but ``own``, and nothing is
+    complained about."""
+    tab.context.clear_cookies()
+    tab.set_viewport_size({"width": width, "height": height})
+    tab.emulate_media(media="null", color_scheme="null")
+    asked: list[str] = []
+    complaints: list[str] = []
+
+    def note_request(request: Request) -> None:
+        asked.append(request.url)
+
+    def note_complaint(message: ConsoleMessage) -> None:
+        complaints.append(message.text)
+
+    tab.on("request", note_request)
+    tab.on("console", note_complaint)
+    try:
+        yield tab
+        tab.goto("about:blank")  # what it would still ask for by itself is asked for no more
+    finally:
+        tab.remove_listener("request", note_request)
+        tab.remove_listener("console", note_complaint)
+    assert [url for url in asked if not url.startswith((*own, "about:blank"))] == []
+    assert complaints == []
+
+
+def _token() -> tuple[Token, str]:
+    id_, text, kept = tokens.new()
+    return Token(id=id_, name="t", hash=kept, scopes=("requests:read",), created_at=datetime.now(UTC)), text
 
 
 PASSWORD = "a long sentence of nobody"
@@ -129,21 +226,34 @@ USERS: dict[str, tuple[tuple[Role, ...], tuple[str, ...] | None]] = {
     "auditor": (("auditor",), None),
 }
 """The people of :func:`guarded`: roles and organs by account."""
+TOKEN, TOKEN_TEXT = _token()
+"""Of a program there: it may read requests, and no more."""
+WATCHING = ("prometheus", "prometheus-alertmanager")
 
 
 @pytest.fixture(scope="session")
 def guarded(short_folder: Path) -> Iterator[System]:
-    """The same with accounts, where a publication takes two people."""
+    """The same with accounts, where a publication takes two people; watched, where that can be had."""
     access = short_folder / "access.json"
     users = tuple(
         User(account=name, password=passwords.hashed(name, PASSWORD), roles=roles, organs=organs)
         for name, (roles, organs) in USERS.items()
     )
-    access.write_bytes(encode(Access(users=users)))
+    access.write_bytes(encode(Access(users=users, tokens=(TOKEN,))))
     access.chmod(0o600)
-    more = {"SHIXIAN_ACCESS": str(access), "SHIXIAN_FOUR_EYES": "yes"}
-    running = System(short_folder / "guarded", "--demo", **more)
-    running.secrets += [PASSWORD, *(user.password for user in users)]
+    thresholds = short_folder / "thresholds.toml"
+    thresholds.write_text('scrape = "3s"\nevaluate = "3s"\noperators_wait = "1s"\n')
+    more = {
+        "SHIXIAN_ACCESS": str(access),
+        "SHIXIAN_FOUR_EYES": "yes",
+        "SHIXIAN_PROMETHEUS_PORT": str(free_port()),
+        "SHIXIAN_ALERTMANAGER_PORT": str(free_port()),
+        "SHIXIAN_ALERT_CONFIG": str(thresholds),
+    }
+    # Without accounts Prometheus needs no token; with them `up` makes it one. A test says if a program is missing.
+    ops = ["--ops"] if all(map(shutil.which, WATCHING)) else []
+    running = System(short_folder / "guarded", "--demo", *ops, **more)
+    running.secrets += [PASSWORD, TOKEN_TEXT, TOKEN.hash, *(user.password for user in users)]
     running.start()
     _SHARED.append(running)
     yield running

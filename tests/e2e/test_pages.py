@@ -1,17 +1,13 @@
 """The pages in a real browser: both languages, a small screen, paper; nothing is fetched from elsewhere."""
 
 import os
-import shutil
 from collections.abc import Iterator
 
 import httpx
 import pytest
-from playwright.sync_api import Browser, Page, sync_playwright
+from playwright.sync_api import Page
 
-from tests.e2e.conftest import System
-
-CHROMIUM = shutil.which("chromium")
-ARGUMENTS = ["--disable-background-networking", "--disable-component-update", "--disable-sync", "--no-first-run"]
+from tests.e2e.conftest import CHROMIUM, System, cleared
 
 # Where Chromium can be had it must be there (scripts/test.sh installs it); elsewhere the run's last lines name it.
 pytestmark = pytest.mark.skipif(
@@ -20,27 +16,10 @@ pytestmark = pytest.mark.skipif(
 )
 
 
-@pytest.fixture(scope="module")
-def browser() -> Iterator[Browser]:
-    with sync_playwright() as playwright:
-        launched = playwright.chromium.launch(
-            executable_path=CHROMIUM, args=ARGUMENTS, chromium_sandbox=os.geteuid() != 0
-        )
-        yield launched
-        launched.close()
-
-
 @pytest.fixture
-def page(browser: Browser, system: System) -> Iterator[Page]:
-    opened = browser.new_page(viewport={"width": 1000, "height": 1400})
-    asked: list[str] = []
-    complaints: list[str] = []
-    opened.on("request", lambda request: asked.append(request.url))
-    opened.on("console", lambda message: complaints.append(message.text))
-    yield opened
-    opened.close()
-    assert [url for url in asked if not url.startswith(system.desk)] == []
-    assert complaints == []
+def page(tab: Page, system: System) -> Iterator[Page]:
+    with cleared(tab, 1000, 1400, system.desk) as one:
+        yield one
 
 
 def rows(page: Page) -> dict[str, str]:

@@ -2,14 +2,14 @@
 
 import httpx
 import pytest
-from playwright.sync_api import Browser, Page
+from playwright.sync_api import Page
 
 from services.tracker.items import STATUSES, UNFINISHED
 from tests.e2e.conftest import System
-from tests.e2e.test_pages import browser, pytestmark
+from tests.e2e.test_pages import page, pytestmark
 from tests.support import eventually, raw
 
-__all__ = ["browser", "pytestmark"]
+__all__ = ["page", "pytestmark"]
 ID = "粤公开/2026/17"
 
 
@@ -34,11 +34,6 @@ def posted(system: System) -> System:
     httpx.post(f"{system.intake}/v1/events", json=facts).raise_for_status()
     eventually(lambda: httpx.get(f"{system.tracker}/v1/requests/{ID}").json().get("status") == "overdue" or None)
     return system
-
-
-@pytest.fixture
-def page(browser: Browser, posted: System) -> Page:  # a fixture is asked for by its name
-    return browser.new_page(viewport={"width": 1000, "height": 1400})
 
 
 def test_the_board_leads_to_the_account_of_a_request(page: Page, posted: System) -> None:

@@ -5,13 +5,13 @@ from typing import Any
 
 import httpx
 import pytest
-from playwright.sync_api import Browser, Page
+from playwright.sync_api import Page
 
 from tests.e2e.conftest import System
-from tests.e2e.test_pages import browser, page, pytestmark
+from tests.e2e.test_pages import page, pytestmark
 from tests.support import ORGAN, answered, eventually, raw, received
 
-__all__ = ["browser", "page", "pytestmark"]
+__all__ = ["page", "pytestmark"]
 
 CITY = {**ORGAN, "code": "pages-city", "name": {"zh": "页面市", "en": "City of Pages"}}
 OFFICE = {**CITY, "code": "pages-office", "name": {"zh": "页面局", "en": "Office of Pages"}, "parent": "pages-city"}
@@ -179,8 +179,7 @@ def test_the_first_page_finds_an_organ(page: Page, posted: System) -> None:
     assert page.locator("tbody tr").count() == 1 and "Office of Pages" in page.inner_text("tbody")
 
 
-def test_the_form_of_2021_prints_on_a4(browser: Browser, posted: System) -> None:
-    page = browser.new_page()
+def test_the_form_of_2021_prints_on_a4(page: Page, posted: System) -> None:
     page.goto(f"{posted.desk}{PAGE}?form=cn-2021&lang=zh")
     page.emulate_media(media="print")
     # The table of requests fits on one page: 297 mm less the margins, at 96 px an inch.
@@ -188,4 +187,3 @@ def test_the_form_of_2021_prints_on_a4(browser: Browser, posted: System) -> None
     tall = page.locator("section:has(#requests)").bounding_box()
     assert tall is not None and tall["height"] < (297 - 36) / 25.4 * 96
     assert page.pdf(format="A4", prefer_css_page_size=True).startswith(b"%PDF")
-    page.close()

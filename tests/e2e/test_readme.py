@@ -1,14 +1,14 @@
 """What the two READMEs tell a newcomer to type works as written and prints what they show.
 
-A block of shell after ``<!-- tested -->`` is run as it stands, in order, against a system of its own; the block that
-follows it is its output, where ``...`` stands for anything. White space and the lines of tables don't matter.
+A block of shell after ``<!-- tested -->`` is run as it stands, in order, against a system that no other test looks at;
+the block that follows it is its output, where ``...`` stands for anything. White space and the lines of tables don't
+matter.
 """
 
 import re
 import subprocess
 import sys
 import time
-from collections.abc import Iterator
 from dataclasses import dataclass, fields
 from pathlib import Path
 
@@ -17,7 +17,7 @@ import typer
 
 from services import cli
 from services.runtime.settings import Settings
-from tests.e2e.conftest import System
+from tests.e2e.conftest import Restored, System
 
 ROOT = Path(__file__).parents[2]
 READMES = ("README.md", "README.zh-CN.md")
@@ -57,15 +57,6 @@ def _plain(output: str) -> str:
     return _TABLE_LINES.sub(" ", output).strip()
 
 
-@pytest.fixture(scope="module")
-def fresh(short_folder: Path) -> Iterator[System]:
-    """A demo of its own: the commands post requests that other tests don't expect."""
-    running = System(short_folder / "readme", "--demo")
-    running.start()
-    yield running
-    running.stop()
-
-
 def at(system: System, written: str) -> str:
     """A README's text with this system's addresses and commands."""
     for port, url in (("8701", system.intake), ("8702", system.tracker), ("8703", system.stats), ("8700", system.desk)):
@@ -78,18 +69,22 @@ def test_both_readmes_tell_the_same_commands_and_outputs() -> None:
     assert english == chinese
 
 
-def test_make_run_prints_what_the_readmes_show(fresh: System) -> None:
+def test_make_run_prints_what_the_readmes_show(system: System) -> None:
+    # The tests' system is what `make run` starts, with ports and a home of its own.
+    made = subprocess.run(["make", "-n", "run"], cwd=ROOT, capture_output=True, text=True, timeout=60, check=True)
+    assert made.stdout.splitlines()[-1] == f"exec .venv/bin/{' '.join(system.command)}"
     for readme in READMES:
         found = _UP.search(text(readme))
         assert found is not None
-        assert shown(at(fresh, found["output"]), fresh.printed()), fresh.printed()
+        assert shown(at(system, found["output"]), system.printed()), system.printed()
 
 
-def test_each_command_prints_what_the_readme_shows(fresh: System, tmp_path: Path) -> None:
+def test_each_command_prints_what_the_readme_shows(restored: Restored, tmp_path: Path) -> None:
+    copy = restored.system  # of the demo: the commands post requests that other tests don't expect
     for block in blocks(READMES[0]):
-        expected, limit = at(fresh, block.output), time.monotonic() + COUNTED_SECONDS
+        expected, limit = at(copy, block.output), time.monotonic() + COUNTED_SECONDS
         # What was posted is counted a moment later, and every command may be repeated.
-        while not shown(expected, printed := _run(at(fresh, block.command), fresh, tmp_path)):
+        while not shown(expected, printed := _run(at(copy, block.command), copy, tmp_path)):
             assert time.monotonic() < limit, f"{block.command}\nprints\n{printed}\nand the README shows\n{expected}"
             time.sleep(0.3)
 

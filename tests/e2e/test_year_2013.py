@@ -1,11 +1,14 @@
-"""The bureau's report of 2013, out of the whole system: every cell of its four tables, twice started, from a page."""
+"""The bureau's report of 2013, out of the whole system: every cell of its four tables, from a page, after a second
+start; and what is said when a part of the whole is killed."""
 
 import json
+import os
 import signal
 from pathlib import Path
 from typing import Any
 
 import httpx
+import pytest
 
 from tests.e2e.conftest import System, table_rows
 from tests.support import answered, eventually, raw, received
@@ -122,17 +125,23 @@ def test_garbage_is_answered_with_the_field_and_goes_nowhere(system: System) -> 
     assert httpx.get(f"{system.tracker}/v1/requests/a/2014/9").status_code == 404
 
 
-def test_a_second_start_counts_nothing_twice(short_folder: Path) -> None:
-    system = System(short_folder / "again", "--demo")
-    system.start()
+def test_a_second_start_counts_nothing_twice(system: System, short_folder: Path) -> None:
+    """The last that the others' system is used for, with this and the next test."""
     system.stop()
     system.start()
     assert cells(json.loads(system.shixian(*REPORT))) == PRINTED
     held = System(short_folder / "again")
     held.env |= {"SHIXIAN_HOME": str(system.home)}
-    try:
+    with pytest.raises(RuntimeError, match=f"held by process {system.process.pid}"):
         held.start()
-        raise AssertionError("a second up took the same home")
-    except RuntimeError as error:
-        assert f"held by process {system.process.pid}" in str(error)
-    system.stop(signal.SIGTERM)
+
+
+def test_when_one_part_is_killed_up_ends_and_says_in_one_line_what_to_do(system: System) -> None:
+    children = Path(f"/proc/{system.process.pid}/task/{system.process.pid}/children").read_text().split()
+    (tracker,) = (int(c) for c in children if b"services.tracker" in Path(f"/proc/{c}/cmdline").read_bytes())
+    os.kill(tracker, signal.SIGKILL)
+    assert system.process.wait(20) == 2
+    told = system.errors.read_text().splitlines()[-1]
+    assert told.startswith("shixian: tracker ")
+    assert "tracker was ended by SIGKILL. Everything else was stopped, the data stay" in told
+    system.require_no_secret()

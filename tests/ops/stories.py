@@ -27,7 +27,7 @@ def within(what: str, days: int) -> str:
 
 CALLS = {s: f'shixian_http_requests_total{{service="intake",route="/v1/events",status="{s}"}}' for s in ("2xx", "5xx")}
 PROVISIONAL = {'shixian_requests_provisional{organ="gz"}': "3x364"}
-PUBLISHED = {'shixian_calendar_published_until_timestamp_seconds{calendar="CN"}': f"{100 * DAY}x3000"}
+PUBLISHED = {'shixian_calendar_published_until_timestamp_seconds{calendar="CN"}': f"{100 * DAY}x500"}
 SWEPT = 'shixian_tracker_last_sweep_timestamp_seconds{service="tracker",instance="a"}'
 LETTERS = 'shixian_dead_letters_total{service="tracker",topic="t",reason="field-invalid"}'
 UP = {f'up{{job="shixian",service="{name}",instance="a"}}': "1x60" for name in ("intake", "tracker", "stats", "desk")}
@@ -142,8 +142,8 @@ STORIES: Mapping[str, Sequence[Story]] = {
         ),
     ],
     "calendars": [
-        Story("CalendarNotPublished", "warning", PUBLISHED, ["10d", "54d"], ["56d"], every="1h"),
-        Story("CalendarNotPublished", "critical", PUBLISHED, ["56d", "85d"], ["87d"], every="1h"),
+        Story("CalendarNotPublished", "warning", PUBLISHED, ["10d", "54d"], ["56d"], every="6h"),
+        Story("CalendarNotPublished", "critical", PUBLISHED, ["56d", "85d"], ["87d"], every="6h"),
         # Before December a provisional date is the normal course of things: the notice comes in November.
         Story("ProvisionalDueDates", "warning", PROVISIONAL, ["100d", "330d"], ["336d"], every="1d"),
         Story("ProvisionalDueDates", "critical", PROVISIONAL, ["336d", "352d"], ["356d"], every="1d"),

@@ -5,6 +5,7 @@ import subprocess
 import sys
 from collections.abc import Iterator
 from dataclasses import fields
+from functools import cache
 from pathlib import Path
 from typing import Any
 
@@ -28,6 +29,7 @@ PORTS = {
 SECRETIVE = re.compile(r"password|secret|token|key", re.IGNORECASE)
 
 
+@cache
 def manifests() -> list[tuple[str, dict[str, Any]]]:
     found = []
     for file in sorted(KUBERNETES.rglob("*.yaml")):
@@ -135,6 +137,7 @@ def test_the_network_policy_opens_the_ports_of_the_services_only() -> None:
     assert all(rule.get("from") for rule in policy["spec"]["ingress"])
 
 
+@cache
 def compose() -> dict[str, Any]:
     found: dict[str, Any] = yaml.safe_load((DEPLOY / "compose.yaml").read_text("utf-8"))
     return found

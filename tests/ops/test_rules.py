@@ -38,7 +38,7 @@ def test_promtool_and_amtool_accept_the_files() -> None:
 
 @pytest.mark.parametrize("subject", STORIES)
 def test_alerts_are_silent_when_they_must_and_fire_when_they_must(subject: str, tmp_path: Path) -> None:
-    tell(tmp_path, DEPLOY / f"prometheus/rules/{subject}.yaml", STORIES[subject], Config().evaluate)
+    tell(tmp_path, DEPLOY / f"prometheus/rules/{subject}.yaml", STORIES[subject])
 
 
 def test_every_alert_has_a_story_that_begins_in_silence() -> None:

@@ -63,17 +63,19 @@ class Story:
         }
 
 
-def tell(folder: Path, rules: Path, stories: Sequence[Story], evaluation: str) -> None:
-    """Run the stories of one rule file through promtool."""
+def tell(folder: Path, rules: Path, stories: Sequence[Story]) -> None:
+    """Run the stories of one rule file through promtool. The rules are looked at as often as the series change, which
+    is also how finely the moments are named: more often, and the long stories take minutes to say the same."""
     by_pace: dict[str, list[Story]] = {}
     for story in stories:
-        by_pace.setdefault(evaluation if story.every.endswith(("s", "m")) else story.every, []).append(story)
+        by_pace.setdefault(story.every, []).append(story)
+    files = []
     for pace, told in by_pace.items():
-        file = folder / f"{rules.stem}-{pace}.yaml"
+        files.append(folder / f"{rules.stem}-{pace}.yaml")
         document = {
             "rule_files": [str(rules)],
             "evaluation_interval": pace,
             "tests": [story.as_test() for story in told],
         }
-        file.write_text(yaml.safe_dump(document, sort_keys=False))
-        run("promtool", "test", "rules", file)
+        files[-1].write_text(yaml.safe_dump(document, sort_keys=False))
+    run("promtool", "test", "rules", *files)

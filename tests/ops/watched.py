@@ -1,12 +1,9 @@
 """The services with a real Prometheus and a real Alertmanager that watch them, and a webhook that takes the alerts."""
 
 import json
-import os
 import signal
 import subprocess
-import sys
 import threading
-from collections.abc import Mapping, Sequence
 from contextlib import ExitStack
 from dataclasses import replace
 from functools import partial
@@ -22,6 +19,7 @@ from services.local import ops
 from services.local.process import free_port, tie_to_parent
 from services.ops import local
 from services.ops.config import Config
+from tests.forking import Forked, start_service
 from tests.support import ORGAN, ServiceProcess, eventually, raw
 
 QUICK = replace(
@@ -97,7 +95,7 @@ class Watched:
         }
         self.env |= {f"SHIXIAN_{name.upper()}_PORT": str(port) for name, port in self.ports.items()}
         self.hook = Webhook()
-        self.processes: dict[str, subprocess.Popen[bytes]] = {}
+        self.processes: dict[str, Forked | subprocess.Popen[bytes]] = {}
         self._ends = ExitStack()
         self._ends.callback(self.hook.close)
         self._ends.callback(self._end_processes)
@@ -116,7 +114,7 @@ class Watched:
             self.run(name)
         at = ops.Ports(self.ports["prometheus"], self.ports["alertmanager"])
         for server in ops.services(self._folder, at, self._files):
-            self._spawn(server.name, server.argv, {})
+            self.processes[server.name] = subprocess.Popen(server.argv, preexec_fn=tie_to_parent(signal.SIGKILL))
             eventually(partial(self._answers, server.ready_url))
         for name in SERVICES:
             self.wait_ready(name)
@@ -127,12 +125,7 @@ class Watched:
 
     def run(self, name: str, **more: str) -> None:
         """Start a service."""
-        self._spawn(name, [sys.executable, "-m", f"services.{name}"], self.env | more)
-
-    def _spawn(self, name: str, argv: Sequence[str], env: Mapping[str, str]) -> None:
-        self.processes[name] = subprocess.Popen(
-            argv, env={**os.environ, **env}, preexec_fn=tie_to_parent(signal.SIGKILL)
-        )
+        self.processes[name] = start_service(name, self.env | more, stderr=2)
 
     def wait_ready(self, name: str) -> None:
         running = ServiceProcess(self.processes[name], self.url(name))
