@@ -32,6 +32,8 @@ class Batch:
     """Where the fetch began: the position before this batch; below ``first_offset`` if the log has none between."""
     highwater: int
     """The offset after the last record that the log held when this batch was fetched."""
+    seek: int = 0
+    """The number of the reading of the stored positions that it was fetched after."""
 
     @property
     def tp(self) -> TopicPartition:

@@ -59,6 +59,8 @@ class Hooks:
     """Gets all partitions that stand still because of damage, whenever that changes."""
     crowded: Callable[[], Collection[object] | None] = tuple
     """The partitions that have enough to do for now, so that nothing more of them is fetched; None: all have."""
+    on_seek: Callable[[int], None] = lambda number: None
+    """Gets the number of each reading of the positions before it begins: what was fetched before is fetched again."""
 
 
 class Client(Protocol):
@@ -103,6 +105,7 @@ class Fetching:
         self._looked_at = 0.0
         self._epoch = 0
         self._sought = False
+        self._seeks = 0
 
     def assignment_changed(self) -> None:
         """The positions must be read again."""
@@ -147,7 +150,7 @@ class Fetching:
 
     def _batch(self, tp: TopicPartition, records: list[ConsumerRecord]) -> Batch:
         end = self._client.end_of(tp) or records[-1].offset + 1
-        batch = Batch(tp.topic, tp.partition, tuple(records), self.next[tp], end)
+        batch = Batch(tp.topic, tp.partition, tuple(records), self.next[tp], end, self._seeks)
         self.next[tp] = batch.next_offset
         return batch
 
@@ -188,6 +191,8 @@ class Fetching:
         """
         epoch = self._epoch
         assigned = self._client.assigned()
+        self._seeks += 1
+        self._hooks.on_seek(self._seeks)
         stored = await self._hooks.positions(assigned)
         starts = {tp: stored.get(tp, 0) for tp in assigned}
         first, end = await self._hooks.bounds(assigned)

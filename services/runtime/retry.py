@@ -32,6 +32,8 @@ _silence = Silence()
 # can look like; and all of class 53, too few resources: disk full, out of memory, too many connections.
 _TRANSIENT_SQLSTATES = ("40001", "40P01", "57P01", "57P02", "57P03", "25006", "58030")
 _TRANSIENT_CLASSES = ("08", "53")
+_UNDER_WAY = "another operation"
+"""No connection of ours is used by two tasks at once: where asyncpg says this, the server broke it off."""
 
 
 class LogUnavailable(Exception):
@@ -68,11 +70,12 @@ def is_transient(error: BaseException) -> bool:
         state = error.sqlstate or ""
         return state.startswith(_TRANSIENT_CLASSES) or state in _TRANSIENT_SQLSTATES
     if isinstance(error, asyncpg.InterfaceError):
-        # asyncpg has one class for a connection that is gone and for wrong use; only the text distinguishes them.
-        return "closed" in str(error) or "closing" in str(error)
+        # asyncpg has one class for a connection that is gone and for wrong use; only the text distinguishes them. That
+        # of a broken connection is also that its last operation is still under way when it is given back to the pool.
+        return any(sign in str(error) for sign in ("closed", "closing", _UNDER_WAY))
     if isinstance(error, asyncpg.InternalClientError):
         # The server said goodbye on a connection that was idle, and asyncpg has read it, but not yet the end behind it.
-        return "another operation" in str(error)
+        return _UNDER_WAY in str(error)
     return isinstance(error, OSError | LogUnavailable | CancelledWithin | KafkaConnectionError | KafkaTimeoutError)
 
 

@@ -103,6 +103,7 @@ class BatchWorker:
         self._readable = health.part("readable")
         self._readable.ok()
         self._lanes = KeyedTasks(LANES, SPARE_LANES)
+        self._seek = 0
         self._handle = handle
         self._on_assigned, self._on_revoked = on_assigned, on_revoked
         self._stopping = stopping
@@ -164,6 +165,10 @@ class BatchWorker:
         else:
             self._readable.ok()
 
+    def seeking(self, number: int) -> None:
+        """The positions are about to be read; see :class:`~services.runtime.fetching.Hooks`."""
+        self._seek = number
+
     async def assigned(self, partitions: Partitions) -> None:
         self.owned = partitions
         log.info("partitions_assigned", topic=self.topic, partitions=sorted(tp.partition for tp in partitions))
@@ -206,6 +211,11 @@ class BatchWorker:
             log.info("batch_of_lost_partition", topic=batch.topic, partition=batch.partition)
             return
         if batch.start > expected:
+            if batch.seek != self._seek:
+                # It was fetched for an earlier assignment, whose first batches were given up when the partition was
+                # lost; it is ours again, and all of it is fetched anew.
+                log.info("batch_of_earlier_assignment", topic=batch.topic, partition=batch.partition)
+                return
             raise LogHole(batch.tp, expected, batch.start, "a fetched batch was lost on its way to the handler")
         try:
             # A task of its own, so that the watchdog can say where a batch stands: no stack shows below Faust's agents.
@@ -278,7 +288,7 @@ def batch_app(
         return offsets
 
     bounds = retry_in_place(probe.bounds, _is_broker_error, report_to(part), stopping=stopping)
-    hooks = Hooks(starts, worker.assigned, worker.revoked, bounds, worker.set_damaged, worker.crowded)
+    hooks = Hooks(starts, worker.assigned, worker.revoked, bounds, worker.set_damaged, worker.crowded, worker.seeking)
     if settings.transport == "aiokafka":
         worker.app = _aiokafka_app(name, settings, topic, hooks, worker)
     else:

@@ -84,6 +84,8 @@ def postgres_error(sqlstate: str) -> asyncpg.PostgresError:
         *[postgres_error(state) for state in ("08006", "40001", "40P01", "57P01", "57P03", "53300")],
         asyncpg.InterfaceError("connection is closed"),
         LogUnavailable("away"),
+        asyncpg.InterfaceError("cannot perform operation: another operation is in progress"),
+        asyncpg.InterfaceError("cannot perform operation: another operation is cancelling"),
         asyncpg.InternalClientError("cannot switch to state 15; another operation (2) is in progress"),
     ],
     ids=repr,

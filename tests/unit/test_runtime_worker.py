@@ -3,9 +3,10 @@
 import asyncio
 from collections.abc import Collection, Mapping
 
+import pytest
 from aiokafka import ConsumerRecord, TopicPartition
 
-from services.runtime.batch import Batch
+from services.runtime.batch import Batch, LogHole
 from services.runtime.health import Health
 from services.runtime.settings import load
 from services.runtime.worker import batch_app
@@ -13,9 +14,9 @@ from services.runtime.worker import batch_app
 TP = TopicPartition("t", 0)
 
 
-def batch(start: int, end: int) -> Batch:
+def batch(start: int, end: int, seek: int = 0) -> Batch:
     records = tuple(ConsumerRecord("t", 0, n, 0, 0, b"k", b"v", None, 1, 1, ()) for n in range(start, end))
-    return Batch("t", 0, records, start, end)
+    return Batch("t", 0, records, start, end, seek)
 
 
 async def test_positions_read_just_before_a_batch_was_stored_do_not_make_the_next_one_a_hole() -> None:
@@ -51,3 +52,37 @@ async def test_positions_read_just_before_a_batch_was_stored_do_not_make_the_nex
     await worker.take(batch(110, 120), acknowledged)
     await worker.drained()
     assert (worker.app.crash_reason, applied, worker.handled) == (None, [100, 110], {TP: 120})
+
+
+@pytest.mark.parametrize("seek", [1, 2])
+async def test_what_was_fetched_before_a_partition_was_lost_and_found_is_no_hole(seek: int) -> None:
+    """A batch waits in its lane while its partition goes and comes back; the one before it was given up meanwhile. Of
+    the present assignment (the second) the same would be a hole."""
+    applied: list[int] = []
+
+    async def positions(tps: Collection[TopicPartition]) -> Mapping[TopicPartition, int]:
+        return dict.fromkeys(tps, 100)
+
+    async def handle(batch: Batch) -> None:
+        applied.append(batch.start)
+
+    async def acknowledged() -> None:
+        pass
+
+    settings = load({"SHIXIAN_TRANSPORT": "aiokafka", "SHIXIAN_KAFKA": "127.0.0.1:9"})
+    worker = batch_app("group", settings, "t", positions, handle, health=Health())
+    hooks = worker.app.fetching._hooks  # type: ignore[attr-defined]  # as Kafka's client calls them
+    hooks.on_seek(1)
+    await hooks.positions([])  # the partition is another process's
+    await worker.take(batch(100, 110, seek=1), acknowledged)
+    await worker.drained()
+    hooks.on_seek(2)
+    await hooks.positions([TP])  # ours again
+    await worker.take(batch(110, 120, seek=seek), acknowledged)
+    await worker.drained()
+    is_hole = isinstance(worker.app.crash_reason, LogHole)
+    assert (is_hole, applied, worker.handled) == (seek == 2, [], {TP: 100})
+    if not is_hole:
+        await worker.take(batch(100, 120, seek=2), acknowledged)
+        await worker.drained()
+        assert (worker.app.crash_reason, applied, worker.handled) == (None, [100], {TP: 120})
