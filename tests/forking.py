@@ -118,10 +118,12 @@ def start_shixian(arguments: Sequence[str], env: Mapping[str, str], stderr: int)
     return start_process("services.cli:main", ["shixian", *arguments], env, stderr)
 
 
-def start_process(entry: str, argv: Sequence[str], env: Mapping[str, str], stderr: int) -> Forked:
-    """``entry`` (module and function) in the same way."""
+def start_process(
+    entry: str, argv: Sequence[str], env: Mapping[str, str], stderr: int, stdout: int | None = None
+) -> Forked:
+    """``entry`` (module and function) in the same way; its stdout may go to a file, too."""
     with open(os.devnull, "r+b", buffering=0) as nothing:
-        files = [nothing.fileno(), nothing.fileno(), stderr]
+        files = [nothing.fileno(), nothing.fileno() if stdout is None else stdout, stderr]
         return _forge().start(entry, argv, {**os.environ, **env}, files)
 
 
