@@ -66,7 +66,7 @@ class Run:
                 raise RuntimeError(f"it ended without {word!r}")
             return found
 
-        eventually(lambda: there() or None, 60)
+        eventually(lambda: there() or None, 120)
 
     def end(self, seconds: float) -> tuple[str, str]:
         """What it said, on stdout and on stderr, when it has ended."""
