@@ -28,6 +28,7 @@ from services.local.kafka import KafkaNode
 from services.local.postgres import PostgresServer
 from services.runtime import database
 from services.runtime.health import Part
+from tests.blanks import Blanks
 from tests.memory_log import Log
 
 settings.register_profile("shixian", deadline=None)
@@ -146,6 +147,26 @@ def kafka_node(session_folder: Path, classpath: list[Path]) -> Iterator[KafkaNod
 def kafka(kafka_node: KafkaNode) -> str:
     """The session's broker as bootstrap servers; tests keep apart by topic and group names."""
     return kafka_node.bootstrap
+
+
+@pytest.fixture(scope="session")
+def blanks(session_folder: Path, classpath: list[Path]) -> Blanks:
+    """Folders for servers of a test's own, made once and copied."""
+    return Blanks(session_folder, classpath)
+
+
+@pytest.fixture(scope="session")
+def _mortal(session_folder: Path, classpath: list[Path]) -> Iterator[KafkaNode]:
+    node = KafkaNode(session_folder / "mortal", classpath)
+    yield node
+    node.kill()
+
+
+@pytest.fixture
+def mortal_node(_mortal: KafkaNode) -> KafkaNode:
+    """The broker that a test may stop and kill: it runs when the test begins, however the last one left it."""
+    _mortal.start()
+    return _mortal
 
 
 @pytest.fixture(scope="session")

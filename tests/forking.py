@@ -116,9 +116,16 @@ def start_service(name: str, env: Mapping[str, str], stderr: int, stdout: int = 
 
 def start_shixian(arguments: Sequence[str], env: Mapping[str, str], stderr: int) -> Forked:
     """The command line with nothing to read, its stdout thrown away, its stderr going to a file."""
+    return start_process("services.cli:main", ["shixian", *arguments], env, stderr)
+
+
+def start_process(
+    entry: str, argv: Sequence[str], env: Mapping[str, str], stderr: int, stdout: int | None = None
+) -> Forked:
+    """``entry`` (module and function) in the same way; its stdout may go to a file, too."""
     with open(os.devnull, "r+b", buffering=0) as nothing:
-        files = [nothing.fileno(), nothing.fileno(), stderr]
-        return _forge().start("services.cli:main", ["shixian", *arguments], {**os.environ, **env}, files)
+        files = [nothing.fileno(), nothing.fileno() if stdout is None else stdout, stderr]
+        return _forge().start(entry, argv, {**os.environ, **env}, files)
 
 
 def run(entry: str, argv: Sequence[str], env: Mapping[str, str], seconds: float) -> "subprocess.CompletedProcess[str]":

@@ -34,9 +34,16 @@ formats.checks("date-time", raises=ValueError)(is_instant)
 
 
 @cache
+def check_schema(text: str) -> None:
+    jsonschema.Draft202012Validator.check_schema(json.loads(text))
+
+
+@cache
 def validator(name: str | None = None) -> jsonschema.Draft202012Validator:
     schema = json_schema(name)
-    jsonschema.Draft202012Validator.check_schema(schema)
+    # Each part by itself, as the dialect has it, and so no part again in every schema that it belongs to.
+    for part in ({**schema, "$defs": {}}, *schema["$defs"].values()):
+        check_schema(json.dumps(part, sort_keys=True))
     return jsonschema.Draft202012Validator(schema, format_checker=formats)
 
 

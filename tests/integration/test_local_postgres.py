@@ -1,9 +1,6 @@
 """The embedded PostgreSQL: it keeps its rows, starts again after anything, and is open to its owner only."""
 
-import signal
 import stat
-import subprocess
-import sys
 from pathlib import Path
 
 import asyncpg
@@ -11,17 +8,9 @@ import psutil  # type: ignore[import-untyped]
 import pytest
 
 from services.local.postgres import PostgresFailed, PostgresServer
-
-# A process that starts a server and then dies without a word.
-PARENT = """
-import os, signal, sys
-from pathlib import Path
-from services.local.postgres import PostgresServer
-server = PostgresServer(Path(sys.argv[1]), dies_with_parent=sys.argv[2] == "tied")
-server.start()
-print(server.pid, flush=True)
-os.kill(os.getpid(), signal.SIGKILL)
-"""
+from tests.blanks import Blanks
+from tests.integration import killed_parent
+from tests.support import eventually
 
 
 async def run(dsn: str, sql: str) -> list[asyncpg.Record]:
@@ -32,23 +21,26 @@ async def run(dsn: str, sql: str) -> list[asyncpg.Record]:
         await connection.close()
 
 
-def killed_parent(folder: Path, manner: str) -> psutil.Process | None:
-    """The server of a parent that was killed, if it still runs."""
-    done = subprocess.run([sys.executable, "-c", PARENT, str(folder), manner], stdout=subprocess.PIPE, check=False)
-    assert done.returncode == -signal.SIGKILL
+def is_gone(pid: int) -> bool:
     try:
-        return psutil.Process(int(done.stdout.split()[-1]))
+        return bool(psutil.Process(pid).status() == psutil.STATUS_ZOMBIE)
     except psutil.NoSuchProcess:
-        return None
+        return True
 
 
-async def test_rows_survive_a_stop_and_a_kill(folder: Path) -> None:
-    server = PostgresServer(folder / "postgres")
+async def test_rows_survive_a_stop_and_a_kill_and_a_stop_does_not_wait_for_open_sessions(
+    blanks: Blanks, folder: Path
+) -> None:
+    server = PostgresServer(blanks.postgres(folder / "postgres"))
     try:
         server.start()
         await run(server.dsn, "CREATE TABLE kept (value text)")
         await run(server.dsn, "INSERT INTO kept VALUES ('one')")
-        assert server.stop()
+        open_session = await asyncpg.connect(server.dsn)
+        try:
+            assert server.stop(5)
+        finally:
+            open_session.terminate()
         assert not server.alive
         server.start()
         await run(server.dsn, "INSERT INTO kept VALUES ('two')")
@@ -63,41 +55,33 @@ async def test_rows_survive_a_stop_and_a_kill(folder: Path) -> None:
         server.stop()
 
 
-async def test_a_stop_does_not_wait_for_open_sessions(folder: Path) -> None:
-    server = PostgresServer(folder / "postgres")
-    server.start()
-    connection = await asyncpg.connect(server.dsn)
-    try:
-        assert server.stop(5)
-    finally:
-        connection.terminate()
-
-
-async def test_a_server_that_its_killed_parent_left_is_ended_by_the_next_start(folder: Path) -> None:
-    left = killed_parent(folder / "postgres", "loose")
-    assert left is not None
-    assert left.is_running()
+async def test_a_server_that_its_killed_parent_left_is_ended_by_the_next_start(blanks: Blanks, folder: Path) -> None:
+    blanks.postgres(folder / "postgres")
+    left = killed_parent.run("postgres", folder / "postgres", "loose")
+    assert not is_gone(left)
     server = PostgresServer(folder / "postgres")
     try:
         server.start()
-        assert server.pid != left.pid
-        assert not left.is_running() or left.status() == psutil.STATUS_ZOMBIE
+        assert server.pid != left
+        assert is_gone(left)
         assert (await run(server.dsn, "SELECT 1 AS one"))[0]["one"] == 1
     finally:
         server.stop()
 
 
-def test_a_server_ends_with_its_killed_parent_and_its_folder_starts_again(folder: Path) -> None:
-    left = killed_parent(folder / "postgres", "tied")
-    if left is not None and left.status() != psutil.STATUS_ZOMBIE:
-        psutil.wait_procs([left], 10)
-        assert not left.is_running() or left.status() == psutil.STATUS_ZOMBIE
+def test_a_server_ends_with_its_killed_parent_and_its_folder_starts_again(blanks: Blanks, folder: Path) -> None:
+    blanks.postgres(folder / "postgres")
+    left = killed_parent.run("postgres", folder / "postgres", "tied")
+    eventually(lambda: is_gone(left) or None, 10)
     server = PostgresServer(folder / "postgres")
     server.start()
     assert server.stop()
 
 
-async def test_it_has_no_port_and_only_its_owner_may_enter(folder: Path) -> None:
+async def test_it_has_no_port_and_only_its_owner_may_enter_and_begins_an_interrupted_making_anew(folder: Path) -> None:
+    half = folder / "postgres" / "data.new"
+    half.mkdir(parents=True)
+    (half / "PG_VERSION").write_text("18\n")
     server = PostgresServer(folder / "postgres")
     server.start()
     try:
@@ -118,8 +102,8 @@ async def test_it_has_no_port_and_only_its_owner_may_enter(folder: Path) -> None
         server.stop()
 
 
-async def test_a_path_too_long_for_a_socket_works(folder: Path) -> None:
-    server = PostgresServer(folder / ("时限" * 20) / "postgres")
+async def test_a_path_too_long_for_a_socket_works(blanks: Blanks, folder: Path) -> None:
+    server = PostgresServer(blanks.postgres(folder / ("时限" * 20) / "postgres"))
     try:
         server.start()
         assert server.socket_folder != server.folder
@@ -139,26 +123,12 @@ def test_a_folder_of_another_user_is_refused(folder: Path) -> None:
         server.start()
 
 
-def test_a_server_that_cannot_start_shows_the_end_of_its_log(folder: Path) -> None:
-    server = PostgresServer(folder / "postgres")
-    server.start()
-    server.stop()
+def test_a_server_that_cannot_start_shows_the_end_of_its_log(blanks: Blanks, folder: Path) -> None:
+    server = PostgresServer(blanks.postgres(folder / "postgres"))
     (server.data / "postgresql.auto.conf").write_text("no_such_setting_of_ours = 1\n")
     with pytest.raises(PostgresFailed, match="no_such_setting_of_ours"):
         server.start()
     assert not server.alive
-
-
-async def test_an_interrupted_making_of_the_cluster_is_begun_anew(folder: Path) -> None:
-    half = folder / "postgres" / "data.new"
-    half.mkdir(parents=True)
-    (half / "PG_VERSION").write_text("18\n")
-    server = PostgresServer(folder / "postgres")
-    try:
-        server.start()
-        assert (await run(server.dsn, "SELECT 1 AS one"))[0]["one"] == 1
-    finally:
-        server.stop()
 
 
 async def test_each_test_gets_an_empty_database_of_its_own(postgres: str) -> None:

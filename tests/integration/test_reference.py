@@ -5,7 +5,6 @@ import json
 import uuid
 from collections.abc import AsyncIterator, Sequence
 from contextlib import asynccontextmanager
-from pathlib import Path
 from typing import Any
 
 import pytest
@@ -149,29 +148,25 @@ async def test_a_topic_that_lost_records_ends_the_process(kafka: str) -> None:
             await asyncio.wait_for(one.task, 20)
 
 
-async def test_a_broker_that_goes_and_comes_back_is_waited_for(folder: Path, classpath: list[Path]) -> None:
-    node = KafkaNode(folder / "kafka", classpath)
-    node.start()
-    try:
-        topic = await make_topic(node.bootstrap)
-        await write(node.bootstrap, topic, [organ("a")])
+async def test_a_broker_that_goes_and_comes_back_is_waited_for(mortal_node: KafkaNode) -> None:
+    node = mortal_node
+    topic = await make_topic(node.bootstrap)
+    await write(node.bootstrap, topic, [organ("a")])
+    node.kill()
+    async with following(node.bootstrap, topic) as one:
+        waiting = asyncio.create_task(one.reference.catch_up())
+        await until(one.part, "away")
+        assert not waiting.done()
+        node.start()
+        await asyncio.wait_for(waiting, 40)
+        assert one.told == [("a", 0)]
+        await until(one.part, "ok")
         node.kill()
-        async with following(node.bootstrap, topic) as one:
-            waiting = asyncio.create_task(one.reference.catch_up())
-            await until(one.part, "away")
-            assert not waiting.done()
-            node.start()
-            await asyncio.wait_for(waiting, 40)
-            assert one.told == [("a", 0)]
-            await until(one.part, "ok")
-            node.kill()
-            several = [asyncio.create_task(one.reference.catch_up()) for _ in range(3)]
-            await until(one.part, "away")
-            node.start()
-            await write(node.bootstrap, topic, [organ("b")])
-            await asyncio.wait_for(asyncio.gather(*several), 40)
-            await asyncio.wait_for(one.reference.catch_up(), 40)
-            assert one.told == [("a", 0), ("b", 1)]
-            await until(one.part, "ok")
-    finally:
-        node.stop(30)
+        several = [asyncio.create_task(one.reference.catch_up()) for _ in range(3)]
+        await until(one.part, "away")
+        node.start()
+        await write(node.bootstrap, topic, [organ("b")])
+        await asyncio.wait_for(asyncio.gather(*several), 40)
+        await asyncio.wait_for(one.reference.catch_up(), 40)
+        assert one.told == [("a", 0), ("b", 1)]
+        await until(one.part, "ok")

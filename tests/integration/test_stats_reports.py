@@ -1,9 +1,11 @@
 """Reports by the stats service: as of an instant, opened to what is behind, published, revised, summed up a tree."""
 
+import asyncio
 import hashlib
 import io
 import zipfile
 from collections.abc import Iterator
+from contextlib import contextmanager
 from datetime import date, timedelta
 from typing import Any
 
@@ -14,8 +16,10 @@ from msgspec.structs import replace
 
 from services.events.cases import CaseEvent
 from services.events.vocabulary import Ref
+from services.local.postgres import PostgresServer
 from services.stats.forms.form import form_ids, load
-from tests.integration.test_stats_service import REGISTERED, env, write
+from tests.conftest import fresh_database
+from tests.integration.test_stats_service import REGISTERED, env, env_of, write
 from tests.stats_events import answered, filed, recorded, summary, tally
 from tests.support import ServiceProcess, eventually, service
 
@@ -38,6 +42,24 @@ PATH = "/v1/annual/a/2013"
 
 @pytest.fixture
 def stats(env: dict[str, str]) -> Iterator[ServiceProcess]:
+    """A service of the test's own, which the test may post to and write events for."""
+    with serving(env) as running:
+        yield running
+
+
+@pytest.fixture(scope="module")
+def standing(kafka: str, postgres_server: PostgresServer) -> Iterator[ServiceProcess]:
+    """The same, for all tests that only read."""
+    with asyncio.Runner() as runner:
+        database = fresh_database(postgres_server)
+        uri = runner.run(database.__aenter__())
+        with serving(env_of(kafka, uri)) as running:
+            yield running
+        runner.run(database.__aexit__(None, None, None))
+
+
+@contextmanager
+def serving(env: dict[str, str]) -> Iterator[ServiceProcess]:
     # The year is over.
     with service("stats", {**env, "SHIXIAN_NOW": "2014-02-05T08:00:00+08:00"}) as running:
         write(env, EVENTS, [REGISTERED, CHILD])
@@ -77,7 +99,8 @@ def caused(event: CaseEvent, fact: str, later: timedelta = timedelta()) -> CaseE
     return changed
 
 
-def test_a_report_is_the_sum_of_the_organs_under_it_and_each_number_opens(stats: ServiceProcess) -> None:
+def test_a_report_is_the_sum_of_the_organs_under_it_and_each_number_opens(standing: ServiceProcess) -> None:
+    stats = standing
     assert {row: total(stats, row) for row in ("1", "2", "3.1", "3.3.6", "3.7", "4")} == {
         "1": 4, "2": 1, "3.1": 1, "3.3.6": 1, "3.7": 2, "4": 3,
     }  # fmt: skip
@@ -109,7 +132,8 @@ def test_a_report_is_the_sum_of_the_organs_under_it_and_each_number_opens(stats:
     assert [(o["organ"], o["received"], o["pending"]) for o in listed["organs"]] == [("a", 2, 2), ("b", 2, 1)]
 
 
-def test_every_number_is_that_of_the_list_behind_it(stats: ServiceProcess) -> None:
+def test_every_number_is_that_of_the_list_behind_it(standing: ServiceProcess) -> None:
+    stats = standing
     found = report(stats)
     for table in found["tables"]:
         for row in table["rows"]:
@@ -273,7 +297,8 @@ def test_the_year_before_is_compared_as_it_was_published(
     assert "requests/total: 2 2 not = previous:4 1" in {c["detail"] for c in report(stats)["checks"]}
 
 
-def test_every_format_and_several_years(stats: ServiceProcess) -> None:
+def test_every_format_and_several_years(standing: ServiceProcess) -> None:
+    stats = standing
     csv = stats.http.get(f"{PATH}.csv?form=cn-2021")
     assert (
         csv.content.startswith(b"\xef\xbb\xbfform,organ,year")

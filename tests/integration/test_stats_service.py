@@ -22,6 +22,11 @@ REGISTERED = {**ORGAN, "code": "a"}
 
 @pytest.fixture
 def env(kafka: str, postgres: str) -> dict[str, str]:
+    return env_of(kafka, postgres)
+
+
+def env_of(kafka: str, postgres: str) -> dict[str, str]:
+    """The settings of a service with topics of its own."""
     return {
         "SHIXIAN_KAFKA": kafka,
         "SHIXIAN_POSTGRES": postgres,

@@ -2,8 +2,8 @@
 
 import asyncio
 import struct
-from collections.abc import Iterator
-from contextlib import contextmanager
+from contextlib import AsyncExitStack
+from functools import partial
 from pathlib import Path
 from typing import Any
 
@@ -19,7 +19,7 @@ from services.runtime.damage import LogDamaged
 from services.runtime.health import Part
 from services.runtime.reference import Reference
 from tests.integration.log_tools import fill, make_topic, until
-from tests.integration.test_transport_processes import handled, service
+from tests.integration.test_transport_processes import TRANSPORTS, Service, handled, service
 from tests.support import ORGAN, raw
 
 BATCH = 50
@@ -44,16 +44,6 @@ def flip(segment: Path, position: int) -> None:
         file.write(bytes([byte ^ 0x55]))
 
 
-@contextmanager
-def broker(folder: Path, classpath: list[Path]) -> Iterator[KafkaNode]:
-    node = KafkaNode(folder / "kafka", classpath)
-    node.start()
-    try:
-        yield node
-    finally:
-        node.stop(20)
-
-
 def segment_of(node: KafkaNode, topic: str, partition: int) -> Path:
     (found,) = node.folder.rglob(f"{topic}-{partition}/00000000000000000000.log")
     return found
@@ -63,59 +53,78 @@ def offsets(folder: Path, partition: int) -> list[int]:
     return sorted(offset for at, offset in handled(folder) if at == partition)
 
 
-@pytest.mark.usefixtures("transport")
 async def test_a_damaged_partition_stands_still_and_is_named_while_the_others_go_on(
-    classpath: list[Path], folder: Path
+    mortal_node: KafkaNode, folder: Path
 ) -> None:
-    with broker(folder, classpath) as node:
-        topic = await make_topic(node.bootstrap, 3)
-        reference = await make_topic(node.bootstrap, 1)
-        for partition in range(3):
-            for first in range(0, 4 * BATCH, BATCH):
-                await fill(node.bootstrap, topic, range(first, first + BATCH), partition=partition)
-        await register(node.bootstrap, reference, ["a", "b"])
-        await register(node.bootstrap, reference, ["c"])
-        assert node.stop(30)
-        payload, framing = segment_of(node, topic, 0), segment_of(node, topic, 2)
-        _, ends = batches(payload)[2]
-        at = {payload: ends - 3, framing: batches(framing)[1][0] + 10}  # in a record; in a length
-        for segment, position in at.items():
-            flip(segment, position)
-        flip(segment_of(node, reference, 0), batches(segment_of(node, reference, 0))[-1][1] - 3)
-        node.start()
+    """Both transports, beside one another: each reads the topic in a group of its own."""
+    node = mortal_node
+    topic = await make_topic(node.bootstrap, 3)
+    reference = await make_topic(node.bootstrap, 1)
+    for partition in range(3):
+        for first in range(0, 4 * BATCH, BATCH):
+            await fill(node.bootstrap, topic, range(first, first + BATCH), partition=partition)
+    await register(node.bootstrap, reference, ["a", "b"])
+    await register(node.bootstrap, reference, ["c"])
+    assert node.stop(30)
+    payload, framing = segment_of(node, topic, 0), segment_of(node, topic, 2)
+    _, ends = batches(payload)[2]
+    at = {payload: ends - 3, framing: batches(framing)[1][0] + 10}  # in a record; in a length
+    for segment, position in at.items():
+        flip(segment, position)
+    flip(segment_of(node, reference, 0), batches(segment_of(node, reference, 0))[-1][1] - 3)
+    node.start()
 
-        with pytest.raises(LogDamaged, match=rf"{topic} partition 0 is damaged at offset {2 * BATCH} \(Corrupt"):
-            await read(node.bootstrap, TopicPartition(topic, 0), 4 * BATCH)
-        assert await read(node.bootstrap, TopicPartition(topic, 1), 4 * BATCH) == 4 * BATCH
-        await reference_stands_still(node.bootstrap, reference)
+    with pytest.raises(LogDamaged, match=rf"{topic} partition 0 is damaged at offset {2 * BATCH} \(Corrupt"):
+        await read(node.bootstrap, TopicPartition(topic, 0), 4 * BATCH)
+    assert await read(node.bootstrap, TopicPartition(topic, 1), 4 * BATCH) == 4 * BATCH
+    await reference_stands_still(node.bootstrap, reference)
 
-        async with service(node.bootstrap, topic, folder) as worker, httpx.AsyncClient() as client:
+    async with AsyncExitStack() as stack:
+        client = await stack.enter_async_context(httpx.AsyncClient())
+        workers: dict[Path, Service] = {}
+        for transport in TRANSPORTS:
+            home = folder / transport
+            home.mkdir()
+            running = service(node.bootstrap, topic, home, SHIXIAN_TRANSPORT=transport)
+            workers[home] = await stack.enter_async_context(running)
 
-            async def part() -> dict[str, str]:
-                _, parts = (await client.get(f"{worker.address()}/ready")).json()
-                found: dict[str, str] = parts["readable"]
-                return found
-
-            await until(lambda: worker.log.count("partition_damaged") == 2, 60, "both are found")
-            await until(lambda: len(offsets(folder, 1)) == 4 * BATCH, 30, "the whole one")
-            await fill(node.bootstrap, topic, range(BATCH), partition=1)
-            await until(lambda: len(offsets(folder, 1)) == 5 * BATCH, 30, "it goes on")
-            assert offsets(folder, 0) == list(range(2 * BATCH)), "all before the damage, and nothing behind it"
-            assert offsets(folder, 2) == list(range(BATCH))
-            told = await part()
+        for home, worker in workers.items():
+            await until(partial(both_are_found, worker), 60, f"both are found: {home.name}")
+            await until(partial(has_read, home, 1, 4 * BATCH), 30, f"the whole one: {home.name}")
+        await fill(node.bootstrap, topic, range(BATCH), partition=1)
+        for home, worker in workers.items():
+            await until(partial(has_read, home, 1, 5 * BATCH), 30, f"it goes on: {home.name}")
+            assert offsets(home, 0) == list(range(2 * BATCH)), "all before the damage, and nothing behind it"
+            assert offsets(home, 2) == list(range(BATCH))
+            told = await part(client, worker)
             assert told["state"] == "away" and "the other partitions go on" in told["reason"]
             assert f"{topic} partition 0 is damaged at offset {2 * BATCH}" in told["reason"]
             assert f"{topic} partition 2 is damaged at offset {BATCH}" in told["reason"]
 
-            await asyncio.to_thread(node.stop, 30)
-            for segment, position in at.items():
-                flip(segment, position)
-            await asyncio.to_thread(node.start)
+        await asyncio.to_thread(node.stop, 30)
+        for segment, position in at.items():
+            flip(segment, position)
+        await asyncio.to_thread(node.start)
+        for home, worker in workers.items():
             for partition in (0, 2):
-                await until(lambda at=partition: len(offsets(folder, at)) == 4 * BATCH, 60, "repaired")  # type: ignore[misc]
-                assert offsets(folder, partition) == list(range(4 * BATCH)), "each once"
-            assert (await part())["state"] == "ok"
+                await until(partial(has_read, home, partition, 4 * BATCH), 60, f"repaired: {home.name}")
+                assert offsets(home, partition) == list(range(4 * BATCH)), "each once"
+            assert (await part(client, worker))["state"] == "ok"
             assert "stalled" not in worker.log
+
+
+def both_are_found(worker: Service) -> bool:
+    return worker.log.count("partition_damaged") == 2
+
+
+def has_read(home: Path, partition: int, count: int) -> bool:
+    return len(offsets(home, partition)) == count
+
+
+async def part(client: httpx.AsyncClient, worker: Service) -> dict[str, str]:
+    _, parts = (await client.get(f"{worker.address()}/ready")).json()
+    found: dict[str, str] = parts["readable"]
+    return found
 
 
 async def register(kafka: str, topic: str, codes: list[str]) -> None:

@@ -6,7 +6,6 @@ from collections import Counter
 from collections.abc import AsyncIterator, Awaitable, Callable, Collection, Mapping
 from contextlib import asynccontextmanager
 from dataclasses import dataclass, field
-from pathlib import Path
 from typing import Any
 
 import pytest
@@ -208,27 +207,22 @@ async def test_a_transient_error_is_waited_out_in_place(kafka: str) -> None:
 
 
 async def test_a_broker_that_goes_away_while_the_worker_starts_is_waited_for(
-    classpath: list[Path], folder: Path, monkeypatch: pytest.MonkeyPatch
+    mortal_node: KafkaNode, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    node = KafkaNode(folder / "kafka", classpath)
-    await asyncio.to_thread(node.start)
-    topic, store = await make_topic(node.bootstrap, 1), Store()
-    await fill(node.bootstrap, topic, range(30))
+    topic, store = await make_topic(mortal_node.bootstrap, 1), Store()
+    await fill(mortal_node.bootstrap, topic, range(30))
 
     async def found(*_: object) -> None:
         """The topic was there; then the broker is gone."""
-        await asyncio.to_thread(node.kill)
+        await asyncio.to_thread(mortal_node.kill)
 
     monkeypatch.setattr(LogProbe, "wait_for_topic", found)
-    try:
-        async with running(node.bootstrap, topic, store) as (_, task):
-            await asyncio.sleep(3)
-            assert not task.done()
-            await asyncio.to_thread(node.start)
-            await until(lambda: len(store.applied) >= 30, 40)
-        assert [offset for _, offset in store.applied] == list(range(30))
-    finally:
-        await asyncio.to_thread(node.stop)
+    async with running(mortal_node.bootstrap, topic, store) as (_, task):
+        await asyncio.sleep(3)
+        assert not task.done()
+        await asyncio.to_thread(mortal_node.start)
+        await until(lambda: len(store.applied) >= 30, 40)
+    assert [offset for _, offset in store.applied] == list(range(30))
 
 
 async def test_positions_that_cannot_be_read_yet_are_waited_for(kafka: str) -> None:

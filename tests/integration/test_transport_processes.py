@@ -2,31 +2,30 @@
 
 import asyncio
 import json
-import os
 import re
 import signal
 import socket
-import sys
 import time
 from collections import Counter
 from collections.abc import AsyncIterator, Iterator
-from contextlib import asynccontextmanager, contextmanager
+from contextlib import AsyncExitStack, asynccontextmanager, contextmanager
+from functools import partial
 from pathlib import Path
 
 import httpx
 import pytest
 
 from services.local.kafka import KafkaNode
+from tests import forking
 from tests.integration.log_tools import fill, make_topic, until
 
-SERVICE = Path(__file__).with_name("transport_service.py")
-ROOT = SERVICE.parents[2]
+TRANSPORTS = ("faust", "aiokafka")
 
 
 class Service:
     """One process of the small service, with its log in a file."""
 
-    def __init__(self, process: asyncio.subprocess.Process, log: Path) -> None:
+    def __init__(self, process: forking.Forked, log: Path) -> None:
         self.process, self._log = process, log
 
     @property
@@ -49,36 +48,35 @@ class Service:
         return await self.wait(seconds)
 
     async def wait(self, seconds: float = 20.0) -> int:
-        return await asyncio.wait_for(self.process.wait(), seconds)
+        await until(lambda: self.process.poll() is not None, seconds, "its end")
+        assert self.process.returncode is not None
+        return self.process.returncode
 
 
 @asynccontextmanager
 async def service(kafka: str, topic: str, folder: Path, **env: str) -> AsyncIterator[Service]:
     log = folder / f"{time.monotonic_ns()}.log"
+    argv = ["transport_service", f"group-{folder.name}-{topic}", topic, str(folder)]
+    settings = {"SHIXIAN_KAFKA": kafka, "SHIXIAN_LOG": "json", **env}
     with log.open("wb") as file:
-        process = await asyncio.create_subprocess_exec(
-            sys.executable,
-            str(SERVICE),
-            f"group-{topic}",
-            topic,
-            str(folder),
-            env={**os.environ, "PYTHONPATH": str(ROOT), "SHIXIAN_KAFKA": kafka, "SHIXIAN_LOG": "json", **env},
-            stderr=file,
-        )
+        process = forking.start_process("tests.integration.transport_service:main", argv, settings, file.fileno())
     try:
         yield Service(process, log)
     except BaseException:
         print(log.read_text(encoding="utf-8"))
         raise
     finally:
-        if process.returncode is None:
-            process.kill()
-            await process.wait()
+        process.kill()
+        process.wait(10)
 
 
 def handled(folder: Path) -> Counter[tuple[int, int]]:
     """How often each record was handled, by whichever process."""
     return Counter((partition, offset) for partition, _, offsets in batches(folder) for offset in offsets)
+
+
+def has_handled(folder: Path, count: int) -> bool:
+    return len(handled(folder)) == count
 
 
 def batches(folder: Path) -> Iterator[tuple[int, int, list[int]]]:
@@ -199,7 +197,7 @@ async def test_an_idle_worker_is_left_alone_by_the_watchdog(kafka: str, folder: 
     async with service(kafka, topic, folder, STALL_SECONDS="3") as idle:
         await until(lambda: len(handled(folder)) == 10, what="all records")
         await asyncio.sleep(5)
-        assert idle.process.returncode is None
+        assert idle.process.poll() is None
         assert await idle.end() == 0
 
 
@@ -227,31 +225,40 @@ async def test_http_alone_finishes_its_requests_before_it_ends(folder: Path) -> 
         assert (await slow).text == "here"
 
 
-@pytest.mark.usefixtures("transport")
 async def test_a_worker_waits_for_a_broker_that_is_away_and_goes_on_when_it_is_back(
-    classpath: list[Path], folder: Path
+    mortal_node: KafkaNode, folder: Path
 ) -> None:
-    node = KafkaNode(folder / "kafka", classpath)
-    await asyncio.to_thread(node.start)
-    try:
-        topic = await make_topic(node.bootstrap, 2)
-        await fill(node.bootstrap, topic, range(1000))
-        async with service(node.bootstrap, topic, folder) as worker, httpx.AsyncClient() as client:
-            await until(lambda: len(handled(folder)) == 1000, what="the first records")
-            await asyncio.to_thread(node.kill)
+    """Both transports, beside one another: each reads the topic in a group of its own."""
+    node = mortal_node
+    topic = await make_topic(node.bootstrap, 2)
+    await fill(node.bootstrap, topic, range(1000))
+    homes = [folder / transport for transport in TRANSPORTS]
+    for home in homes:
+        home.mkdir()
+    async with AsyncExitStack() as stack:
+        client = await stack.enter_async_context(httpx.AsyncClient())
+
+        async def start(home: Path) -> Service:
+            return await stack.enter_async_context(service(node.bootstrap, topic, home, SHIXIAN_TRANSPORT=home.name))
+
+        workers = {home: await start(home) for home in homes}
+        for home in homes:
+            await until(partial(has_handled, home, 1000), what=f"the first records: {home.name}")
+        await asyncio.to_thread(node.kill)
+        for worker in workers.values():
             await worker.logged("kafka_away")
             assert (await client.get(worker.address())).text == "here"
-            await asyncio.to_thread(node.start)
-            await fill(node.bootstrap, topic, range(1000))
-            await until(lambda: len(handled(folder)) == 2000, 60, "the records after the outage")
+        await asyncio.to_thread(node.start)
+        await fill(node.bootstrap, topic, range(1000))
+        for home, worker in workers.items():
+            await until(partial(has_handled, home, 2000), 60, f"those after the outage: {home.name}")
             await worker.logged("kafka_back")
             assert await worker.end() == 0
-            await asyncio.to_thread(node.kill)
-            async with service(node.bootstrap, topic, folder) as early:
-                await early.logged("kafka_away")
-                assert (await client.get(early.address())).text == "here"
-                assert await early.end() == 0
-    finally:
-        await asyncio.to_thread(node.stop)
-    assert set(handled(folder).values()) == {1}
-    assert_monotone(folder)
+        await asyncio.to_thread(node.kill)
+        for early in [await start(home) for home in homes]:
+            await early.logged("kafka_away")
+            assert (await client.get(early.address())).text == "here"
+            assert await early.end() == 0
+    for home in homes:
+        assert set(handled(home).values()) == {1}
+        assert_monotone(home)

@@ -2,8 +2,6 @@
 
 import asyncio
 import time
-from collections.abc import AsyncIterator
-from pathlib import Path
 
 import pytest
 from aiokafka import AIOKafkaConsumer, ConsumerRecord, TopicPartition
@@ -46,14 +44,6 @@ def first_of_each_key(records: list[ConsumerRecord]) -> dict[bytes, list[int]]:
     return {key: list(numbers) for key, numbers in found.items()}
 
 
-@pytest.fixture
-async def node(classpath: list[Path], folder: Path) -> AsyncIterator[KafkaNode]:
-    node = KafkaNode(folder / "kafka", classpath)
-    await asyncio.to_thread(node.start)
-    yield node
-    await asyncio.to_thread(node.stop)
-
-
 async def test_all_records_are_in_the_log_in_order_when_the_call_returns(kafka: str) -> None:
     topic = await make_topic(kafka)
     producer = LogProducer(kafka, Health().part("producer"))
@@ -78,39 +68,39 @@ async def test_a_record_that_is_too_large_is_the_caller_s_error_and_harms_nobody
     await producer.close()
 
 
-async def test_a_broker_that_is_killed_under_load_costs_no_record_and_no_order(node: KafkaNode) -> None:
-    topic = await make_topic(node.bootstrap, 2)
+async def test_a_broker_that_is_killed_under_load_costs_no_record_and_no_order(mortal_node: KafkaNode) -> None:
+    topic = await make_topic(mortal_node.bootstrap, 2)
     part = Health().part("producer")
-    producer = LogProducer(node.bootstrap, part)
+    producer = LogProducer(mortal_node.bootstrap, part)
     sending = asyncio.create_task(producer.send_all(topic, numbered(60_000)))
     await asyncio.sleep(0.2)
     assert not sending.done()
-    await asyncio.to_thread(node.kill)
+    await asyncio.to_thread(mortal_node.kill)
     await asyncio.sleep(1.0)
     assert not sending.done()
-    await asyncio.to_thread(node.start)
+    await asyncio.to_thread(mortal_node.start)
     assert len(await asyncio.wait_for(sending, 40)) == 60_000
     assert part.is_ok
     await producer.close()
-    assert first_of_each_key(await read(node.bootstrap, topic, 2)) == {
+    assert first_of_each_key(await read(mortal_node.bootstrap, topic, 2)) == {
         b"%d" % k: list(range(k, 60_000, 50)) for k in range(50)
     }
 
 
-async def test_a_broker_that_is_away_is_said_in_time_and_found_again(node: KafkaNode) -> None:
-    topic = await make_topic(node.bootstrap, 2)
+async def test_a_broker_that_is_away_is_said_in_time_and_found_again(mortal_node: KafkaNode) -> None:
+    topic = await make_topic(mortal_node.bootstrap, 2)
     part = Health().part("producer")
-    producer = LogProducer(node.bootstrap, part, give_up_seconds=1.5)
+    producer = LogProducer(mortal_node.bootstrap, part, give_up_seconds=1.5)
     keeping = asyncio.create_task(producer.keep())
     await until(lambda: part.is_ok)
-    await asyncio.to_thread(node.kill)
+    await asyncio.to_thread(mortal_node.kill)
     for _ in range(2):
         began = time.monotonic()
         with pytest.raises(LogUnavailable):
             await producer.send_all(topic, numbered(3))
         assert 1.0 < time.monotonic() - began < 5.0
         assert part.state == "away"
-    await asyncio.to_thread(node.start)
+    await asyncio.to_thread(mortal_node.start)
     await until(lambda: part.is_ok)  # without anybody writing
     assert len(await producer.send_all(topic, numbered(3))) == 3
     keeping.cancel()

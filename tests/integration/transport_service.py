@@ -87,5 +87,6 @@ async def build(settings: Settings, health: Health) -> AsyncIterator[Parts]:
         sys.stderr.write("closed in order\n")
 
 
-if __name__ == "__main__":
+def main() -> None:
+    """As a service's."""
     run_service("transport-test", build, load())

@@ -56,11 +56,7 @@ def values(of: inspect.Type) -> Strategy:
         case inspect.IntType():
             return st.integers(of.ge, of.le)
         case inspect.StrType():
-            if of.pattern and "{32}" in of.pattern:
-                return st.from_regex(of.pattern, fullmatch=True, alphabet=string.hexdigits.lower() + "-")
-            # A request's id stands in web addresses, where these two mean something else.
-            texts = st.text(plain, min_size=of.min_length or 0, max_size=of.max_length)
-            return texts.filter(lambda text: text not in (".", ".."))
+            return _texts(of.pattern or "", of.min_length or 0, of.max_length)
         case inspect.DateType():
             return days
         case inspect.DateTimeType():
@@ -70,20 +66,35 @@ def values(of: inspect.Type) -> Strategy:
         case inspect.VarTupleType():
             return st.lists(values(of.item_type), max_size=4).map(tuple)
         case inspect.DictType():
-            return st.dictionaries(st.text(plain), json_values, max_size=3)
+            return _json_objects
         case inspect.UnionType():
             return st.one_of([values(item) for item in of.types])
         case inspect.StructType():
-            return _of_struct(of.cls)
+            if of.cls not in _structs:
+                fields = {field.name: values(field.type) for field in of.fields}
+                _structs[of.cls] = st.builds(cast(Callable[..., Any], of.cls), **fields)
+            return _structs[of.cls]
     raise TypeError(f"no strategy for {of}")
 
 
+_structs: dict[type, Strategy] = {}
+"""Made once: most of the time would go into making the same strategies again for each example."""
+_json_objects = st.dictionaries(st.text(plain), json_values, max_size=3)
+
+
 @cache
-def _of_struct(cls: type[msgspec.Struct]) -> Strategy:
-    """Made once: most of the time would go into making the same strategies again for each example."""
-    described = inspect.type_info(cls)
-    assert isinstance(described, inspect.StructType)
-    return st.builds(cast(Callable[..., Any], cls), **{field.name: values(field.type) for field in described.fields})
+def _texts(pattern: str, min_size: int, max_size: int | None) -> Strategy:
+    if "{32}" in pattern:
+        return st.from_regex(pattern, fullmatch=True, alphabet=string.hexdigits.lower() + "-")
+    # A request's id stands in web addresses, where these two mean something else.
+    return st.text(plain, min_size=min_size, max_size=max_size).filter(lambda text: text not in (".", ".."))
+
+
+@cache
+def _described() -> dict[type[Event], inspect.Type]:
+    """All classes of events at once: described one by one, what they share would be described for each."""
+    classes = [*FACT_TYPES.values(), *CASE_TYPES.values()]
+    return dict(zip(classes, inspect.multi_type_info(classes), strict=True))
 
 
 def _made_valid(fact: Event, zone: str, count: Decimal) -> Event:
@@ -112,17 +123,19 @@ def _made_valid(fact: Event, zone: str, count: Decimal) -> Event:
             return fact
 
 
+_zone_names = st.sampled_from(sorted(known_zones()))
+
+
 @cache
 def facts_of(cls: type[Event]) -> Strategy:
     """Valid facts of one class."""
-    zone = st.sampled_from(sorted(known_zones()))
-    return st.builds(_made_valid, values(inspect.type_info(cls)), zone, whole)
+    return st.builds(_made_valid, values(_described()[cls]), _zone_names, whole)
 
 
 @cache
 def case_events_of(cls: type[Event]) -> Strategy:
     """Valid case events of one class."""
-    return values(inspect.type_info(cls))
+    return values(_described()[cls])
 
 
 facts = st.sampled_from(list(FACT_TYPES.values())).flatmap(facts_of)

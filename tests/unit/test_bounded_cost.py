@@ -159,9 +159,9 @@ def derived(facts: list[Any], on: date) -> None:
 def test_a_case_of_four_times_the_facts_takes_about_four_times_as_long(kind: str, start: date) -> None:
     few, many = ([received(start), *KINDS[kind](n, start)] for n in (FEW, MANY))
     derived(few, start)
-    # The best of several, in turn, so that what else the machine does bears on neither alone.
-    found = [(seconds(lambda: derived(few, start)), seconds(lambda: derived(many, start))) for _ in range(3)]
-    assert min(b for _, b in found) < MOST * min(a for a, _ in found)
+    # The best of several, so that what else the machine does bears on neither; of the many once is enough if it holds.
+    bound = MOST * min(seconds(lambda: derived(few, start)) for _ in range(3))
+    assert any(seconds(lambda: derived(many, start)) < bound for _ in range(3))
 
 
 def test_amendments_of_amendments_have_effect_down_to_a_depth_and_are_refused_below_it() -> None:
@@ -206,4 +206,4 @@ def test_a_batch_of_one_subject_costs_at_most_ten_times_an_ordinary_batch() -> N
     ordinary = [replace(fact, subject=f"r{i}") for i, fact in enumerate(batch_of("receipts"))]
     usual = min(seconds(lambda: apply.run(ordinary, Shelf(), WORLD, NOW)) for _ in range(3))
     batch = batch_of("consultations overlapping")
-    assert min(seconds(lambda: apply.run(batch, Shelf(), WORLD, NOW)) for _ in range(2)) < 10 * usual
+    assert any(seconds(lambda: apply.run(batch, Shelf(), WORLD, NOW)) < 10 * usual for _ in range(2))
