@@ -5,6 +5,7 @@ the block that follows it is its output, where ``...`` stands for anything. Whit
 matter.
 """
 
+import os
 import re
 import subprocess
 import sys
@@ -71,7 +72,10 @@ def test_both_readmes_tell_the_same_commands_and_outputs() -> None:
 
 def test_make_run_prints_what_the_readmes_show(system: System) -> None:
     # The tests' system is what `make run` starts, with ports and a home of its own.
-    made = subprocess.run(["make", "-n", "run"], cwd=ROOT, capture_output=True, text=True, timeout=60, check=True)
+    outside = {name: value for name, value in os.environ.items() if name not in ("MAKEFLAGS", "MAKELEVEL", "MFLAGS")}
+    made = subprocess.run(
+        ["make", "-n", "run"], cwd=ROOT, env=outside, capture_output=True, text=True, timeout=60, check=True
+    )
     assert made.stdout.splitlines()[-1] == f"exec .venv/bin/{' '.join(system.command)}"
     for readme in READMES:
         found = _UP.search(text(readme))
