@@ -35,7 +35,7 @@ status=0
 make --no-print-directory check || status=$?
 # Side by side, a file (and all that share a system) by one worker, each worker with a broker and a server of its own:
 # much of a test is waiting.
-SHIXIAN_TEST_MISSING="${missing[*]:-}" .venv/bin/pytest -n "${SHIXIAN_TEST_WORKERS:-3}" --dist load \
+SHIXIAN_TEST_MISSING="${missing[*]:-}" .venv/bin/pytest -n "${SHIXIAN_TEST_WORKERS:-4}" --dist load \
   -m "not proof" "$@" || status=$?
 
 echo 'Longer proofs are targets of their own: make proofs, make chaos, make fuzz, make bench, make bench-cluster, make bench-nth (docs/chaos.md),'

@@ -57,6 +57,11 @@ SHARING = {
 """By folder, the files that share a whole system, which is started once: one worker runs them all."""
 
 
+LONG = ("ops", "chaos", "e2e", "integration")
+"""Folders of which a group takes long, or waits much: they begin first, so that in the end short ones are left to fill
+what the workers have room for."""
+
+
 def group_of(nodeid: str) -> str:
     """What one worker runs: a file, or all files that share a system."""
     file = Path(nodeid.partition("::")[0])
@@ -66,7 +71,13 @@ def group_of(nodeid: str) -> str:
 def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
     """A group's tests one after the other, also where no worker is given groups: what they share ends with the last."""
     place: dict[str, int] = {}
-    items.sort(key=lambda item: place.setdefault(group_of(item.nodeid), len(place)))
+
+    def turn(item: pytest.Item) -> tuple[int, int]:
+        folder = item.path.parent.name
+        first = LONG.index(folder) if folder in LONG else len(LONG)
+        return first, place.setdefault(group_of(item.nodeid), len(place))
+
+    items.sort(key=turn)
 
 
 class _ByGroup(LoadScopeScheduling):  # type: ignore[misc]  # xdist has no types
