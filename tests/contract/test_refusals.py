@@ -2,6 +2,7 @@
 
 import ast
 import re
+from functools import cache
 from pathlib import Path
 from string import Formatter
 from typing import get_args
@@ -16,7 +17,6 @@ from services.stats.publishing import ObjectionCode
 from services.words.catalogue import UnknownCode, names, refusal, refusals
 
 SERVICES = Path(__file__).parents[2] / "services"
-SOURCES = {path: ast.parse(path.read_text()) for path in sorted(SERVICES.rglob("*.py"))}
 DECLARED = SERVICES / "events/refusals.py"
 _LATIN = re.compile(r"[A-Za-z]{2}")
 
@@ -30,6 +30,12 @@ LIBRARIES = {
     "local/revival.py": "the first line of a text is kept",
 }
 """Where another's text is read, and why."""
+
+
+@cache
+def sources() -> dict[Path, ast.Module]:
+    """Our modules, parsed: a second's work, which only who runs these tests has."""
+    return {path: ast.parse(path.read_text()) for path in sorted(SERVICES.rglob("*.py"))}
 
 
 def _is_text_of_error(node: ast.AST) -> bool:
@@ -68,7 +74,7 @@ def parsed(tree: ast.AST) -> list[int]:
 
 
 def test_nothing_reads_the_words_of_our_own_texts() -> None:
-    found = {str(path.relative_to(SERVICES)): parsed(tree) for path, tree in SOURCES.items()}
+    found = {str(path.relative_to(SERVICES)): parsed(tree) for path, tree in sources().items()}
     assert {path: lines for path, lines in found.items() if lines and path not in LIBRARIES} == {}
 
 
@@ -90,7 +96,7 @@ APPLIED = {"0004_dead_letter_subject.sql": "applied already; 0005 reads it once 
 
 
 def test_no_query_reads_the_words_of_a_reason() -> None:
-    texts = {path: path.read_text() for path in [*SOURCES, *SERVICES.rglob("*.sql")] if path.name not in APPLIED}
+    texts = {path: path.read_text() for path in [*sources(), *SERVICES.rglob("*.sql")] if path.name not in APPLIED}
     assert [path.name for path, text in texts.items() if SQL_WORDS.search(text)] == []
     assert SQL_WORDS.search("CASE WHEN reason LIKE '$%'")
 
@@ -102,7 +108,7 @@ def test_each_code_has_both_wordings_and_each_wording_has_a_code() -> None:
 def test_each_code_is_given_somewhere() -> None:
     given = {
         node.value
-        for path, tree in SOURCES.items()
+        for path, tree in sources().items()
         for node in ast.walk(tree)
         if isinstance(node, ast.Constant) and isinstance(node.value, str)
         if path != DECLARED or "Literal" not in ast.unparse(_statement(tree, node))
@@ -128,7 +134,7 @@ def values_given() -> dict[str, list[set[str] | None]]:
     """By code, which values each place that gives it passes; None where a place passes a name."""
     found: dict[str, list[set[str] | None]] = {}
     codes = set(get_args(RefusalCode))
-    for tree in SOURCES.values():
+    for tree in sources().values():
         for node in ast.walk(tree):
             if not isinstance(node, ast.Call) or not isinstance(node.func, ast.Name):
                 continue
@@ -171,7 +177,7 @@ def test_a_refusal_is_kept_as_a_code_with_its_field_and_values() -> None:
 def test_each_problem_has_a_name_and_each_name_a_problem() -> None:
     kinds = {
         part.value
-        for tree in SOURCES.values()
+        for tree in sources().values()
         for node in ast.walk(tree)
         if isinstance(node, ast.Call) and ast.unparse(node.func).endswith("ProblemError")
         for keyword in node.keywords
