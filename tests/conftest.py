@@ -10,6 +10,7 @@ import shutil
 import sys
 import tempfile
 import uuid
+from collections import Counter
 from collections.abc import AsyncIterator, Generator, Iterator
 from contextlib import asynccontextmanager
 from importlib.resources import files
@@ -57,9 +58,12 @@ SHARING = {
 """By folder, the files that share a whole system, which is started once: one worker runs them all."""
 
 
-LONG = ("ops", "chaos", "e2e", "integration")
-"""Folders of which a group takes long, or waits much: they begin first, so that in the end short ones are left to fill
-what the workers have room for."""
+EARLY = (
+    *("test_chaos", "test_fuzz", "test_recovery_stopped", "test_recovery_published", "test_recovery_sweep"),
+    *("test_recovery_old_log", "test_partition_groups", "test_rehearsal"),
+)
+"""Files of few tests that take long: they begin first, then those of many tests. Else a worker would be left alone with
+one of them in the end."""
 
 
 def group_of(nodeid: str) -> str:
@@ -71,11 +75,11 @@ def group_of(nodeid: str) -> str:
 def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
     """A group's tests one after the other, also where no worker is given groups: what they share ends with the last."""
     place: dict[str, int] = {}
+    size = Counter(group_of(item.nodeid) for item in items)
 
-    def turn(item: pytest.Item) -> tuple[int, int]:
-        folder = item.path.parent.name
-        first = LONG.index(folder) if folder in LONG else len(LONG)
-        return first, place.setdefault(group_of(item.nodeid), len(place))
+    def turn(item: pytest.Item) -> tuple[bool, int, int]:
+        group = group_of(item.nodeid)
+        return item.path.stem not in EARLY, -size[group], place.setdefault(group, len(place))
 
     items.sort(key=turn)
 
