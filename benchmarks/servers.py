@@ -40,7 +40,7 @@ class Servers:
         cluster = new_cluster_id()
         self.nodes = [
             KafkaNode(
-                folder / f"kafka-{n + 1}",
+                folder / (f"kafka-{n + 1}" if brokers > 1 else "kafka"),
                 kafka_classpath(),
                 port=ports[2 * n],
                 controller_port=ports[2 * n + 1],
