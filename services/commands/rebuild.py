@@ -149,7 +149,10 @@ async def _tracker(settings: Settings, on: _Connections, result: Result, progres
     done = await shadow_schema.open_side(on.side, result.service, tracker.MIGRATIONS, what.ends)
     reference = await tracker.read_reference(on.reader, settings)
     differences = result.differences
-    await tracker_audit.begin_names(on.side) if audit else await tracker_audit.end_names(on.side)
+    if audit:
+        await tracker_audit.begin_names(on.side)
+    else:
+        await tracker_audit.end_names(on.side)
     width = processes.how_many(what.records, len(what.ends))
     snapshot = await on.live.fetchval("SELECT pg_export_snapshot()") if width > 1 else ""
     expected = what.records + (sum(what.facts.values()) if audit else 0)

@@ -79,7 +79,8 @@ class Reference:
         self.next_offset = 0
         """The offset after the last record read."""
         self._check = check
-        self._parents: dict[str, str | None] | None = None
+        self._parents: tuple[int, dict[str, str | None]] | None = None
+        """With the offset before which it was worked out."""
         self._facts: list[tuple[ReferenceFact, int]] = []
         self._learners: list[Learn] = []
         self._bootstrap = bootstrap
@@ -112,10 +113,13 @@ class Reference:
 
     def parents(self) -> dict[str, str | None]:
         """Each registered organ's parent that counts; see :func:`services.events.registrations.tree`."""
-        if self._parents is None:
-            # Listed first: a thread may ask while another organ comes.
-            self._parents = tree([(code, known.data.parent) for code, known in list(self.organs.items())])
-        return self._parents
+        kept, offset = self._parents, self.next_offset
+        if kept is None or kept[0] != offset:
+            # Listed first: a thread may ask while another organ comes. Then what it found is of the offset before, and
+            # kept for nobody.
+            found = tree([(code, known.data.parent) for code, known in list(self.organs.items())])
+            self._parents = kept = offset, found
+        return kept[1]
 
     async def catch_up(self) -> None:
         """Return when all that the topic held at the time of the call has been read; waits for a broker that is away.
@@ -256,7 +260,6 @@ class Reference:
         elif isinstance(fact, OrganRegistered):
             self.organs.pop(fact.data.code, None)
             self.organs[fact.data.code] = KnownOrgan(fact.data, record.offset)
-            self._parents = None
         elif isinstance(fact, ItemRegistered):
             if (offered := self.items.get(fact.data.code)) is None or offered.organ == fact.data.organ:
                 self.items[fact.data.code] = fact.data

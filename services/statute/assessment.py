@@ -6,7 +6,7 @@ same case.
 """
 
 from collections.abc import Mapping
-from datetime import date, timedelta
+from datetime import date
 from types import MappingProxyType
 
 from msgspec import Struct
@@ -36,7 +36,6 @@ __all__ = [
 ]
 
 ANOTHER_READING = "another reading, asked for with the case"
-_DAY = timedelta(days=1)
 
 
 def receipt(timeline: Timeline, profile: Profile) -> date | None:

@@ -5,7 +5,7 @@ first asks whether the limit still runs: what comes after the limit or after the
 """
 
 from collections.abc import Callable
-from datetime import date, timedelta
+from datetime import date
 
 from services.statute.answer_clock import AnswerClock, Step, limit_clock
 from services.statute.calendar import Calendar
@@ -15,8 +15,6 @@ from services.statute.pauses import charge, clarify, consult
 from services.statute.profile import Profile
 from services.statute.state import Deadline, Fact
 from services.statute.timeline import Timeline, legal_date
-
-_DAY = timedelta(days=1)
 
 
 def walk(timeline: Timeline, profile: Profile, calendar: Calendar, received_on: date, today: date) -> AnswerClock:

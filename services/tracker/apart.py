@@ -17,7 +17,7 @@ from services.runtime.settings import Settings
 from services.runtime.table_diff import TableDiff
 from services.tracker.audit import check_facts, check_waking, note_names
 from services.tracker.core.refold import Refs
-from services.tracker.rebuild import Plan, fold_one
+from services.tracker.rebuild import Plan, fold_one, learned
 
 
 @asynccontextmanager
@@ -51,7 +51,7 @@ async def fold(
     """
     problems = TableDiff()
     async with _apart(settings, snapshot) as (reader, live, conn):
-        refold = await fold_one(reader, live, conn, what, reference, tp, problems, again=again)
+        refold = await fold_one(reader, live, conn, what, reference, learned(reference), tp, problems, again=again)
         if not audit:
             return (refold.events, 0), problems
         refs = Refs(refold)

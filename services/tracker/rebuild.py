@@ -159,12 +159,12 @@ async def fold(
     on_partition: Callable[[Refold, Refs], Any] | None = None,
 ) -> int:
     """Fold every partition that is not ``done`` into the side schema, each in one transaction; how many events."""
-    events = 0
+    events, known = 0, learned(reference)
     for tp in sorted(what.ends):
         if tp in done and on_partition is None:
             advance(what.beyond[tp])
             continue
-        refold = await fold_one(reader, live, conn, what, reference, tp, problems, advance, again=tp in done)
+        refold = await fold_one(reader, live, conn, what, reference, known, tp, problems, advance, again=tp in done)
         events += refold.events
         if on_partition is not None:
             await on_partition(refold, Refs(refold))
@@ -178,21 +178,26 @@ async def fold_one(
     conn: Conn,
     what: Plan,
     reference: list[tuple[int, ReferenceFact]],
+    known: ReferenceData,
     tp: TopicPartition,
     problems: TableDiff,
     advance: Advance = lambda _count: None,
     *,
     again: bool = False,
 ) -> Refold:
-    """Fold a partition into the side schema, in one transaction; ``again``: the side schema has it, and forgets it."""
+    """Fold a partition into the side schema, in one transaction.
+
+    ``known`` is what the ``reference`` facts come to; ``again``: the side schema has the partition, and forgets it.
+    """
     async with conn.transaction():
         if again:
             for name in ("events", "cases", "strands", "strand_names"):
                 await conn.execute(f"DELETE FROM {SIDE}.{name} WHERE partition = $1", tp.partition)
-        return await _partition(reader, live, conn, what, reference, _learned(reference), tp, problems, advance)
+        return await _partition(reader, live, conn, what, reference, known, tp, problems, advance)
 
 
-def _learned(reference: list[tuple[int, ReferenceFact]]) -> ReferenceData:
+def learned(reference: list[tuple[int, ReferenceFact]]) -> ReferenceData:
+    """What all of these facts come to."""
     reference_data = ReferenceData()
     for offset, fact in reference:
         reference_data.learn(fact, offset)

@@ -66,3 +66,30 @@ async def test_an_organ_may_come_while_a_thread_goes_through_them(asked: str) ->
     for code, known in list(organs.items()):
         organs[code] = Meanwhile(organs, known)
     assert set(getattr(topic.organs, asked)()) == {"a", "b"}
+
+
+async def test_what_a_thread_worked_out_while_an_organ_came_is_not_kept() -> None:
+    topic = Topic()
+    await topic.add("a")
+    reference = topic.reference
+    late = encode(fact("organ-registered", "b", ORGAN | {"code": "b", "parent": "a"}))
+
+    class Asked:
+        """The first organ; while a thread looks at it, the next record of the topic is taken."""
+
+        def __init__(self, known: Any) -> None:
+            self._known, self._left = known, 1
+
+        @property
+        def data(self) -> Any:
+            if self._left:
+                self._left = 0
+                reference._learn(SimpleNamespace(value=late, offset=reference.next_offset, timestamp=0))
+                reference.next_offset += 1
+            return self._known.data
+
+    organs: dict[str, Any] = reference.organs
+    organs["a"] = Asked(organs["a"])
+    reference.next_offset += 1  # or what was worked out before would be told
+    assert set(topic.organs.parents()) == {"a"}
+    assert topic.organs.parents() == {"a": None, "b": "a"}
