@@ -31,12 +31,16 @@ need curl curl
 need node nodejs
 need javac default-jdk-headless # the recipes that docs/recipes has; the product needs none of the three
 
-status=0
-make --no-print-directory check || status=$?
-# Side by side, a file (and all that share a system) by one worker, each worker with a broker and a server of its own:
-# much of a test is waiting.
-SHIXIAN_TEST_MISSING="${missing[*]:-}" .venv/bin/pytest -n "${SHIXIAN_TEST_WORKERS:-4}" --dist load \
+status=0 checked="$(mktemp)"
+make --no-print-directory check >"$checked" 2>&1 & # beside the tests; what it says comes after theirs
+checking=$!
+# Side by side, a file (and all that share a system) by one worker, each worker with a database server of its own: much of
+# a test is waiting.
+SHIXIAN_TEST_MISSING="${missing[*]:-}" .venv/bin/pytest -n "${SHIXIAN_TEST_WORKERS:-5}" --dist load \
   -m "not proof" "$@" || status=$?
+wait "$checking" || status=$?
+cat "$checked"
+rm -f "$checked"
 
 echo 'Longer proofs are targets of their own: make proofs, make chaos, make fuzz, make bench, make bench-cluster, make bench-nth (docs/chaos.md),'
 echo 'make image-test, make bundle-test, make canary.'

@@ -1,7 +1,6 @@
-"""Fixtures for every test: one real broker and one real PostgreSQL server a session, a fresh database a test.
+"""Fixtures for every test: one real broker a session, one real PostgreSQL server a worker, a fresh database a test.
 
-They cost nothing to tests that don't ask for them. Nothing outlives the session: the kernel ends both servers with
-pytest's process, however that ends.
+They cost nothing to tests that don't ask for them. Nothing outlives the session, however pytest's processes end.
 """
 
 import faulthandler
@@ -29,8 +28,10 @@ from services.local.kafka import KafkaNode
 from services.local.postgres import PostgresServer
 from services.runtime import database
 from services.runtime.health import Part
+from tests import one_broker
 from tests.blanks import Blanks
 from tests.memory_log import Log
+from tests.one_broker import Broker
 
 settings.register_profile("shixian", deadline=None)
 """How long an example takes says how busy the machine is, and nothing of the code."""
@@ -94,6 +95,28 @@ def pytest_xdist_make_scheduler(config: pytest.Config, log: Any) -> LoadScopeSch
     return _ByGroup(config, log)
 
 
+_FOLDER = pytest.StashKey[Path]()
+
+
+def _broker_folder(config: pytest.Config) -> Path:
+    """Where the session's broker is, if one is needed."""
+    if _FOLDER not in config.stash:
+        config.stash[_FOLDER] = Path(tempfile.mkdtemp(prefix="shixian-test-"))
+    return config.stash[_FOLDER]
+
+
+@pytest.hookimpl(optionalhook=True)
+def pytest_configure_node(node: Any) -> None:
+    """What a worker is told."""
+    node.workerinput |= {"one_broker": str(_broker_folder(node.config)), "session": os.getpid()}
+
+
+def pytest_unconfigure(config: pytest.Config) -> None:
+    """The session is over."""
+    if _FOLDER in config.stash:
+        one_broker.end(config.stash[_FOLDER])
+
+
 def is_last_of(item: pytest.Item, following: pytest.Item | None) -> bool:
     """Whether the group of ``item`` ends with it: what its tests share can end, and take nothing from the others."""
     return following is None or group_of(following.nodeid) != group_of(item.nodeid)
@@ -150,16 +173,16 @@ def classpath() -> list[Path]:
 
 
 @pytest.fixture(scope="session")
-def kafka_node(session_folder: Path, classpath: list[Path]) -> Iterator[KafkaNode]:
+def kafka_node(pytestconfig: pytest.Config, classpath: list[Path]) -> Broker:
     """The session's broker. A test that stops or kills a broker starts its own instead."""
-    node = KafkaNode(session_folder / "kafka", classpath)
-    node.start()
-    yield node
-    node.stop(30)
+    given = getattr(pytestconfig, "workerinput", None)
+    if given is not None:  # the session is that of the process that gives the workers their tests
+        return one_broker.lent(Path(given["one_broker"]), given["session"])
+    return one_broker.lent(_broker_folder(pytestconfig), os.getpid())
 
 
 @pytest.fixture(scope="session")
-def kafka(kafka_node: KafkaNode) -> str:
+def kafka(kafka_node: Broker) -> str:
     """The session's broker as bootstrap servers; tests keep apart by topic and group names."""
     return kafka_node.bootstrap
 

@@ -299,7 +299,7 @@ class KafkaNode(OwnsProcess):
         if self._recording is None:
             return
         if clean and self._recording.exists():
-            for old in self._aot_dir.glob("*.aot"):
+            for old in self._aot_dir.glob("*.aot*"):  # and what a recording that was cut off left
                 if time.time() - old.stat().st_mtime > AOT_DAYS * 86400:
                     old.unlink(missing_ok=True)
             self._recording.replace(self.aot_cache)

@@ -15,9 +15,9 @@ import httpx
 import pytest
 
 from services import samples
-from services.local.kafka import KafkaNode
 from services.local.process import free_port
 from tests.image import engine
+from tests.one_broker import Broker
 from tests.support import eventually
 
 pytestmark = pytest.mark.timeout(600)
@@ -47,7 +47,7 @@ class Site:
 
 
 @pytest.fixture(scope="module")
-def site(kafka_node: KafkaNode, database: str) -> Iterator[Site]:
+def site(kafka_node: Broker, database: str) -> Iterator[Site]:
     ports = {name: free_port() for name in SERVICES}
     shared = {
         "SHIXIAN_KAFKA": kafka_node.bootstrap,

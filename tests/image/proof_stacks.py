@@ -11,9 +11,9 @@ import httpx
 import pytest
 import yaml
 
-from services.local.kafka import KafkaNode
 from services.local.process import free_port
 from tests.image import engine
+from tests.one_broker import Broker
 from tests.support import eventually
 
 pytestmark = pytest.mark.timeout(600)
@@ -61,7 +61,7 @@ def base(ports: dict[str, int]) -> str:
 
 
 @pytest.fixture
-def played(kafka_node: KafkaNode, database: str, tmp_path: Path) -> Iterator[dict[str, int]]:
+def played(kafka_node: Broker, database: str, tmp_path: Path) -> Iterator[dict[str, int]]:
     ports = {name: free_port() for name in SERVICES}
     file = tmp_path / "base.yaml"
     file.write_text(base(ports), encoding="utf-8")

@@ -7,13 +7,13 @@ import pytest
 from aiokafka import AIOKafkaProducer
 
 from services import samples
-from services.local.kafka import KafkaNode
 from services.runtime.bulk import BulkReader
 from services.runtime.health import Health
 from services.runtime.producer import LogProducer
 from services.runtime.settings import SettingError, load
 from tests.chaos.segments import batches
 from tests.integration.log_tools import make_topic
+from tests.one_broker import Broker
 
 FACTS = [bytes(line) for line in samples.sample()][:300]
 CODECS = {"gzip": 1, "snappy": 2, "lz4": 3, "zstd": 4}
@@ -22,12 +22,12 @@ _ATTRIBUTES = 21
 """Where they begin in a batch."""
 
 
-def segments(node: KafkaNode, topic: str) -> list[bytes]:
+def segments(node: Broker, topic: str) -> list[bytes]:
     """What the broker keeps of a topic."""
     return [file.read_bytes() for file in Path(node.folder, "data").glob(f"{topic}-*/*.log")]
 
 
-def codecs(node: KafkaNode, topic: str) -> set[int]:
+def codecs(node: Broker, topic: str) -> set[int]:
     """The codecs of a topic's batches."""
     found = set()
     for segment in segments(node, topic):
@@ -47,7 +47,7 @@ async def values(kafka: str, topic: str) -> list[bytes]:
 
 @pytest.mark.parametrize("compression", ["zstd", None])
 async def test_what_we_write_is_compressed_unless_it_should_not_be(
-    kafka: str, kafka_node: KafkaNode, compression: str | None
+    kafka: str, kafka_node: Broker, compression: str | None
 ) -> None:
     topic = await make_topic(kafka)
     producer = LogProducer(kafka, Health().part("producer"), compression=compression)
@@ -61,7 +61,7 @@ async def test_what_we_write_is_compressed_unless_it_should_not_be(
 
 
 @pytest.mark.parametrize("codec", CODECS)
-async def test_a_producer_elsewhere_may_compress_as_it_likes(kafka: str, kafka_node: KafkaNode, codec: str) -> None:
+async def test_a_producer_elsewhere_may_compress_as_it_likes(kafka: str, kafka_node: Broker, codec: str) -> None:
     topic = await make_topic(kafka)
     async with AIOKafkaProducer(bootstrap_servers=kafka, compression_type=codec) as producer:
         for fact in FACTS[:20]:
