@@ -1,6 +1,7 @@
 """All time limits of a request side by side, the answer's first; derived with the view, never stored as truth."""
 
 from bisect import bisect_left
+from collections.abc import Mapping
 from datetime import date, timedelta
 
 from msgspec import Struct
@@ -82,9 +83,10 @@ class _Opening(Struct, frozen=True):
 def _remedies(run: AnswerClock, overdue_from: date | None, reviews: tuple[Review, ...]) -> list[Deadline]:
     """The windows for reconsideration and litigation that the answer, or the silence, or a reconsideration opened."""
     windows = []
+    opened = _opened(run, overdue_from, reviews)
     for remedy in run.profile.remedies:
         filed = sorted([r.filed_on for r in reviews if r.kind.startswith(remedy.kind)]) if reviews else []
-        for opening in _openings(remedy, run, overdue_from, reviews):
+        for opening in _openings(remedy, opened, reviews):
             if not remedy.from_ <= opening.event <= remedy.through or not remedy.opens_for(opening.outcome):
                 continue
             due = limit_due(remedy, opening.start, run.profile, run.calendar)
@@ -110,29 +112,35 @@ def _remedies(run: AnswerClock, overdue_from: date | None, reviews: tuple[Review
     return windows
 
 
-def _openings(
-    remedy: Remedy, run: AnswerClock, overdue_from: date | None, reviews: tuple[Review, ...]
-) -> list[_Opening]:
-    openings = []
-    if run.end is not None and run.end.how == "answered" and "answer" in remedy.after:
+def _opened(run: AnswerClock, overdue_from: date | None, reviews: tuple[Review, ...]) -> Mapping[str, list[_Opening]]:
+    """What can open a window, whatever the remedy."""
+    opened: dict[str, list[_Opening]] = {}
+    if run.end is None:
+        if overdue_from is not None:
+            last = overdue_from - _DAY
+            opened["silence"] = [_Opening(last, last, "silence")]
+    elif run.end.how == "answered":
         answers = [(run.end.fact, "answer"), *((fact, "new-answer") for fact in run.timeline.reanswers)]
-        openings += [_answer(run, fact, about) for fact, about in answers if fact is not None]
-    if run.end is None and overdue_from is not None and "silence" in remedy.after:
-        last = overdue_from - _DAY
-        openings.append(_Opening(last, last, "silence"))
-    if remedy.kind == "litigation":
-        # Who asks for a reconsideration first sues after it.
-        asked = [r.filed_on for r in reviews if r.kind == "reconsideration"]
-        openings = [o for o in openings if not any(day >= o.event for day in asked)]
-    elif remedy.kind == "reconsideration":
-        sued = [r.filed_on for r in reviews if r.kind == "litigation-direct"]
-        openings = [o for o in openings if not any(day >= o.event for day in sued)]
-    if "reconsideration" in remedy.after:
-        openings += [
+        opened["answer"] = [_answer(run, fact, about) for fact, about in answers if fact is not None]
+    if reviews:
+        opened["reconsideration"] = [
             _Opening(r.decided_on, r.delivered_on or r.decided_on, r.review, "", r.delivered_on is None)
             for r in reviews
             if r.kind == "reconsideration" and r.decided_on
         ]
+    return opened
+
+
+def _openings(remedy: Remedy, opened: Mapping[str, list[_Opening]], reviews: tuple[Review, ...]) -> list[_Opening]:
+    """What opens a window for a remedy."""
+    openings = [one for after in ("answer", "silence") if after in remedy.after for one in opened.get(after, ())]
+    if reviews:
+        # Who asks for a reconsideration first sues after it.
+        instead = {"litigation": "reconsideration", "reconsideration": "litigation-direct"}.get(remedy.kind)
+        asked = [r.filed_on for r in reviews if r.kind == instead]
+        openings = [o for o in openings if not any(day >= o.event for day in asked)]
+        if "reconsideration" in remedy.after:
+            openings += opened["reconsideration"]
     return openings
 
 

@@ -1,7 +1,7 @@
 """The file format of ladders: what happens by and by as a limit comes near and passes, warnings first, then cards."""
 
 from collections.abc import Mapping
-from functools import cache
+from functools import cache, cached_property
 from typing import Annotated, Literal
 
 from msgspec import Meta, Struct
@@ -39,7 +39,7 @@ class Rung(_Table, frozen=True, kw_only=True):
     """The second deadline that a card gives: so many working days after it."""
 
 
-class Ladder(_Table, frozen=True, kw_only=True):
+class Ladder(_Table, frozen=True, kw_only=True, dict=True):
     """A ladder. Days are working days, but for an answer whose limit is not counted in these: then calendar days."""
 
     id: Text
@@ -53,9 +53,24 @@ class Ladder(_Table, frozen=True, kw_only=True):
     source: Source | None = None
     """The rule that it is in."""
 
+    @cached_property
+    def _by_limit(self) -> Mapping[Supervised, tuple[Rung, ...]]:
+        limits = dict.fromkeys(limit for rung in self.rungs for limit in rung.limits)
+        return {limit: tuple([rung for rung in self.rungs if limit in rung.limits]) for limit in limits}
+
     def of(self, limit: Supervised) -> tuple[Rung, ...]:
         """The rungs for a limit, in the file's order."""
-        return tuple([rung for rung in self.rungs if limit in rung.limits])
+        return self._by_limit.get(limit, ())
+
+    @cached_property
+    def has_cards(self) -> bool:
+        """Whether there is anything but warnings for the answer's limit."""
+        return any(rung.level != "warning" for rung in self.of("answer"))
+
+    @cached_property
+    def answer_warnings(self) -> tuple[int, ...]:
+        """The days before the answer's last day on which a warning goes out, the furthest first."""
+        return self.warnings("answer")
 
     def warnings(self, limit: Supervised) -> tuple[int, ...]:
         """The days before a last day on which a warning goes out, the furthest first."""

@@ -47,7 +47,7 @@ def warned_before(profile: Profile, organ: str) -> tuple[int, ...]:
     if profile.warnings is not None:
         return profile.warnings.ladder
     ladder = ladder_for(organ, laws_of(profile))
-    return ladder.warnings("answer") if ladder else ()
+    return ladder.answer_warnings if ladder else ()
 
 
 def supervised(
@@ -67,7 +67,7 @@ def supervised(
         watched = [
             _Limit("step", s.started_on, s.due_on, "working-day", s.done_on, s) for s in taken if s.due_on is not None
         ]
-    if ladder is not None and state.due_on is not None and any(rung.level != "warning" for rung in ladder.of("answer")):
+    if ladder is not None and state.due_on is not None and ladder.has_cards:
         start = state.received_on or state.due_on
         watched.append(_Limit("answer", start, state.due_on, clocks.days_of(profile.answer.unit), ended))
     if ladder is not None and promise is not None and timeline.item is not None and ladder.of("committed"):

@@ -28,6 +28,8 @@ can be much larger."""
 LEAST_BYTES = 1024 * 1024
 """A case can hold so much whatever its limit of facts is: four facts of the largest size that the tracker takes
 (``apply.MAX_FACT``)."""
+_SURELY = 4
+"""So many facts fit in any case, and need not be measured."""
 
 _ENDING = (FactCorrected, FactRetracted, AnswerIssued, RequestWithdrawn, RequestTransferred)
 """What ends a case or puts it right is still taken at the limit, up to twice as much."""
@@ -65,7 +67,7 @@ class Room:
         count = len(case.facts)
         if count >= times * self._limit.facts:
             reason = _full(f"{count} facts", self._limit.facts, count >= 2 * self._limit.facts)
-        elif count > 1 and (size := self._size(case) + len(encode(fact))) > times * self._limit.bytes:
+        elif count >= _SURELY and (size := self._size(case) + len(encode(fact))) > times * self._limit.bytes:
             reason = _full(f"facts of {size} bytes with this one", self._limit.bytes, times == 2)
         else:
             return None
