@@ -4,7 +4,7 @@ The rules are the law's and intake's: a form knows what a fact is made of, and n
 """
 
 import re
-from collections.abc import Iterable, Mapping
+from collections.abc import Callable, Iterable, Mapping
 from decimal import Decimal, InvalidOperation
 from typing import Any, Literal, NamedTuple, get_args
 from uuid import uuid4
@@ -125,41 +125,73 @@ CORRECTION = "fact-corrected"
 def defaults(name: str, request: Mapping[str, Any], today: str) -> dict[str, str]:
     """What a form begins with."""
     found = {field.name: today for field in FORMS[name] if field.is_today}
-    subject = request.get("id", "")
-    facts = request.get("facts", ())
+    begin = _BEGIN.get(name)
+    return found | begin(request) if begin else found
 
-    def many(kind: str) -> int:
-        return sum(fact["type"] == type_of(kind) for fact in facts)
 
-    open_steps = [one for one in request.get("held", ()) if one["state"] in ("assigned", "accepted")]
-    match name:
-        case "consultation-opened":
-            found["consultation"] = str(many("consultation-opened") + 1)
-        case "consultation-reached" | "consultation-closed":
-            waits = [one["about"] for one in request.get("waits", ()) if one["limit"] == "consultation"]
-            found["consultation"] = waits[0] if waits else "1"
-        case "assignment-opened":
-            found["assignment"] = f"{subject}/{many('assignment-opened') + 1}"
-        case "assignment-accepted" | "assignment-returned" | "assignment-completed":
-            found["assignment"] = open_steps[0]["assignment"] if open_steps else ""
-        case "review-filed":
-            found |= {"review": f"{subject}/review-{many('review-filed') + 1}", "organ": request.get("organ", "")}
-        case "review-decided":
-            pending = [one["review"] for one in request.get("reviews", ()) if not one.get("decided_on")]
-            found["review"] = pending[0] if pending else ""
-        case "review-decision-delivered":
-            reviews = request.get("reviews", ())
-            decided = [one["review"] for one in reviews if one.get("decided_on") and not one.get("delivered_on")]
-            found["review"] = decided[-1] if decided else ""
-        case "duty-done":
-            duties = [one["duty"] for one in request.get("duties", ()) if not one.get("done_on")]
-            found["duty"] = duties[0] if duties else ""
-        case "special-step-closed":
-            opened = [fact["data"]["step"] for fact in facts if fact["type"] == type_of("special-step-opened")]
-            found["step"] = opened[-1] if opened else ""
-        case _:
-            pass
-    return found
+def _next(kind: str, request: Mapping[str, Any]) -> int:
+    """The number of a request's next fact of a kind."""
+    return len([fact for fact in request.get("facts", ()) if fact["type"] == type_of(kind)]) + 1
+
+
+def _first(found: list[str], otherwise: str = "") -> str:
+    return found[0] if found else otherwise
+
+
+def _asked(request: Mapping[str, Any]) -> dict[str, str]:
+    """The consultation that an answer is waited for from."""
+    waits = [one["about"] for one in request.get("waits", ()) if one["limit"] == "consultation"]
+    return {"consultation": _first(waits, "1")}
+
+
+def _held(request: Mapping[str, Any]) -> dict[str, str]:
+    """The assignment that somebody has."""
+    held = [one["assignment"] for one in request.get("held", ()) if one["state"] in ("assigned", "accepted")]
+    return {"assignment": _first(held)}
+
+
+def _another_review(request: Mapping[str, Any]) -> dict[str, str]:
+    number, subject = _next("review-filed", request), request.get("id", "")
+    return {"review": f"{subject}/review-{number}", "organ": request.get("organ", "")}
+
+
+def _pending(request: Mapping[str, Any]) -> dict[str, str]:
+    return {"review": _first([one["review"] for one in request.get("reviews", ()) if not one.get("decided_on")])}
+
+
+def _undelivered(request: Mapping[str, Any]) -> dict[str, str]:
+    """The review that was decided last and whose decision has not been delivered."""
+    reviews = reversed(request.get("reviews", ()))
+    return {"review": _first([r["review"] for r in reviews if r.get("decided_on") and not r.get("delivered_on")])}
+
+
+def _owed(request: Mapping[str, Any]) -> dict[str, str]:
+    return {"duty": _first([one["duty"] for one in request.get("duties", ()) if not one.get("done_on")])}
+
+
+def _special(request: Mapping[str, Any]) -> dict[str, str]:
+    """The special step that was opened last."""
+    facts = reversed(request.get("facts", ()))
+    return {"step": _first([f["data"]["step"] for f in facts if f["type"] == type_of("special-step-opened")])}
+
+
+_BEGIN: Mapping[str, Callable[[Mapping[str, Any]], dict[str, str]]] = {
+    "consultation-opened": lambda request: {"consultation": str(_next("consultation-opened", request))},
+    "consultation-reached": _asked,
+    "consultation-closed": _asked,
+    "assignment-opened": lambda request: {
+        "assignment": f"{request.get('id', '')}/{_next('assignment-opened', request)}"
+    },
+    "assignment-accepted": _held,
+    "assignment-returned": _held,
+    "assignment-completed": _held,
+    "review-filed": _another_review,
+    "review-decided": _pending,
+    "review-decision-delivered": _undelivered,
+    "duty-done": _owed,
+    "special-step-closed": _special,
+}
+"""By the fact, what its form takes from the request."""
 
 
 class Unfit(ValueError):

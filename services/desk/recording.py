@@ -60,12 +60,7 @@ class Recording(Controller):
 
 async def entered(request: Request[Any, Any, Any], desk: Desk, lang: Lang, subject: str) -> Response[bytes]:
     """A filled form: looked at until it is sent as it was looked at. Raises :class:`ProblemError`."""
-    form = {name: str(value) for name, value in (await request.form()).items() if isinstance(value, str)}
-    desk.require_form(request, form.get(FORM_FIELD, ""))
-    name = form.get("record", "request-received")
-    if (name not in forms.FORMS and name != forms.CORRECTION) or not forms.is_id(form.get("fact_id", "")):
-        raise ProblemError(400, "this is no form of this desk")
-    entry = Entry(name, subject or form.get("subject", "").strip(), form.get("source", ""), form.get("id", ""))
+    entry, form = await _filled(request, desk, subject)
     found = await request_of(desk.apis, entry.subject) if subject else None
     try:
         form = await with_codes(desk.apis, amended(found, entry)[0] if entry.amends and found else entry.name, form)
@@ -78,20 +73,8 @@ async def entered(request: Request[Any, Any, Any], desk: Desk, lang: Lang, subje
         if error.status not in (400, 422):
             raise
         return await show(request, desk, lang, entry, form, found=found, refusal=error, status=error.status)
-    remarks = [one for one in proposal["remarks"] if one["code"] not in NOTES]
-    looked = {
-        "proposal": proposal,
-        "notes": [one for one in proposal["remarks"] if one["code"] in NOTES],
-        "objections": [one for one in remarks if _about(one, fact)],
-        "others": [one for one in remarks if not _about(one, fact)],
-        "refused": [one for one in proposal["rejected"] if _about(one, fact)]
-        + [one for one in proposal["remarks"] if _about(one, fact) and one["code"] in REFUSED_CODES],
-        "published": await published(desk.apis, proposal),
-        "digest": digest(fact),
-    }
-    doubts = bool(looked["objections"] or looked["others"] or proposal["rejected"])
-    sure = (not doubts or "despite" in form) and (not proposal["moves_ended"] or "despite_ended" in form)
-    if form.get("do") != "send" or looked["refused"] or not sure or form.get("digest") != looked["digest"]:
+    looked = await _looked_at(desk.apis, fact, proposal)
+    if form.get("do") != "send" or not _may_go(form, looked):
         again = form.get("do") == "send" and not looked["refused"]
         return await show(request, desk, lang, entry, form, found=found, looked=looked, again=again)
     try:
@@ -103,7 +86,41 @@ async def entered(request: Request[Any, Any, Any], desk: Desk, lang: Lang, subje
             request, desk, lang, entry, form, found=found, looked=looked, refusal=error, status=error.status
         )
     await applied(desk.apis, fact)
-    return led(f"/requests/{part(entry.subject)}?{query(lang=lang, recorded=name)}")
+    return led(f"/requests/{part(entry.subject)}?{query(lang=lang, recorded=entry.name)}")
+
+
+async def _filled(request: Request[Any, Any, Any], desk: Desk, subject: str) -> tuple[Entry, dict[str, str]]:
+    """What is entered, and the form's fields. Raises :class:`ProblemError` for what is no form of this desk."""
+    form = {name: str(value) for name, value in (await request.form()).items() if isinstance(value, str)}
+    desk.require_form(request, form.get(FORM_FIELD, ""))
+    name = form.get("record", "request-received")
+    if (name not in forms.FORMS and name != forms.CORRECTION) or not forms.is_id(form.get("fact_id", "")):
+        raise ProblemError(400, "this is no form of this desk")
+    return Entry(name, subject or form.get("subject", "").strip(), form.get("source", ""), form.get("id", "")), form
+
+
+async def _looked_at(apis: Apis, fact: Mapping[str, Any], proposal: Mapping[str, Any]) -> dict[str, Any]:
+    """What the page says of a fact before it is sent."""
+    remarks = [one for one in proposal["remarks"] if one["code"] not in NOTES]
+    beyond = [one for one in proposal["remarks"] if one["code"] in REFUSED_CODES]
+    return {
+        "proposal": proposal,
+        "notes": [one for one in proposal["remarks"] if one["code"] in NOTES],
+        "objections": [one for one in remarks if _about(one, fact)],
+        "others": [one for one in remarks if not _about(one, fact)],
+        "refused": [one for one in (*proposal["rejected"], *beyond) if _about(one, fact)],
+        "published": await published(apis, proposal),
+        "digest": digest(fact),
+    }
+
+
+def _may_go(form: Mapping[str, str], looked: Mapping[str, Any]) -> bool:
+    """Whether the fact may be sent: it has an effect, it was looked at as it is, and whoever enters it has read what is
+    said against it."""
+    proposal = looked["proposal"]
+    doubts = bool(looked["objections"] or looked["others"] or proposal["rejected"])
+    sure = (not doubts or "despite" in form) and (not proposal["moves_ended"] or "despite_ended" in form)
+    return sure and not looked["refused"] and form.get("digest") == looked["digest"]
 
 
 def fact_of(entry: Entry, form: Mapping[str, str], found: Mapping[str, Any] | None) -> dict[str, Any]:

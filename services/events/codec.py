@@ -166,6 +166,11 @@ def check(fact: Fact) -> None:
         for day in value if isinstance(value, tuple) else (value,):
             if isinstance(day, date) and not FIRST_DAY <= day <= LAST_DAY:
                 raise Refused(day_out_of_range(f"$.data.{name}", day))
+    _check_data(fact)
+
+
+def _check_data(fact: Fact) -> None:
+    """What the types of a fact's own data can't say."""
     match fact:
         case f.TallyRecorded():
             _check_amount("count", fact.data.count, whole=fact.data.measure not in DECIMAL_MEASURES)

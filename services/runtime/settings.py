@@ -251,13 +251,7 @@ _CHOICES = {
 def _parse(name: str, text: str, default: object) -> object:
     variable = f"SHIXIAN_{name.upper()}"
     if name == "now":
-        try:
-            instant = datetime.fromisoformat(text)
-        except ValueError:
-            raise SettingError(f"{variable}: expected an RFC 3339 instant, got {text!r}") from None
-        if instant.tzinfo is None:
-            raise SettingError(f"{variable}: expected an instant with a time zone, got {text!r}")
-        return instant
+        return _instant(variable, text)
     if name == "kafka":
         from services.events import brokers  # with TLS, which a command that asks nobody need not load
 
@@ -281,23 +275,37 @@ def _parse(name: str, text: str, default: object) -> object:
         except ValueError as error:
             raise SettingError(f"{variable}: expected addresses or networks with commas between: {error}") from None
     if isinstance(default, int | float):
-        try:
-            number = type(default)(text)
-        except ValueError:
-            raise SettingError(f"{variable}: expected a number, got {text!r}") from None
-        if name.endswith("_port"):
-            # The embedded broker's controller takes the port after its own.
-            highest = 65534 if name == "kafka_port" else 65535
-            if not 0 <= number <= highest:
-                raise SettingError(f"{variable}: expected a port from 0 to {highest}, got {text!r}")
-        if not 0 <= number < 1e9:
-            raise SettingError(f"{variable}: expected a number from 0 up, got {text!r}")
-        if name == "audit_months" and number < LEAST_AUDIT_MONTHS:
-            raise SettingError(f"{variable}: expected a number from {LEAST_AUDIT_MONTHS} up, got {text!r}")
-        if name == "case_facts" and not number:
-            raise SettingError(f"{variable}: expected a number from 1 up, got {text!r}")
-        return number
+        return _number(name, variable, text, type(default))
     return text
+
+
+def _instant(variable: str, text: str) -> datetime:
+    try:
+        instant = datetime.fromisoformat(text)
+    except ValueError:
+        raise SettingError(f"{variable}: expected an RFC 3339 instant, got {text!r}") from None
+    if instant.tzinfo is None:
+        raise SettingError(f"{variable}: expected an instant with a time zone, got {text!r}")
+    return instant
+
+
+def _number(name: str, variable: str, text: str, kind: type[int] | type[float]) -> int | float:
+    try:
+        number = kind(text)
+    except ValueError:
+        raise SettingError(f"{variable}: expected a number, got {text!r}") from None
+    if name.endswith("_port"):
+        # The embedded broker's controller takes the port after its own.
+        highest = 65534 if name == "kafka_port" else 65535
+        if not 0 <= number <= highest:
+            raise SettingError(f"{variable}: expected a port from 0 to {highest}, got {text!r}")
+    if not 0 <= number < 1e9:
+        raise SettingError(f"{variable}: expected a number from 0 up, got {text!r}")
+    if name == "audit_months" and number < LEAST_AUDIT_MONTHS:
+        raise SettingError(f"{variable}: expected a number from {LEAST_AUDIT_MONTHS} up, got {text!r}")
+    if name == "case_facts" and not number:
+        raise SettingError(f"{variable}: expected a number from 1 up, got {text!r}")
+    return number
 
 
 def _text(env: Mapping[str, str], variable: str) -> str:

@@ -4,7 +4,7 @@ It costs what there are organs and days, not what is open. The numbers are as ol
 """
 
 from collections import Counter
-from collections.abc import Collection, Mapping
+from collections.abc import Collection, Iterable, Mapping
 from datetime import date, datetime, timedelta
 
 from msgspec import UNSET, Struct, UnsetType
@@ -92,32 +92,16 @@ def counts(
     def wanted(organ: str) -> bool:
         return organs is None or organ in organs
 
-    due: Counter[str] = Counter()
-    for (of, day), number in snapshot.due.items():
-        if wanted(of):
-            due[_when(day, today.of(of))] += number
-    stopped: Counter[str] = Counter()
-    for (of, code), number in snapshot.stopped.items():
-        if wanted(of):
-            stopped[code.removeprefix("stopped-")] += number
-    kinds: Counter[str] = Counter()
-    needing: Counter[str] = Counter()
-    for (of, kind), number in snapshot.needing.items():
-        if wanted(of):
-            needing[of] += number
-        if of == organ if organ is not None else wanted(of):
-            kinds[kind] += number
-    steps: Counter[str] = Counter()
-    for (of, unit), number in snapshot.steps.items():
-        if wanted(of):
-            steps[unit] += number
+    due = _sums((_when(day, today.of(of)), n) for (of, day), n in snapshot.due.items() if wanted(of))
+    stopped = _sums((code.removeprefix("stopped-"), n) for (of, code), n in snapshot.stopped.items() if wanted(of))
+    needing = _sums((of, n) for (of, _), n in snapshot.needing.items() if wanted(of))
+    kinds = _sums(
+        (kind, n) for (of, kind), n in snapshot.needing.items() if (wanted(of) if organ is None else of == organ)
+    )
+    steps = _sums((unit, n) for (of, unit), n in snapshot.steps.items() if wanted(of))
     duties = [work for work in snapshot.office if work.kind == "duty" and wanted(work.organ)]
-    reviewed: Counter[str] = Counter()
-    elsewhere = 0
-    for (of, kind, is_stopped), number in snapshot.reviewed.items():
-        if wanted(of):
-            reviewed[kind] += number
-            elsewhere += 0 if is_stopped else number
+    reviewed = _sums((kind, n) for (of, kind, _), n in snapshot.reviewed.items() if wanted(of))
+    elsewhere = sum(n for (of, _, is_stopped), n in snapshot.reviewed.items() if wanted(of) and not is_stopped)
     day = min((today.of(of) for of in organs), default=today.usual) if organs else today.usual
     return Counts(
         as_of=now,
@@ -142,6 +126,14 @@ def counts(
         ),
         attention_by_organ=dict(sorted(needing.items())) if by_organ else UNSET,
     )
+
+
+def _sums(numbers: Iterable[tuple[str, int]]) -> Counter[str]:
+    """The sum of the numbers of each name."""
+    found: Counter[str] = Counter()
+    for name, number in numbers:
+        found[name] += number
+    return found
 
 
 def sunday(day: date) -> date:

@@ -26,6 +26,23 @@ def _changed(was: Step | None, now: Step, today: date) -> Iterator[Decision]:
     if was == now:
         return
     step = step_now(now)
+    yield from _passed(was, now, step, today)
+    due, late = (was.due_on, was.overdue_from) if was else (None, None)
+    if now.due_on != due and now.due_on is not None:
+        values: dict[str, Any] = {"step": step}
+        if due is not None:
+            values["old_due_on"] = due
+        yield Decision("step-due-set", today if was else now.started_on, values)
+    if now.overdue_from is not None and now.overdue_from != late:
+        yield Decision("step-overdue", now.overdue_from, {"step": step})
+    elif late is not None and now.overdue_from is None:
+        yield Decision("step-overdue-withdrawn", today, {"step": step})
+    if (on := _done_on(was, now)) is not None:
+        yield Decision("step-done", on, {"step": step})
+
+
+def _passed(was: Step | None, now: Step, step: dict[str, Any], today: date) -> Iterator[Decision]:
+    """Who was given the step, took it or gave it back."""
     before = {h.assignment: h for h in was.holdings} if was else {}
     after = {h.assignment: h for h in now.holdings}
     for name, gone in before.items():
@@ -34,28 +51,18 @@ def _changed(was: Step | None, now: Step, today: date) -> Iterator[Decision]:
     for name, one in after.items():
         if before.get(name) == one:
             continue
+        values = {"step": step, "holding": holding_now(one)}
         if was is None and name == now.about:
-            yield Decision("step-opened", one.assigned_on, {"step": step, "holding": holding_now(one)})
-            continue
-        on = (
-            one.assigned_on
-            if name not in before
-            else max(filter(None, (one.left_on, one.accepted_on, one.assigned_on)))
-        )
-        yield Decision("step-passed", on, {"step": step, "holding": holding_now(one)})
-    due = was.due_on if was else None
-    if now.due_on != due and now.due_on is not None:
-        values: dict[str, Any] = {"step": step}
-        if due is not None:
-            values["old_due_on"] = due
-        yield Decision("step-due-set", today if was else now.started_on, values)
-    late = was.overdue_from if was else None
-    if now.overdue_from is not None and now.overdue_from != late:
-        yield Decision("step-overdue", now.overdue_from, {"step": step})
-    elif late is not None and now.overdue_from is None:
-        yield Decision("step-overdue-withdrawn", today, {"step": step})
-    if now.done_on is not None and (was is None or (was.done_on, was.state) != (now.done_on, now.state)):
-        yield Decision("step-done", now.done_on, {"step": step})
+            yield Decision("step-opened", one.assigned_on, values)
+        elif name in before:
+            yield Decision("step-passed", max(filter(None, (one.left_on, one.accepted_on, one.assigned_on))), values)
+        else:
+            yield Decision("step-passed", one.assigned_on, values)
+
+
+def _done_on(was: Step | Duty | None, now: Step | Duty) -> date | None:
+    """The day on which it was done or ended, where that is new."""
+    return now.done_on if was is None or (was.done_on, was.state) != (now.done_on, now.state) else None
 
 
 def _duties(old: RequestState, new: RequestState, today: date) -> Iterator[Decision]:
@@ -65,22 +72,36 @@ def _duties(old: RequestState, new: RequestState, today: date) -> Iterator[Decis
         if key not in after:
             yield Decision("duty-withdrawn", today, {"duty": duty_now(gone)})
     for key, now in after.items():
-        was = before.get(key)
-        if was == now:
-            continue
-        duty = {"duty": duty_now(now)}
-        if was is not None and was.done_on is not None and now.done_on is None:
-            yield Decision("duty-reopened", today, duty)
-        ended = was is not None and now.done_on is not None and was.due_on == now.due_on
-        if was is None or (not ended and _named(was) != _named(now)):
-            moved = {"old_due_on": was.due_on} if was is not None and was.due_on is not None else {}
-            yield Decision("duty-due-set", today if was else min(now.event_on, today), duty | moved)
-        if was is not None and was.overdue_from is not None and now.overdue_from is None:
-            yield Decision("duty-overdue-withdrawn", today, duty)
-        if now.overdue_from is not None and (was is None or was.overdue_from != now.overdue_from):
-            yield Decision("duty-overdue", now.overdue_from, duty)
-        if now.done_on is not None and (was is None or (was.done_on, was.state) != (now.done_on, now.state)):
-            yield Decision("duty-ended", now.done_on, duty)
+        if (was := before.get(key)) is None:
+            yield from _opened(now, today)
+        elif was != now:
+            yield from _moved(was, now, today)
+
+
+def _opened(now: Duty, today: date) -> Iterator[Decision]:
+    """A duty that was not there."""
+    duty = {"duty": duty_now(now)}
+    yield Decision("duty-due-set", min(now.event_on, today), duty)
+    if now.overdue_from is not None:
+        yield Decision("duty-overdue", now.overdue_from, duty)
+    if now.done_on is not None:
+        yield Decision("duty-ended", now.done_on, duty)
+
+
+def _moved(was: Duty, now: Duty, today: date) -> Iterator[Decision]:
+    """A duty that is another one now."""
+    duty = {"duty": duty_now(now)}
+    if was.done_on is not None and now.done_on is None:
+        yield Decision("duty-reopened", today, duty)
+    only_ended = now.done_on is not None and was.due_on == now.due_on
+    if not only_ended and _named(was) != _named(now):
+        yield Decision("duty-due-set", today, duty | ({} if was.due_on is None else {"old_due_on": was.due_on}))
+    if was.overdue_from is not None and now.overdue_from is None:
+        yield Decision("duty-overdue-withdrawn", today, duty)
+    if now.overdue_from is not None and was.overdue_from != now.overdue_from:
+        yield Decision("duty-overdue", now.overdue_from, duty)
+    if (on := _done_on(was, now)) is not None:
+        yield Decision("duty-ended", on, duty)
 
 
 def _named(duty: Duty) -> tuple[object, ...]:
