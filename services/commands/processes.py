@@ -5,6 +5,7 @@ import multiprocessing
 import os
 import signal
 import threading
+import traceback
 from collections.abc import AsyncIterator, Callable, Coroutine, Sequence
 from concurrent.futures import ProcessPoolExecutor
 from concurrent.futures.process import BrokenProcessPool
@@ -12,7 +13,11 @@ from dataclasses import dataclass
 from multiprocessing.connection import wait
 from typing import Any, TypeVar
 
+import structlog
+
 from services.runtime.failed import Failed, reason_of
+
+log = structlog.get_logger(__name__)
 
 T = TypeVar("T")
 
@@ -44,6 +49,8 @@ async def each(
             for future in done:
                 result = await future
                 if isinstance(result, _Failure):
+                    if result.trace:
+                        log.error("process_failed", reason=result.text, exception=result.trace)
                     raise Failed(result.text)
                 yield running.pop(future), result
     except BrokenProcessPool:
@@ -74,6 +81,8 @@ def _begin() -> None:
 @dataclass(frozen=True)
 class _Failure:
     text: str
+    trace: str = ""
+    """Where it was, of a fault that nobody foresaw."""
 
 
 def _one(work: Callable[..., Coroutine[Any, Any, T]], share: tuple[Any, ...]) -> T | _Failure:
@@ -83,4 +92,4 @@ def _one(work: Callable[..., Coroutine[Any, Any, T]], share: tuple[Any, ...]) ->
     except Failed as error:
         return _Failure(str(error))
     except Exception as error:  # noqa: BLE001 - raised again by whoever waits for it
-        return _Failure(reason_of(error))
+        return _Failure(reason_of(error), traceback.format_exc())

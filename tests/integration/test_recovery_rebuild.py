@@ -10,6 +10,7 @@ from types import SimpleNamespace
 from typing import Any
 
 import pytest
+from structlog.testing import capture_logs
 
 from services.commands import processes, rebuild
 from services.local.postgres import PostgresServer
@@ -147,8 +148,10 @@ async def test_several_processes_come_to_what_one_does(state: dict[str, str], mo
     assert (await folded("stats")).differences.counts.keys() == {"cell"}
     await sql_in(state, f"DROP SCHEMA {stats_rebuild.SIDE} CASCADE")  # else there would be nothing left to fold
     monkeypatch.setattr(stats_rebuild, "fold_apart", _fails)
-    with pytest.raises(Failed, match=r"^Unfoldable: partition \d+$"):
+    with capture_logs() as logs, pytest.raises(Failed, match=r"^Unfoldable: partition \d+$"):
         await folded("stats")
+    (failed,) = [line for line in logs if line["event"] == "process_failed"]
+    assert "in _fails" in failed["exception"], "where it was in the other process"
 
 
 @contextmanager
