@@ -154,3 +154,28 @@ def test_the_last_references_hold_for_all_open_cases(
                 other = decide(other, one, known, NOW, {})[0]
         other = tick(other, known, LATER)[0]
         assert said(case.view) == said(other.view)
+
+
+def test_a_law_that_held_for_a_moment_only_leaves_no_case_behind() -> None:
+    """Registered under another law and put right before anybody looked: what came in between is looked at again."""
+    swept = Sweep()
+
+    def take(*posted: Any) -> None:
+        for one in posted:
+            swept.take(Step(one))
+
+    def organ(statute: str, **more: str) -> Any:
+        return fact("organ-registered", "a", ORGAN | {"code": "a", "statute": statute} | more)
+
+    request = fact_of(received("r0", "2013-04-18", "in-person", "a"))
+    take(organ("CN"), request)
+    swept.round(NOW)
+    take(organ("CN-2019"), fact_of(answered("r0", "2013-03-20")))
+    assert swept.cases["r0"].view.statute == "CN-2019"
+    take(organ("CN"))
+    swept.round(LATER)
+    assert swept.cases["r0"].view.statute == "CN-2008"
+    assert swept.cases["r0"].view.due_on == date(2013, 5, 10)
+    before = swept.reference_data.terms()
+    take(organ("CN", timezone="Asia/Shanghai"))
+    assert swept.reference_data.terms() == before, "the same once more is no change"

@@ -55,6 +55,8 @@ class ReferenceData:
         """Service items by code; a code is its first organ's."""
         self._offered: dict[str, str] = {}
         """By organ, a digest of its items as they were registered."""
+        self._changes: dict[str, int] = {}
+        """By organ, how often its law, zone or calendar became another."""
         self._registered: dict[str, tuple[int, OrganRegistered]] = {}
         self._rejected: deque[Rejected] = deque(maxlen=REJECTED)
         self._notices = Notices()
@@ -76,7 +78,9 @@ class ReferenceData:
             return
         match fact:
             case OrganRegistered(data=organ):
-                self.organs.pop(organ.code, None)
+                before = self.organs.pop(organ.code, None)
+                if before is not None and _law(before) != _law(organ):
+                    self._changes[organ.code] = self._changes.get(organ.code, 0) + 1
                 self.organs[organ.code] = organ
                 self._registered[organ.code] = order, fact
             case UnitRegistered(data=unit):
@@ -123,7 +127,7 @@ class ReferenceData:
     def _copied(self) -> "ReferenceData":
         copy = ReferenceData()
         copy.known, copy.organs, copy.units = self.known, dict(self.organs), dict(self.units)
-        copy.items, copy._offered = dict(self.items), dict(self._offered)
+        copy.items, copy._offered, copy._changes = dict(self.items), dict(self._offered), dict(self._changes)
         copy._notices = self._notices.copied()
         copy._calendars = self._calendars
         return copy
@@ -131,16 +135,18 @@ class ReferenceData:
     def terms(self) -> dict[str, str]:
         """What the dates of each organ's requests depend on, as a text that is another whenever that is.
 
-        It holds the digest of all laws as well: a request may name its own, and a new release may bring another.
+        It holds the digest of all laws as well: a request may name its own, and a new release may bring another. And
+        how often the organ's own changed: a request can have been decided by one that was in force for a moment only.
         """
         if self._terms is None:
             laws = rules.current().digest
 
-            def offered(code: str) -> str:
-                return f" {self._offered[code]}" if code in self._offered else ""
+            def since(code: str) -> str:
+                offered = f" {self._offered[code]}" if code in self._offered else ""
+                return offered + (f" changes {self._changes[code]}" if code in self._changes else "")
 
             self._terms = {
-                code: f"{organ.statute} {organ.timezone} {self._version(organ.calendar)} {laws}{offered(code)}"
+                code: f"{organ.statute} {organ.timezone} {self._version(organ.calendar)} {laws}{since(code)}"
                 for code, organ in self.organs.items()
             }
             self._stamp = _digest(_STAMPED, *(f"{code} {terms}" for code, terms in sorted(self._terms.items())))
@@ -229,6 +235,11 @@ _zone = cache(ZoneInfo)
 
 def _rejected(offset: int, fact: ReferenceFact, field: str, problem: str, expected: str) -> Rejected:
     return Rejected(offset, fact.source, fact.id, fact.subject, f"{field}: {problem}; expected {expected}")
+
+
+def _law(organ: OrganData) -> tuple[str, str, str]:
+    """What of an organ its requests' dates depend on."""
+    return organ.statute, organ.timezone, organ.calendar
 
 
 def _digest(*texts: str) -> str:
