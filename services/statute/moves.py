@@ -38,7 +38,9 @@ def walk(timeline: Timeline, profile: Profile, calendar: Calendar, received_on: 
             run.unlawful(fact, "fact-after-end", what=fact.name, on=on, ended_on=run.end.on)
             continue
         if on < received_on:
+            # What has not begun can't be lengthened or lapse: the earlier limit is safe, and the request stays open.
             run.note(fact, "fact-before-receipt", what=fact.name, on=on, received_on=received_on)
+            continue
         MOVES[fact.name](run, fact, on)
     _leftover(run)
     return run

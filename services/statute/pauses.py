@@ -110,7 +110,9 @@ def clarify(run: AnswerClock, fact: Fact, on: date) -> None:
     run.notices += 1
     late = pause.notice is not None and on > (limit := limit_due(pause.notice, run.event, profile, run.calendar))
     if by < on:
-        run.note(fact, "respond-by-before-notice", respond_by=by, on=on)
+        # A slip of the pen: it neither stops the clock, which is safe for the limit, nor ends the request in a lapse.
+        run.note(fact, "respond-by-before-notice", respond_by=by, on=on, void=True)
+        return
     named, by = by, named_date(by, profile, run.calendar)
     if by != named:
         run.note(fact, "respond-by-rolls", respond_by=named, by=by)
@@ -137,7 +139,7 @@ def clarify(run: AnswerClock, fact: Fact, on: date) -> None:
     _pause(run, pause, fact, on, replied, remark("stopped-clarification"), None)
     run.deadlines.append(Deadline("clarification-reply", on, by, pause.article, done_on=replied, about=fact.id))
     if pause.lapse and replied is None:
-        _lapse(run, LAPSED["clarification"], max(by, on) + _DAY)
+        _lapse(run, LAPSED["clarification"], by + _DAY)
 
 
 def consult(run: AnswerClock, fact: Fact, on: date) -> None:

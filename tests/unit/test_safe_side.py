@@ -14,6 +14,7 @@ from services.statute import clock as clocks
 from services.statute.calendars import calendar_as_of, shipped
 from services.statute.status import status
 from services.statute.versions import profiles
+from services.tracker.core.attention import without_effect
 from services.tracker.core.case import Case
 from services.tracker.core.decide import decide
 from services.tracker.core.preview import answer
@@ -56,6 +57,45 @@ def test_a_late_correction_with_good_cause_is_taken() -> None:
     excused = fact("clarification-received", received_on="2025-03-28", excused=True)
     assert view([*facts, late], "2025-04-01").outcome == "clarification-lapsed"
     assert due([*facts, excused], "2025-04-01") == "2025-04-27"
+
+
+# What a slip of the pen must not do.
+
+
+def test_a_day_to_respond_by_before_its_own_notice_ends_nothing() -> None:
+    found = view([received("2024-03-04"), *clarified("2024-03-06", "2024-03-01")], "2024-05-01")
+    assert (found.state, found.outcome, found.due_on) == ("open", "", date(2024, 4, 1))
+    assert found.overdue_from == date(2024, 4, 2)
+    (said,) = [each for each in found.remarks if each.code == "respond-by-before-notice"]
+    assert without_effect(said), "it needs a person"
+
+
+@pytest.mark.parametrize(
+    "early",
+    [
+        fact("extension-granted", decided_on="2025-02-20", notified_on="2025-02-21", amount=20),
+        fact("volume-deferred", notified_on="2025-02-20", until="2025-08-10"),
+        fact("fee-notified", notified_on="2025-02-10", amount=100),
+        clarified("2025-02-24", "2025-02-28")[0],
+        consulted("2025-02-26", None)[0],
+    ],
+    ids=lambda early: early.name,
+)
+def test_what_is_dated_before_the_receipt_neither_lengthens_the_limit_nor_ends_the_request(early: Any) -> None:
+    found = view([received("2025-03-03"), early], "2025-03-20")
+    assert (found.state, found.outcome, found.due_on) == ("open", "", date(2025, 3, 31))
+    (said,) = [each for each in found.remarks if each.code == "fact-before-receipt"]
+    assert without_effect(said)
+
+
+def test_a_refusal_without_its_ground_opens_no_direct_lawsuit_either() -> None:
+    def windows(outcome: str) -> list[str]:
+        answer = fact("answer-issued", outcome=outcome, answered_on="2025-03-20", service="handed")
+        return [c.limit for c in view([received("2025-03-03"), answer], "2025-03-21").clocks]
+
+    assert "litigation" not in windows("refused")
+    assert "litigation" not in windows("refused-third-party")
+    assert "litigation" in windows("granted")
 
 
 # Silence of those who are asked.
