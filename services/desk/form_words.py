@@ -130,6 +130,9 @@ WORDS: dict[str, Label] = {
         "Both from 1 January, by the days of receipt and of the end, with what is known now.",
     ),
     "missing_open": Label("未办结 {n} 件", "{n} not ended"),
+    "missing_unconfirmed": Label(
+        "收到日未确认、不计入报告 {n} 件", "{n} without a confirmed receipt, and so in no row of the report"
+    ),
     "missing_second": Label("{account} 已提出公布，待另一人确认", "proposed by {account}, to be confirmed"),
     "missing_nothing": Label("核对均通过，可以公布", "everything adds up: it can be published"),
     "missing_year_end": Label("核对均通过", "everything adds up so far"),

@@ -38,6 +38,8 @@ class Missing(Struct, frozen=True):
     """Rules of its form that do not hold, as the numbers stand."""
     proposed_by: str = ""
     """The account that proposed to publish it, where a second one has still to confirm that."""
+    unconfirmed: int = 0
+    """Requests submitted by the end of that year whose receipt is not confirmed, answered or not: no row has them."""
 
 
 class YearReceived(Struct, frozen=True):

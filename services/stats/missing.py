@@ -50,18 +50,20 @@ OPEN = (
     "WHERE organ = ANY($1::text[]) AND state IN ('open', 'stopped') AND received_on IS NOT NULL GROUP BY 1, 2"
 )
 
+UNCONFIRMED = (
+    f"SELECT organ, extract(year FROM submitted_on)::int AS year, count(*) FROM {SCHEMA}.request "
+    "WHERE organ = ANY($1::text[]) AND state = 'unconfirmed' GROUP BY 1, 2"
+)
+"""Requests that no row of a report has, since on which day they were received is not known."""
+
 
 async def missing(conn: Conn, looked: Sequence[Looked]) -> dict[tuple[str, int], Missing]:
     """What is missing for each of these reports."""
     codes = sorted({code for one in looked for code in one.asked.organs})
-    rows = await conn.fetch(OPEN, codes, timeout=READ_SECONDS) if codes else []
-    open_: dict[str, list[tuple[int, int]]] = {}
-    for organ, year, count in rows:
-        open_.setdefault(organ, []).append((year, count))
+    open_, unconfirmed = await _by_year(conn, OPEN, codes), await _by_year(conn, UNCONFIRMED, codes)
     found = {}
     for one in looked:
         report = (await annual.answer(conn, one.asked)).report
-        number = sum(n for code in one.asked.organs for year, n in open_.get(code, ()) if year <= one.year)
         labels = {rule.rule: rule.label for rule in one.asked.form.checks} | {CONTRADICTIONS: CONTRADICTING}
         failing = [
             Failing(rule, labels[rule], severity)
@@ -69,8 +71,22 @@ async def missing(conn: Conn, looked: Sequence[Looked]) -> dict[tuple[str, int],
             for rule in dict.fromkeys(check.rule for check in failures(one.asked.form, report, severity))
         ]
         proposed = await publications.proposed(conn, one.organ, one.year)
-        found[one.organ, one.year] = Missing(number, failing, proposed.account if proposed else "")
+        found[one.organ, one.year] = Missing(
+            _until(one, open_), failing, proposed.account if proposed else "", _until(one, unconfirmed)
+        )
     return found
+
+
+async def _by_year(conn: Conn, query: str, codes: Sequence[str]) -> dict[str, list[tuple[int, int]]]:
+    """By organ, the years and how many requests each has."""
+    found: dict[str, list[tuple[int, int]]] = {}
+    for organ, year, count in await conn.fetch(query, codes, timeout=READ_SECONDS) if codes else ():
+        found.setdefault(organ, []).append((year, count))
+    return found
+
+
+def _until(one: Looked, numbers: Mapping[str, list[tuple[int, int]]]) -> int:
+    return sum(n for code in one.asked.organs for year, n in numbers.get(code, ()) if year <= one.year)
 
 
 def with_missing(page: AnnualPage, found: Mapping[tuple[str, int], Missing]) -> AnnualPage:

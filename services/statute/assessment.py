@@ -111,6 +111,7 @@ def _unconfirmed(timeline: Timeline, profile: Profile, calendar: Calendar) -> Re
     data = timeline.received.data
     since = data.submitted_on
     by = limit_due(profile.answer, since, profile, calendar)
+    ended = [remark("ended-unconfirmed", end.fact, how=end.how, on=end.on) for end in timeline.ends]
     return RequestState(
         organ=data.organ,
         channel=data.channel,
@@ -121,7 +122,7 @@ def _unconfirmed(timeline: Timeline, profile: Profile, calendar: Calendar) -> Re
         item=data.item or "",
         reviews=reviews(timeline) if timeline.filed else (),
         state="unconfirmed",
-        remarks=(*timeline.remarks, remark("receipt-unconfirmed", submitted_on=since, would_end_on=by)),
+        remarks=(*timeline.remarks, remark("receipt-unconfirmed", submitted_on=since, would_end_on=by), *ended),
     )
 
 

@@ -111,7 +111,7 @@ def clarify(run: AnswerClock, fact: Fact, on: date) -> None:
     late = pause.notice is not None and on > (limit := limit_due(pause.notice, run.event, profile, run.calendar))
     if by < on:
         # A slip of the pen: it neither stops the clock, which is safe for the limit, nor ends the request in a lapse.
-        run.note(fact, "respond-by-before-notice", respond_by=by, on=on, void=True)
+        run.note(fact, "respond-by-before-notice", respond_by=by, on=on)
         return
     named, by = by, named_date(by, profile, run.calendar)
     if by != named:

@@ -344,7 +344,9 @@ def test_a_tree_is_as_the_latest_registrations_that_can_hold_make_it(
     shows("Branch", both, top)
 
 
-def test_a_year_through_a_day_stands_beside_the_last_and_what_is_missing_is_told(stats: ServiceProcess) -> None:
+def test_a_year_through_a_day_stands_beside_the_last_and_what_is_missing_is_told(
+    stats: ServiceProcess, env: dict[str, str]
+) -> None:
     def beside(year: int = 2013, **given: str) -> dict[str, Any]:
         query = "&".join(f"{k}={v}" for k, v in given.items())
         found: dict[str, Any] = stats.get(f"/v1/annual/a/{year}/same-day?{query}")
@@ -365,7 +367,11 @@ def test_a_year_through_a_day_stands_beside_the_last_and_what_is_missing_is_told
     refused = stats.http.get("/v1/annual/a/2013/same-day?through=2014-01-01")
     assert refused.status_code == 400 and refused.json()["errors"][0]["field"] == "query.through"
 
+    unconfirmed = summary(state="unconfirmed", received_on=None, due_on=None)
+    write(env, [recorded("never-confirmed", 1, unconfirmed)])
     page = eventually(lambda: told(stats) if len(told(stats)) > 2 else None)
+    eventually(lambda: told(stats)["a", 2013]["unconfirmed"] == 1 or None)
+    assert {key: one["unconfirmed"] for key, one in told(stats).items() if one["unconfirmed"]} == {("a", 2013): 1}
     assert {key: one["open"] for key, one in page.items()} == {("a", 2013): 3, ("a", 2012): 1, ("b", 2013): 1}
     for (organ, year), one in page.items():
         rules = stats.get(f"/v1/annual/{organ}/{year}/sheet")["rules"]

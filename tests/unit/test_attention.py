@@ -49,7 +49,7 @@ def _codes(source: str) -> Iterator[str]:
 def test_every_remark_on_a_fact_is_with_or_without_effect() -> None:
     found = codes_on_facts()
     assert {"after-limit", "payment-not-asked", "correction-late", "second-receipt"} <= found
-    assert found | {"ended-before-receipt"} == WITHOUT_EFFECT | WITH_EFFECT
+    assert found | {"ended-before-receipt", "ended-unconfirmed"} == WITHOUT_EFFECT | WITH_EFFECT
     assert not WITHOUT_EFFECT & WITH_EFFECT
 
 

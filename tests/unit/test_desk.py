@@ -363,7 +363,7 @@ def home(*years: dict[str, Any]) -> dict[str, Any]:
 
 async def test_the_home_of_the_years_says_what_is_missing_for_each_and_what_needs_a_person() -> None:
     rule = {"rule": "R1", "label": {"zh": "相等", "en": "one <is> two"}, "severity": "error"}
-    lacking = {"open": 4, "failing": [rule], "proposed_by": "user:li"}
+    lacking = {"open": 4, "failing": [rule], "proposed_by": "user:li", "unconfirmed": 106}
     nothing = {"open": 0, "failing": [], "proposed_by": ""}
     body = home(
         YEAR | {"year": 2026, "missing": nothing},
@@ -380,6 +380,7 @@ async def test_the_home_of_the_years_says_what_is_missing_for_each_and_what_need
     async with client(answering, counts={"attention_by_organ": {"a&b": 7}}) as desk:
         page = (await desk.get("/annual?lang=en")).text
     assert asked[0].params["missing"] == "true"
+    assert "106 without a confirmed receipt, and so in no row of the report" in page
     assert "4 not ended" in page and "one &lt;is&gt; two <small>R1</small>" in page and "proposed by user:li" in page
     assert page.count("everything adds up: it can be published") == 1, "of the year that is over"
     assert page.count("everything adds up so far") == 1

@@ -98,6 +98,17 @@ def test_a_refusal_without_its_ground_opens_no_direct_lawsuit_either() -> None:
     assert "litigation" in windows("granted")
 
 
+def test_an_answer_to_a_request_whose_receipt_is_not_confirmed_says_that_it_has_no_effect() -> None:
+    request = received("2025-03-03", channel="online", received_on=None)
+    answer = fact("answer-issued", outcome="granted", answered_on="2025-03-25", service="electronic")
+    found = view([request, answer], "2025-05-20")
+    assert (found.state, found.outcome) == ("unconfirmed", "")
+    (said,) = [each for each in found.remarks if each.code == "ended-unconfirmed"]
+    assert said.values == {"how": "answered", "on": "2025-03-25"} and without_effect(said)
+    confirmed = view([request, answer, fact("receipt-confirmed", confirmed_on="2025-03-04")], "2025-05-20")
+    assert (confirmed.state, codes(confirmed)) == ("answered", ["receipt-confirmed-next-day"])
+
+
 # Silence of those who are asked.
 
 
