@@ -178,9 +178,15 @@ class Settings:
         return beside / "desk-key.json"
 
     def require_safe(self) -> None:
-        """Refuse what would let in everyone who reaches a port. Raises :class:`SettingError`."""
+        """Refuse what would let in everyone who reaches a port, and what can't work without accounts. Raises
+        :class:`SettingError`."""
         if bool(self.tls_cert) != bool(self.tls_key):
             raise SettingError("SHIXIAN_TLS_CERT, SHIXIAN_TLS_KEY: expected both or none")
+        if self.four_eyes and not self.has_accounts:
+            raise SettingError(
+                "SHIXIAN_FOUR_EYES: without accounts all callers are one, and nobody could confirm what another "
+                "proposed; expected accounts (SHIXIAN_ACCESS or SHIXIAN_OIDC), or no"
+            )
         if self.has_accounts or self.insecure or addresses.is_loopback(self.host):
             return
         raise SettingError(
