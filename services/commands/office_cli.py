@@ -46,12 +46,13 @@ def hand_over(
 ) -> None:
     """Hand all open steps of a unit over to another one; no step gains a day. Safe to repeat."""
     from services.commands import office, who
+    from services.runtime.clock import day_of
     from services.runtime.failed import Failed
 
     if unit == to:
         fail(f"--to: expected another unit than {unit!r}")
     try:
-        day = date.fromisoformat(on) if on else date.today()  # noqa: DTZ011  # this machine's day is meant
+        day = day_of(on) if on else date.today()  # noqa: DTZ011  # this machine's day is meant
     except ValueError:
         fail(f"--on: expected a date YYYY-MM-DD that exists, got {on!r}")
     settings = read_settings()

@@ -15,6 +15,7 @@ from typing import Literal
 import platformdirs
 
 from services.runtime import addresses, uris
+from services.runtime.clock import day_of
 
 LEAST_AUDIT_MONTHS = 6
 """Network logs are kept at least so long (Cybersecurity Law, article 21(3))."""
@@ -287,6 +288,7 @@ def _parse(name: str, text: str, default: object) -> object:
 
 def _instant(variable: str, text: str) -> datetime:
     try:
+        day_of(text[:10])  # RFC 3339 has no other way to write an instant's day
         instant = datetime.fromisoformat(text)
     except ValueError:
         raise SettingError(f"{variable}: expected an RFC 3339 instant, got {text!r}") from None
