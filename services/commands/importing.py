@@ -2,13 +2,15 @@
 
 import hashlib
 import json
-from collections.abc import Callable, Iterable, Mapping
+from collections.abc import Callable, Iterable, Iterator, Mapping
 from dataclasses import dataclass
 from datetime import datetime
 from pathlib import Path
 
 from services.events.codec import encode
-from services.events.days import ahead
+from services.events.days import each_ahead
+from services.events.facts import Fact
+from services.events.refusals import FieldError
 from services.intake import client
 from services.intake.days import Days
 from services.registers import reading, rejects
@@ -60,8 +62,13 @@ def judge(now: datetime | None) -> reading.Judge:
     """What intake would say of a fact's dates, as far as that is known without it: by this machine's day (``now``: the
     setting), and by the law that the fact names. The organ's own zone and law only intake knows."""
     clock = SystemClock(now)
-    today, by_law = clock.now().astimezone().date(), Days(clock, dict).wrong([])
-    return lambda fact: ahead(fact, today) or by_law(fact)
+    today, by_law = clock.now().astimezone().date(), Days(clock, dict).each([])
+
+    def each(fact: Fact) -> Iterator[FieldError]:
+        yield from each_ahead(fact, today)
+        yield from by_law(fact)
+
+    return each
 
 
 def one_line(problem: reading.Problem) -> str:

@@ -156,7 +156,7 @@ def handlers(door: Door, offload: Offload) -> list[ControllerRouterHandler]:
                 if data.mode == "suggest":
                     made = await offload.thread(suggest, data.name, content)
                     return _json(Imported(mode=data.mode, suggestion=made))
-                judge = days.wrong([]) if days is not None else lambda _: None
+                judge = days.each([]) if days is not None else registers.nothing
                 found = await offload.thread(registers.read, data.name, content, _map(data.map), data.given, judge)
             except BadFile as error:
                 raise _wrong("content", str(error), "a register that the map is for") from None

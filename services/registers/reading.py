@@ -1,6 +1,6 @@
 """A register's rows to facts: every row read to its end, so that all that is wrong with it is reported at once."""
 
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Iterable, Mapping
 from dataclasses import dataclass, field
 from datetime import date
 from typing import Any
@@ -71,12 +71,17 @@ class RegisterContent:
     """The rows that something is wrong with."""
 
 
-Judge = Callable[[Fact], FieldError | None]
-"""What is wrong with a fact that the contract alone can't tell: that it is still to come, or lies before its law."""
+Judge = Callable[[Fact], Iterable[FieldError]]
+"""All that is wrong with a fact that the contract alone can't tell: that it is still to come, or before its law."""
+
+
+def nothing(_: Fact) -> Iterable[FieldError]:
+    """Judges no fact."""
+    return ()
 
 
 def read(
-    name: str, content: bytes, of: RegisterMap, given: Mapping[str, str], judge: Judge = lambda _: None
+    name: str, content: bytes, of: RegisterMap, given: Mapping[str, str], judge: Judge = nothing
 ) -> RegisterContent:
     """The facts of a register file, and every problem in it; what ``judge`` finds in a fact is one of its row.
 
@@ -132,12 +137,14 @@ class _Row:
         number: int,
         cells: list[Cell],
         meanings: Mapping[str, Mapping[str, str]],
-        judge: Judge = lambda _: None,
+        judge: Judge = nothing,
     ) -> None:
         self._meanings, self._judge = meanings, judge
         self._of, self._given, self._headers, self._number, self._cells = of, given, headers, number, cells
         self._year = int(given[YEAR]) if given.get(YEAR) else None
         self.problems: list[Problem] = []
+        self._judged = 0
+        """How many of the problems were found in facts that could be made: those after them can be made as well."""
         self._reported: set[tuple[str, str]] = set()
         self._seen: set[str] = set()
         """The columns that a fact of the row has read."""
@@ -157,7 +164,7 @@ class _Row:
         for fact in self._of.facts:
             if all(map(self._holds, fact.when)) and self._says(fact):
                 data = {name: value for name in fact.data if (value := self._value(fact, name, names)) is not _ABSENT}
-                if not self.problems:
+                if len(self.problems) == self._judged:
                     facts += self._fact(fact, data, names)
         self._unread()
         return facts
@@ -186,9 +193,10 @@ class _Row:
         except Refused as refused:
             self.refuse(fact, refused.error)
             return []
-        if wrong := self._judge(made):
+        before = len(self.problems)
+        for wrong in self._judge(made):
             self.refuse(fact, wrong)
-            return []
+        self._judged += len(self.problems) - before
         return [(made, fact)]
 
     def refuse(self, fact: FactMap, error: FieldError) -> None:

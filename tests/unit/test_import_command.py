@@ -142,13 +142,16 @@ HEAD = "登记编号,申请日期,申请方式,申请人类型\n"
 
 def test_a_day_to_come_is_a_problem_of_its_row_and_the_others_are_posted(tmp_path: Path) -> None:
     register, rejected = tmp_path / "r.csv", tmp_path / "rejected.csv"
-    register.write_text(HEAD + "1,2025-03-03,当面,公民\n2,2190-03-03,当面,公民\n3,2025-03-04,当面,公民\n", "utf-8")
+    head = HEAD.replace("\n", ",办理结果,答复日期\n")
+    rows = "1,2025-03-03,当面,公民,,\n2,2190-03-03,当面,公民,公开,2190-03-05\n3,2025-03-04,当面,公民,,\n"
+    register.write_text(head + rows, "utf-8")
     with serving() as intake:
         dry = shixian(tmp_path, "import", str(register), *GIVEN, "--dry-run", "--url", intake.url)
         out, _ = dry.communicate()
         assert dry.returncode == 1
         assert out.startswith("row 3, 申请日期: '2190-03-03' is later than tomorrow; expected a day on which")
         assert "晚于明天" in out and not intake.batches
+        assert out.splitlines()[1].startswith("row 3, 答复日期: '2190-03-05' is later than tomorrow"), "every problem"
         took = shixian(tmp_path, "import", str(register), *GIVEN, "--reject", str(rejected), "--url", intake.url)
         took.communicate()
         assert took.returncode == 1
