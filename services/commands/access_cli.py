@@ -15,6 +15,8 @@ user = typer.Typer(help="Accounts of people at the desk, where there is no OpenI
 
 Organs = Annotated[list[str] | None, typer.Option("--organ", help="An organ's code; may be given several times.")]
 Every = Annotated[bool, typer.Option("--every-organ", help="Not limited to organs.")]
+LONGEST = 100
+"""Characters of the name of a token or an account."""
 
 
 def _path() -> Path:
@@ -37,6 +39,8 @@ def _changed(how: Any) -> Any:
 def _organs(organs: list[str] | None, every: bool) -> tuple[str, ...] | None:
     if bool(organs) == every:
         fail("--organ: expected the organs by their codes, or --every-organ, not both")
+    if not all(one.strip() for one in organs or ()):
+        fail("--organ: expected an organ's code, got an empty one")
     return None if every else tuple(sorted(set(organs or ())))
 
 
@@ -56,6 +60,8 @@ def create_token(
     scopes = tuple(one for one in SCOPES if one in scope)
     if unknown := sorted(set(scope) - set(SCOPES)):
         fail(f"--scope: expected one of {', '.join(SCOPES)}, got {unknown[0]!r}")
+    if not (name.strip() and len(name) <= LONGEST and name.isprintable()):
+        fail(f"expected a name of 1 to {LONGEST} characters in one line, got {name[:60]!r}")
     if "admin" in scopes and not every_organ:
         fail("--scope: admin registers organs and calendars for all, and so goes with --every-organ only")
     organs = _organs(organ, every_organ)
@@ -139,20 +145,39 @@ def add_user(
     ],
     organ: Organs = None,
     every_organ: Every = False,
+    replace: Annotated[
+        bool, typer.Option("--replace", help="Change the account that is there: its password, roles and organs.")
+    ] = False,
 ) -> None:
-    """Make an account, or change one that is there; the password is asked for, or read from standard input."""
+    """Make an account; the password is asked for, or read from standard input."""
     import re
 
     from services.access import passwords
-    from services.access.file import User, with_user
+    from services.access.file import Access, User, with_user
     from services.access.principal import ROLES
+    from services.commands.access_file import read
+    from services.runtime.failed import Failed
 
     roles = tuple(one for one in ROLES if one in role)
     if unknown := sorted(set(role) - set(ROLES)):
         fail(f"--role: expected one of {', '.join(ROLES)}, got {unknown[0]!r}")
-    if not re.fullmatch(r"[\w.@-]{1,100}", account):
-        fail(f"expected an account of letters, digits, '.', '-', '_' and '@', got {account[:60]!r}")
+    if not re.fullmatch(rf"[\w.@-]{{1,{LONGEST}}}", account):
+        allowed = "letters, digits, '.', '-', '_' and '@'"
+        fail(f"expected an account of 1 to {LONGEST} {allowed}, got {account[:60]!r}")
     organs = _organs(organ, every_organ)
+
+    def judged(access: Access) -> Access:
+        there = account in access.by_account
+        if there and not replace:
+            raise Failed(f"{account}: there is such an account; --replace changes its password, roles and organs")
+        if replace and not there:
+            raise Failed(f"{account}: there is no such account to replace; without --replace it is made")
+        return access
+
+    try:
+        judged(read(_path()))  # before anyone types a password
+    except Failed as error:
+        fail(str(error))
     if sys.stdin.isatty():
         password = typer.prompt("密码 Password", hide_input=True, confirmation_prompt=True)
     else:
@@ -161,7 +186,7 @@ def add_user(
         made = User(account=account, password=passwords.hashed(account, password), roles=roles, organs=organs)
     except passwords.WeakPassword as error:
         fail(f"password: {error}")
-    _changed(lambda access: with_user(access, made))
+    _changed(lambda access: with_user(judged(access), made))
     typer.echo(f"{account}: {', '.join(roles)}; {'*' if organs is None else ', '.join(organs)}")
 
 

@@ -14,6 +14,7 @@ from services import samples
 from services.events.codec import decode_fact
 from services.events.office_facts import ItemData, ItemRegistered
 from services.events.refusals import Refused
+from services.runtime.clock import day_of
 from services.statute.versions import statute_ids
 from services.tracker.core import preview
 
@@ -95,7 +96,7 @@ def one(
 
 def _date(option: str, text: str) -> date:
     try:
-        return date.fromisoformat(text)
+        return day_of(text)
     except ValueError:
         raise Wrong(f"{option}: expected a date YYYY-MM-DD that exists, got {text!r}") from None
 

@@ -34,6 +34,7 @@ def import_(
     from services.registers import reading
     from services.statute.errors import BadData
 
+    settings = read_settings()
     try:
         content = importing.content_of(file)
         if suggest:
@@ -41,7 +42,8 @@ def import_(
             return
         if not map:
             fail("--map is needed: a file NAME.toml, or the id of a map that ships; --suggest writes a first one")
-        register = reading.read(file.name, content, importing.map_of(map), importing.given_of(given or ()))
+        by, values = importing.map_of(map), importing.given_of(given or ())
+        register = reading.read(file.name, content, by, values, importing.judge(settings.now))
         if reject is not None and register.problems:
             importing.write_rejects(reject, register)
     except OSError as error:
@@ -61,28 +63,36 @@ def import_(
         if register.problems and not dry_run:
             typer.echo("shixian: nothing was posted; --reject FILE posts the good rows and keeps the others", err=True)
         raise typer.Exit(1 if register.problems else 0)
-    settings = read_settings()
     address, named = url_of(settings, "intake", url), where_from("intake", url)
+    known = set(register.problems)
 
     def waiting(reason: str) -> None:
         typer.echo(f"shixian: waiting for intake at {address} ({named}): {reason}", err=True)
 
     with progress(len(register.facts), "importing") as advance:
         try:
-            posted = importing.post(
+            accepted = importing.post(
                 register,
                 address,
                 settings.home,
                 advance,
                 waiting,
                 trust_env=bool(url),
+                partial=reject is not None,
                 headers=lambda: headers(settings),
             )
+            if reject is not None and len(register.problems) > len(known):
+                importing.write_rejects(reject, register)
         except client.Refused as error:
             fail(f"{file}: {error}")
+        except OSError as error:
+            fail(f"{error.filename or reject}: {error.strerror or error}")
         except client.Unavailable as error:
             fail(f"{file}: {error}; run the same command again to go on. The address comes from {named}")
-    typer.echo(f"{posted.accepted} facts accepted 已接收 {posted.accepted} 条事实")
+    for problem in register.problems:
+        if problem not in known:
+            typer.echo(importing.one_line(problem), err=True)
+    typer.echo(f"{accepted} facts accepted 已接收 {accepted} 条事实")
     raise typer.Exit(1 if register.problems else 0)
 
 
@@ -105,7 +115,9 @@ def watch(
         by = watching.By(importing.map_of(map) if map else None, importing.given_of(given or ()))
         watching.run(
             watching.Folder(folder),
-            watching.Intake(url_of(settings, "intake", url), settings.home, bool(url), lambda: headers(settings)),
+            watching.Intake(
+                url_of(settings, "intake", url), settings.home, bool(url), settings.now, lambda: headers(settings)
+            ),
             by,
             partial=partial,
             once=once,

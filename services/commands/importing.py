@@ -2,16 +2,22 @@
 
 import hashlib
 import json
-from collections.abc import Callable, Iterable, Mapping
+from collections.abc import Callable, Iterable, Iterator, Mapping
 from dataclasses import dataclass
+from datetime import datetime
 from pathlib import Path
 
 from services.events.codec import encode
+from services.events.days import each_ahead
+from services.events.facts import Fact
+from services.events.refusals import FieldError
 from services.intake import client
+from services.intake.days import Days
 from services.registers import reading, rejects
 from services.registers.map_file import SUFFIX, RegisterMap, read, shipped
 from services.registers.suggest import suggest as suggest
 from services.registers.tables import BadFile as BadFile
+from services.runtime.clock import SystemClock
 from services.statute.data_file import text_of
 from services.statute.errors import BadData
 
@@ -50,6 +56,19 @@ def content_of(file: Path) -> bytes:
     if (size := file.stat().st_size) > MAX_FILE:
         raise BadFile(f"{file}: has {size} bytes; expected at most {MAX_FILE}")
     return file.read_bytes()
+
+
+def judge(now: datetime | None) -> reading.Judge:
+    """What intake would say of a fact's dates, as far as that is known without it: by this machine's day (``now``: the
+    setting), and by the law that the fact names. The organ's own zone and law only intake knows."""
+    clock = SystemClock(now)
+    today, by_law = clock.now().astimezone().date(), Days(clock, dict).each([])
+
+    def each(fact: Fact) -> Iterator[FieldError]:
+        yield from each_ahead(fact, today)
+        yield from by_law(fact)
+
+    return each
 
 
 def one_line(problem: reading.Problem) -> str:
@@ -105,28 +124,53 @@ def post(
     on_wait: Callable[[str], None],
     *,
     trust_env: bool,
+    partial: bool = False,
     headers: Callable[[], Mapping[str, str]] = dict,
-) -> client.Posted:
-    """Post the facts of a register, from where an import of the same facts stopped before; ``headers``: who posts,
-    asked for each call.
+) -> int:
+    """Post the facts of a register, from where an import of the same facts stopped before; how many were accepted.
 
-    Raises what :func:`services.intake.client.post` raises.
+    ``partial``: a row of which intake refuses a fact becomes one of the register's bad rows, and the others are posted.
+    ``headers``: who posts, asked for each call. Raises what :func:`services.intake.client.post` raises; a refusal names
+    the rows.
     """
-    lines = [encode(fact) for fact in register.facts]
-    kept = Kept.of(home, address, lines)
-    before = kept.done()
-    on_progress(before)
-    count = before
+    total = 0
+    kept, lines, count = _begun(register, home, address)
+    on_progress(count)
 
     def accepted(number: int) -> None:
-        nonlocal count
+        nonlocal count, total
         count += number
+        total += number
         kept.keep(count)
         on_progress(number)
 
-    posted = client.post(address, lines[before:], accepted, on_wait=on_wait, trust_env=trust_env, headers=headers)
-    kept.end()
-    return posted
+    while True:
+        before = count
+        try:
+            client.post(address, lines[before:], accepted, on_wait=on_wait, trust_env=trust_env, headers=headers)
+        except client.Refused as error:
+            wrong = {before + bad.line - 1: bad.error for bad in error.bad}
+            if not wrong:
+                raise
+            rows = {register.places[at][0] for at in wrong}
+            there = sum(number not in rows for number, _ in register.places[:count])
+            problems = reading.refuse(register, wrong)
+            if not partial:
+                raise client.Refused("; ".join(map(one_line, problems))) from None
+            kept.end()
+            kept, lines, count = _begun(register, home, address)
+            count = max(count, there)
+            kept.keep(count)
+        else:
+            kept.end()
+            return total
+
+
+def _begun(register: reading.RegisterContent, home: Path, address: str) -> tuple[Kept, list[bytes], int]:
+    """Where it is written down how far an import came, what is posted, and how much of that was accepted before."""
+    lines = [encode(fact) for fact in register.facts]
+    kept = Kept.of(home, address, lines)
+    return kept, lines, kept.done()
 
 
 def write_rejects(file: Path, register: reading.RegisterContent) -> None:

@@ -1,6 +1,5 @@
 """The subcommands for the work inside an office: ``hand-over``, ``duties``. Each imports what it needs when it runs."""
 
-from datetime import date
 from typing import Annotated, Any
 
 import typer
@@ -34,6 +33,20 @@ def _post(settings: Any, facts: list[Any], intake: str, dry_run: bool) -> None:
     typer.echo(f"{posted.accepted} facts accepted 已接收 {posted.accepted} 条事实")
 
 
+def _refuse_ahead(settings: Any, facts: list[Any], zones: dict[str, str], what: str) -> None:
+    """One line about facts that are still to come, in place of intake's line for each."""
+    from services.events.days import ahead
+    from services.runtime.clock import SystemClock
+
+    clock = SystemClock(settings.now)
+    for fact in facts:
+        zone = zones.get(getattr(fact.data, "organ", ""))
+        today = clock.today(zone) if zone else clock.now().astimezone().date()
+        if wrong := ahead(fact, today):
+            day, last = wrong.values["day"], wrong.values["last"]
+            fail(f"{what} {day}, which is still to come; expected a day up to {last}")
+
+
 def hand_over(
     organ: Annotated[str, typer.Option(help="The organ whose unit is closed.")],
     unit: Annotated[str, typer.Option(help="The unit whose open steps are handed over.")],
@@ -46,15 +59,16 @@ def hand_over(
 ) -> None:
     """Hand all open steps of a unit over to another one; no step gains a day. Safe to repeat."""
     from services.commands import office, who
+    from services.runtime.clock import SystemClock, day_of
     from services.runtime.failed import Failed
 
     if unit == to:
         fail(f"--to: expected another unit than {unit!r}")
+    settings = read_settings()
     try:
-        day = date.fromisoformat(on) if on else date.today()  # noqa: DTZ011  # this machine's day is meant
+        day = day_of(on) if on else SystemClock(settings.now).now().astimezone().date()
     except ValueError:
         fail(f"--on: expected a date YYYY-MM-DD that exists, got {on!r}")
-    settings = read_settings()
     tracker, headers = url_of(settings, "tracker", url), who.headers(settings)
     try:
         # Asked for first: a unit that nobody registered would get the steps, and nobody would ever see them.
@@ -67,7 +81,9 @@ def hand_over(
         typer.echo(f"{unit} has no open step 没有未办结的环节")
         return
     typer.echo(f"{len(steps)} open steps of {unit} go to {to} {len(steps)}个环节转交{to}", err=True)
-    _post(settings, list(office.handed_over(steps, to, day, reason)), intake, dry_run)
+    facts = list(office.handed_over(steps, to, day, reason))
+    _refuse_ahead(settings, facts, {}, "--on: the steps would be handed over on")
+    _post(settings, facts, intake, dry_run)
 
 
 @duties.command("open-year")
@@ -95,6 +111,8 @@ def open_year(
     if not facts:
         typer.echo(f"no yearly duty for {year} 没有{year}年的年度职责")
         return
+    zones = {each["code"]: each["timezone"] for each in organs if each.get("timezone")}
+    _refuse_ahead(settings, facts, zones, f"{year}: the duties of a year arise on its last day,")
     _post(settings, facts, intake, dry_run)
 
 

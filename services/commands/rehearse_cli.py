@@ -1,6 +1,6 @@
 """The subcommand ``rehearse``."""
 
-from datetime import UTC, date, datetime, time
+from datetime import UTC, datetime, time
 from pathlib import Path
 from typing import Annotated
 
@@ -55,7 +55,9 @@ def rehearse(
 def _instant(day: str) -> datetime:
     if not day:
         return datetime.now(UTC)
+    from services.runtime.clock import day_of
+
     try:
-        return datetime.combine(date.fromisoformat(day), time(12), UTC)
+        return datetime.combine(day_of(day), time(12), UTC)
     except ValueError:
-        fail(f"--as-of: expected a date like 2026-12-01, got {day!r}")
+        fail(f"--as-of: expected a date YYYY-MM-DD that exists, got {day!r}")

@@ -110,10 +110,12 @@ def _write(content: bytes, output: Path | None) -> None:
 def _day(text: str) -> date | None:
     if not text:
         return None
+    from services.runtime.clock import day_of
+
     try:
-        return date.fromisoformat(text)
+        return day_of(text)
     except ValueError:
-        fail(f"--as-of: expected a date like 2024-01-31, got {text!r}")
+        fail(f"--as-of: expected a date YYYY-MM-DD that exists, got {text!r}")
 
 
 def _judge(failures: list[str]) -> None:

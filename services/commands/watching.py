@@ -77,6 +77,8 @@ class Intake:
     address: str
     home: Path
     trust_env: bool
+    now: datetime | None = None
+    """The setting: what is taken for now."""
     headers: Callable[[], Mapping[str, str]] = dict
     """Who posts; asked before each call, since what names it lives for minutes."""
 
@@ -188,23 +190,23 @@ def _register(name: str, content: bytes, report: Report, intake: Intake, by: By,
     if by.map is None:
         report.fail("a register needs a map: shixian watch --map MAP.toml")
         return b""
-    register = reading.read(name, content, by.map, by.given)
+    register = reading.read(name, content, by.map, by.given, importing.judge(intake.now))
     report.rows = register.rows
-    if register.problems:
-        wrong = "the others were posted" if partial else "nothing was posted"
-        problems = [importing.one_line(each) for each in register.problems]
-        report.fail(f"{len(register.bad)} rows have problems; {wrong}", problems)
     if not register.problems or partial:
-        posted = importing.post(
+        report.accepted = importing.post(
             register,
             intake.address,
             intake.home,
             lambda _: None,
             lambda _: None,
             trust_env=intake.trust_env,
+            partial=partial,
             headers=intake.headers,
         )
-        report.accepted = posted.accepted
+    if register.problems:  # intake may have refused rows as well
+        wrong = "the others were posted" if partial else "nothing was posted"
+        problems = [importing.one_line(each) for each in register.problems]
+        report.fail(f"{len(register.bad)} rows have problems; {wrong}", problems)
     return rejects.written(register) if register.problems else b""
 
 

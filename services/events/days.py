@@ -37,23 +37,26 @@ def happened(fact: Fact) -> Iterator[tuple[str, date]]:
 
 
 def ahead(fact: Fact, today: date) -> FieldError | None:
-    """What lies later than the day after ``today``, if anything."""
+    """What lies later than the day after ``today``, if anything: the first of it."""
+    return next(each_ahead(fact, today), None)
+
+
+def each_ahead(fact: Fact, today: date) -> Iterator[FieldError]:
+    """All that lies later than the day after ``today``."""
     last = today + timedelta(days=1)
     for field, day in happened(fact):
         if day > last:
             expected = f"a day on which it happened, up to {last}"
             values: Values = {"day": str(day), "last": str(last)}
-            return FieldError(field, f"is {day}, later than tomorrow", expected, "day-to-come", values)
-    return None
+            yield FieldError(field, f"is {day}, later than tomorrow", expected, "day-to-come", values)
 
 
-def before(fact: Fact, first: date, statute: str) -> FieldError | None:
-    """What lies before ``first``, the day from which ``statute`` and its predecessors hold, if anything."""
+def each_before(fact: Fact, first: date, statute: str) -> Iterator[FieldError]:
+    """All that lies before ``first``, the day from which ``statute`` and its predecessors hold."""
     if isinstance(fact, CalendarPublished):
-        return None
+        return
     for field, day in happened(fact):
         if day < first:
             problem = f"is {day}, before {statute} and its predecessors were in force"
             values: Values = {"day": str(day), "first": str(first)}
-            return FieldError(field, problem, f"a day from {first} on", "day-before-law", values)
-    return None
+            yield FieldError(field, problem, f"a day from {first} on", "day-before-law", values)

@@ -1,7 +1,7 @@
 """Posts a file of facts to an intake service; safe to repeat, since an event's source and id name it for ever."""
 
 import time
-from collections.abc import Callable, Iterable, Iterator, Mapping
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Any, cast
 
@@ -18,6 +18,11 @@ _LATER = (429, 503)
 
 class Refused(ValueError):
     """Intake refused facts; names each line, the field and what was expected."""
+
+    def __init__(self, message: str, bad: "Sequence[BadLine]" = ()) -> None:
+        super().__init__(message)
+        self.bad = bad
+        """The lines that were refused, where intake names them."""
 
 
 class Unavailable(RuntimeError):
@@ -103,7 +108,7 @@ def post(
             elif partial and answer.status_code in (409, 422):
                 posted.bad += _bad(each, [(e.get("index", 0), e) for e in _json(answer).get("errors", ())])
             else:
-                raise Refused(_complaint(answer, each))
+                raise _refused(answer, each)
             on_progress(len(each))
     return posted
 
@@ -156,10 +161,12 @@ def _json(answer: httpx.Response) -> dict[str, Any]:
     return content if isinstance(content, dict) else {}
 
 
-def _complaint(answer: httpx.Response, batch: list[tuple[int, bytes]]) -> str:
+def _refused(answer: httpx.Response, batch: list[tuple[int, bytes]]) -> Refused:
     """Intake's errors, each with the number of the line that it is about."""
     problem = _json(answer)
     errors = [(e.get("index") or 0, e) for e in problem.get("errors", ()) if (e.get("index") or 0) < len(batch)]
     if errors:
-        return "; ".join(map(str, _bad(batch, errors)))
-    return f"lines {batch[0][0]} to {batch[-1][0]}: {answer.status_code} {problem.get('detail', answer.text[:200])}"
+        bad = _bad(batch, errors)
+        return Refused("; ".join(map(str, bad)), bad)
+    detail = problem.get("detail", answer.text[:200])
+    return Refused(f"lines {batch[0][0]} to {batch[-1][0]}: {answer.status_code} {detail}")

@@ -1,11 +1,11 @@
 """Whether what a fact says happened can have happened by now, and under the law that it is about."""
 
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Iterator, Mapping
 from datetime import date, timedelta
 from functools import cache
 from zoneinfo import ZoneInfo
 
-from services.events.days import ahead, before
+from services.events.days import each_ahead, each_before
 from services.events.facts import Fact, OrganData, OrganRegistered
 from services.events.refusals import FieldError
 from services.runtime.clock import Clock
@@ -25,7 +25,12 @@ class Days:
         self._organs = organs
 
     def wrong(self, facts: list[Fact]) -> Callable[[Fact], FieldError | None]:
-        """What is wrong with the dates of a fact of a call that has these."""
+        """What is wrong first with the dates of a fact of a call that has these."""
+        each = self.each(facts)
+        return lambda fact: next(each(fact), None)
+
+    def each(self, facts: list[Fact]) -> Callable[[Fact], Iterator[FieldError]]:
+        """All that is wrong with the dates of a fact of a call that has these."""
         now = self._clock.now()
         organs = dict(self._organs())
         organs |= {fact.data.code: fact.data for fact in facts if isinstance(fact, OrganRegistered)}
@@ -36,19 +41,17 @@ class Days:
         calendars = {organ.calendar for organ in organs.values()}
         laws = {profile.statute for profile in profiles().values() if profile.calendar in calendars}
 
-        def wrong(fact: Fact) -> FieldError | None:
+        def each(fact: Fact) -> Iterator[FieldError]:
             organ = organs.get(getattr(fact.data, "organ", ""))
             today = now.astimezone(_zone(organ.timezone)).date() if organ else latest
             named = getattr(fact.data, "statute", None) or (organ.statute if organ else None)
             asked = {named} if named in _first_days() else laws
-            if wrong := ahead(fact, today):
-                return wrong
-            if not asked or isinstance(fact, OrganRegistered):
-                return None
-            oldest = min(asked, key=lambda law: _first_days()[law])
-            return before(fact, _first_days()[oldest], oldest)
+            yield from each_ahead(fact, today)
+            if asked and not isinstance(fact, OrganRegistered):
+                oldest = min(asked, key=lambda law: _first_days()[law])
+                yield from each_before(fact, _first_days()[oldest], oldest)
 
-        return wrong
+        return each
 
 
 _zone = cache(ZoneInfo)

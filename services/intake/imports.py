@@ -151,11 +151,13 @@ def handlers(door: Door, offload: Offload) -> list[ControllerRouterHandler]:
                 content = b64decode(data.content, validate=True)
             except (NotBase64, ValueError):
                 raise _wrong("content", "is no base64", "the file's bytes in base64") from None
+            days = door.references.days
             try:
                 if data.mode == "suggest":
                     made = await offload.thread(suggest, data.name, content)
                     return _json(Imported(mode=data.mode, suggestion=made))
-                found = await offload.thread(registers.read, data.name, content, _map(data.map), data.given)
+                judge = days.each([]) if days is not None else registers.nothing
+                found = await offload.thread(registers.read, data.name, content, _map(data.map), data.given, judge)
             except BadFile as error:
                 raise _wrong("content", str(error), "a register that the map is for") from None
             except BadData as error:

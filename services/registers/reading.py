@@ -1,6 +1,6 @@
 """A register's rows to facts: every row read to its end, so that all that is wrong with it is reported at once."""
 
-from collections.abc import Mapping
+from collections.abc import Callable, Iterable, Mapping
 from dataclasses import dataclass, field
 from datetime import date
 from typing import Any
@@ -10,7 +10,7 @@ import msgspec
 from services.events.codec import decode_fact, encode
 from services.events.envelope import type_of
 from services.events.facts import Fact
-from services.events.refusals import Refused
+from services.events.refusals import FieldError, Refused
 from services.registers import cells as c
 from services.registers import dates
 from services.registers.cells import Cell
@@ -59,8 +59,11 @@ class RegisterContent:
     """What a register says."""
 
     headers: Headers
+    of: RegisterMap
     facts: list[Fact] = field(default_factory=list)
     """The facts of all rows that nothing is wrong with, in the rows' order."""
+    places: list[tuple[int, FactMap]] = field(default_factory=list)
+    """For each of :attr:`facts`, its row, and what in the map it comes from."""
     rows: int = 0
     """Rows that are entries, good and bad."""
     problems: list[Problem] = field(default_factory=list)
@@ -68,13 +71,24 @@ class RegisterContent:
     """The rows that something is wrong with."""
 
 
-def read(name: str, content: bytes, of: RegisterMap, given: Mapping[str, str]) -> RegisterContent:
-    """The facts of a register file, and every problem in it.
+Judge = Callable[[Fact], Iterable[FieldError]]
+"""All that is wrong with a fact that the contract alone can't tell: that it is still to come, or before its law."""
+
+
+def nothing(_: Fact) -> Iterable[FieldError]:
+    """Judges no fact."""
+    return ()
+
+
+def read(
+    name: str, content: bytes, of: RegisterMap, given: Mapping[str, str], judge: Judge = nothing
+) -> RegisterContent:
+    """The facts of a register file, and every problem in it; what ``judge`` finds in a fact is one of its row.
 
     Raises ``BadFile`` for a file that is no such register, and ``BadData`` for a value of ``[given]`` that is wrong.
     """
     values = settled(of, given)
-    register = RegisterContent(find(name, sheets(name, content), of))
+    register = RegisterContent(find(name, sheets(name, content), of), of)
     skip = {c.same(word) for word in of.skip}
     seen: dict[str, int] = {}
     meanings = {kind: {c.same(word): code for word, code in table.items()} for kind, table in of.values.items()}
@@ -83,14 +97,33 @@ def read(name: str, content: bytes, of: RegisterMap, given: Mapping[str, str]) -
         if first in skip:
             continue
         register.rows += 1
-        row = _Row(of, values, register.headers, number, cells, meanings)
+        row = _Row(of, values, register.headers, number, cells, meanings, judge)
         facts = row.facts(seen)
         if row.problems:
             register.problems += row.problems
             register.bad.append((number, cells))
         else:
-            register.facts += facts
+            register.facts += [fact for fact, _ in facts]
+            register.places += [(number, by) for _, by in facts]
     return register
+
+
+def refuse(register: RegisterContent, wrong: Mapping[int, FieldError]) -> list[Problem]:
+    """Take the rows away of which a fact was refused after they were read, by its place in ``facts``: their problems,
+    which the register has from now on."""
+    cells = dict(register.headers.body)
+    rows: dict[int, _Row] = {}
+    for at, error in sorted(wrong.items()):
+        number, fact = register.places[at]
+        row = rows.setdefault(number, _Row(register.of, {}, register.headers, number, cells[number], {}))
+        row.refuse(fact, error)
+    problems = [problem for row in rows.values() for problem in row.problems]
+    register.problems = sorted([*register.problems, *problems], key=lambda problem: problem.row)
+    register.bad = sorted([*register.bad, *((n, cells[n]) for n in rows)], key=lambda bad: bad[0])
+    kept = [at for at, (number, _) in enumerate(register.places) if number not in rows]
+    register.facts = [register.facts[at] for at in kept]
+    register.places = [register.places[at] for at in kept]
+    return problems
 
 
 class _Row:
@@ -104,17 +137,20 @@ class _Row:
         number: int,
         cells: list[Cell],
         meanings: Mapping[str, Mapping[str, str]],
+        judge: Judge = nothing,
     ) -> None:
-        self._meanings = meanings
+        self._meanings, self._judge = meanings, judge
         self._of, self._given, self._headers, self._number, self._cells = of, given, headers, number, cells
         self._year = int(given[YEAR]) if given.get(YEAR) else None
         self.problems: list[Problem] = []
+        self._judged = 0
+        """How many of the problems were found in facts that could be made: those after them can be made as well."""
         self._reported: set[tuple[str, str]] = set()
         self._seen: set[str] = set()
         """The columns that a fact of the row has read."""
 
-    def facts(self, seen: dict[str, int]) -> list[Fact]:
-        """The facts of the row; what is wrong stands in :attr:`problems`."""
+    def facts(self, seen: dict[str, int]) -> list[tuple[Fact, FactMap]]:
+        """The facts of the row, each with what it comes from; what is wrong stands in :attr:`problems`."""
         self._overflow()
         number = c.text(self._cell(self._of.number)).replace(" ", "")
         if c.empty(number):
@@ -124,11 +160,11 @@ class _Row:
         else:
             seen[number] = self._number
         names = {**self._given, NUMBER: number}
-        facts: list[Fact] = []
+        facts: list[tuple[Fact, FactMap]] = []
         for fact in self._of.facts:
             if all(map(self._holds, fact.when)) and self._says(fact):
                 data = {name: value for name in fact.data if (value := self._value(fact, name, names)) is not _ABSENT}
-                if not self.problems:
+                if len(self.problems) == self._judged:
                     facts += self._fact(fact, data, names)
         self._unread()
         return facts
@@ -143,7 +179,7 @@ class _Row:
                 if not c.empty(self._cell(source.column)):
                     self._problem(source.column, "unread")
 
-    def _fact(self, fact: FactMap, data: dict[str, Any], names: Mapping[str, str]) -> list[Fact]:
+    def _fact(self, fact: FactMap, data: dict[str, Any], names: Mapping[str, str]) -> list[tuple[Fact, FactMap]]:
         event = {
             "specversion": "1.0",
             "id": "/".join([names[NUMBER], fact.type, *([fact.key] if fact.key else [])]),
@@ -153,13 +189,24 @@ class _Row:
             "data": data,
         }
         try:
-            return [decode_fact(_encoder.encode(event))]
+            made = decode_fact(_encoder.encode(event))
         except Refused as refused:
-            error = refused.error
-            source = fact.data.get(error.field.removeprefix("$.data.").partition(".")[0].partition("[")[0])
-            column = self._of.number if source is None or source.column is None else source.column
-            self._problem(column, "refused", problem=error.problem, expected=error.expected)
+            self.refuse(fact, refused.error)
             return []
+        before = len(self.problems)
+        for wrong in self._judge(made):
+            self.refuse(fact, wrong)
+        self._judged += len(self.problems) - before
+        return [(made, fact)]
+
+    def refuse(self, fact: FactMap, error: FieldError) -> None:
+        """A fact of the row is refused: a problem of the column that its field comes from."""
+        source = fact.data.get(error.field.removeprefix("$.data.").partition(".")[0].partition("[")[0])
+        column = self._of.number if source is None or source.column is None else source.column
+        if error.code in WHAT and error.values:  # over HTTP they come without
+            self._problem(column, error.code, **error.values)
+        else:
+            self._problem(column, "refused", problem=error.problem, expected=error.expected)
 
     def _overflow(self) -> None:
         for at, cell in enumerate(self._cells):

@@ -17,6 +17,8 @@ WHAT: Mapping[str, tuple[str, str]] = {
     "twice": ("编号重复", "is a number that another row has"),
     "unread": ("没有与之对应的事项", "goes with nothing that the row says"),
     "too-many": ("超出表头的列", "stands beyond the last header"),
+    "day-to-come": ("晚于明天", "is later than tomorrow"),
+    "day-before-law": ("早于该法规及其前身施行之日", "is before the statute and its predecessors were in force"),
     "refused": ("不合要求：{problem}", "{problem}"),
 }
 EXPECTED: Mapping[str, tuple[str, str]] = {
@@ -34,6 +36,8 @@ EXPECTED: Mapping[str, tuple[str, str]] = {
     "twice": ("每行一个编号（此号已见于第 {row} 行）", "a number of its own (row {row} has this one)"),
     "unread": ("空单元格，或补上相应的内容", "an empty cell, or what it goes with"),
     "too-many": ("空单元格", "an empty cell"),
+    "day-to-come": ("已经发生之日，最晚 {last}", "a day on which it happened, up to {last}"),
+    "day-before-law": ("{first} 或以后", "a day from {first} on"),
     "refused": ("{expected}", "{expected}"),
 }
 

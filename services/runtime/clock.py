@@ -5,6 +5,15 @@ from typing import Protocol
 from zoneinfo import ZoneInfo
 
 
+def day_of(text: str) -> date:
+    """The day that ``text`` names as YYYY-MM-DD, the one way that the contract has; ``date.fromisoformat`` also takes
+    20250120 and 2025-W04-1. Raises ``ValueError``."""
+    day = date.fromisoformat(text)
+    if day.isoformat() != text:
+        raise ValueError(f"expected a date YYYY-MM-DD, got {text!r}")
+    return day
+
+
 class Clock(Protocol):
     """What code that needs the time asks for."""
 

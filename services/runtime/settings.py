@@ -15,6 +15,7 @@ from typing import Literal
 import platformdirs
 
 from services.runtime import addresses, uris
+from services.runtime.clock import day_of
 
 LEAST_AUDIT_MONTHS = 6
 """Network logs are kept at least so long (Cybersecurity Law, article 21(3))."""
@@ -178,9 +179,15 @@ class Settings:
         return beside / "desk-key.json"
 
     def require_safe(self) -> None:
-        """Refuse what would let in everyone who reaches a port. Raises :class:`SettingError`."""
+        """Refuse what would let in everyone who reaches a port, and what can't work without accounts. Raises
+        :class:`SettingError`."""
         if bool(self.tls_cert) != bool(self.tls_key):
             raise SettingError("SHIXIAN_TLS_CERT, SHIXIAN_TLS_KEY: expected both or none")
+        if self.four_eyes and not self.has_accounts:
+            raise SettingError(
+                "SHIXIAN_FOUR_EYES: without accounts all callers are one, and nobody could confirm what another "
+                "proposed; expected accounts (SHIXIAN_ACCESS or SHIXIAN_OIDC), or no"
+            )
         if self.has_accounts or self.insecure or addresses.is_loopback(self.host):
             return
         raise SettingError(
@@ -281,6 +288,7 @@ def _parse(name: str, text: str, default: object) -> object:
 
 def _instant(variable: str, text: str) -> datetime:
     try:
+        day_of(text[:10])  # RFC 3339 has no other way to write an instant's day
         instant = datetime.fromisoformat(text)
     except ValueError:
         raise SettingError(f"{variable}: expected an RFC 3339 instant, got {text!r}") from None

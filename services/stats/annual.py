@@ -10,6 +10,7 @@ from typing import Literal
 from msgspec.structs import replace
 
 from services.events.vocabulary import FIRST_DAY, LAST_DAY
+from services.runtime.clock import day_of
 from services.runtime.database import Conn
 from services.stats import publications, reading, tree
 from services.stats.cells import Cell, Law, Number
@@ -68,9 +69,10 @@ def moment(organs: Organs, organ: str, as_of: str) -> tuple[str, datetime | None
     if not as_of:
         return organs.today(organ).isoformat(), None
     if len(as_of) == 10:
-        day = date.fromisoformat(as_of)
+        day = day_of(as_of)
         _check(day)
         return as_of, datetime.combine(day + timedelta(days=1), time.min, organs.zone(organ))
+    day_of(as_of[:10])  # RFC 3339 has no other way to write an instant's day
     instant = datetime.fromisoformat(as_of)
     if instant.tzinfo is None:
         raise ValueError("an instant needs its zone")

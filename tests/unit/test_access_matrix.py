@@ -346,9 +346,10 @@ async def test_no_more_than_its_share_for_one_principal(settings: Settings) -> N
         ({"SHIXIAN_TRUSTED_PROXIES": "everyone"}, "expected addresses or networks"),
         ({"SHIXIAN_TLS_CERT": "/x"}, "expected both or none"),
         ({"SHIXIAN_OIDC": "id.test"}, "SHIXIAN_OIDC: can't be read"),
+        ({"SHIXIAN_FOUR_EYES": "yes"}, "SHIXIAN_FOUR_EYES: without accounts"),
     ],
 )
-def test_what_would_let_everyone_in_does_not_start(env: dict[str, str], told: str) -> None:
+def test_what_would_let_everyone_in_or_nobody_publish_does_not_start(env: dict[str, str], told: str) -> None:
     with pytest.raises(SettingError) as refused:
         load(env).require_safe()
     assert told in str(refused.value)
@@ -362,6 +363,7 @@ def test_loopback_accounts_and_an_explicit_yes_are_safe_enough() -> None:
         {"SHIXIAN_HOST": "::1"},
         {"SHIXIAN_HOST": "0.0.0.0", "SHIXIAN_INSECURE": "yes"},
         {"SHIXIAN_HOST": "0.0.0.0", "SHIXIAN_ACCESS": "/x"},
+        {"SHIXIAN_FOUR_EYES": "yes", "SHIXIAN_OIDC": "https://id.test"},
     ):
         load(env).require_safe()
 

@@ -38,8 +38,15 @@ class Intake:
     def ids(self) -> list[str]:
         return [id_ for batch in self.batches for id_ in batch]
 
+    refused: str = ""
+    """The id of a fact that it does not take."""
+
     def answer(self, body: bytes) -> tuple[int, dict[str, Any]]:
         events = json.loads(body)
+        for at, event in enumerate(events):
+            if event["id"] == self.refused:
+                error = {"field": "$.data.submitted_on", "problem": "is odd", "expected": "another", "index": at}
+                return 422, {"errors": [{**error, "code": "day-before-law"}]}
         before = set(self.ids)
         self.batches.append([e["id"] for e in events])
         if self.at is not None:
@@ -128,6 +135,46 @@ def test_a_dry_run_posts_nothing_and_rejects_are_kept(tmp_path: Path) -> None:
         assert took.returncode == 1
         assert intake.ids == [fact["id"] for fact in made.facts]
         assert len(rejected.read_text("utf-8").splitlines()) == 16
+
+
+HEAD = "登记编号,申请日期,申请方式,申请人类型\n"
+
+
+def test_a_day_to_come_is_a_problem_of_its_row_and_the_others_are_posted(tmp_path: Path) -> None:
+    register, rejected = tmp_path / "r.csv", tmp_path / "rejected.csv"
+    head = HEAD.replace("\n", ",办理结果,答复日期\n")
+    rows = "1,2025-03-03,当面,公民,,\n2,2190-03-03,当面,公民,公开,2190-03-05\n3,2025-03-04,当面,公民,,\n"
+    register.write_text(head + rows, "utf-8")
+    with serving() as intake:
+        dry = shixian(tmp_path, "import", str(register), *GIVEN, "--dry-run", "--url", intake.url)
+        out, _ = dry.communicate()
+        assert dry.returncode == 1
+        assert out.startswith("row 3, 申请日期: '2190-03-03' is later than tomorrow; expected a day on which")
+        assert "晚于明天" in out and not intake.batches
+        assert out.splitlines()[1].startswith("row 3, 答复日期: '2190-03-05' is later than tomorrow"), "every problem"
+        took = shixian(tmp_path, "import", str(register), *GIVEN, "--reject", str(rejected), "--url", intake.url)
+        took.communicate()
+        assert took.returncode == 1
+        assert intake.ids == ["1/request-received", "3/request-received"]
+        assert "2190-03-03" in rejected.read_text("utf-8")
+
+
+def test_a_row_that_only_intake_refuses_is_named_kept_and_passed_over(tmp_path: Path) -> None:
+    register, rejected = tmp_path / "r.csv", tmp_path / "rejected.csv"
+    rows = "".join(f"{number},2025-03-03,当面,公民\n" for number in range(1, client.BATCH + 20))
+    register.write_text(HEAD + rows, "utf-8")
+    command = ["import", str(register), *GIVEN]
+    with serving() as intake:
+        intake.refused = "510/request-received"
+        whole = shixian(tmp_path, *command, "--url", intake.url)
+        _, err = whole.communicate()
+        assert whole.returncode == 2 and "row 511, 申请日期: '2025-03-03' is odd; expected another" in err
+        took = shixian(tmp_path, *command, "--reject", str(rejected), "--url", intake.url)
+        _, err = took.communicate()
+        assert took.returncode == 1 and "row 511, 申请日期" in err
+        assert len(set(intake.ids)) == len(intake.ids) == client.BATCH + 18, "what was accepted is not posted again"
+        assert [line.split(",")[0] for line in rejected.read_text("utf-8").splitlines()[1:]] == ["510"]
+    assert not list((tmp_path / "imports").iterdir())
 
 
 def test_post_names_every_bad_line_and_posts_none(tmp_path: Path) -> None:

@@ -16,9 +16,11 @@ from services.access.principal import Principal
 from services.events.codec import decode_with_extensions, encode
 from services.events.examples import example
 from services.intake import api, imports
+from services.intake.days import Days
 from services.intake.reading import BATCH, STRUCTURED, Reading, Taken
 from services.intake.repeats import Repeats
 from services.intake.unpacking import Room
+from services.runtime.clock import SystemClock
 from services.runtime.health import Health
 from services.runtime.offload import Offload
 from services.runtime.retry import LogUnavailable
@@ -45,6 +47,8 @@ class Log:
 
 class AllKnown:
     """References that all exist."""
+
+    days = Days(SystemClock(), dict)
 
     async def refuse_unknown(self, reading: Reading, *, partial: bool = False) -> Mapping[int, Sequence[Said]]:
         assert not reading.malformed
@@ -220,6 +224,19 @@ async def test_a_register_over_http(client: httpx.AsyncClient, log: Log) -> None
         done = await client.post("/v1/imports", json=asked("import", partial=True))
         assert done.json()["accepted"] == len(made.facts)
     assert log.ids == [f["id"] for f in made.facts] * 2
+
+
+async def test_a_row_with_a_day_to_come_is_a_problem_over_http_and_the_others_are_taken(
+    client: httpx.AsyncClient, log: Log
+) -> None:
+    head = "登记编号,申请日期,申请方式,申请人类型\n"
+    rows = "1,2025-03-03,当面,公民\n2,2190-03-03,当面,公民\n3,2025-03-04,当面,公民\n"
+    content = base64.b64encode((head + rows).encode()).decode()
+    checked = (await client.post("/v1/imports", json=asked("check", content=content))).json()
+    assert [(p["row"], p["column"], p["code"]) for p in checked["problems"]] == [(3, "申请日期", "day-to-come")]
+    taken = await client.post("/v1/imports", json=asked("import", content=content, partial=True))
+    assert (taken.status_code, taken.json()["bad_rows"]) == (200, 1)
+    assert log.ids == ["1/request-received", "3/request-received"]
 
 
 LINES = {"accept": "application/x-ndjson"}

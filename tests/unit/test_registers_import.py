@@ -263,6 +263,27 @@ def test_a_ledger_says_reviews_too() -> None:
     assert events[-1]["data"]["kind"] == "litigation-after-reconsideration"
 
 
+@pytest.mark.parametrize(
+    ("named", "head", "row", "days"),
+    [
+        ("cn-ledger", "收到日期", "2025-01-02", ("2025-01-02", "2025-01-02", None)),
+        ("cn-ledger", "收件日期,确认日期", "2025-01-02,2025-01-03", ("2025-01-02", "2025-01-02", "2025-01-03")),
+        ("cn-ledger", "申请日期,收到日期", "2025-01-01,2025-01-02", ("2025-01-01", "2025-01-02", None)),
+        ("cn-ledger", "申请日期", "2025-01-01", ("2025-01-01", None, None)),
+        ("cn-applications", "收到申请时间", "2025-01-02", ("2025-01-02", "2025-01-02", None)),
+        ("cn-applications", "申请日期,确认日期", "2025-01-01,2025-01-03", ("2025-01-01", None, "2025-01-03")),
+    ],
+)
+def test_when_a_register_says_that_it_was_received_it_was_received(
+    named: str, head: str, row: str, days: tuple[str | None, ...]
+) -> None:
+    content = f"登记号,申请方式,申请人类型,{head}\n1,网上,公民,{row}\n".encode()
+    found = read_register("r.csv", content, shipped()[named], GIVEN)
+    assert [p.code for p in found.problems] == []
+    said = json.loads(encode(found.facts[0]))["data"]
+    assert tuple(said.get(name) for name in ("submitted_on", "received_on", "confirmed_on")) == days
+
+
 def test_a_date_that_goes_with_nothing_is_not_lost_in_silence() -> None:
     head = "登记编号,申请日期,申请方式,申请人类型,办理结果,答复日期\n"
     row = "1,2025-01-02,网上,公民,,\n2,2025-01-02,网上,公民,撤回,\n"

@@ -116,6 +116,7 @@ def test_every_format_can_be_written_to_a_file(file: str, tmp_path: Path, format
     ("given", "said"),
     [
         (("--as-of", "soon"), "--as-of: expected a date"),
+        (("--as-of", "20231231"), "--as-of: expected a date YYYY-MM-DD that exists, got '20231231'"),
         (("--format", "pdf"), "--format: expected one of table, json, csv, xlsx, docx, html"),
         (("--form", "cn-1999"), "--form: form 'cn-1999' is unknown"),
         (("--organ", "nobody"), "--organ: 'nobody' is not registered"),
