@@ -16,7 +16,7 @@ from services.stats.forms.items import with_items
 from services.stats.organs import Organs
 from services.stats.publications import Content, Publication
 from services.stats.render import Place
-from services.stats.report import Report, failures
+from services.stats.report import PUBLISHED, Report, failures
 from services.stats.revisions import Revision
 from services.words import catalogue
 
@@ -125,7 +125,7 @@ async def publish(
     Raises :class:`ProblemError` (409) where something speaks against it (:func:`objections`) and no reason to publish
     all the same is given.
     """
-    own = [check for check in answer.report.checks if check.rule != "published"]
+    own = [check for check in answer.report.checks if check.rule != PUBLISHED]
     against = objections(asked, answer.report, wanted.published_on, today)
     reason = wanted.despite.strip()
     before = answer.published[-1] if answer.published else None
