@@ -38,13 +38,17 @@ def happened(fact: Fact) -> Iterator[tuple[str, date]]:
 
 def ahead(fact: Fact, today: date) -> FieldError | None:
     """What lies later than the day after ``today``, if anything."""
+    return next((wrong for field, day in happened(fact) if (wrong := to_come(field, day, today))), None)
+
+
+def to_come(field: str, day: date, today: date) -> FieldError | None:
+    """What is wrong with a day of the past, if it lies later than the day after ``today``."""
     last = today + timedelta(days=1)
-    for field, day in happened(fact):
-        if day > last:
-            expected = f"a day on which it happened, up to {last}"
-            values: Values = {"day": str(day), "last": str(last)}
-            return FieldError(field, f"is {day}, later than tomorrow", expected, "day-to-come", values)
-    return None
+    if day <= last:
+        return None
+    expected = f"a day on which it happened, up to {last}"
+    values: Values = {"day": str(day), "last": str(last)}
+    return FieldError(field, f"is {day}, later than tomorrow", expected, "day-to-come", values)
 
 
 def before(fact: Fact, first: date, statute: str) -> FieldError | None:
