@@ -1,5 +1,6 @@
 """The desk over APIs that are played here: what it asks, and what it says when they are away or refuse."""
 
+import re
 from collections.abc import Callable
 from datetime import UTC, datetime
 from typing import Any
@@ -302,6 +303,42 @@ async def test_a_request_s_page_has_its_trail_its_latest_date_and_the_other_read
     assert "that &lt;day&gt;" in page and "2023-03-28" in page and "art" in page
     assert all(f"/requests/r%2F{n}?lang=en" in page for n in (0, 2)) and "(filed again)" in page
     assert [url.params["missing"] for url in asked if url.path == "/v1/organs"] == ["skip"]
+
+
+async def history_of(facts: list[dict[str, Any]], lang: str, **more: Any) -> list[str]:
+    """The text of each entry of a request's timeline."""
+    events = more.pop("events", [])
+
+    def answering(request: httpx.Request) -> httpx.Response:
+        if request.url.path == "/v1/organs":
+            return httpx.Response(200, json=ORGANS)
+        if request.url.path.endswith("/next"):
+            return httpx.Response(200, json={"facts": []})
+        found = events if request.url.path.endswith("/history") else REQUEST | {"facts": facts} | more
+        return httpx.Response(200, json=found)
+
+    async with client(answering) as desk:
+        page = (await desk.get(f"/requests/r%2F1?lang={lang}")).text
+    (entries,) = re.findall(r'<ol class="timeline".*?</ol>', page, re.DOTALL)
+    return [" ".join(re.sub("<[^>]+>", " ", entry).split()) for entry in entries.split("<li ")[1:]]
+
+
+def fact(name: str, id_: str, **data: Any) -> dict[str, Any]:
+    at = f"2026-11-0{id_}T00:00:00Z"
+    return {"type": f"org.shixian.{name}.v1", "source": "s", "id": id_, "recordedtime": at, "data": data}
+
+
+async def test_what_a_fact_says_is_told_in_words_whatever_its_shape() -> None:
+    facts = [
+        fact("request-received", "1", follows=[{"request": "r1", "why": "split"}, {"request": "r2", "why": "new"}]),
+        fact("clarification-received", "2", received_on="2026-11-02", excused=True),
+        fact("of-a-later-release", "3", many=["a", "b"], one={"amount": 3, "until": "2026-11-30"}),
+    ]
+    zh, en = [" ".join(await history_of(facts, lang)) for lang in ("zh", "en")]
+    assert "承接 r1 (分案)、 r2 (new)" in zh and "Follows r1 (split), r2 (new)" in en
+    assert "逾期有正当理由 是" in zh and "Late with good cause yes" in en
+    assert "many a、b" in zh and "many a, b" in en and "one 数量" in zh and "延至 2026-11-30" in zh
+    assert not any(sign in text for sign in ("[", "{", "True") for text in (zh, en))
 
 
 async def test_what_needs_a_person_is_a_page_that_asks_what_was_chosen() -> None:
