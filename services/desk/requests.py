@@ -150,7 +150,7 @@ class Requests(Controller):
         today = local(found["as_of"], zone)[:10]
         # As much work as the page itself, for a request that stood still often.
         months = await desk.offload.thread(drawn, found.get("days", []), found, today)
-        dated = await desk.offload.thread(timeline, found["facts"], events or [])
+        dated = await desk.offload.thread(timeline, found["facts"], events or [], found["rejected"])
         return await desk.page(
             "request.html",
             request,

@@ -273,7 +273,7 @@ LISTED: dict[str, list[Any]] = {name: [] for name in ("explanation", "days", "cl
 REQUEST: dict[str, Any] = {"id": "r/1", "status": "closed", "organ": "a", "statute": "CN-2019", "channel": "post"}
 REQUEST |= NOTHING | LISTED | {"outcome": "other", "as_of": "2024-01-01T00:00:00Z", "latest_due_on": "2023-04-03"}
 REQUEST |= {"transferred_to": "b", "follows": [{"request": "r/0", "why": "re-filed"}], "followed_by": ["r/2"]}
-REQUEST |= {"facts": [], "remarks": []}
+REQUEST |= {"facts": [], "remarks": [], "rejected": []}
 REQUEST["readings"] = [
     {
         "setting": "start-day",
