@@ -38,6 +38,7 @@ WORDS: dict[str, Label] = {
     "instant": Label("时间", "Time"),
     "flags": Label("提示", "Remarks"),
     "waiting_for": Label("等待", "Waits for"),
+    "kept_waiting": Label("事实已记录，尚待处理：", "A fact is kept and waits: "),
     "stopped_for": Label("停止原因", "Clock stopped for"),
     "answered_on": Label("答复日", "Answered on"),
     "closed_on": Label("办结日", "Closed on"),

@@ -341,6 +341,25 @@ async def test_what_a_fact_says_is_told_in_words_whatever_its_shape() -> None:
     assert not any(sign in text for sign in ("[", "{", "True") for text in (zh, en))
 
 
+def recorded(id_: str, **data: Any) -> dict[str, Any]:
+    about = {"cause": {"source": "s", "id": id_}, **data}
+    return {"type": "org.shixian.fact-recorded.v1", "sequence": int(id_), "data": about}
+
+
+async def test_a_fact_that_waits_is_said_to_wait_and_for_what() -> None:
+    facts = [fact("receipt-confirmed", str(n), confirmed_on="2026-11-01") for n in (1, 2, 3)]
+    events = [
+        recorded("1", waiting_for="organ-registered x", awaits={"zh": "等待登记机关（x）", "en": "organ-registered x"}),
+        recorded("2", waiting_for="request-received"),  # as it was written before there were words
+        recorded("3", waiting_for=None),
+    ]
+    zh, en = [await history_of(facts, lang, events=events) for lang in ("zh", "en")]
+    assert "事实已记录，尚待处理：等待登记机关（x）" in zh[0] and "and waits: organ-registered x" in en[0]
+    assert "尚待处理：request-received" in zh[1] and "and waits: request-received" in en[1]
+    assert not any("不影响期限" in one for one in zh[:2]) and not any("changed no date" in one for one in en[:2])
+    assert "不影响期限" in zh[2] and "changed no date" in en[2]
+
+
 async def test_what_needs_a_person_is_a_page_that_asks_what_was_chosen() -> None:
     asked: list[dict[str, str]] = []
     one = {"kind": "expected", "code": "expected", "since": "2023-03-05T20:00:00Z", "request": "r/1", "organ": "a"}
