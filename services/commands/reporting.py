@@ -82,9 +82,9 @@ def make(
     except offline.BadLine as error:
         raise Failed(str(error)) from None
     if organ not in reference_data.organs:
-        raise Failed(
-            f"--organ: {organ!r} is not registered in these facts; there are {', '.join(reference_data.organs)}"
-        )
+        there = ", ".join(reference_data.organs)
+        others = f"there are {there}" if there else "there are none; an organ-registered fact registers one"
+        raise Failed(f"--organ: {organ!r} is not registered in these facts; {others}")
     counted = Fold()
     for event in events:
         counted.apply(event)

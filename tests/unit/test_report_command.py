@@ -85,6 +85,14 @@ def test_what_had_not_happened_by_the_date_was_not_known_then(file: str, tmp_pat
     assert totals(whole)["1"] == 3
 
 
+def test_an_organ_that_the_facts_lack_is_named_beside_those_that_they_have(file: str, tmp_path: Path) -> None:
+    ask = ("report", "--organ", "clerk-a", "--year", "2023", "--facts")
+    assert run(*ask, file).stderr.rstrip().endswith("registered in these facts; there are gz-psb, sub")
+    none = run(*ask, write(tmp_path / "none.jsonl", FACTS[2:3]))
+    assert (none.exit_code, none.stdout) == (2, "")
+    assert "registered in these facts; there are none; an organ-registered fact registers one" in none.stderr
+
+
 def test_strict_names_the_rule_that_fails_and_exits_with_1(file: str, tmp_path: Path) -> None:
     ask = ("report", "--form", "cn-2021", "--organ", "gz-psb", "--year", "2023", "--strict", "--format", "json")
     assert run(*ask, "--facts", file).exit_code == 0
