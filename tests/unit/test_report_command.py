@@ -93,6 +93,18 @@ def test_an_organ_that_the_facts_lack_is_named_beside_those_that_they_have(file:
     assert "registered in these facts; there are none; an organ-registered fact registers one" in none.stderr
 
 
+def test_a_terminal_shows_names_as_they_are(tmp_path: Path) -> None:
+    odd = [*FACTS, received("r[3]:cat:", "2023-01-05"), answered("r[3]:cat:", "2022-12-30")]
+    odd[-2]["data"]["confirmed_on"] = "2023-01-05"
+    path = write(tmp_path / "odd.jsonl", odd)
+    shown = run("report", "--organ", "gz-psb", "--year", "2023", "--facts", path)
+    assert "facts contradict one another in r[3]:cat:" in " ".join(shown.stdout.split())
+    late = [*FACTS, received("r[3]:cat:", "2023-03-01"), answered("r[3]:cat:", "2023-03-25")]
+    late[-2]["data"]["confirmed_on"] = "2023-03-01"
+    asked = run("what-if", "--statute", "CN-2008", "--facts", write(tmp_path / "late.jsonl", late))
+    assert "r[3]:cat:" in asked.stdout
+
+
 def test_strict_names_the_rule_that_fails_and_exits_with_1(file: str, tmp_path: Path) -> None:
     ask = ("report", "--form", "cn-2021", "--organ", "gz-psb", "--year", "2023", "--strict", "--format", "json")
     assert run(*ask, "--facts", file).exit_code == 0
