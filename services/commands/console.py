@@ -4,9 +4,12 @@ import logging
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from dataclasses import replace
-from typing import Annotated, Any, NoReturn
+from typing import TYPE_CHECKING, Annotated, Any, NoReturn
 
 import typer
+
+if TYPE_CHECKING:
+    from rich.console import Console
 
 RulesFolder = Annotated[
     str, typer.Option("--rules", help="A folder of the office's own files; by default that of SHIXIAN_RULES.")
@@ -74,6 +77,13 @@ def progress(total: int, what: str) -> Iterator[Callable[[int], None]]:
     with Progress(console=console, transient=True, disable=not console.is_terminal) as bars:
         task = bars.add_task(what, total=total)
         yield lambda n: bars.advance(task, n)
+
+
+def verbatim(**options: Any) -> "Console":
+    """A terminal that shows names as they are: what is in brackets is no style, what is in colons no picture."""
+    from rich.console import Console
+
+    return Console(markup=False, emoji=False, **options)
 
 
 def at_home(what: Callable[[Any], Any]) -> Any:

@@ -10,7 +10,11 @@ from services.commands.console import fail, progress, read_settings, url_of, whe
 from services.commands.run_cli import Url
 
 MapOption = Annotated[str, typer.Option("--map", help="A map (TOML), or the id of one that ships.")]
-SetOption = Annotated[list[str] | None, typer.Option("--set", help="NAME=VALUE of the map's [given]; may be repeated.")]
+SetOption = Annotated[
+    list[str] | None,
+    # Without the backslash the help takes what is in brackets for a style, and leaves it out.
+    typer.Option("--set", help="NAME=VALUE of the map's \\[given]; may be repeated."),
+]
 
 
 def import_(

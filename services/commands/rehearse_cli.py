@@ -6,7 +6,16 @@ from typing import Annotated
 
 import typer
 
-from services.commands.console import RulesFolder, fail, progress, read_settings, url_of, use_rules, where_from
+from services.commands.console import (
+    RulesFolder,
+    fail,
+    progress,
+    read_settings,
+    url_of,
+    use_rules,
+    verbatim,
+    where_from,
+)
 
 
 def rehearse(
@@ -47,9 +56,7 @@ def rehearse(
     if as_json:
         typer.echo(rehearsal_shown.as_json(rehearsal))
     else:
-        from rich.console import Console
-
-        rehearsal_shown.show(rehearsal, Console())
+        rehearsal_shown.show(rehearsal, verbatim())
 
 
 def _instant(day: str) -> datetime:

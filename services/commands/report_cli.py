@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Annotated
 
 import typer
 
-from services.commands.console import RulesFolder, fail, read_settings, url_of, use_rules
+from services.commands.console import RulesFolder, fail, read_settings, url_of, use_rules, verbatim
 from services.runtime.failed import Failed
 
 if TYPE_CHECKING:
@@ -60,9 +60,7 @@ def report(
     except Failed as error:
         fail(str(error))
     if format == "table":
-        from rich.console import Console
-
-        console = Console() if output is None else Console(record=True, file=io.StringIO(), width=160)
+        console = verbatim() if output is None else verbatim(record=True, file=io.StringIO(), width=160)
         reporting.print_table(report, console)
         content = b"" if output is None else console.export_text().encode()
     _write(content, output)
@@ -91,9 +89,7 @@ def what_if(
     if format == "json":
         typer.echo(what_if.as_json(compared))
     else:
-        from rich.console import Console
-
-        what_if.show(compared, Console())
+        what_if.show(compared, verbatim())
 
 
 def _write(content: bytes, output: Path | None) -> None:

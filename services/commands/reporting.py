@@ -82,9 +82,9 @@ def make(
     except offline.BadLine as error:
         raise Failed(str(error)) from None
     if organ not in reference_data.organs:
-        raise Failed(
-            f"--organ: {organ!r} is not registered in these facts; there are {', '.join(reference_data.organs)}"
-        )
+        there = ", ".join(reference_data.organs)
+        others = f"there are {there}" if there else "there are none; an organ-registered fact registers one"
+        raise Failed(f"--organ: {organ!r} is not registered in these facts; {others}")
     counted = Fold()
     for event in events:
         counted.apply(event)
@@ -218,9 +218,10 @@ def written(made: Made, format: str, lang: Lang) -> bytes:
 
 
 def broken(report: Report) -> list[str]:
-    """The rules that must hold and don't, each with the cells, one line each."""
+    """The rules that must hold and don't, each with the cells, one line each; what a rule says, where the form does."""
     form = load_form(report.form)
-    return [f"{c.rule}: {render.rule_label(form, c.rule, 'en')}: {c.detail}" for c in failures(form, report)]
+    says = {rule.rule: f"{rule.label.en}: " for rule in form.checks}
+    return [f"{c.rule}: {says.get(c.rule, '')}{c.detail}" for c in failures(form, report)]
 
 
 def print_table(report: Report, console: Console, *, only: str = "") -> None:

@@ -14,6 +14,7 @@ from rich.text import Text
 
 from services import samples
 from services.commands import access_file, ends, living_sample, reporting, who
+from services.commands.console import verbatim
 from services.intake import client
 from services.local import ops
 from services.local.failures import LocalFailure
@@ -100,7 +101,7 @@ def run(settings: Settings, *, demo: bool, with_ops: bool = False) -> None:
     if "SHIXIAN_LOG_LEVEL" not in os.environ:
         settings = replace(settings, log_level="warning")
     logs.configure(settings, "up")
-    Console(stderr=True).print(
+    verbatim(stderr=True).print(
         f"正在启动 Starting Kafka, PostgreSQL, intake, tracker, stats, desk ({settings.home}) ...",
         soft_wrap=True,
         highlight=False,
@@ -135,7 +136,7 @@ def _demo(settings: Settings) -> None:
         if time.monotonic() > limit:
             raise Failed(f"the sample was posted, but not counted in {COUNTED_SECONDS:.0f} s; see the log above")
         time.sleep(0.1)
-    reporting.print_table(report, Console(), only="requests")
+    reporting.print_table(report, verbatim(), only="requests")
     living_sample.post(settings)
 
 

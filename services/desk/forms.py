@@ -9,6 +9,7 @@ from decimal import Decimal, InvalidOperation
 from typing import Any, Literal, NamedTuple, get_args
 from uuid import uuid4
 
+from services.desk.timeline import in_effect, name_of
 from services.events.envelope import type_of
 from services.events.vocabulary import (
     Applicant,
@@ -252,18 +253,18 @@ def event(name: str, subject: str, data: Mapping[str, Any], id_: str) -> dict[st
     }
 
 
-def current(facts: Iterable[Mapping[str, Any]], source: str, id_: str) -> tuple[str, dict[str, Any]] | None:
-    """The kind of a fact and its data after the latest correction; None where the request has no such fact."""
+def current(
+    facts: Iterable[Mapping[str, Any]], source: str, id_: str, rejected: Iterable[Mapping[str, Any]] = ()
+) -> tuple[str, dict[str, Any]] | None:
+    """The kind of a fact and its data after the latest correction that has effect; None where the request has no such
+    fact. ``rejected``: what the tracker says was, and why."""
     facts = list(facts)
     named = [fact for fact in facts if (fact["source"], fact["id"]) == (source, id_)]
     if not named:
         return None
-    taken_back = [fact["data"]["amends"] for fact in facts if fact["type"] == type_of("fact-retracted")]
     latest = [
         fact["data"]["data"]
-        for fact in facts
-        if fact["type"] == type_of(CORRECTION)
-        and fact["data"]["amends"] == {"source": source, "id": id_}
-        and {"source": fact["source"], "id": fact["id"]} not in taken_back
+        for fact in in_effect(facts, rejected)
+        if name_of(fact) == CORRECTION and fact["data"]["amends"] == {"source": source, "id": id_}
     ]
     return named[0]["type"].split(".")[2], dict(latest[-1] if latest else named[0]["data"])

@@ -19,7 +19,7 @@ from services.desk.recording import entered
 from services.desk.rendering import query
 from services.desk.timeline import timeline
 from services.desk.words import STATUS_WORDS
-from services.events.vocabulary import Channel
+from services.events.vocabulary import Channel, FollowReason
 from services.runtime.languages import Lang
 from services.runtime.paths import part
 
@@ -28,6 +28,7 @@ EVENTS_SHOWN = 200
 """The latest events on a request's page; the API has them all."""
 UNFINISHED = "unfinished"
 CHANNELS: tuple[str, ...] = get_args(Channel)
+FOLLOW_REASONS: tuple[str, ...] = get_args(FollowReason)
 
 
 class Requests(Controller):
@@ -149,7 +150,7 @@ class Requests(Controller):
         today = local(found["as_of"], zone)[:10]
         # As much work as the page itself, for a request that stood still often.
         months = await desk.offload.thread(drawn, found.get("days", []), found, today)
-        dated = await desk.offload.thread(timeline, found["facts"], events or [])
+        dated = await desk.offload.thread(timeline, found["facts"], events or [], found["rejected"])
         return await desk.page(
             "request.html",
             request,
@@ -165,6 +166,7 @@ class Requests(Controller):
             months=months,
             offered=[one for one in following["facts"] if one["fact"] in forms.FORMS] if following else [],
             short_days=SHORT_DAYS,
+            follow_reasons=FOLLOW_REASONS,
             recorded=recorded if recorded in forms.FORMS or recorded == forms.CORRECTION else "",
             timeline=dated,
             left=partial(left, lang=lang),

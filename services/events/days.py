@@ -43,12 +43,19 @@ def ahead(fact: Fact, today: date) -> FieldError | None:
 
 def each_ahead(fact: Fact, today: date) -> Iterator[FieldError]:
     """All that lies later than the day after ``today``."""
-    last = today + timedelta(days=1)
     for field, day in happened(fact):
-        if day > last:
-            expected = f"a day on which it happened, up to {last}"
-            values: Values = {"day": str(day), "last": str(last)}
-            yield FieldError(field, f"is {day}, later than tomorrow", expected, "day-to-come", values)
+        if (wrong := to_come(field, day, today)) is not None:
+            yield wrong
+
+
+def to_come(field: str, day: date, today: date) -> FieldError | None:
+    """What is wrong with a day of the past, if it lies later than the day after ``today``."""
+    last = today + timedelta(days=1)
+    if day <= last:
+        return None
+    expected = f"a day on which it happened, up to {last}"
+    values: Values = {"day": str(day), "last": str(last)}
+    return FieldError(field, f"is {day}, later than tomorrow", expected, "day-to-come", values)
 
 
 def each_before(fact: Fact, first: date, statute: str) -> Iterator[FieldError]:

@@ -32,7 +32,9 @@ class Publications(Controller):
             202: ResponseSpec(
                 Proposed, generate_examples=False, description="Proposed: a second person has to ask for the same."
             ),
-            400: WRONG,
+            400: described(
+                "A part of the path, query or body is not what it should be, or the day is later than tomorrow."
+            ),
             404: UNKNOWN,
             409: described(
                 "The year is not over, the day lies before the figures' own, a rule of the form fails, or somebody "
@@ -53,7 +55,8 @@ class Publications(Controller):
     ) -> Response[bytes]:
         """Freeze the year's figures as published, with the positions of the log and a digest. Numbers that change later
         are shown beside them. Refused are a year that is not over, a day before the figures' own, and a report that
-        does not add up, unless ``despite`` says why it is published all the same. With ``SHIXIAN_FOUR_EYES`` the first
+        does not add up, unless ``despite`` says why it is published all the same; and in any case a day later than
+        tomorrow. With ``SHIXIAN_FOUR_EYES`` the first
         call proposes (202), and the same call by another account publishes."""
         if request.content_type[0] != JSON:
             raise ProblemError(415, f"content-type: is {request.content_type[0][:60]!r}; expected {JSON}")

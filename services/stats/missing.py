@@ -9,10 +9,10 @@ from msgspec.structs import replace
 from services.runtime.database import Conn
 from services.stats import annual, params, publications
 from services.stats.annual import Asked
+from services.stats.failing import CONTRADICTING
 from services.stats.listing import AnnualPage, Failing, Missing, OrganYears
 from services.stats.organs import Organs
 from services.stats.report import CONTRADICTIONS, failures
-from services.stats.sheet import CONTRADICTING
 from services.stats.store import SCHEMA
 
 YEARS = 2

@@ -7,8 +7,10 @@ from typing import Annotated, Literal, NamedTuple
 from msgspec import Meta, Struct
 from msgspec.structs import replace
 
+from services.events import days
+from services.events.refusals import FieldError
 from services.runtime.database import Conn
-from services.runtime.problems import FieldProblem, ProblemError
+from services.runtime.problems import FieldProblem, ProblemError, field_problem
 from services.stats import annual, publications
 from services.stats.annual import Answer, Asked, Scope
 from services.stats.forms.form import Form, UnknownForm, law_of, load
@@ -16,7 +18,7 @@ from services.stats.forms.items import with_items
 from services.stats.organs import Organs
 from services.stats.publications import Content, Publication
 from services.stats.render import Place
-from services.stats.report import Report, failures
+from services.stats.report import PUBLISHED, Report, failures
 from services.stats.revisions import Revision
 from services.words import catalogue
 
@@ -90,6 +92,12 @@ def objections(asked: Asked, report: Report, published_on: date, today: date) ->
     return against
 
 
+def _wrong(error: FieldError) -> ProblemError:
+    named = field_problem(error, "data")
+    detail = f"{named.field}: {named.problem}; expected {named.expected}"
+    return ProblemError(400, detail, errors=[named])
+
+
 def _refusal(against: Sequence[Objection]) -> ProblemError:
     codes = sorted({objection.code for objection in against})
     reasons = "; ".join(f"{o.field.removeprefix('checks.')}: {o.problem}" for o in against[:10])
@@ -122,10 +130,10 @@ async def publish(
     """Freeze ``answer``; False where the same is the latest publication already. ``proposer``: the account that asks
     for it, where a second one has to ask for the same before it is published.
 
-    Raises :class:`ProblemError` (409) where something speaks against it (:func:`objections`) and no reason to publish
-    all the same is given.
+    Raises :class:`ProblemError` (400) for a day later than tomorrow, which nothing can have been published on, and
+    (409) where something speaks against it (:func:`objections`) and no reason to publish all the same is given.
     """
-    own = [check for check in answer.report.checks if check.rule != "published"]
+    own = [check for check in answer.report.checks if check.rule != PUBLISHED]
     against = objections(asked, answer.report, wanted.published_on, today)
     reason = wanted.despite.strip()
     before = answer.published[-1] if answer.published else None
@@ -136,6 +144,8 @@ async def publish(
     )
     if before is not None and publications.says_the_same(before, made):
         return to_published(before), False
+    if (to_come := days.to_come("$.published_on", wanted.published_on, today)) is not None:
+        raise _wrong(to_come)
     if against and not reason:
         raise _refusal(against)
     if proposer is not None:

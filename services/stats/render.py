@@ -13,6 +13,7 @@ from msgspec import Struct
 from services.events.vocabulary import Label
 from services.stats.cells import Number
 from services.stats.exports.grid import grid, printed
+from services.stats.failing import beside, broken
 from services.stats.forms.form import Form
 from services.stats.report import Lang, Report, in_language
 from services.stats.words import WORDS
@@ -52,11 +53,6 @@ def from_json(text: bytes) -> Report:
     return _decoder.decode(text)
 
 
-def rule_label(form: Form, rule: str, lang: Lang) -> str:
-    """What a rule of the form says; its name where the form has no such rule."""
-    return next((in_language(r.label, lang) for r in form.checks if r.rule == rule), rule)
-
-
 @cache
 def stylesheet() -> str:
     """The styles of the page, which stand in it."""
@@ -89,6 +85,7 @@ def to_html(
     ``revised``: the published number of each cell that has another now; ``desk``: where the report stands for people.
     """
     tables = printed(report, form)
+    failing = broken(report, form, lang)
     return (
         _environment()
         .get_template("report.html")
@@ -103,8 +100,8 @@ def to_html(
             beside=[table for table, _ in tables if table not in form.tables],
             standing=standing,
             css=stylesheet(),
-            warnings={rule.rule for rule in form.checks if rule.severity == "warning"},
-            rule_label=lambda rule: rule_label(form, rule, lang),
+            broken={one.rule: one for one in failing},
+            others=beside(failing, form),
             revised=revised,
             desk=desk,
         )

@@ -126,8 +126,12 @@ def _unreported(form: Form, by_kind: Mapping[str, list[tuple[Cell, Number]]]) ->
 
 CONTRADICTIONS = "no-contradictions"
 """A check of every form: it stands in a report where it does not hold, and names the requests."""
+PUBLISHED = "published"
+"""The comparison with the latest publication, as a check beside the form's."""
+AS_PUBLISHED = Label(" 不等于公布数，公布日期 ", " not = published on ")
 NAMED = 20
 """How many requests it names."""
+CONTRADICTORY = Label("以下申请的各项事实相互矛盾：", "facts contradict one another in ")
 
 
 def _contradictions(counted: Mapping[Cell, Number]) -> list[Check]:
@@ -135,7 +139,7 @@ def _contradictions(counted: Mapping[Cell, Number]) -> list[Check]:
     if not requests:
         return []
     more = f" and {len(requests) - NAMED} more" if len(requests) > NAMED else ""
-    return [Check(CONTRADICTIONS, False, f"facts contradict one another in {', '.join(requests[:NAMED])}{more}")]
+    return [Check(CONTRADICTIONS, False, f"{CONTRADICTORY.en}{', '.join(requests[:NAMED])}{more}")]
 
 
 def make_with_previous(

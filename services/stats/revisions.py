@@ -9,7 +9,7 @@ from services.stats.cells import Law, Number
 from services.stats.forms.form import Form
 from services.stats.publications import Content
 from services.stats.reading import Changed
-from services.stats.report import Report, contributes
+from services.stats.report import AS_PUBLISHED, PUBLISHED, Report, contributes
 from services.stats.rules import Check
 
 
@@ -68,12 +68,12 @@ def _because(changes: Sequence[Changed]) -> list[Because]:
 def as_checks(content: Content, revised: Sequence[Revision]) -> tuple[Check, ...]:
     """The comparison with the publication as checks beside the form's own."""
     if not revised:
-        return (Check("published", True, f"as published on {content.published_on}"),)
+        return (Check(PUBLISHED, True, f"as published on {content.published_on}"),)
     return tuple(
         Check(
-            "published",
+            PUBLISHED,
             False,
-            f"{r.table}/{r.column}: {r.row} {r.present} not = published on {content.published_on} {r.published}",
+            f"{r.table}/{r.column}: {r.row} {r.present}{AS_PUBLISHED.en}{content.published_on} {r.published}",
         )
         for r in revised
     )

@@ -4,12 +4,18 @@ from collections.abc import Collection, Mapping
 
 from msgspec import Struct
 
+from services.events.vocabulary import Label
 from services.stats.cells import Number
 from services.stats.forms.form import Form, FormTable, Rule, Term
 
 Place = tuple[str, str]
 """A table and a row."""
 Numbers = Mapping[Place, Mapping[str, Number]]
+LATE_REVIEWS = Label(
+    "以前年度提出、本年审结，不在任何年度的表内",
+    "decided this year and filed in an earlier one: in no year's table",
+)
+"""What a detail says, in English; ``services.stats.failing`` has it in the reader's language."""
 
 
 class Check(Struct, frozen=True):
@@ -76,7 +82,7 @@ def _check(table: FormTable, rule: Rule, other: str, now: Numbers, before: Numbe
             ok = sum(right) <= 0 or all(_is_given(table, rule, other, t, known) for t in rule.left)
     relation = rule.relation if ok else f"not {rule.relation}"
     if rule.relation == "told" and not ok:
-        relation = "decided this year and filed in an earlier one: in no year's table"
+        relation = LATE_REVIEWS.en
     sums = [_sum(terms, numbers) for terms, numbers in ((rule.left, left), (rule.right, right))]
     return Check(rule.rule, ok, f"{rule.table}/{other}: {sums[0]} {relation} {sums[1]}".rstrip())
 

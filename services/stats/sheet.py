@@ -12,6 +12,7 @@ from services.stats import pages
 from services.stats.annual import Answer, Asked
 from services.stats.cells import Number
 from services.stats.exports.grid import Spot, grid, printed
+from services.stats.failing import CONTRADICTING
 from services.stats.forms.form import Form, form_ids, load
 from services.stats.indicators import Indicators, indicators
 from services.stats.publications import Publication
@@ -176,9 +177,6 @@ def _contradictions(checks: Sequence[Check]) -> list[SheetRule]:
     """The check that every form has; listed where it does not hold."""
     failed = [check for check in checks if check.rule == CONTRADICTIONS]
     return [SheetRule(CONTRADICTIONS, CONTRADICTING, "error", failed)] if failed else []
-
-
-CONTRADICTING = Label("申请的各项事实互不矛盾", "the facts of a request do not contradict one another")
 
 
 def as_indicators(year: Indicators) -> SheetIndicators:

@@ -65,7 +65,7 @@ def test_what_was_published_is_published_after_a_restore_with_its_revisions(
         quiet(env)
         organ, year = sql(env, "SELECT organ, max(year) FROM stats.cell WHERE kind = 'closed' GROUP BY 1 LIMIT 1")[0]
         path = f"/v1/annual/{organ}/{year}/publications"
-        for published_on in ("2030-01-31", "2030-03-01"):
+        for published_on in ("2024-01-31", "2024-03-01"):
             wanted = {"form": "cn-2021", "published_on": published_on, "despite": "a test"}
             assert stats.http.post(path, json=wanted).status_code == 201
             # More of the same comes in, and the published numbers have revisions.

@@ -212,7 +212,7 @@ def test_a_published_year_shows_what_changed_since_and_by_which_fact(
         "r1", "r3", "r4", "r5",
     ]  # fmt: skip
 
-    second = stats.http.post(f"{PATH}/publications", json={**wanted, "published_on": "2014-03-01"})
+    second = stats.http.post(f"{PATH}/publications", json={**wanted, "published_on": "2014-02-06"})
     assert second.status_code == 201
     assert (second.json()["content"]["number"], second.json()["content"]["previous"]) == (2, told["digest"])
     numbers = [p["content"]["number"] for p in stats.get(f"{PATH}/publications")["publications"]]
@@ -238,7 +238,7 @@ async def test_a_publication_can_neither_be_changed_nor_taken_away(
     env: dict[str, str],
     stats: ServiceProcess,
 ) -> None:
-    stats.http.post(f"{PATH}/publications", json={"form": "cn-2021", "published_on": "2099-01-31"})
+    stats.http.post(f"{PATH}/publications", json={"form": "cn-2021", "published_on": "2014-02-05"})
     conn = await asyncpg.connect(env["SHIXIAN_POSTGRES"])
     try:
         for change in ("UPDATE stats_kept.publication SET digest = ''", "DELETE FROM stats_kept.publication"):
@@ -256,7 +256,7 @@ def test_a_report_that_does_not_add_up_is_published_only_with_a_reason(
 ) -> None:
     write(env, [recorded("odd", 1, answered(received_on=date(2013, 1, 5), on=date(2012, 12, 31)))])
     eventually(lambda: total(stats, "1") == 5 or None)
-    wanted = {"form": "cn-2021", "published_on": "2099-01-31"}
+    wanted = {"form": "cn-2021", "published_on": "2014-02-05"}
     refused = stats.http.post(f"{PATH}/publications", json=wanted)
     assert refused.json()["type"] == "urn:shixian:problem:arithmetic"
     assert refused.status_code == 409 and "R1: requests/natural-person: 1 3 + 2 1 not = 3.7 1 + 4 2" in refused.text
@@ -278,6 +278,7 @@ def test_a_report_that_does_not_add_up_is_published_only_with_a_reason(
     for wrong in (
         {"form": "cn-2021"},
         {**wanted, "published_on": "soon"},
+        {**wanted, "published_on": "2014-02-07", "despite": "later than tomorrow"},
         {**wanted, "by": "x"},
         {**wanted, "form": "x"},
     ):
@@ -288,7 +289,7 @@ def test_the_year_before_is_compared_as_it_was_published(
     env: dict[str, str],
     stats: ServiceProcess,
 ) -> None:
-    made = stats.http.post("/v1/annual/a/2012/publications", json={"form": "cn-2021", "published_on": "2099-01-31"})
+    made = stats.http.post("/v1/annual/a/2012/publications", json={"form": "cn-2021", "published_on": "2014-02-05"})
     assert made.status_code == 201
     assert failed(stats) == set()
     write(env, [recorded("r7", 1, summary(received_on=date(2012, 11, 1)))])

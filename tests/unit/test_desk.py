@@ -1,5 +1,6 @@
 """The desk over APIs that are played here: what it asks, and what it says when they are away or refuse."""
 
+import re
 from collections.abc import Callable
 from datetime import UTC, datetime
 from typing import Any
@@ -272,7 +273,7 @@ LISTED: dict[str, list[Any]] = {name: [] for name in ("explanation", "days", "cl
 REQUEST: dict[str, Any] = {"id": "r/1", "status": "closed", "organ": "a", "statute": "CN-2019", "channel": "post"}
 REQUEST |= NOTHING | LISTED | {"outcome": "other", "as_of": "2024-01-01T00:00:00Z", "latest_due_on": "2023-04-03"}
 REQUEST |= {"transferred_to": "b", "follows": [{"request": "r/0", "why": "re-filed"}], "followed_by": ["r/2"]}
-REQUEST |= {"facts": [], "remarks": []}
+REQUEST |= {"facts": [], "remarks": [], "rejected": []}
 REQUEST["readings"] = [
     {
         "setting": "start-day",
@@ -302,6 +303,61 @@ async def test_a_request_s_page_has_its_trail_its_latest_date_and_the_other_read
     assert "that &lt;day&gt;" in page and "2023-03-28" in page and "art" in page
     assert all(f"/requests/r%2F{n}?lang=en" in page for n in (0, 2)) and "(filed again)" in page
     assert [url.params["missing"] for url in asked if url.path == "/v1/organs"] == ["skip"]
+
+
+async def history_of(facts: list[dict[str, Any]], lang: str, **more: Any) -> list[str]:
+    """The text of each entry of a request's timeline."""
+    events = more.pop("events", [])
+
+    def answering(request: httpx.Request) -> httpx.Response:
+        if request.url.path == "/v1/organs":
+            return httpx.Response(200, json=ORGANS)
+        if request.url.path.endswith("/next"):
+            return httpx.Response(200, json={"facts": []})
+        found = events if request.url.path.endswith("/history") else REQUEST | {"facts": facts} | more
+        return httpx.Response(200, json=found)
+
+    async with client(answering) as desk:
+        page = (await desk.get(f"/requests/r%2F1?lang={lang}")).text
+    (entries,) = re.findall(r'<ol class="timeline".*?</ol>', page, re.DOTALL)
+    return [" ".join(re.sub("<[^>]+>", " ", entry).split()) for entry in entries.split("<li ")[1:]]
+
+
+def fact(name: str, id_: str, **data: Any) -> dict[str, Any]:
+    at = f"2026-11-0{id_}T00:00:00Z"
+    return {"type": f"org.shixian.{name}.v1", "source": "s", "id": id_, "recordedtime": at, "data": data}
+
+
+async def test_what_a_fact_says_is_told_in_words_whatever_its_shape() -> None:
+    facts = [
+        fact("request-received", "1", follows=[{"request": "r1", "why": "split"}, {"request": "r2", "why": "new"}]),
+        fact("clarification-received", "2", received_on="2026-11-02", excused=True),
+        fact("of-a-later-release", "3", many=["a", "b"], one={"amount": 3, "until": "2026-11-30"}),
+    ]
+    zh, en = [" ".join(await history_of(facts, lang)) for lang in ("zh", "en")]
+    assert "承接 r1 (分案)、 r2 (new)" in zh and "Follows r1 (split), r2 (new)" in en
+    assert "逾期有正当理由 是" in zh and "Late with good cause yes" in en
+    assert "many a、b" in zh and "many a, b" in en and "one 数量" in zh and "延至 2026-11-30" in zh
+    assert not any(sign in text for sign in ("[", "{", "True") for text in (zh, en))
+
+
+def recorded(id_: str, **data: Any) -> dict[str, Any]:
+    about = {"cause": {"source": "s", "id": id_}, **data}
+    return {"type": "org.shixian.fact-recorded.v1", "sequence": int(id_), "data": about}
+
+
+async def test_a_fact_that_waits_is_said_to_wait_and_for_what() -> None:
+    facts = [fact("receipt-confirmed", str(n), confirmed_on="2026-11-01") for n in (1, 2, 3)]
+    events = [
+        recorded("1", waiting_for="organ-registered x", awaits={"zh": "等待登记机关（x）", "en": "organ-registered x"}),
+        recorded("2", waiting_for="request-received"),  # as it was written before there were words
+        recorded("3", waiting_for=None),
+    ]
+    zh, en = [await history_of(facts, lang, events=events) for lang in ("zh", "en")]
+    assert "事实已记录，尚待处理：等待登记机关（x）" in zh[0] and "and waits: organ-registered x" in en[0]
+    assert "尚待处理：request-received" in zh[1] and "and waits: request-received" in en[1]
+    assert not any("不影响期限" in one for one in zh[:2]) and not any("changed no date" in one for one in en[:2])
+    assert "不影响期限" in zh[2] and "changed no date" in en[2]
 
 
 async def test_what_needs_a_person_is_a_page_that_asks_what_was_chosen() -> None:

@@ -167,7 +167,36 @@ def test_a_correction_begins_with_what_holds_and_a_mistake_is_marked_in_the_time
     late = {"type": "org.shixian.request-overdue.v1", "recordedtime": "2026-12-01", "sequence": 2, "data": {}}
     found = timeline(facts, [event, late])
     assert [one.name for one in found] == ["receipt-confirmed", "fact-corrected", "fact-retracted", ""]
-    assert (found[0].amended, found[1].amended, found[0].events) == ("fact-corrected", "fact-retracted", [event])
+    assert (found[0].amended, found[1].amended, found[0].events) == ("", "fact-retracted", [event])
+
+
+def amending(name: str, id_: str, aim: str, **data: Any) -> dict[str, Any]:
+    return fact(name, id_, f"2026-11-{int(id_):02}", amends={"source": "s", "id": aim}, **data)
+
+
+def test_only_what_has_effect_marks_a_fact() -> None:
+    first = fact("receipt-confirmed", "1", "2026-11-01", confirmed_on="2026-11-01")
+    corrected = amending("fact-corrected", "2", "1", data={"confirmed_on": "2026-11-02"})
+    bad = amending("fact-corrected", "3", "1", data={"confirmed_on": "soon"})
+    back, forth = amending("fact-retracted", "4", "2"), amending("fact-retracted", "5", "4")
+    gone, ring = amending("fact-retracted", "6", "1"), amending("fact-retracted", "7", "7")
+    no = {"source": "s", "id": "3", "code": "correction-refused"}
+
+    def marks(*facts: dict[str, Any], rejected: tuple[dict[str, Any], ...] = (no,)) -> str:
+        return " ".join(one.amended.removeprefix("fact-") or "-" for one in timeline(facts, [], rejected))
+
+    assert marks(first, corrected) == "corrected -"
+    assert marks(first, bad) == "- -"
+    assert marks(first, corrected, bad) == "corrected - -"
+    assert marks(first, corrected, back) == "- retracted -"
+    assert marks(first, corrected, back, forth) == "corrected - retracted -"
+    assert marks(first, gone, corrected, ring) == "retracted - - -"
+    twice = ({"source": "s", "id": "2", "code": "id-conflict"},)
+    assert marks(first, corrected, rejected=twice) == "corrected -", "of two contents the first one holds"
+    assert forms.current([first, corrected, bad], "s", "1", [no]) == (
+        "receipt-confirmed",
+        {"confirmed_on": "2026-11-02"},
+    )
 
 
 def test_a_form_for_what_a_unit_has_begins_with_its_assignment() -> None:

@@ -85,6 +85,26 @@ def test_what_had_not_happened_by_the_date_was_not_known_then(file: str, tmp_pat
     assert totals(whole)["1"] == 3
 
 
+def test_an_organ_that_the_facts_lack_is_named_beside_those_that_they_have(file: str, tmp_path: Path) -> None:
+    ask = ("report", "--organ", "clerk-a", "--year", "2023", "--facts")
+    assert run(*ask, file).stderr.rstrip().endswith("registered in these facts; there are gz-psb, sub")
+    none = run(*ask, write(tmp_path / "none.jsonl", FACTS[2:3]))
+    assert (none.exit_code, none.stdout) == (2, "")
+    assert "registered in these facts; there are none; an organ-registered fact registers one" in none.stderr
+
+
+def test_a_terminal_shows_names_as_they_are(tmp_path: Path) -> None:
+    odd = [*FACTS, received("r[3]:cat:", "2023-01-05"), answered("r[3]:cat:", "2022-12-30")]
+    odd[-2]["data"]["confirmed_on"] = "2023-01-05"
+    path = write(tmp_path / "odd.jsonl", odd)
+    shown = run("report", "--organ", "gz-psb", "--year", "2023", "--facts", path)
+    assert "facts contradict one another in r[3]:cat:" in " ".join(shown.stdout.split())
+    late = [*FACTS, received("r[3]:cat:", "2023-03-01"), answered("r[3]:cat:", "2023-03-25")]
+    late[-2]["data"]["confirmed_on"] = "2023-03-01"
+    asked = run("what-if", "--statute", "CN-2008", "--facts", write(tmp_path / "late.jsonl", late))
+    assert "r[3]:cat:" in asked.stdout
+
+
 def test_strict_names_the_rule_that_fails_and_exits_with_1(file: str, tmp_path: Path) -> None:
     ask = ("report", "--form", "cn-2021", "--organ", "gz-psb", "--year", "2023", "--strict", "--format", "json")
     assert run(*ask, "--facts", file).exit_code == 0
@@ -92,7 +112,8 @@ def test_strict_names_the_rule_that_fails_and_exits_with_1(file: str, tmp_path: 
     odd[-2]["data"]["confirmed_on"] = "2023-01-05"
     failed = run(*ask, "--facts", write(tmp_path / "odd.jsonl", odd))
     assert failed.exit_code == 1
-    assert "no-contradictions: facts contradict one another in r3" in failed.stderr
+    told = [line for line in failed.stderr.splitlines() if "no-contradictions" in line]
+    assert told == ["shixian: no-contradictions: facts contradict one another in r3"]
     odd[-1] = answered("r3", "2023-01-30", "refused")
     failed = run(*ask, "--facts", write(tmp_path / "odd.jsonl", odd))
     assert failed.exit_code == 1

@@ -6,12 +6,14 @@ import itertools
 import xml.etree.ElementTree as ET
 from datetime import date
 from decimal import Decimal
+from types import SimpleNamespace
 from typing import Any
 
 import msgspec
 import pytest
 from docx import Document
 from msgspec import UnsetType
+from msgspec.structs import replace
 from openpyxl import load_workbook
 from openpyxl.utils import get_column_letter
 
@@ -26,7 +28,8 @@ from services.stats.fold import Fold
 from services.stats.forms.form import form_ids, load
 from services.stats.indicators import Indicators, indicators
 from services.stats.render import encode, from_json, to_html, to_json
-from services.stats.report import Report, make_report
+from services.stats.report import Lang, Report, make_report
+from services.stats.revisions import Revision, as_checks
 from services.stats.sheet import as_indicators
 from tests.stats_events import answered, recorded, summary
 
@@ -56,7 +59,7 @@ def test_csv_has_a_line_for_each_number_and_the_mark_that_spreadsheets_want() ->
     } | {
         ("timeliness", row, "count"): number
         for row, number in {"in-time": "39", "late": "2", "overdue": "0", "base": "41", "share": "95.1"}.items()
-    }
+    } | {("checks", "R1", "fails"): "1"}
     (fees,) = [r for r in lines if r["row"] == "fees"]
     assert (fees["value"], fees["row_label"], fees["column_label"]) == (
         "59237.2449",
@@ -72,11 +75,74 @@ def test_no_text_becomes_a_formula() -> None:
     assert all(cell.data_type != "f" for sheet in book.worksheets for line in sheet.iter_rows() for cell in line)
 
 
+TOLD = {
+    "zh": {
+        "R1": (
+            "不成立",
+            "第一项加第二项之和，等于第三项加第四项之和",
+            "requests/business: 1 41 + 2 0 not = 3.7 39 + 4 0",
+        ),
+        "no-contradictions": ("不成立", "申请的各项事实互不矛盾", "以下申请的各项事实相互矛盾：r1, r2�"),
+        "published": ("请核对", "与已公布的数字一致", "requests/total: 1 41 不等于公布数，公布日期 2024-01-31 40"),
+    },
+    "en": {
+        "R1": (
+            "does not hold",
+            "One plus two equals three plus four",
+            "requests/business: 1 41 + 2 0 not = 3.7 39 + 4 0",
+        ),
+        "no-contradictions": (
+            "does not hold",
+            "the facts of a request do not contradict one another",
+            "facts contradict one another in r1, r2�",
+        ),
+        "published": (
+            "to be looked at",
+            "the numbers are those that were published",
+            "requests/total: 1 41 not = published on 2024-01-31 40",
+        ),
+    },
+}
+"""What fails in a report, as its readers are told."""
+
+
+@pytest.mark.parametrize("lang", ["zh", "en"])
+def test_every_file_names_each_rule_that_fails_and_where(lang: Lang) -> None:
+    cells: dict[Cell, Number] = CELLS | {Cell("a", 2023, "contradicting", name): 1 for name in ("r1", "r2\x01")}
+    found = make_report(CN, "a", 2023, "2024-01-31", cells)
+    content: Any = SimpleNamespace(published_on=date(2024, 1, 31))
+    revised = as_checks(content, [Revision("requests", "1", "total", 40, 41, [])])
+    found = replace(found, checks=(*found.checks, *revised))
+    lines = list(csv.DictReader(io.StringIO(to_csv(found, CN, lang=lang).removeprefix(BOM))))
+    in_csv = [(r["row"], r["row_label"], r["column_label"]) for r in lines if r["table"] == "checks"]
+    sheet = load_workbook(io.BytesIO(to_xlsx(found, CN, NAME, lang=lang))).worksheets[-1]
+    in_book = [[str(cell.value) for cell in line] for line in sheet.iter_rows(min_row=4)]
+    document: Any = Document(io.BytesIO(to_docx(found, CN, NAME, lang=lang)))
+    in_document = [paragraph.text for paragraph in document.paragraphs]
+    page = to_html(found, CN, NAME, lang=lang)
+    for rule, (how, label, detail) in TOLD[lang].items():
+        assert (rule, label, f"{how}{'：' if lang == 'zh' else ': '}{detail}") in in_csv
+        assert [how, rule, label, detail] in in_book
+        assert f"{how}  {rule}  {label}" in in_document and detail in in_document
+        assert f'<span class="rule">{rule}</span> {label}' in page and f'<span class="detail">{detail}</span>' in page
+    assert {line[1] for line in in_book} == {c.rule for c in found.checks if not c.ok} == {rule for rule, *_ in in_csv}
+
+
+def test_no_file_speaks_of_rules_where_all_hold() -> None:
+    found = make_report(CN, "a", 2023, "2024-01-31", {})
+    assert all(check.ok for check in found.checks) and found.checks
+    assert "checks" not in to_csv(found, CN)
+    assert len(load_workbook(io.BytesIO(to_xlsx(found, CN, NAME))).worksheets) == len(CN.tables)
+    document: Any = Document(io.BytesIO(to_docx(found, CN, NAME)))
+    assert "勾稽关系" not in [paragraph.text for paragraph in document.paragraphs]
+
+
 @pytest.mark.parametrize("form_id", form_ids())
 def test_the_workbook_is_the_printed_table(form_id: str) -> None:
     form, found = load(form_id), report(form_id)
     book = load_workbook(io.BytesIO(to_xlsx(found, form, NAME, lang="zh")))
-    assert [sheet.title for sheet in book.worksheets[len(form.tables) :]] == [f"{len(form.tables) + 1} timeliness"]
+    behind = [sheet.title.split()[1] for sheet in book.worksheets[len(form.tables) :]]
+    assert behind == ["timeliness", *(["checks"] if any(not check.ok for check in found.checks) else [])]
     for sheet, table in zip(book.worksheets, form.tables, strict=False):
         printed = grid(table, {r.id: found.numbers()[table.id, r.id] for r in table.rows})
         merged = {str(area) for area in sheet.merged_cells.ranges}

@@ -4,16 +4,22 @@ import csv
 import io
 
 from services.stats.exports.grid import printed
+from services.stats.failing import broken
 from services.stats.forms.form import Form
 from services.stats.report import Lang, Report, in_language
+from services.stats.words import WORDS
 
 BOM = "\ufeff"
 """Without it a spreadsheet takes the file for one in the machine's old code page."""
 COLUMNS = ("form", "organ", "year", "as_of", "table", "row", "row_label", "column", "column_label", "value")
+CHECKS = "checks"
+"""The ``table`` of the lines that each name a place where a rule (the ``row``) fails. The place stands in the
+``column_label``, so that the column of numbers stays one."""
 
 
 def to_csv(report: Report, form: Form, *, lang: Lang = "zh") -> str:
-    """One line for each number, CRLF at the ends (RFC 4180), UTF-8's byte order mark in front."""
+    """One line for each number, and for each place where a rule fails; CRLF at the ends (RFC 4180), UTF-8's byte order
+    mark in front."""
     out = io.StringIO(newline="")
     writer = csv.writer(out)
     writer.writerow(COLUMNS)
@@ -25,6 +31,12 @@ def to_csv(report: Report, form: Form, *, lang: Lang = "zh") -> str:
                 row_label, column_label = (_text(in_language(label, lang)) for label in (row.label, column.label))
                 labels = (row.id, row_label, column.id, column_label)
                 writer.writerow((form.id, _text(report.organ), report.year, report.as_of, table.id, *labels, value))
+    for rule in broken(report, form, lang):
+        about = (rule.rule, _text(in_language(rule.label, lang)), rule.how)
+        how = in_language(WORDS[rule.how], lang)
+        for detail in rule.details:
+            line = (*about, _text(f"{how}{'：' if lang == 'zh' else ': '}{detail}"), "1")
+            writer.writerow((form.id, _text(report.organ), report.year, report.as_of, CHECKS, *line))
     return BOM + out.getvalue()
 
 

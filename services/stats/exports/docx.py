@@ -13,8 +13,10 @@ from docx.table import Table, _Cell
 
 from services.events.vocabulary import Label
 from services.stats.exports.grid import Grid, Spot, grid, printed
+from services.stats.failing import broken
 from services.stats.forms.form import Form, FormTable
 from services.stats.report import Lang, Report, in_language
+from services.stats.words import WORDS
 
 _PAGE, _MARGIN = 210, 18
 """A4's width and the margins, in mm."""
@@ -56,10 +58,23 @@ def to_docx(report: Report, form: Form, name: Label, *, lang: Lang = "zh") -> by
         # A long table that begins below another would be torn.
         _line(document, in_language(table.title, lang), 11, bold=True, center=False, anew=n > 0 and laid.rows > _LONG)
         _table(document, table, laid, lang, page[0] - 2.0 * _MARGIN)
+    _rules(document, report, form, lang)
     _line(document, f"{'数据截至' if lang == 'zh' else 'As of'} {report.as_of}", 9, bold=False, center=False)
     out = io.BytesIO()
     document.save(out)
     return out.getvalue()
+
+
+def _rules(document: "Document", report: Report, form: Form, lang: Lang) -> None:  # type: ignore[valid-type]  # as below
+    """What does not add up, if anything: a line for each rule, and one for each place where it fails."""
+    failing = broken(report, form, lang)
+    if failing:
+        _line(document, in_language(WORDS["checks"], lang), 11, bold=True, center=False)
+    for rule in failing:
+        how = in_language(WORDS[rule.how], lang)
+        _line(document, f"{how}  {rule.rule}  {in_language(rule.label, lang)}", 9, bold=False, center=False)
+        for detail in rule.details:
+            document.add_paragraph().add_run(detail).font.size = Pt(9)  # type: ignore[attr-defined]  # the same
 
 
 def _line(document: "Document", text: str, size: int, *, bold: bool, center: bool = True, anew: bool = False) -> None:  # type: ignore[valid-type]  # python-docx names the factory like the class

@@ -10,8 +10,10 @@ from openpyxl.worksheet.worksheet import Worksheet
 
 from services.events.vocabulary import Label
 from services.stats.exports.grid import Grid, Spot, grid, printed
+from services.stats.failing import Broken, broken
 from services.stats.forms.form import Form, FormTable
 from services.stats.report import Lang, Report, in_language
+from services.stats.words import WORDS
 
 _LINE = Side(style="thin", color="000000")
 _BORDER = Border(left=_LINE, right=_LINE, top=_LINE, bottom=_LINE)
@@ -32,16 +34,50 @@ def to_xlsx(report: Report, form: Form, name: Label, *, lang: Lang = "zh") -> by
     for n, (table, numbers) in enumerate(printed(report, form), 1):
         sheet = book.create_sheet(f"{n} {table.id}"[:31])
         _sheet(sheet, table, grid(table, numbers), report, name, lang)
+    failing = broken(report, form, lang)
+    if failing:
+        _rules(book.create_sheet(f"{len(book.worksheets) + 1} checks"), failing, report, name, lang)
     out = io.BytesIO()
     book.save(out)
     return out.getvalue()
 
 
+def _rules(sheet: Worksheet, failing: list[Broken], report: Report, name: Label, lang: Lang) -> None:
+    """What does not add up: a line for each place where a rule fails."""
+    font = _head(sheet, WORDS["checks"], "D", report, name, lang)
+    heads = (WORDS["holding"], WORDS["rule"], WORDS["checks"], WORDS["detail"])
+    lines = [tuple(in_language(head, lang) for head in heads)]
+    for rule in failing:
+        about = in_language(WORDS[rule.how], lang), rule.rule, in_language(rule.label, lang)
+        lines += [(*about, detail) for detail in rule.details]
+    for n, line in enumerate(lines, _TITLE + 1):
+        for column, text in enumerate(line, 1):
+            cell = sheet.cell(n, column, _text(text))
+            cell.border = _BORDER
+            cell.font = Font(name=font, size=10, bold=n == _TITLE + 1)
+            cell.alignment = Alignment(horizontal="left", vertical="center", wrap_text=True)
+    for letter, width in zip("ABCD", (14.0, 24.0, 36.0, 60.0), strict=True):
+        sheet.column_dimensions[letter].width = width
+    _paper(sheet, f"A1:D{_TITLE + len(lines)}", landscape=True)
+
+
 def _sheet(sheet: Worksheet, table: FormTable, laid: Grid, report: Report, name: Label, lang: Lang) -> None:
-    font = "宋体" if lang == "zh" else "Times New Roman"
     last = get_column_letter(laid.columns)
+    font = _head(sheet, table.title, last, report, name, lang)
+    for spot in laid.spots:
+        _put(sheet, spot, lang, font)
+    _widths(sheet, table, laid, lang)
+    _paper(sheet, f"A1:{last}{_TITLE + laid.rows}", landscape=laid.columns > (11 if lang == "zh" else 8))
+    if laid.head:
+        sheet.print_title_rows = f"1:{_TITLE + laid.head}"
+        sheet.freeze_panes = f"{get_column_letter(laid.labels + 1)}{_TITLE + laid.head + 1}"
+
+
+def _head(sheet: Worksheet, title: Label, last: str, report: Report, name: Label, lang: Lang) -> str:
+    """The lines above a sheet's table, as far as its column ``last``; the font of all of it."""
+    font = "宋体" if lang == "zh" else "Times New Roman"
     for line, text, size in (
-        (1, in_language(table.title, lang), 14),
+        (1, in_language(title, lang), 14),
         (2, f"{in_language(name, lang)}    {report.year}    {report.as_of}", 10),
     ):
         sheet.merge_cells(f"A{line}:{last}{line}")
@@ -49,20 +85,17 @@ def _sheet(sheet: Worksheet, table: FormTable, laid: Grid, report: Report, name:
         above.font = Font(name=font, size=size, bold=line == 1)
         above.alignment = Alignment(horizontal="center", vertical="center", wrap_text=True)
     sheet.row_dimensions[1].height = 30
-    for spot in laid.spots:
-        _put(sheet, spot, lang, font)
-    _widths(sheet, table, laid, lang)
-    bottom = _TITLE + laid.rows
-    sheet.print_area = f"A1:{last}{bottom}"
+    return font
+
+
+def _paper(sheet: Worksheet, area: str, *, landscape: bool) -> None:
+    sheet.print_area = area
     sheet.page_setup.paperSize = 9  # A4
-    sheet.page_setup.orientation = "landscape" if laid.columns > (11 if lang == "zh" else 8) else "portrait"
+    sheet.page_setup.orientation = "landscape" if landscape else "portrait"
     sheet.page_setup.fitToWidth = 1
     sheet.page_setup.fitToHeight = 0
     sheet.sheet_properties.pageSetUpPr = PageSetupProperties(fitToPage=True)
     sheet.print_options.horizontalCentered = True
-    if laid.head:
-        sheet.print_title_rows = f"1:{_TITLE + laid.head}"
-        sheet.freeze_panes = f"{get_column_letter(laid.labels + 1)}{_TITLE + laid.head + 1}"
 
 
 def _put(sheet: Worksheet, spot: Spot, lang: Lang, font: str) -> None:
