@@ -256,7 +256,8 @@ async def test_a_form_of_another_page_logs_nobody_in_and_out(tmp_path: Path, cha
         expected = 403
         match change:
             case "token":
-                data["form_token"] = token[:-1] + "x"
+                # Not its last letter: some of that one's bits say nothing.
+                data["form_token"] = ("y" if token[0] == "x" else "x") + token[1:]
             case "cookie":
                 client.cookies.clear()
             case "origin":
