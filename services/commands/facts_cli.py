@@ -2,12 +2,16 @@
 
 import sys
 from pathlib import Path
-from typing import Annotated
+from typing import TYPE_CHECKING, Annotated
 
 import typer
 
 from services.commands.console import fail, progress, read_settings, url_of, where_from
 from services.commands.run_cli import Url
+
+if TYPE_CHECKING:
+    from services.registers.reading import RegisterContent
+    from services.runtime.settings import Settings
 
 MapOption = Annotated[str, typer.Option("--map", help="A map (TOML), or the id of one that ships.")]
 SetOption = Annotated[
@@ -32,30 +36,10 @@ def import_(
 ) -> None:
     """Import a register from a spreadsheet; safe to repeat, since ids are made from the register's own numbers."""
     from services.commands import importing
-    from services.commands.who import headers
     from services.events.codec import encode
-    from services.intake import client
-    from services.registers import reading
-    from services.statute.errors import BadData
 
     settings = read_settings()
-    try:
-        content = importing.content_of(file)
-        if suggest:
-            typer.echo(importing.suggest(file.name, content), nl=False)
-            return
-        if not map:
-            fail("--map is needed: a file NAME.toml, or the id of a map that ships; --suggest writes a first one")
-        by, values = importing.map_of(map), importing.given_of(given or ())
-        register = reading.read(file.name, content, by, values, importing.judge(settings.now))
-        if reject is not None and register.problems:
-            importing.write_rejects(reject, register)
-    except OSError as error:
-        fail(f"{error.filename or file}: {error.strerror or error}")
-    except (importing.NoMap, BadData) as error:
-        fail(f"--map: {error}")
-    except importing.BadFile as error:
-        fail(str(error))
+    register = _register(file, map, given or [], suggest, reject, settings)
     for problem in register.problems:
         typer.echo(importing.one_line(problem), err=not dry_run)
     if as_facts:
@@ -67,8 +51,51 @@ def import_(
         if register.problems and not dry_run:
             typer.echo("shixian: nothing was posted; --reject FILE posts the good rows and keeps the others", err=True)
         raise typer.Exit(1 if register.problems else 0)
-    address, named = url_of(settings, "intake", url), where_from("intake", url)
     known = set(register.problems)
+    accepted = _posted(file, register, reject, url, settings)
+    for problem in register.problems:
+        if problem not in known:
+            typer.echo(importing.one_line(problem), err=True)
+    typer.echo(f"{accepted} facts accepted 已接收 {accepted} 条事实")
+    raise typer.Exit(1 if register.problems else 0)
+
+
+def _register(
+    file: Path, map: str, given: list[str], suggest: bool, reject: Path | None, settings: "Settings"
+) -> "RegisterContent":
+    """What the register says by its map, its bad rows set aside; ends with a first map where one is asked for."""
+    from services.commands import importing
+    from services.registers import reading
+    from services.statute.errors import BadData
+
+    try:
+        content = importing.content_of(file)
+        if suggest:
+            typer.echo(importing.suggest(file.name, content), nl=False)
+            raise typer.Exit
+        if not map:
+            fail("--map is needed: a file NAME.toml, or the id of a map that ships; --suggest writes a first one")
+        by, values = importing.map_of(map), importing.given_of(given)
+        register = reading.read(file.name, content, by, values, importing.judge(settings.now))
+        if reject is not None and register.problems:
+            importing.write_rejects(reject, register)
+    except OSError as error:
+        fail(f"{error.filename or file}: {error.strerror or error}")
+    except (importing.NoMap, BadData) as error:
+        fail(f"--map: {error}")
+    except importing.BadFile as error:
+        fail(str(error))
+    return register
+
+
+def _posted(file: Path, register: "RegisterContent", reject: Path | None, url: str, settings: "Settings") -> int:
+    """Post the facts of a register; how many were accepted. What intake alone can refuse joins the bad rows."""
+    from services.commands import importing
+    from services.commands.who import headers
+    from services.intake import client
+
+    address, named = url_of(settings, "intake", url), where_from("intake", url)
+    known = len(register.problems)
 
     def waiting(reason: str) -> None:
         typer.echo(f"shixian: waiting for intake at {address} ({named}): {reason}", err=True)
@@ -85,7 +112,7 @@ def import_(
                 partial=reject is not None,
                 headers=lambda: headers(settings),
             )
-            if reject is not None and len(register.problems) > len(known):
+            if reject is not None and len(register.problems) > known:
                 importing.write_rejects(reject, register)
         except client.Refused as error:
             fail(f"{file}: {error}")
@@ -93,11 +120,7 @@ def import_(
             fail(f"{error.filename or reject}: {error.strerror or error}")
         except client.Unavailable as error:
             fail(f"{file}: {error}; run the same command again to go on. The address comes from {named}")
-    for problem in register.problems:
-        if problem not in known:
-            typer.echo(importing.one_line(problem), err=True)
-    typer.echo(f"{accepted} facts accepted 已接收 {accepted} 条事实")
-    raise typer.Exit(1 if register.problems else 0)
+    return accepted
 
 
 def watch(
