@@ -81,7 +81,8 @@ def has_handled(folder: Path, count: int) -> bool:
 
 def batches(folder: Path) -> Iterator[tuple[int, int, list[int]]]:
     for path in folder.glob("*.jsonl"):
-        for line in path.read_text(encoding="utf-8").splitlines():
+        *lines, _being_written = path.read_text(encoding="utf-8").split("\n")
+        for line in lines:
             partition, start, offsets = json.loads(line)
             yield partition, start, offsets
 

@@ -36,7 +36,8 @@ async def positions(tps: Collection[TopicPartition]) -> Mapping[TopicPartition, 
 def _stored() -> dict[TopicPartition, int]:
     found: dict[TopicPartition, int] = {}
     for path in Path(FOLDER).glob("*.jsonl"):
-        for line in path.read_text(encoding="utf-8").splitlines():
+        *lines, _being_written = path.read_text(encoding="utf-8").split("\n")
+        for line in lines:
             partition, _, offsets = json.loads(line)
             tp = TopicPartition(TOPIC, partition)
             found[tp] = max(found.get(tp, 0), offsets[-1] + 1)

@@ -161,7 +161,7 @@ def test_a_case_of_four_times_the_facts_takes_about_four_times_as_long(kind: str
     derived(few, start)
     # The best of several, so that what else the machine does bears on neither; of the many once is enough if it holds.
     bound = MOST * min(seconds(lambda: derived(few, start)) for _ in range(3))
-    assert any(seconds(lambda: derived(many, start)) < bound for _ in range(3))
+    assert any(seconds(lambda: derived(many, start)) < bound for _ in range(10))
 
 
 def test_amendments_of_amendments_have_effect_down_to_a_depth_and_are_refused_below_it() -> None:
