@@ -34,13 +34,13 @@ need javac default-jdk-headless # the recipes that docs/recipes has; the product
 status=0 checked="$(mktemp)"
 make --no-print-directory check >"$checked" 2>&1 & # beside the tests; what it says comes after theirs
 checking=$!
+trap 'kill "$checking" 2>/dev/null; rm -f "$checked"' EXIT # also where Ctrl-C ends the tests
 # Side by side, a file (and all that share a system) by one worker, each worker with a database server of its own: much of
 # a test is waiting.
 SHIXIAN_TEST_MISSING="${missing[*]:-}" .venv/bin/pytest -n "${SHIXIAN_TEST_WORKERS:-5}" --dist load \
   -m "not proof" "$@" || status=$?
 wait "$checking" || status=$?
 cat "$checked"
-rm -f "$checked"
 
 echo 'Longer proofs are targets of their own: make proofs, make chaos, make fuzz, make bench, make bench-cluster, make bench-nth (docs/chaos.md),'
 echo 'make image-test, make bundle-test, make canary.'

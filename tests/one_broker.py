@@ -4,6 +4,7 @@ Whoever needs it first has it started, by a process that ends it in order when t
 Tests keep apart by the names of their topics and groups.
 """
 
+import contextlib
 import fcntl
 import os
 import select
@@ -64,11 +65,12 @@ def end(folder: Path) -> None:
     """End it in order, if it was needed; its folder goes."""
     keeper = folder / "keeper.pid"
     if keeper.exists():
-        pid = int(keeper.read_text())
-        ended = os.pidfd_open(pid)
-        os.kill(pid, signal.SIGTERM)
-        select.select([ended], [], [], STOP_SECONDS + 5)
-        os.close(ended)
+        with contextlib.suppress(ProcessLookupError):  # it did not start, which its test says
+            pid = int(keeper.read_text())
+            ended = os.pidfd_open(pid)
+            os.kill(pid, signal.SIGTERM)
+            select.select([ended], [], [], STOP_SECONDS + 5)
+            os.close(ended)
     shutil.rmtree(folder, ignore_errors=True)
 
 

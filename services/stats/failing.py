@@ -3,18 +3,18 @@
 from collections.abc import Iterable
 from typing import Literal, NamedTuple
 
+from msgspec import UNSET
+
 from services.events.vocabulary import Label
 from services.stats.forms.form import Form
 from services.stats.report import (
-    AS_PUBLISHED,
     CONTRADICTIONS,
-    CONTRADICTORY,
     PUBLISHED,
     Lang,
     Report,
     in_language,
 )
-from services.stats.rules import LATE_REVIEWS
+from services.stats.rules import Check
 
 CONTRADICTING = Label("申请的各项事实互不矛盾", "the facts of a request do not contradict one another")
 BESIDE: dict[str, Label] = {
@@ -22,8 +22,6 @@ BESIDE: dict[str, Label] = {
     PUBLISHED: Label("与已公布的数字一致", "the numbers are those that were published"),
 }
 """The rules that no form has and every report is held to."""
-_OUR_WORDS = (CONTRADICTORY, LATE_REVIEWS, AS_PUBLISHED)
-"""What stands in details beside codes, numbers and signs; the first that is found is all that there is."""
 
 
 class Broken(NamedTuple):
@@ -40,7 +38,7 @@ def broken(report: Report, form: Form, lang: Lang) -> list[Broken]:
     failed: dict[str, list[str]] = {}
     for check in report.checks:
         if not check.ok:
-            failed.setdefault(check.rule, []).append(_said(check.detail, lang))
+            failed.setdefault(check.rule, []).append(_said(check, lang))
     warnings = {rule.rule for rule in form.checks if rule.severity == "warning"} | {PUBLISHED}
     rules = dict.fromkeys([*(rule.rule for rule in form.checks), *failed])
     return [
@@ -62,11 +60,9 @@ def rule_label(form: Form, rule: str) -> Label:
     return labels.get(rule, Label(rule, rule))
 
 
-def _said(detail: str, lang: Lang) -> str:
+def _said(check: Check, lang: Lang) -> str:
     """A check's detail; codes, numbers and signs are the same in every language."""
+    zh = check.detail_zh
+    detail = check.detail if zh is UNSET else in_language(Label(zh, check.detail), lang)
     # A request's name may hold what no document can (XML 1.0, 2.2).
-    shown = "".join(c if c.isprintable() else "\ufffd" for c in detail)
-    for words in _OUR_WORDS:
-        if words.en in shown:
-            return shown.replace(words.en, in_language(words, lang), 1)
-    return shown
+    return "".join(c if c.isprintable() else "\ufffd" for c in detail)

@@ -138,8 +138,16 @@ def _contradictions(counted: Mapping[Cell, Number]) -> list[Check]:
     requests = sorted(value(cell, "request") for cell in counted if cell.kind == "contradicting")
     if not requests:
         return []
-    more = f" and {len(requests) - NAMED} more" if len(requests) > NAMED else ""
-    return [Check(CONTRADICTIONS, False, f"{CONTRADICTORY.en}{', '.join(requests[:NAMED])}{more}")]
+    named, left = ", ".join(requests[:NAMED]), len(requests) - NAMED
+    more = Label(f" 等另 {left} 件", f" and {left} more") if left > 0 else Label("", "")
+    return [
+        Check(
+            CONTRADICTIONS,
+            False,
+            f"{CONTRADICTORY.en}{named}{more.en}",
+            f"{CONTRADICTORY.zh}{named}{more.zh}",
+        )
+    ]
 
 
 def make_with_previous(

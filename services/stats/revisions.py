@@ -69,11 +69,15 @@ def as_checks(content: Content, revised: Sequence[Revision]) -> tuple[Check, ...
     """The comparison with the publication as checks beside the form's own."""
     if not revised:
         return (Check(PUBLISHED, True, f"as published on {content.published_on}"),)
+    both = (AS_PUBLISHED.en, AS_PUBLISHED.zh)
     return tuple(
         Check(
             PUBLISHED,
             False,
-            f"{r.table}/{r.column}: {r.row} {r.present}{AS_PUBLISHED.en}{content.published_on} {r.published}",
+            *(
+                f"{r.table}/{r.column}: {r.row} {r.present}{words}{content.published_on} {r.published}"
+                for words in both
+            ),
         )
         for r in revised
     )

@@ -2,7 +2,7 @@
 
 from collections.abc import Collection, Mapping
 
-from msgspec import Struct
+from msgspec import UNSET, Struct, UnsetType
 
 from services.events.vocabulary import Label
 from services.stats.cells import Number
@@ -15,7 +15,6 @@ LATE_REVIEWS = Label(
     "以前年度提出、本年审结，不在任何年度的表内",
     "decided this year and filed in an earlier one: in no year's table",
 )
-"""What a detail says, in English; ``services.stats.failing`` has it in the reader's language."""
 
 
 class Check(Struct, frozen=True):
@@ -25,6 +24,8 @@ class Check(Struct, frozen=True):
     ok: bool
     detail: str
     """The table, the cells compared and their numbers."""
+    detail_zh: str | UnsetType = UNSET
+    """The same in Chinese, where there are words in it."""
 
 
 def check(
@@ -80,11 +81,14 @@ def _check(table: FormTable, rule: Rule, other: str, now: Numbers, before: Numbe
             ok = sum(left) == 0
         case "given-with":
             ok = sum(right) <= 0 or all(_is_given(table, rule, other, t, known) for t in rule.left)
-    relation = rule.relation if ok else f"not {rule.relation}"
-    if rule.relation == "told" and not ok:
-        relation = LATE_REVIEWS.en
     sums = [_sum(terms, numbers) for terms, numbers in ((rule.left, left), (rule.right, right))]
-    return Check(rule.rule, ok, f"{rule.table}/{other}: {sums[0]} {relation} {sums[1]}".rstrip())
+
+    def said(relation: str) -> str:
+        return f"{rule.table}/{other}: {sums[0]} {relation} {sums[1]}".rstrip()
+
+    if rule.relation == "told" and not ok:
+        return Check(rule.rule, ok, said(LATE_REVIEWS.en), said(LATE_REVIEWS.zh))
+    return Check(rule.rule, ok, said(rule.relation if ok else f"not {rule.relation}"))
 
 
 def _is_given(table: FormTable, rule: Rule, other: str, text: str, known: Collection[str]) -> bool:

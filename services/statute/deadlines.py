@@ -63,7 +63,8 @@ def _notice(run: AnswerClock, end: date | None) -> Deadline | None:
     due = limit_due(pause.notice, run.received_on, run.profile, run.calendar)
     if not run.notices:
         return Deadline("clarification-notice", run.received_on, due, pause.notice.article, done_on=end)
-    asked: date = next(f.data.requested_on for f in run.timeline.moves if f.name == "clarification-requested")
+    notices = [f.data.requested_on for f in run.timeline.moves if f.name == "clarification-requested"]
+    asked: date = next(day for day in notices if day >= run.received_on)  # one before the receipt asked nothing
     late = due + _DAY if asked > due else None
     return Deadline(
         "clarification-notice", run.received_on, due, pause.notice.article, done_on=asked, overdue_from=late

@@ -88,6 +88,12 @@ def test_what_is_dated_before_the_receipt_neither_lengthens_the_limit_nor_ends_t
     assert without_effect(said)
 
 
+def test_a_notice_before_the_receipt_is_not_the_one_that_was_asked_in_time() -> None:
+    early, asked = clarified("2025-02-24", "2025-02-28")[0], clarified("2025-03-06", "2025-03-20")[0]
+    found = view([received("2025-03-03"), early, asked], "2025-03-10")
+    assert timer(found, "clarification-notice").done_on == date(2025, 3, 6)
+
+
 def test_a_refusal_without_its_ground_opens_no_direct_lawsuit_either() -> None:
     def windows(outcome: str) -> list[str]:
         answer = fact("answer-issued", outcome=outcome, answered_on="2025-03-20", service="handed")

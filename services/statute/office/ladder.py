@@ -70,11 +70,7 @@ class Ladder(_Table, frozen=True, kw_only=True, dict=True):
     @cached_property
     def answer_warnings(self) -> tuple[int, ...]:
         """The days before the answer's last day on which a warning goes out, the furthest first."""
-        return self.warnings("answer")
-
-    def warnings(self, limit: Supervised) -> tuple[int, ...]:
-        """The days before a last day on which a warning goes out, the furthest first."""
-        days = {rung.before for rung in self.of(limit) if rung.level == "warning" and rung.before is not None}
+        days = {rung.before for rung in self.of("answer") if rung.level == "warning" and rung.before is not None}
         return tuple(sorted(days, reverse=True))
 
 
