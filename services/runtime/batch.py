@@ -1,6 +1,7 @@
 """What the transport hands to a service: a batch of records; and why it may refuse to."""
 
-from dataclasses import dataclass
+from collections.abc import Iterable
+from dataclasses import dataclass, replace
 
 from aiokafka import ConsumerRecord, TopicPartition
 
@@ -51,6 +52,19 @@ class Batch:
     def next_offset(self) -> int:
         """The position to store once this batch is applied."""
         return self.last_offset + 1
+
+
+def joined(batches: Iterable[Batch]) -> list[Batch]:
+    """The batches of one partition with those as one that follow each other without a gap, after one reading of the
+    positions."""
+    found: list[Batch] = []
+    for batch in batches:
+        last = found[-1] if found else None
+        if last is not None and (last.next_offset, last.seek) == (batch.start, batch.seek):
+            found[-1] = replace(last, records=last.records + batch.records, highwater=batch.highwater)
+        else:
+            found.append(batch)
+    return found
 
 
 def check_position(tp: TopicPartition, position: int, first: int, end: int) -> None:

@@ -3,54 +3,62 @@
 While the database works for one partition, the process computes for another. More than a few large pieces at once would
 only hold more in memory; small ones have room of their own, so that a partition with much to do, or with what is slow,
 does not keep the others waiting.
+
+Small pieces that wait for their lane become one: what a piece costs by itself (a transaction, a dozen times of waiting)
+is shared by all that came meanwhile, so a lane that falls behind gets through more with each piece.
 """
 
 import asyncio
 import time
-from collections.abc import Coroutine, Hashable
+from collections.abc import Callable, Coroutine, Hashable
 from dataclasses import dataclass
-from typing import Any
+from typing import Any, Generic, TypeVar
 
 from services.runtime.retry import CancelledWithin
+
+T = TypeVar("T")
 
 LARGE = 500
 """From how many records on a piece is large."""
 SLOW_SECONDS = 0.2
 """A lane whose piece runs for longer than an ordinary large one gets no more than one to follow it."""
 HARD = 4.0
-FOLLOWING = 8
-"""The most pieces of one lane, the running one counted, however small they are."""
 WAITING = 8000
 """The most records that wait, of all lanes together; then no more are fetched."""
 
 
 @dataclass(slots=True)
-class _Piece:
+class _Piece(Generic[T]):
     lane: Hashable
-    work: Coroutine[Any, Any, None]
+    given: list[T]
     size: int
 
 
-class KeyedTasks:
-    """At most ``width`` large pieces of work at once and ``spare`` more small ones, at most one a lane, each lane's in
-    their order; the first failure ends it all."""
+class KeyedTasks(Generic[T]):
+    """At most ``width`` pieces of work at once, and beside large ones up to ``spare`` more small ones; at most one a
+    lane, each lane's in their order; the first failure ends it all. ``work`` does a piece: one thing given, or several
+    of its lane."""
 
-    def __init__(self, width: int, spare: int = 0) -> None:
-        self._width, self._spare = width, spare
+    def __init__(self, work: Callable[[list[T]], Coroutine[Any, Any, None]], width: int, spare: int = 0) -> None:
+        self._work, self._width, self._spare = work, width, spare
         self._running: dict[Hashable, asyncio.Task[None]] = {}
         self._begun: dict[Hashable, float] = {}
         self._since: dict[Hashable, float] = {}
         self._sizes: dict[Hashable, int] = {}
-        self._waiting: list[_Piece] = []
+        self._waiting: list[_Piece[T]] = []
         self._failure: BaseException | None = None
 
-    def start(self, lane: Hashable, work: Coroutine[Any, Any, None], size: int = LARGE) -> None:
-        """Begin ``work`` now, or when its lane is free and there is room. Raises what any piece failed with, once one
-        did."""
+    def start(self, lane: Hashable, given: T, size: int = LARGE) -> None:
+        """Begin work on ``given`` now, or when its lane is free and there is room. Raises what any piece failed with,
+        once one did."""
         if self._failure is not None:
-            work.close()
             raise self._failure
-        self._waiting.append(_Piece(lane, work, size))
+        last = next((piece for piece in reversed(self._waiting) if piece.lane == lane), None)
+        if last is not None and last.size + size < LARGE:
+            last.given.append(given)
+            last.size += size
+        else:
+            self._waiting.append(_Piece(lane, [given], size))
         self._begin()
 
     def _begin(self) -> None:
@@ -63,12 +71,14 @@ class KeyedTasks:
             passed.add(piece.lane)
 
     def _has_room(self, size: int) -> bool:
-        if len(self._running) >= self._width + self._spare:
-            return False
-        return size < LARGE or sum(each >= LARGE for each in self._sizes.values()) < self._width
+        large = sum(each >= LARGE for each in self._sizes.values())
+        if size >= LARGE:
+            return large < self._width and len(self._running) < self._width + self._spare
+        # Beside small ones it need not hurry: what waits becomes one piece, which costs less than several at once.
+        return len(self._running) < self._width + min(self._spare, large)
 
-    def _run(self, piece: _Piece) -> None:
-        task = asyncio.create_task(piece.work)
+    def _run(self, piece: _Piece[T]) -> None:
+        task = asyncio.create_task(self._work(piece.given))
         self._running[piece.lane] = task
         self._begun[piece.lane] = self._since[piece.lane] = time.monotonic()
         self._sizes[piece.lane] = piece.size
@@ -84,17 +94,12 @@ class KeyedTasks:
         )
         self._failure = self._failure or failure
         if self._failure is not None:
-            self._drop()
+            self._waiting.clear()
         self._begin()
-
-    def _drop(self) -> None:
-        for piece in self._waiting:
-            piece.work.close()
-        self._waiting.clear()
 
     async def idle(self) -> None:
         """Return when no piece runs, however the last ones ended. Those that wait are not begun any more."""
-        self._drop()
+        self._waiting.clear()
         while self._running:
             await asyncio.wait(self._running.values())
             await asyncio.sleep(0)  # their callbacks come first
@@ -111,7 +116,7 @@ class KeyedTasks:
             size[piece.lane] = size.get(piece.lane, 0) + piece.size
         for lane, pieces in count.items():
             slow = size[lane] >= LARGE or now - self._since.get(lane, now) > SLOW_SECONDS
-            if pieces >= FOLLOWING or (pieces > 1 and slow):
+            if pieces > 1 and slow:
                 found.add(lane)
         return frozenset(found)
 

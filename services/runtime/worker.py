@@ -9,7 +9,7 @@ the process ends, and the next start begins at the stored position: nothing was 
 import asyncio
 import contextvars
 import time
-from collections.abc import Awaitable, Callable, Collection, Coroutine, Mapping
+from collections.abc import Awaitable, Callable, Collection, Coroutine, Mapping, Sequence
 from typing import Any, Protocol
 
 import structlog
@@ -18,7 +18,7 @@ from aiokafka.errors import KafkaError
 
 from services.runtime import bounded, tracing
 from services.runtime.aiokafka_app import AiokafkaApp
-from services.runtime.batch import Batch, LogHole
+from services.runtime.batch import Batch, LogHole, joined
 from services.runtime.damage import LogDamaged
 from services.runtime.fetching import Hooks, Partitions, Positions
 from services.runtime.health import Health
@@ -30,6 +30,8 @@ from services.runtime.settings import Settings
 
 Handle = Callable[[Batch], Awaitable[None]]
 PartitionHook = Callable[[Partitions], Awaitable[None]]
+Taken = tuple[Batch, Callable[[], Awaitable[None]]]
+"""A batch, and what acknowledges it."""
 
 LANES, SPARE_LANES = 2, 2
 """Partitions that are worked on at once."""
@@ -102,7 +104,7 @@ class BatchWorker:
         """Owned partitions that stand still at an offset that can't be read."""
         self._readable = health.part("readable")
         self._readable.ok()
-        self._lanes = KeyedTasks(LANES, SPARE_LANES)
+        self._lanes = KeyedTasks(self._work, LANES, SPARE_LANES)
         self._seek = 0
         self._handle = handle
         self._on_assigned, self._on_revoked = on_assigned, on_revoked
@@ -181,7 +183,7 @@ class BatchWorker:
 
     async def take(self, batch: Batch, acknowledge: Callable[[], Awaitable[None]]) -> None:
         """Begin a batch when its lane is free. Raises what any batch failed with, once one did."""
-        self._lanes.start(batch.tp, self._work(batch, acknowledge), len(batch.records))
+        self._lanes.start(batch.tp, (batch, acknowledge), len(batch.records))
 
     def pressure(self) -> float:
         """How much is in hand: 0 for no batch, more where one is large or takes long."""
@@ -195,15 +197,17 @@ class BatchWorker:
         """Return when no batch is in hand."""
         await self._lanes.idle()
 
-    async def _work(self, batch: Batch, acknowledge: Callable[[], Awaitable[None]]) -> None:
-        """One batch, acknowledged when it is applied; what it fails with ends the app."""
+    async def _work(self, taken: Sequence[Taken]) -> None:
+        """Batches of one partition, acknowledged when all are applied; what one fails with ends the app."""
         try:
-            await self._apply(batch)
+            for batch in joined(batch for batch, _ in taken):
+                await self._apply(batch)
         except Exception as error:
             # Who brings the batches may be waiting for the next one, and would not hear of it.
             await self.app.crash(error)
             raise
-        await acknowledge()
+        for _, acknowledge in taken:
+            await acknowledge()
 
     async def _apply(self, batch: Batch) -> None:
         expected = self.handled.get(batch.tp)

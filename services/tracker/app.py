@@ -125,6 +125,7 @@ async def build(settings: Settings, health: Health) -> AsyncIterator[Parts]:
                 "postgres": postgres.run,
                 "reference": reference.run,
                 "sweep": sweeping.run,
+                "published": tracker.publisher.run,
                 "sweep watch": sweeping.watch,
                 "dead letters": letters.run,
                 "snapshot": snapshots.run,
@@ -136,5 +137,6 @@ async def build(settings: Settings, health: Health) -> AsyncIterator[Parts]:
     finally:
         await trail.flush()
         await producer.close()
+        await tracker.publisher.close()
         await database.close(asking)
         await database.close(pool)

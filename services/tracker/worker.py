@@ -17,14 +17,12 @@ from collections import defaultdict
 from collections.abc import Awaitable, Callable, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import datetime, timedelta
-from itertools import pairwise
 from typing import Any
 
 import structlog
-from aiokafka.errors import MessageSizeTooLargeError
 
 from services.events.facts import RequestFact
-from services.runtime import applying, dead_letters, progress, tracing
+from services.runtime import applying, dead_letters, progress
 from services.runtime.applying import computed
 from services.runtime.attempts import Attempts
 from services.runtime.batch import Batch
@@ -33,7 +31,6 @@ from services.runtime.database import Conn, Pool
 from services.runtime.dead_letters import DeadLetter
 from services.runtime.failed import reason_of
 from services.runtime.producer import LogProducer
-from services.runtime.retry import LogUnavailable
 from services.runtime.settings import Settings
 from services.tracker import attention_store, looking_over, splitting, store, writing
 from services.tracker.core import apply
@@ -43,6 +40,7 @@ from services.tracker.core.limit import Limit
 from services.tracker.core.reference_data import ReferenceData
 from services.tracker.core.strands import Shelf, Strand, is_request
 from services.tracker.metrics import Metrics
+from services.tracker.publishing import Publisher
 from services.tracker.store import SCHEMA, Appended
 from services.tracker.writing import Rows
 
@@ -51,7 +49,6 @@ POSTPONED = timedelta(hours=1)
 """When the sweep tries again a case that it failed over."""
 ROUND_SECONDS = 10.0
 BUSY_SECONDS = 2.0
-_HEADERS = (("content-type", b"application/cloudevents+json"),)
 
 Pick = Callable[[Conn, int, datetime, int], Awaitable[list[Case]]]
 """Finds and locks the cases of a partition that the clock has to look at: at most so many, as of an instant."""
@@ -82,14 +79,9 @@ class Tracker:
         metrics: Metrics,
         on_dead_letters: Callable[[], None],
     ) -> None:
-        self.pool, self.producer, self.reference_data, self.catch_up, self.clock = (
-            pool,
-            producer,
-            reference_data,
-            catch_up,
-            clock,
-        )
-        self.topic, self.cases_topic = settings.facts_topic, settings.cases_topic
+        self.pool, self.reference_data, self.catch_up, self.clock = pool, reference_data, catch_up, clock
+        self.topic = settings.facts_topic
+        self.publisher = Publisher(pool, producer, settings.cases_topic)
         self.metrics = metrics
         self.on_dead_letters = on_dead_letters
         self.attempts = Attempts(pool, SCHEMA, lambda: self._count_letters(1))
@@ -142,7 +134,7 @@ class Tracker:
             self._count_letters(len(done.letters) + len(refused))
             if refused:
                 log.warning("facts_beyond_limit", count=len(refused), key=refused[0].key, reason=refused[0].reason.text)
-            await self.publish(batch.partition, [written.appended for written in done.results])  # 6
+            await self.publisher.publish(batch.partition, [written.appended for written in done.results])  # 6
         self.metrics.facts.inc(done.fresh)
         self.metrics.batch_seconds.observe(time.perf_counter() - began)
         # 7: the caller acknowledges when this returns.
@@ -168,7 +160,7 @@ class Tracker:
             try:
                 looked = await self._look_at(partition, self._due)
                 touched = await self._look_at(partition, self._touched)
-                await self.publish(partition)  # what a crash left unpublished, too
+                await self.publisher.publish(partition)  # what a crash left unpublished, too
             finally:
                 self._locks[partition].release()
         self.metrics.swept.inc(looked + touched)
@@ -243,44 +235,3 @@ class Tracker:
             await store.postpone(conn, list(failed), now + POSTPONED)
             await looking_over.note_postponed(conn, partition, list(failed))
         self.metrics.sweep_failures.inc(len(failed))
-
-    async def publish(self, partition: int, written: Sequence[Appended | None] = ()) -> None:
-        """Send what the log does not have yet of a partition's events, in order.
-
-        ``written`` is what was appended just now: if that is all that the log lacks, it need not be read back.
-        """
-        appended = [each for each in written if each is not None]
-        if appended and all(each.published == appended[0].before for each in appended) and _follow(appended):
-            await self._send([(row[1], row[4]) for each in appended for row in each.rows])
-            async with self.pool.acquire() as conn:
-                await store.mark_published(conn, partition, appended[-1].through)
-            return
-        while True:
-            async with self.pool.acquire() as conn:
-                rows = await store.unpublished(conn, partition)
-            if not rows:
-                return
-            await self._send([(key, body) for _, key, body in rows])
-            async with self.pool.acquire() as conn:
-                await store.mark_published(conn, partition, rows[-1][0])
-            if len(rows) < store.RELAY_ROWS:
-                return
-
-    async def _send(self, events: Sequence[tuple[str, bytes]]) -> None:
-        try:
-            await self.producer.send_all(
-                self.cases_topic,
-                [(key.encode(), body, (*_HEADERS, *tracing.header(tracing.envelope(body)))) for key, body in events],
-            )
-        except MessageSizeTooLargeError as error:
-            # Ours are below Kafka's default limit, so this topic's was lowered. Waiting keeps the order; it ends
-            # when the limit is raised, and readiness says so until then.
-            largest = max(len(body) for _, body in events)
-            raise LogUnavailable(
-                f"{self.cases_topic} refuses an event of up to {largest} bytes: raise its max.message.bytes"
-            ) from error
-
-
-def _follow(appended: Sequence[Appended]) -> bool:
-    """Whether nothing of anybody else's stands between them."""
-    return all(later.before == earlier.through for earlier, later in pairwise(appended))

@@ -55,19 +55,20 @@ async def test_a_rest_ends_when_nothing_is_in_hand_any_more(monkeypatch: pytest.
 async def test_the_lanes_say_how_hard_they_are_pressed(monkeypatch: pytest.MonkeyPatch) -> None:
     now = 100.0
     monkeypatch.setattr("services.runtime.keyed_tasks.time.monotonic", lambda: now)
-    lanes, gate = KeyedTasks(2, 2), asyncio.Event()
+    gate = asyncio.Event()
 
-    async def piece() -> None:
+    async def piece(given: list[str]) -> None:
         await gate.wait()
 
+    lanes = KeyedTasks(piece, 2, 2)
     assert lanes.pressure() == 0
-    lanes.start(1, piece(), LARGE - 1)
+    lanes.start(1, "piece", LARGE - 1)
     assert lanes.pressure() == 1
     now += SLOW_SECONDS * 2
     assert lanes.pressure() == HARD, "it takes long"
     gate.set()
     await lanes.idle()
     assert lanes.pressure() == 0
-    lanes.start(1, piece(), LARGE)
+    lanes.start(1, "piece", LARGE)
     assert lanes.pressure() == HARD, "it is large"
     await lanes.idle()
