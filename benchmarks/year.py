@@ -27,6 +27,7 @@ from benchmarks.result import machine
 from benchmarks.servers import PARTITIONS, Running, Servers
 from benchmarks.year_facts import ORGAN, YEAR, Year
 from services.commands.console import progress
+from tests.chaos.reading import pending
 
 PREFIX = "year."
 CALL, SENDERS = 500, 4
@@ -58,13 +59,17 @@ class Site:
     @contextlib.contextmanager
     def services(self, month: int) -> Any:
         """The three services with their clock at the end of a month."""
-        following = datetime(YEAR + month // 12, month % 12 + 1, 1, tzinfo=UTC)
-        more = {"SHIXIAN_NOW": (following - timedelta(hours=9)).isoformat(), "SHIXIAN_SWEEP_SECONDS": "1"}
+        more = {"SHIXIAN_NOW": end_of(month).isoformat(), "SHIXIAN_SWEEP_SECONDS": "1"}
         with contextlib.ExitStack() as stack:
             yield {
                 name: stack.enter_context(self.servers.service(name, self.servers.postgres.dsn, PREFIX, 1, **more))
                 for name in ("intake", "tracker", "stats")
             }
+
+
+def end_of(month: int) -> datetime:
+    """An hour before a month's end in the organ's zone."""
+    return datetime(YEAR + month // 12, month % 12 + 1, 1, tzinfo=UTC) - timedelta(hours=9)
 
 
 async def ready(http: aiohttp.ClientSession, running: dict[str, Running]) -> None:
@@ -123,7 +128,7 @@ async def month(site: Site, number: int) -> None:
                     await queue.put(None)
                 await asyncio.gather(*senders)
             through = time.monotonic()
-            await quiet(servers)
+            await quiet(site, number)
         done = time.monotonic()
         site.note(
             "months",
@@ -139,22 +144,25 @@ async def month(site: Site, number: int) -> None:
         )
 
 
-async def quiet(servers: Servers) -> None:
-    """Return when both workers have all of their topics, and stay so over three looks, the sweep's among them."""
+async def quiet(site: Site, month: int) -> None:
+    """Return when nothing is left to do: every fact decided, nothing due by the month's clock, every event published
+    and folded; looked at in this order, since each makes what the next one has to do."""
+    servers, by = site.servers, end_of(month) + timedelta(minutes=50)
     conn = await asyncpg.connect(servers.postgres.dsn)
-    same, before = 0, None
-    while same < 3:
-        await asyncio.sleep(1.5)
-        found = [
-            (sum((await servers.ends(f"{PREFIX}{topic}")).values()), await conn.fetchval(query))
-            for topic, query in (
-                ("facts", "SELECT coalesce(sum(next_offset), 0)::bigint FROM tracker.progress"),
-                ("cases", "SELECT coalesce(sum(next_offset), 0)::bigint FROM stats.progress"),
-            )
-        ]
-        same = same + 1 if found == before and all(end == at for end, at in found) else 0
-        before = found
+    while (  # noqa: ASYNC110 - the services do it in their own time
+        await _behind(servers, conn, "facts", "tracker")
+        or await pending(servers.postgres.dsn, by)
+        or await _behind(servers, conn, "cases", "stats")
+    ):
+        await asyncio.sleep(0.5)
     await conn.close()
+
+
+async def _behind(servers: Servers, conn: Any, topic: str, service: str) -> bool:
+    """Whether a service has not read all of its topic."""
+    end = sum((await servers.ends(f"{PREFIX}{topic}")).values())
+    at = await conn.fetchval(f"SELECT coalesce(sum(next_offset), 0)::bigint FROM {service}.progress")
+    return bool(end != at)
 
 
 async def sizes(servers: Servers) -> dict[str, Any]:
@@ -175,7 +183,7 @@ async def returns(site: Site) -> dict[str, Any]:
     with site.services(12) as running:
         async with aiohttp.ClientSession(timeout=aiohttp.ClientTimeout(300)) as http:
             await ready(http, running)
-            await quiet(site.servers)
+            await quiet(site, 12)
             found: dict[str, Any] = {}
             disclosure = year_facts.DISCLOSURE
             for form, name, first, wanted in (
