@@ -28,7 +28,7 @@ def fact(name: str, **values: Any) -> Fact:
     if name == "consultation-closed":
         base = {"consultation": "c1", "reply": "agreed"}
     if name == "extension-granted":
-        base = {"decided_on": values["notified_on"]}
+        base = {"decided_on": values["notified_on"], "approved_on": None}
     if name == "answer-issued":
         base = {"outcome": "granted", "service": "posted", "delivered_on": None, "after_review": None}
     if name == "review-filed":
@@ -37,8 +37,9 @@ def fact(name: str, **values: Any) -> Fact:
         base = {"delivered_on": None, "answer_within": None}
     if name == "fee-notified":
         base = {"amount": 100}
-    read = {k: date.fromisoformat(v) if isinstance(v, str) and v[:2] in ("19", "20") else v for k, v in values.items()}
-    return Fact(name, "urn:t", f"{name}/{next(_numbers)}", SimpleNamespace(**base | read))
+    base |= values
+    read = {k: date.fromisoformat(v) if isinstance(v, str) and v[:2] in ("19", "20") else v for k, v in base.items()}
+    return Fact(name, "urn:t", f"{name}/{next(_numbers)}", SimpleNamespace(**read))
 
 
 def received(on: str, **values: Any) -> Fact:

@@ -16,7 +16,7 @@ PER_PAGE = 100
 BY_DAY = frozenset({"unconfirmed", "expected", "open-stop"})
 """Kinds that begin with a day, wherever that comes first on earth; the others at an instant."""
 EASTERNMOST = timedelta(hours=14)
-KINDS = ("contradicting", "rejected", "waiting", "unconfirmed", "expected", "open-stop", "without-effect")
+KINDS = ("contradicting", "rejected", "waiting", "unconfirmed", "expected", "open-stop", "doubtful", "without-effect")
 
 
 class Needing(Controller):

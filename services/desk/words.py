@@ -79,6 +79,7 @@ WORDS: dict[str, Label] = {
     "attention_unconfirmed": Label("久未确认收到", "receipt not confirmed"),
     "attention_expected": Label("移送待收", "expected from another organ"),
     "attention_open-stop": Label("无期限的中止", "clock stopped without end"),
+    "attention_doubtful": Label("日期存疑", "doubtful"),
     "attention_without-effect": Label("未生效", "without effect"),
     "nothing_needs_a_person": Label("没有待处理的事项。", "Nothing needs a person."),
     "since": Label("起始", "Since"),

@@ -5,21 +5,23 @@ clock by one after the other, :func:`assess_under` says how the request stands o
 same case.
 """
 
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
 from datetime import date
 from types import MappingProxyType
 
 from msgspec import Struct
 from msgspec.structs import replace
 
+from services.statute import timeline as timelines
 from services.statute.answer_clock import AnswerClock, limit_due
 from services.statute.calendar import Calendar
+from services.statute.doubts import doubt
 from services.statute.moves import walk
 from services.statute.office.supervision import supervised
 from services.statute.profile import Profile
 from services.statute.standing import state_on
-from services.statute.state import RequestState
-from services.statute.timeline import MEANINGS, Timeline, in_legal_order, legal_date, read, reviews
+from services.statute.state import Fact, RequestState
+from services.statute.timeline import MEANINGS, Timeline, in_legal_order, legal_date, reviews
 from services.statute.versions import profile_for, successor
 from services.words.remark import remark
 
@@ -36,6 +38,13 @@ __all__ = [
 ]
 
 ANOTHER_READING = "another reading, asked for with the case"
+
+
+def read(facts: Iterable[Fact]) -> Timeline:
+    """What the facts amount to before any law is applied, with remarks on what can't all be right."""
+    timeline = timelines.read(facts)
+    doubt(timeline)
+    return timeline
 
 
 def receipt(timeline: Timeline, profile: Profile) -> date | None:

@@ -7,7 +7,7 @@ from types import MappingProxyType
 from typing import Any
 
 from services.statute.account import Line
-from services.statute.assessment import Assessment, assess
+from services.statute.assessment import Assessment, assess, read
 from services.statute.calendar import Calendar
 from services.statute.calendars import shipped
 from services.statute.errors import NoRequest
@@ -17,7 +17,7 @@ from services.statute.office.items import Item
 from services.statute.readings import Reading, readings
 from services.statute.state import Deadline, Duty, Fact, Reached, Step
 from services.statute.status import Status, status
-from services.statute.timeline import legal_date, read
+from services.statute.timeline import legal_date
 from services.statute.versions import versions
 from services.words.catalogue import said
 from services.words.remark import Remark

@@ -50,10 +50,10 @@ def _leftover(run: AnswerClock) -> None:
     """Replies to what was never asked (or asked without effect)."""
     special_unasked(run)
     timeline, profile = run.timeline, run.profile
-    if not (timeline.corrections or timeline.payments or timeline.replies):
+    if not (timeline.corrections or timeline.payments or timeline.replies or timeline.reached):
         return
     opened = {f.data.consultation for f in timeline.moves if f.name == "consultation-opened"}
-    for key, fact in timeline.replies.items():
+    for key, fact in (*timeline.reached.items(), *timeline.replies.items()):
         if key not in opened:
             run.note(fact, "consultation-not-opened", consultation=key)
     for facts, pause, what in (

@@ -154,7 +154,8 @@ def consult(run: AnswerClock, fact: Fact, on: date) -> None:
     if closing is not None and closed is not None and closed < on:
         run.note(closing, "consultation-closed-early", consultation=key, closed_on=closed, opened_on=on)
         closed = on
-    start = fact.data.reached_on or run.timeline.reached.get(key) or on
+    reached = run.timeline.reached.get(key)
+    start = fact.data.reached_on or (reached.data.reached_on if reached else on)
     due = limit_due(pause.limit, start, run.profile, run.calendar) if pause.limit else None
     article = pause.limit.article if pause.limit else pause.article
     silence = pause.silence if pause.silence != "none" else ""

@@ -19,6 +19,9 @@ KINDS = ("statutes", "calendars", "forms", "scenarios", "procedures", "ladders")
 """The folders of an office's folder."""
 DECIDING = ("statutes", "calendars", "procedures", "ladders")
 """Those that cases are decided by."""
+CODE = 2
+"""Raised with every change of what the program makes of the same files and facts, were it only a remark: an audit tells
+cases that were decided before from damaged ones by the digest that this is part of."""
 SUFFIX = ".toml"
 SHORT = 12
 
@@ -54,11 +57,12 @@ class Rules:
 
     @cached_property
     def digest(self) -> str:
-        """What the files in force that cases are decided by and an office's own are, in twelve hexadecimal digits.
+        """What the files in force that cases are decided by, an office's own and our reading of them are, in twelve
+        hexadecimal digits.
 
         Services with the same digest judge alike.
         """
-        total = sha256(f"holidays {metadata.version('holidays')}\n".encode())
+        total = sha256(f"code {CODE}, holidays {metadata.version('holidays')}\n".encode())
         for kind in DECIDING:
             for name, file in self.files(kind).items():
                 _add(total, kind, name, file.read_bytes())

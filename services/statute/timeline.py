@@ -33,7 +33,8 @@ class Timeline(Struct):
     """What the facts read so far amount to."""
 
     received: Fact | None = None
-    confirmed_on: date | None = None
+    confirmations: list[Fact] = field(default_factory=list)
+    """When both sides confirmed the receipt, the earliest first."""
     moves: list[Fact] = field(default_factory=list)
     """What can move the answer's clock."""
     corrections: list[Fact] = field(default_factory=list)
@@ -43,10 +44,10 @@ class Timeline(Struct):
     ends: list[End] = field(default_factory=list)
     reanswers: list[Fact] = field(default_factory=list)
     """Answers that a review ordered, after one that had ended the request."""
-    reached: dict[str, date] = field(default_factory=dict)
-    """When the letter of each consultation reached the one asked, by the first fact that says so."""
-    deliveries: list[date] = field(default_factory=list)
-    """When an answer reached the applicant."""
+    reached: dict[str, Fact] = field(default_factory=dict)
+    """That the letter of each consultation reached the one asked, by the first fact that says so."""
+    deliveries: list[Fact] = field(default_factory=list)
+    """That an answer reached the applicant."""
     decision_deliveries: dict[str, date] = field(default_factory=dict)
     filed: dict[str, Fact] = field(default_factory=dict)
     decided: dict[str, Fact] = field(default_factory=dict)
@@ -62,6 +63,11 @@ class Timeline(Struct):
     last: date = date.min
     """The latest legal date, but for the office's own."""
 
+    @property
+    def confirmed_on(self) -> date | None:
+        """The day of the confirmation, if one was told by itself."""
+        return self.confirmations[0].data.confirmed_on if self.confirmations else None
+
     def note(self, fact: Fact, code: str, **values: object) -> None:
         """Remark on a fact: a code of the catalogue, with its values."""
         self.remarks.append(remark(code, fact, **values))
@@ -75,7 +81,7 @@ def _received(timeline: Timeline, fact: Fact) -> None:
 
 
 def _confirmed(timeline: Timeline, fact: Fact) -> None:
-    timeline.confirmed_on = timeline.confirmed_on or fact.data.confirmed_on
+    timeline.confirmations.append(fact)
 
 
 def _moves(timeline: Timeline, fact: Fact) -> None:
@@ -96,7 +102,7 @@ def _replied(timeline: Timeline, fact: Fact) -> None:
 
 
 def _reached(timeline: Timeline, fact: Fact) -> None:
-    timeline.reached.setdefault(fact.data.consultation, fact.data.reached_on)
+    timeline.reached.setdefault(fact.data.consultation, fact)
 
 
 def _answered(timeline: Timeline, fact: Fact) -> None:
@@ -111,7 +117,7 @@ def _answer(fact: Fact) -> End:
 
 
 def _delivered(timeline: Timeline, fact: Fact) -> None:
-    timeline.deliveries.append(fact.data.delivered_on)
+    timeline.deliveries.append(fact)
 
 
 def _decision_delivered(timeline: Timeline, fact: Fact) -> None:
@@ -267,4 +273,5 @@ def delivered_on(timeline: Timeline, answer: Fact) -> date | None:
     given = answer.data.answered_on
     later = [f.data.answered_on for f in timeline.reanswers if f.data.answered_on > given]
     until = min(later, default=date.max)
-    return next((d for d in timeline.deliveries if given <= d < until), None)
+    days = (fact.data.delivered_on for fact in timeline.deliveries)
+    return next((d for d in days if given <= d < until), None)

@@ -50,8 +50,9 @@ class Attending(Controller):
         ``waiting``: a case that lacks something (its organ, its request, the fact that a correction is about);
         ``unconfirmed``: a receipt not confirmed for a week; ``open-stop``: a clock that stands still with no limit to
         end that; ``expected``: a request that another organ transferred to this one, until a receipt of this one's
-        ``follows`` it. ``organ``: of that organ; left out: of all that the caller may read. ``since``: what has needed
-        a person since that instant or later. What is put right goes.
+        ``follows`` it; ``doubtful``: a fact that counts, but can't be right together with others by its dates.
+        ``organ``: of that organ; left out: of all that the caller may read. ``since``: what has needed a person since
+        that instant or later. What is put right goes.
         """
         own = readable(deps.reference_data) if organ is None else None
         wrong_ones = deps.learning.rejected(MOST) if kind in (None, "rejected") and since is None else []

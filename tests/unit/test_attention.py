@@ -10,9 +10,9 @@ import msgspec
 import pytest
 
 from services.events.codec import decode_fact
-from services.statute import answer_clock, assessment, moves, pauses, timeline
+from services.statute import answer_clock, assessment, doubts, moves, pauses, timeline
 from services.tracker.core import apply
-from services.tracker.core.attention import WITH_EFFECT, WITHOUT_EFFECT, ineffective, items
+from services.tracker.core.attention import DOUBTFUL, WITH_EFFECT, WITHOUT_EFFECT, ineffective, items
 from services.tracker.core.reference_data import ReferenceData
 from services.tracker.core.strands import Shelf
 from services.words.catalogue import sentences
@@ -23,7 +23,7 @@ from tests.support import received as raw_received
 
 def codes_on_facts() -> set[str]:
     """The codes that the law's modules remark on facts, as their source has them."""
-    modules = (answer_clock, assessment, moves, pauses, timeline)
+    modules = (answer_clock, assessment, doubts, moves, pauses, timeline)
     return {code for module in modules for code in _codes(inspect.getsource(module))}
 
 
@@ -49,8 +49,8 @@ def _codes(source: str) -> Iterator[str]:
 def test_every_remark_on_a_fact_is_with_or_without_effect() -> None:
     found = codes_on_facts()
     assert {"after-limit", "payment-not-asked", "correction-late", "second-receipt"} <= found
-    assert found | {"ended-before-receipt", "ended-unconfirmed"} == WITHOUT_EFFECT | WITH_EFFECT
-    assert not WITHOUT_EFFECT & WITH_EFFECT
+    assert found | {"ended-before-receipt", "ended-unconfirmed"} == WITHOUT_EFFECT | WITH_EFFECT | DOUBTFUL
+    assert not WITHOUT_EFFECT & WITH_EFFECT and not DOUBTFUL & (WITHOUT_EFFECT | WITH_EFFECT)
 
 
 R = "2025-03-03"

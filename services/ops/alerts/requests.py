@@ -146,7 +146,7 @@ def rules(config: Config) -> list[Rule]:
         alert(
             config,
             "AttentionWaiting",
-            'time() - min by (kind) (shixian_attention_oldest_timestamp_seconds{kind!="without-effect"}) '
+            'time() - min by (kind) (shixian_attention_oldest_timestamp_seconds{kind!~"without-effect|doubtful"}) '
             f"> {config.attention_days * 86400}",
             severity="warning",
             audience=OPERATORS,

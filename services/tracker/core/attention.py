@@ -17,7 +17,9 @@ from services.tracker.core.contradictions import CODES as CONTRADICTING
 from services.tracker.core.view import organ_of
 from services.words.remark import FactRef, Remark, remark
 
-Kind = Literal["rejected", "without-effect", "contradicting", "waiting", "unconfirmed", "open-stop", "expected"]
+Kind = Literal[
+    "rejected", "without-effect", "contradicting", "waiting", "unconfirmed", "open-stop", "expected", "doubtful"
+]
 KINDS: tuple[Kind, ...] = get_args(Kind)
 
 UNCONFIRMED_DAYS = 7
@@ -28,6 +30,9 @@ ID_REUSED = "id-reused"
 WITHOUT_EFFECT = frozenset(
     {
         "second-receipt",
+        "confirmed-again",
+        "delivered-before-answer",
+        "delivered-again",
         "ended-before-receipt",
         "ended-already",
         "ended-unconfirmed",
@@ -75,6 +80,8 @@ INSIDE = frozenset(
     }
 )
 """Remarks on facts about the work inside the office, and on duties, that moved nothing."""
+DOUBTFUL = frozenset({"dates-reversed", "answer-not-ordered"})
+"""The law's remarks on facts that count as they were entered, and can't be right together with others."""
 WITH_EFFECT = frozenset(
     {
         "correction-late",
@@ -136,6 +143,9 @@ def _needing(case: Case) -> Iterator[tuple[Kind, datetime, Remark]]:
         if about.code == "id-conflict" and about.fact is not None:
             since = conflicts.get(about.fact)
         yield kind, since or first, about
+    for about in view.remarks:
+        if about.code in DOUBTFUL:
+            yield "doubtful", (times.get(about.fact) if about.fact is not None else None) or first, about
     if view.awaits is not None and (view.awaits.code != "request-received" or _holds_any(case)):
         yield "waiting", _waiting_since(case, view.awaits, times) or first, view.awaits
     if view.state == "unconfirmed" and view.submitted_on is not None:
