@@ -75,7 +75,7 @@ def test_dates_that_cannot_be_in_this_order_are_told(facts: list[Fact], what: st
     assert doubts(found) == [("dates-reversed", what)]
     (remark,) = (each for each in found.remarks if each.code == "dates-reversed")
     assert remark.fact is not None and any((f.source, f.id) == (remark.fact.source, remark.fact.id) for f in facts)
-    assert remark.values["on"] < remark.values["before_on"] and text(remark)
+    assert str(remark.values["on"]) < str(remark.values["before_on"]) and text(remark)
 
 
 def test_dates_in_their_order_are_not() -> None:
