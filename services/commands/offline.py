@@ -8,6 +8,7 @@ from services.events.codec import decode_fact
 from services.events.days import ahead
 from services.events.facts import Fact, ReferenceFact, RequestFact
 from services.events.refusals import Refused
+from services.events.twice import refuse_twice
 from services.tracker.core import apply
 from services.tracker.core.decide import tick
 from services.tracker.core.reference_data import ReferenceData
@@ -24,9 +25,11 @@ def read_facts(lines: Iterable[bytes]) -> Iterator[Fact]:
     for number, line in enumerate(lines, 1):
         if line.strip():
             try:
-                yield decode_fact(line)
+                fact = decode_fact(line)
+                refuse_twice(line)
             except Refused as error:
                 raise BadLine(f"line {number}: {error}") from None
+            yield fact
 
 
 def run(facts: Iterable[Fact], now: datetime) -> tuple[ReferenceData, list[CaseEvent]]:

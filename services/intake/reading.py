@@ -14,6 +14,7 @@ import msgspec
 from services.events.codec import decode_with_extensions, refuse_set
 from services.events.facts import Fact
 from services.events.refusals import FieldError, Refused, too_large
+from services.events.twice import refuse_twice
 from services.intake.binary import attributes
 from services.runtime.problems import FieldProblem, ProblemError, field_problem
 
@@ -152,6 +153,7 @@ def _fact(raw: bytes, index: int | None) -> tuple[Fact, int | None, bytes]:
     if len(raw) > MAX_EVENT:
         raise Refused(too_large(len(raw), MAX_EVENT, "an event"))
     fact, extensions = decode_with_extensions(raw)
+    refuse_twice(raw)
     refuse_set(fact, "recordedtime", "sequence", "postedby", "postedfor")
     return fact, index, extensions
 

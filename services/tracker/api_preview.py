@@ -11,6 +11,7 @@ from litestar.openapi import ResponseSpec
 from services.events.codec import decode_fact
 from services.events.facts import RequestFact
 from services.events.refusals import Refused
+from services.events.twice import refuse_twice
 from services.runtime.guard import caller
 from services.runtime.problems import FieldProblem, ProblemError, described, field_problem
 from services.tracker.core import preview
@@ -67,6 +68,7 @@ class Preview(Controller):
     async def _proposal(raw: msgspec.Raw, deps: Deps) -> Response[bytes]:
         try:
             fact = decode_fact(raw)
+            refuse_twice(bytes(raw))
         except Refused as refused:
             raise _refusal(refused, "$.fact") from None
         if not isinstance(fact, RequestFact):

@@ -14,6 +14,7 @@ from msgspec import Raw, Struct, structs
 from services.events.codec import decode_fact
 from services.events.facts import CalendarPublished
 from services.events.refusals import FieldError, Refused, explain
+from services.events.twice import refuse_twice
 from services.runtime.problems import ProblemError, described, field_problem
 from services.tracker import proposed_rules
 from services.tracker.api_preview import require_json
@@ -60,6 +61,7 @@ def read(body: bytes) -> CalendarPublished | Proposed:
         return asked.rules
     try:
         fact = decode_fact(asked.fact)
+        refuse_twice(bytes(asked.fact))
         wrong = check(fact)
     except Refused as refused:
         wrong = refused.error
