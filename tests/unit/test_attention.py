@@ -115,3 +115,17 @@ def test_an_amendment_of_a_tally_waits_for_nothing() -> None:
 
 def test_one_id_with_two_contents_is_not_told_with_each_other_fact_of_the_organ() -> None:
     assert of_organ(counted("t", 1), counted("t", 2), *(counted(f"n{n}", 1) for n in range(5))) == []
+
+
+def test_a_receipt_that_does_not_stand_is_told_to_both_organs() -> None:
+    """The first one may be the mistyped one: the right one's list has to say that its request is not counted."""
+    reference_data = ReferenceData([decode_fact(msgspec.json.encode(raw("organ-registered", "gz-psb", ORGAN)))])  # type: ignore[list-item]
+    shelf, now = Shelf(), datetime(2023, 4, 1, tzinfo=UTC)
+    for organ in ("gz-psb", "gz-edu"):
+        one: Any = decode_fact(msgspec.json.encode(raw_received("c", "2023-03-01", "in-person", organ)))
+        apply.run([one], shelf, reference_data, now)
+    found = items(shelf.case("c"))
+    assert [(item.kind, item.remark.code, item.organ) for item in found] == [
+        ("contradicting", "receipt-elsewhere", "gz-psb"),
+        ("contradicting", "receipt-elsewhere", "gz-edu"),
+    ]

@@ -9,6 +9,7 @@ from typing import Literal, get_args
 
 from msgspec import Struct
 
+from services.events.facts import RequestReceived
 from services.events.vocabulary import Ref
 from services.statute.state import RequestState
 from services.tracker.core.amend import amend
@@ -115,9 +116,21 @@ class Item(Struct, frozen=True):
 
 
 def items(case: Case) -> list[Item]:
-    """What of a case (or a strand, given as one) needs a person, in a fixed order."""
-    organ = organ_of(case) or case.subject
-    return [Item(kind, since, what, organ) for kind, since, what in _needing(case)]
+    """What of a case (or a strand, given as one) needs a person, in a fixed order.
+
+    A receipt of another organ's that does not stand is that organ's matter as well: its request has no limit running.
+    """
+    organ, found = organ_of(case) or case.subject, list[Item]()
+    for kind, since, what in _needing(case):
+        found.append(Item(kind, since, what, organ))
+        if kind in ("rejected", "contradicting") and (other := _receipts(case).get(what.fact, organ)) != organ:
+            found.append(Item(kind, since, what, other))
+    return found
+
+
+def _receipts(case: Case) -> Mapping[FactRef | None, str]:
+    """The organs that receipts of a case name, by the fact."""
+    return {FactRef(f.source, f.id): f.data.organ for f in case.facts if isinstance(f, RequestReceived)}
 
 
 def ineffective(view: RequestState) -> Iterator[tuple[Kind, Remark]]:
