@@ -7,10 +7,11 @@ from typing import Any, BinaryIO
 
 import msgspec
 from rich import box
-from rich.console import Console
 from rich.table import Table
+from rich.text import Text
 
 from services import samples
+from services.commands.console import verbatim
 from services.events.codec import decode_fact
 from services.events.office_facts import ItemData, ItemRegistered
 from services.events.refusals import Refused
@@ -105,22 +106,19 @@ def show(answer: dict[str, Any]) -> None:
     """The answer for a person on the terminal, in the language of the terminal's locale."""
     locale = next((v for name in ("LC_ALL", "LC_MESSAGES", "LANG") if (v := os.environ.get(name))), "")
     lang = "zh" if locale.startswith("zh") else "en"
-    console = Console()
+    console = verbatim()
     unsure = "（暂定 provisional）" if answer["provisional"] else ""
-    console.print(
-        f"期限最后一日 due on  [bold]{answer['due_on'] or '—'}[/bold] {unsure}  {answer['status']}", highlight=False
-    )
+    due = (answer["due_on"] or "—", "bold")
+    console.print(Text.assemble("期限最后一日 due on  ", due, f" {unsure}  {answer['status']}"))
     if "committed_due_on" in answer:
-        promised = answer["committed_due_on"] or "—"
-        console.print(f"承诺时限最后一日 promised by  [bold]{promised}[/bold]", highlight=False)
+        console.print(Text.assemble("承诺时限最后一日 promised by  ", (answer["committed_due_on"] or "—", "bold")))
     table = Table(box=box.SIMPLE, padding=(0, 1))
     for title, options in (("自 from", {}), ("至 to", {}), ("计入 days", {"justify": "right"})):
         table.add_column(title, no_wrap=True, **options)  # type: ignore[arg-type]  # justify is a literal
     table.add_column("说明 account", overflow="fold", ratio=1)
     for line in answer["explanation"]:
-        basis = (
-            f"\n[dim]{line['article']}[/dim]" if line["article"] and line["article"] not in line["text"][lang] else ""
-        )
+        text, article = line["text"][lang], line["article"]
+        basis = ("\n" + article, "dim") if article and article not in text else ""
         days = str(line["days"]) if line["days"] else ""
-        table.add_row(line["from"] or "", line["to"] or "", days, line["text"][lang] + basis)
+        table.add_row(line["from"] or "", line["to"] or "", days, Text.assemble(text, basis))
     console.print(table)

@@ -60,7 +60,7 @@ class Publications(Controller):
         call proposes (202), and the same call by another account publishes."""
         if request.content_type[0] != JSON:
             raise ProblemError(415, f"content-type: is {request.content_type[0][:60]!r}; expected {JSON}")
-        asked = params.asked(deps.organs, organ, params.year_of(year), data.form, None, reach)
+        asked = params.asked(deps.organs, organ, params.year_of(year), data.form, None, reach, "data.form")
 
         proposer = caller().account if deps.four_eyes else None
 

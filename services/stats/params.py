@@ -69,15 +69,15 @@ def suffixed(request: Request[Any, Any, Any], text: str) -> tuple[str, str]:
     return text, best(request)
 
 
-def form(name: str | None, year: int, organs: Organs, organ: str) -> Form:
-    """The form asked for; else the one made for the year under the organ's statute."""
+def form(name: str | None, year: int, organs: Organs, organ: str, field: str = "query.form") -> Form:
+    """The form asked for in ``field``; else the one made for the year under the organ's statute."""
     if name is None:
         data = organs.data(organ)
         return form_for(year, data.statute if data else DEFAULT_STATUTE)
     try:
         return load(name)
     except UnknownForm:
-        raise wrong("query.form", name, f"one of {', '.join(form_ids())}") from None
+        raise wrong(field, name, f"one of {', '.join(form_ids())}") from None
 
 
 def scope(given: str | None) -> Scope:
@@ -91,13 +91,21 @@ def scope(given: str | None) -> Scope:
             raise wrong("query.reach", given, "tree or own")
 
 
-def asked(organs: Organs, organ: str, year: int, name: str | None, as_of: str | None, given: str | None) -> Asked:
-    """The report that is asked for. Raises :class:`ProblemError`."""
+def asked(
+    organs: Organs,
+    organ: str,
+    year: int,
+    name: str | None,
+    as_of: str | None,
+    given: str | None,
+    form_field: str = "query.form",
+) -> Asked:
+    """The report that is asked for; ``form_field``: where the form's ``name`` stands. Raises :class:`ProblemError`."""
     try:
         day, before = moment(organs, organ, as_of or "")
     except ValueError:
         raise wrong("query.as_of", as_of or "", "a date, or an RFC 3339 instant with its zone") from None
     reach = scope(given)
     codes = organs_of(organs, organ, reach)
-    chosen = with_items(form(name, year, organs, organ), organs.items(codes))
+    chosen = with_items(form(name, year, organs, organ, form_field), organs.items(codes))
     return Asked(organ, year, chosen, day, before, codes, reach, law_of(chosen, organs.statutes()).foreign)

@@ -266,6 +266,8 @@ def test_a_report_that_does_not_add_up_is_published_only_with_a_reason(
     early = stats.http.post("/v1/annual/a/2099/publications", json={**wanted, "published_on": "2014-01-31"})
     assert (early.status_code, early.json()["type"]) == (409, "urn:shixian:problem:not-publishable")
     assert [e["field"] for e in early.json()["errors"]] == ["path.year", "data.published_on"]
+    unknown = stats.http.post(f"{PATH}/publications", json={**wanted, "form": "cn-1999"})
+    assert (unknown.status_code, unknown.json()["errors"][0]["field"]) == (400, "data.form")
     text = msgspec.json.encode(wanted).decode()
     for said in ("text/plain", "application/x-www-form-urlencoded", "application/cloudevents+json"):
         refused = stats.http.post(f"{PATH}/publications", content=text, headers={"content-type": said})

@@ -39,3 +39,11 @@ def test_the_help_of_a_command_stands_there_whole(path: tuple[str, ...]) -> None
 def test_the_option_set_names_the_table_of_the_map() -> None:
     shown = CliRunner().invoke(cli.app, ["import", "--help"], env={"COLUMNS": "200", "TERMINAL_WIDTH": "200"})
     assert "NAME=VALUEofthemap's[given];mayberepeated." in plain(shown.stdout)
+
+
+def test_what_stands_in_brackets_in_an_account_is_shown(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Rich takes what is in brackets for a style, and leaves it out."""
+    monkeypatch.setenv("LC_ALL", "C.UTF-8")
+    call = ["due", "--statute", "CN", "--received", "2016-03-03", "--channel", "online", "--as-of", "2016-03-10"]
+    shown = CliRunner().invoke(cli.app, call, env={"COLUMNS": "300", "TERMINAL_WIDTH": "300"})
+    assert shown.exit_code == 0 and "by the dates that [receipt] lists for the channel" in shown.output
