@@ -89,5 +89,11 @@ def security(text: str) -> dict[str, Any]:
 
 
 def client(text: str) -> dict[str, Any]:
-    """The same with ``bootstrap_servers``: ``AIOKafkaConsumer(**client(text))``. Raises :class:`BadAddress`."""
+    """The same with ``bootstrap_servers``: ``AIOKafkaConsumer(**client(text))``. Raises :class:`BadAddress`.
+
+    Whoever connects reads bounded batches from then on (:mod:`services.events.decompression`).
+    """
+    from services.events import decompression  # not loaded by who connects to nothing
+
+    decompression.bound()
     return {"bootstrap_servers": ",".join(hosts(text)), **security(text)}

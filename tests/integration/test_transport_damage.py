@@ -13,6 +13,7 @@ import pytest
 from aiokafka import AIOKafkaProducer, TopicPartition
 from prometheus_client import CollectorRegistry
 
+from services.events.decompression import MOST
 from services.local.kafka import KafkaNode
 from services.runtime.bulk import BulkReader
 from services.runtime.damage import LogDamaged
@@ -111,6 +112,30 @@ async def test_a_damaged_partition_stands_still_and_is_named_while_the_others_go
                 assert offsets(home, partition) == list(range(4 * BATCH)), "each once"
             assert (await part(client, worker))["state"] == "ok"
             assert "stalled" not in worker.log
+
+
+async def test_a_batch_that_comes_to_more_than_memory_holds_stops_its_partition_alone(kafka: str, folder: Path) -> None:
+    """Whoever may write to the topic can send it: a few kilobytes on the way."""
+    topic = await make_topic(kafka, 2)
+    await fill(kafka, topic, range(BATCH), partition=0)
+    async with AIOKafkaProducer(
+        bootstrap_servers=kafka, compression_type="zstd", max_request_size=2 * MOST
+    ) as producer:
+        await producer.send_and_wait(topic, bytes(MOST + 1), key=b"k", partition=0)
+    await fill(kafka, topic, range(BATCH), partition=1)
+    with pytest.raises(LogDamaged, match=rf"{topic} partition 0 is damaged at offset {BATCH} \(Corrupt.* {MOST} bytes"):
+        await read(kafka, TopicPartition(topic, 0), BATCH + 1)
+    async with AsyncExitStack() as stack:
+        client = await stack.enter_async_context(httpx.AsyncClient())
+        for transport in TRANSPORTS:
+            home = folder / transport
+            home.mkdir()
+            worker = await stack.enter_async_context(service(kafka, topic, home, SHIXIAN_TRANSPORT=transport))
+            await until(lambda: "partition_damaged" in worker.log, 60, f"it is named: {transport}")  # noqa: B023
+            await until(partial(has_read, home, 1, BATCH), 30, f"the other one goes on: {transport}")
+            told = await part(client, worker)
+            assert told["state"] == "away" and f"{topic} partition 0 is damaged at offset {BATCH}" in told["reason"]
+            assert offsets(home, 0) == list(range(BATCH)), "all before it, and nothing behind it"
 
 
 def both_are_found(worker: Service) -> bool:
