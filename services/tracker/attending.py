@@ -19,10 +19,11 @@ from services.events.facts import OrganData
 from services.runtime.database import Pool
 from services.runtime.offload import Offload
 from services.tracker.core.attention import Kind
+from services.tracker.letters import put_aside
 from services.tracker.listing import CURSOR_LENGTH, BadCursor
 from services.tracker.store import SCHEMA
 from services.words.catalogue import Lang, said, sentence
-from services.words.remark import Remark, remark
+from services.words.remark import Remark
 
 LOOKED = 20_000
 """Rows looked at for a page."""
@@ -176,7 +177,8 @@ def of_letters(asked: Asked, behind: Cursor | None) -> tuple[str, list[Any]] | N
     fits = " AND ".join(wanted) or "true"
     order = 'ORDER BY recorded_at, partition, "offset"'
     return (
-        f'SELECT recorded_at, partition, "offset", reason, subject, source, event_id, organ, coalesce({fits}, false) '
+        f'SELECT recorded_at, partition, "offset", reason, code, "values", subject, source, event_id, organ, '
+        f"coalesce({fits}, false) "
         f"AS fits, count(*) OVER () AS looked FROM (SELECT * FROM {SCHEMA}.dead_letter WHERE {' AND '.join(conditions)}"
         f" {order} LIMIT {_most_letters(asked)}) AS l {order}",
         values.all,
@@ -278,7 +280,7 @@ def _item(row: Any, organs: Organs) -> Needing:
 
 
 def _letter(row: Any) -> Needing:
-    words = said(remark("put-aside", reason=row["reason"][:500], partition=row["partition"], offset=row["offset"]))
+    words = said(put_aside("put-aside", row, partition=row["partition"], offset=row["offset"]))
     return Needing(
         kind="rejected",
         code=words.code,

@@ -23,6 +23,7 @@ from services.tracker.core.reference_data import ReferenceData
 from services.tracker.core.strands import is_request, shown
 from services.tracker.core.view import organ_of, worded
 from services.tracker.entitled import require_request
+from services.tracker.letters import put_aside
 from services.tracker.store import SCHEMA, decode_case, decode_strand
 from services.words.catalogue import Said, said
 from services.words.remark import FactRef, Remark, remark
@@ -96,8 +97,8 @@ _BODIES = (
     f"LEFT JOIN {SCHEMA}.strands s ON (s.subject, s.number) = (n.subject, n.number) WHERE c.subject = ANY($1)"
 )
 _LETTER = (
-    f"SELECT subject, type, state, reason FROM {SCHEMA}.dead_letter WHERE source = $1 AND event_id = $2 "
-    "ORDER BY recorded_at DESC LIMIT 1"
+    f'SELECT subject, type, state, reason, code, "values" FROM {SCHEMA}.dead_letter '
+    "WHERE source = $1 AND event_id = $2 ORDER BY recorded_at DESC LIMIT 1"
 )
 
 
@@ -108,7 +109,7 @@ async def _if_own(pool: Pool, fact: FactStanding, reference_data: ReferenceData)
 
 def _aside(source: str, id_: str, letter: Any) -> FactStanding:
     replayed = letter["state"] == "replayed"
-    why = remark("put-aside-because", reason=letter["reason"][:500])
+    why = put_aside("put-aside-because", letter)
     return FactStanding(
         source=source,
         id=id_,

@@ -11,9 +11,11 @@ from services.runtime.dead_letters import CUT_TEXT
 from services.tracker.listing import READ_SECONDS
 from services.tracker.store import SCHEMA
 from services.words import catalogue
+from services.words.remark import Remark, remark
 
 LETTERS_SHOWN = 100
 """The latest dead letters shown with a request."""
+REASON_SHOWN = 500
 
 
 class Letter(Struct, frozen=True, kw_only=True):
@@ -46,6 +48,13 @@ def letter(row: Any) -> Letter:
     columns = dict(row)
     words = catalogue.refusal(columns["code"], msgspec.json.decode(columns.pop("values")))
     return Letter(**columns, zh=words.zh, en=words.en)
+
+
+def put_aside(code: str, row: Any, **values: Any) -> Remark:
+    """The remark ``code`` on a record that could not be applied: in Chinese with the words for the reason's code, in
+    English with the reason itself. ``row`` has ``reason``, ``code`` and ``values``."""
+    words = catalogue.refusal(row["code"], msgspec.json.decode(row["values"]))
+    return remark(code, reason=row["reason"][:REASON_SHOWN], reason_zh=words.zh[:REASON_SHOWN], **values)
 
 
 async def letters_about(pool: Pool, subject: str) -> list[Letter]:

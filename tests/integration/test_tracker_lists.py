@@ -343,7 +343,7 @@ async def test_what_could_not_be_applied_stands_with_its_subject(pool: Any) -> N
     assert await queries.request(pool, offload, "nothing", known, NOW) is None
     with_case = await queries.request(pool, offload, "r00007", known, NOW)
     assert with_case is not None and with_case.dead_letters[0].source == "s7" and with_case.organ
-    deps = api.Deps(pool, known, ManualClock(NOW), offload)
+    deps = api.Deps(pool, known, ManualClock(datetime.now(UTC)), offload, facts_topic="t.facts")
     app = create_app("tracker", api.handlers(deps), Health(), new_registry())
     transport = httpx.ASGITransport(app=app)  # type: ignore[arg-type]  # as above
     async with httpx.AsyncClient(transport=transport, base_url="http://t.test") as client, desk_over(app) as desk:
@@ -354,6 +354,11 @@ async def test_what_could_not_be_applied_stands_with_its_subject(pool: Any) -> N
         listed = (await client.get("/v1/rejections?source=s&subject=only")).json()
         assert [(x["subject"], x["id"], x["offset"]) for x in listed["dead_letters"]] == [("only", "9", 1041)]
         assert listed["rejected"] == []
+        (needs,) = (await client.get("/v1/attention?source=s")).json()["attention"]
+        why = (await client.get("/v1/facts?source=s&id=9")).json()["why"][0]
+        for words in (needs, why):
+            assert words["zh"].endswith("：$.type：未知的事件类型"), "each language has the reason in its own words"
+            assert words["en"].endswith(": $.type: no")
 
 
 def decided(number: int) -> bytes:
