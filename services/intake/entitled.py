@@ -28,4 +28,6 @@ def _foreign(fact: Fact, principal: Principal) -> list[tuple[str, str, str]]:
     organ = getattr(fact.data, "organ", None)
     if not isinstance(organ, str) or principal.speaks_for(organ):
         return []
-    return [("$.data.organ", f"is {organ!r}", f"one of {', '.join(sorted(principal.organs or ()))}"[:200])]
+    organs = ", ".join(sorted(principal.organs or ()))
+    expected = f"one of {organs}"[:200] if organs else "an account that may speak for it: this one may for no organ"
+    return [("$.data.organ", f"is {organ!r}", expected)]
