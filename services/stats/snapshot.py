@@ -77,7 +77,7 @@ class Snapshot:
 
     read_at: datetime
     years: tuple[tuple[str, int], ...] = ()
-    """Organ and year, wherever there is a number."""
+    """Organ and year, wherever there is a number, or a request that is in no number until its receipt is confirmed."""
     received: tuple[tuple[str, int, str, int], ...] = ()
     """Organ, year, channel and how many."""
     ended: tuple[tuple[str, int, str, str, int], ...] = ()
@@ -110,7 +110,10 @@ async def positions(conn: Conn) -> tuple[Position, ...]:
 async def read(pool: Pool) -> Snapshot:
     """A snapshot of now."""
     async with pool.acquire() as conn, conn.transaction(isolation="repeatable_read", readonly=True):
-        years = await conn.fetch(f"SELECT DISTINCT organ, year FROM {SCHEMA}.cell WHERE count <> 0")
+        years = await conn.fetch(
+            f"SELECT organ, year FROM {SCHEMA}.cell WHERE count <> 0 UNION "
+            f"SELECT organ, extract(year FROM submitted_on)::int FROM {SCHEMA}.request WHERE state = 'unconfirmed'"
+        )
         received = await conn.fetch(
             f"SELECT organ, year, {column('received', 'channel')}, sum(count)::bigint "
             f"FROM {SCHEMA}.cell WHERE kind = 'received' GROUP BY 1, 2, 3"

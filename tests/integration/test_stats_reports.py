@@ -383,6 +383,10 @@ def test_a_year_through_a_day_stands_beside_the_last_and_what_is_missing_is_told
     body = {"form": "cn-2021", "published_on": "2014-02-05", "despite": "as it is"}
     assert stats.http.post(f"{PATH}/publications", json=body).status_code == 201
     assert ("a", 2013) not in told(stats), "nothing is missing for what is published"
+    alone = summary(organ="b", submitted_on="2012-03-01", state="unconfirmed", received_on=None, due_on=None)
+    write(env, [recorded("alone", 1, alone)])
+    of_b = eventually(lambda: told(stats).get(("b", 2012)))
+    assert (of_b["unconfirmed"], of_b["open"]) == (1, 0), "a year that has nothing else is there"
 
 
 def told(stats: ServiceProcess) -> dict[tuple[str, int], dict[str, Any]]:
