@@ -19,9 +19,10 @@ from services.runtime.producer import LogProducer
 from services.runtime.retry import LogUnavailable, retry_in_place
 from services.tracker import store
 from services.tracker.store import Appended
-from services.tracker.writing import FEW
 
-MARK_SECONDS = 1.0
+MARK_SECONDS, MARK_EVENTS = 1.0, 50
+"""So long, and for so many events of a partition, the note may be left for later: far below what the outbox's alert
+calls too many."""
 _HEADERS = (("content-type", b"application/cloudevents+json"),)
 
 log = structlog.get_logger(__name__)
@@ -34,7 +35,8 @@ class Publisher:
         self._pool, self._producer, self._topic = pool, producer, topic
         self._through: dict[int, int] = {}
         """By partition, the number of the last event that this process knows to be in the log."""
-        self._unmarked: set[int] = set()
+        self._unmarked: dict[int, int] = {}
+        """By partition, how many events the note lacks."""
         self._to_mark = asyncio.Event()
 
     async def publish(self, partition: int, written: Sequence[Appended | None] = ()) -> None:
@@ -52,7 +54,7 @@ class Publisher:
         ):
             rows = [row for each in appended for row in each.rows]
             await self._send([(row[1], row[4]) for row in rows])
-            await self._sent(partition, appended[-1].through, few=len(rows) <= FEW)
+            await self._sent(partition, appended[-1].through, len(rows))
             return
         await self.mark(partition)
         while True:
@@ -61,26 +63,27 @@ class Publisher:
             if not left:
                 return
             await self._send([(key, body) for _, key, body in left])
-            await self._sent(partition, left[-1][0])
+            await self._sent(partition, left[-1][0], len(left))
+            await self.mark(partition)  # the next look begins there
             if len(left) < store.RELAY_ROWS:
                 return
 
-    async def _sent(self, partition: int, through: int, *, few: bool = False) -> None:
+    async def _sent(self, partition: int, through: int, events: int) -> None:
         self._through[partition] = max(through, self._through.get(partition, 0))
-        self._unmarked.add(partition)
-        if few:
-            self._to_mark.set()
-        else:
+        self._unmarked[partition] = self._unmarked.get(partition, 0) + events
+        if self._unmarked[partition] > MARK_EVENTS:
             await self.mark(partition)
+        else:
+            self._to_mark.set()
 
     async def mark(self, *partitions: int) -> None:
         """Note how far the log has these partitions (none: any), where that was left for later."""
-        for partition in self._unmarked.intersection(partitions or self._unmarked):
+        for partition in self._unmarked.keys() & (partitions or self._unmarked.keys()):
             through = self._through[partition]
             async with self._pool.acquire() as conn:
                 await store.mark_published(conn, partition, through)
             if self._through[partition] == through:
-                self._unmarked.discard(partition)
+                self._unmarked.pop(partition, None)
 
     async def close(self) -> None:
         """Note what was left for later, if the database answers."""

@@ -71,7 +71,7 @@ async def test_small_batches_share_a_note_and_nothing_is_sent_twice(pool: Any, m
 
     await publisher.publish(0, await appended(pool, rows("d", 1)))
     assert await marked(pool) == noted
-    await publisher.publish(0, await appended(pool, rows("many", writing.FEW + 1)))
+    await publisher.publish(0, await appended(pool, rows("many", publishing.MARK_EVENTS + 1)))
     assert await marked(pool) > noted, "one of many is noted at once"
 
     monkeypatch.setattr(publishing, "MARK_SECONDS", 0.01)
