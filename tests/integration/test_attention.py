@@ -109,6 +109,9 @@ def test_eight_facts_without_effect_are_told_until_they_are_put_right(
     assert fact("second") == ("without-effect", ["second-answer"])
     assert fact("bad") == ("rejected", ["correction-refused"])
     assert fact("c-receipt") == ("waiting", ["fact"])
+    for query, fields in (("", ["query.id", "query.source"]), ("?id=y&from=x", ["query.from", "query.source"])):
+        lacking = tracker.http.get(f"/v1/facts{query}")
+        assert (lacking.status_code, [e["field"] for e in lacking.json()["errors"]]) == (400, fields)
     unknown = tracker.http.get("/v1/facts?source=x&id=y")
     assert unknown.status_code == 404 and "nor does the log have one that is unread" in unknown.json()["detail"]
     twice = named(received("g", "2023-03-01", "in-person"), "g-receipt")

@@ -203,7 +203,9 @@ async def test_a_query_parameter_that_a_route_does_not_know_is_refused_by_its_na
             if template.replace(":path", "") in redirects:
                 assert answer.status_code != 400, template
                 continue
-            assert [e["field"] for e in problem(answer, 400)["errors"]] == ["query.surplus"], template
+            errors = problem(answer, 400)["errors"]
+            not_known = [e["field"] for e in errors if e["problem"] != "is missing"]
+            assert not_known == [errors[0]["field"]] == ["query.surplus"], template
             assert problem(await client.get(f"{path(template)}?surplus=%00"), 400)["errors"], template
 
 
