@@ -10,6 +10,7 @@ import asyncio
 import contextlib
 import json
 import os
+import signal
 import sys
 import time
 from collections.abc import Awaitable, Callable
@@ -261,6 +262,9 @@ def main() -> None:
     parser.add_argument("--share", type=int, default=1, help="so many times smaller: 10 is a tenth of it")
     parser.add_argument("--folder", type=Path, default=Path("year-run"), help="where it goes on, if it was stopped")
     options = parser.parse_args()
+    # A run of hours is often one in the background, where a shell has Ctrl-C ignored; both end it in order.
+    for number in (signal.SIGINT, signal.SIGTERM):
+        signal.signal(number, signal.default_int_handler)
     options.folder.mkdir(parents=True, exist_ok=True)
     site = Site(options.folder.resolve(), Year(options.share))
     try:
