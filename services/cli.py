@@ -17,6 +17,7 @@ from services.commands import (
     report_cli,
     run_cli,
 )
+from services.runtime import collector
 
 app = typer.Typer(
     name="shixian",
@@ -63,6 +64,7 @@ def main() -> None:
     """The entry point: what is wrong with a call is one line on stderr and exit code 2."""
     if len(sys.argv) == 1:
         sys.argv.append("--help")
+    collector.rarely()
     try:
         code = app(standalone_mode=False)
     except _UsageError as error:

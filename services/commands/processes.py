@@ -15,6 +15,7 @@ from typing import Any, TypeVar
 
 import structlog
 
+from services.runtime import collector
 from services.runtime.failed import Failed, reason_of
 
 log = structlog.get_logger(__name__)
@@ -68,6 +69,7 @@ async def each(
 def _begin() -> None:
     """In each process: Ctrl-C is the first one's to hear, and without it there is nothing to do."""
     signal.signal(signal.SIGINT, signal.SIG_IGN)
+    collector.settled()
     first = multiprocessing.parent_process()
     assert first is not None
 

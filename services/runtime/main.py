@@ -9,7 +9,6 @@ opened. A thread sees to it that this takes no longer than the setting allows.
 
 import asyncio
 import contextlib
-import gc
 import os
 import signal
 import socket
@@ -24,7 +23,7 @@ from typing import Any, NoReturn
 import structlog
 import uvicorn
 
-from services.runtime import addresses, logs, tracing
+from services.runtime import addresses, collector, logs, tracing
 from services.runtime.connections import Connection
 from services.runtime.disk import room_of, watched
 from services.runtime.ends import cause_of
@@ -39,8 +38,6 @@ LOOK_SECONDS = 3.0
 SWITCH_SECONDS = 0.001
 """How soon a computing thread lets the loop have a turn; Python's own 0.005 would be added to every step of a
 request, several times over."""
-COLLECTOR = (50_000, 20, 50)
-"""When Python's collector of cycles looks: a batch makes many objects and hardly a cycle."""
 
 log = structlog.get_logger(__name__)
 
@@ -229,10 +226,7 @@ async def _work(parts: Parts, stop: asyncio.Event) -> None:
     """Prepare, then run worker, watchdog and tasks together; the first to raise ends the others."""
     if parts.prepare is not None:
         await uncancelled(parts.prepare())
-    # What is there by now stays: the collector need not look at it again, nor at every thousandth new object.
-    gc.collect()
-    gc.freeze()
-    gc.set_threshold(*COLLECTOR)
+    collector.settled()
     sys.setswitchinterval(SWITCH_SECONDS)
     try:
         async with asyncio.TaskGroup() as group:

@@ -27,7 +27,8 @@ from services.runtime.failed import reason_of
 from services.runtime.health import Part
 
 POLL_SECONDS = 0.5
-POLL_WAIT_MILLISECONDS = 100
+POLL_WAIT_MILLISECONDS = 2000
+"""How long the broker may keep a fetch that has nothing to bring; what comes ends it."""
 LOOK_SECONDS = 5.0
 """How often the broker is asked for the topic's end when nothing comes, to know whether it is there."""
 REQUEST_SECONDS = 5.0
@@ -85,7 +86,9 @@ class Reference:
         self._learners: list[Learn] = []
         self._bootstrap = bootstrap
         self._tp = TopicPartition(topic, 0)
-        self._consumer: AIOKafkaConsumer | None = None
+        self._asker: AIOKafkaConsumer | None = None
+        """Whom to ask for the end: a question to the consumer would wait behind its long poll, and a batch may wait for
+        the answer."""
         self._moved = asyncio.Condition()
         self._caught_up = False
         self._stood_at = 0, 0.0
@@ -132,16 +135,16 @@ class Reference:
 
     async def _end(self) -> int:
         while True:
-            if self._consumer is not None:
+            if self._asker is not None:
                 try:
-                    return await self._ask_end(self._consumer)
+                    return await self._ask_end(self._asker)
                 except (KafkaError, OSError) as error:
                     self._away(error)
             await asyncio.sleep(FIRST_PAUSE)
 
-    async def _ask_end(self, consumer: AIOKafkaConsumer) -> int:
-        """In a task of its own: a consumer that is closed meanwhile may cancel it, which is not our cancellation."""
-        asking = asyncio.create_task(consumer.end_offsets([self._tp]))
+    async def _ask_end(self, asker: AIOKafkaConsumer) -> int:
+        """In a task of its own: one that is closed meanwhile may cancel it, which is not our cancellation."""
+        asking = asyncio.create_task(asker.end_offsets([self._tp]))
         try:
             await asyncio.wait([asking], timeout=ANSWER_SECONDS)
             if not asking.done():
@@ -166,33 +169,36 @@ class Reference:
             pause = FIRST_PAUSE if self.next_offset > before else min(LAST_PAUSE, pause * 2)
             await asyncio.sleep(pause)
 
-    async def _follow(self) -> None:
-        consumer = AIOKafkaConsumer(
+    def _client(self) -> AIOKafkaConsumer:
+        return AIOKafkaConsumer(
             **brokers.client(self._bootstrap),
             group_id=None,
             enable_auto_commit=False,
             auto_offset_reset="none",
             request_timeout_ms=int(REQUEST_SECONDS * 1000),
-            # A question for the end waits behind the poll that is under way, and a batch may wait for the answer.
             fetch_max_wait_ms=POLL_WAIT_MILLISECONDS,
         )
+
+    async def _follow(self) -> None:
+        consumer, asker = self._client(), self._client()
         try:
             async with asyncio.timeout(ANSWER_SECONDS):
                 await consumer.start()
+                await asker.start()
             consumer.assign([self._tp])
             consumer.seek(self._tp, self.next_offset)
-            self._consumer = consumer
+            self._asker = asker
             loop = asyncio.get_running_loop()
             looked = float("-inf")
             while True:
                 await self._poll(consumer)
                 if not self._caught_up or self.part.state != "ok" or loop.time() - looked >= LOOK_SECONDS:
-                    end = await self._ask_end(consumer)
+                    end = await self._ask_end(asker)
                     looked = loop.time()
                     self._look(end)
         finally:
-            self._consumer = None
-            await _close(consumer)
+            self._asker = None
+            await asyncio.gather(_close(consumer), _close(asker))
 
     async def _poll(self, consumer: AIOKafkaConsumer) -> None:
         """Take what came. Raises :class:`LogDamaged`; what stands before the damage is taken all the same."""
