@@ -19,7 +19,7 @@ from services.runtime.database import Conn
 from services.runtime.failed import Failed, postgres_failed
 from services.runtime.retry import LogUnavailable
 from services.runtime.settings import Settings
-from services.runtime.table_diff import TableDiff
+from services.runtime.table_diff import Share, TableDiff
 from services.stats import rebuild as stats
 from services.tracker import apart as tracker_apart
 from services.tracker import audit as tracker_audit
@@ -172,13 +172,17 @@ async def _tracker(settings: Settings, on: _Connections, result: Result, progres
     if what.live:
         rows: int = await on.side.fetchval(f"SELECT count(*) FROM {tracker.SIDE}.events")
         with progress(rows, "tracker: comparing") as advance:
-            await rebuild_compare.compare_tables(on.live, on.side, what, differences, result.older, advance)
+            if width > 1:
+                shares = [(settings, what, snapshot, Share(n, width)) for n in range(width)]
+                await _compare_apart(tracker_apart.compared, shares, result, lambda: advance(rows // width))
+            else:
+                await rebuild_compare.compare_tables(on.live, on.side, what, differences, result.older, advance)
     if what.live and audit:
         now = SystemClock(settings.now).now()
         if width > 1:
             numbers = sorted(tp.partition for tp in what.ends)
-            shares = [(settings, reference, snapshot, now, tuple(numbers[n::width])) for n in range(width)]
-            async for _ in _apart(tracker_apart.waking, shares, width, differences):
+            lots = [(settings, reference, snapshot, now, tuple(numbers[n::width])) for n in range(width)]
+            async for _ in _apart(tracker_apart.waking, lots, width, differences):
                 pass
         else:
             await tracker_audit.check_waking(on.live, reference, now, differences)
@@ -249,10 +253,31 @@ async def _stats(settings: Settings, on: _Connections, result: Result, progress:
     if what.live:
         rows: int = await on.side.fetchval(f"SELECT count(*) FROM {stats.SIDE}.cell_change")
         with progress(rows, "stats: comparing") as advance:
-            await stats.compare_tables(on.live, on.side, differences, advance)
+            if (width := processes.how_many(what.records, len(what.ends))) > 1:
+                snapshot = await on.live.fetchval("SELECT pg_export_snapshot()")
+                shares = [(settings, snapshot, Share(n, width)) for n in range(width)]
+                await _compare_apart(stats.compare_apart, shares, result, lambda: advance(rows // width))
+            else:
+                await stats.compare_tables(on.live, on.side, differences, advance)
         if audit:
             counters = await stats.recount_cells(on.live, differences)
             result.notes.append(f"{counters} counters recounted")
+
+
+async def _compare_apart(
+    work: Callable[..., Coroutine[Any, Any, tuple[TableDiff, TableDiff]]],
+    shares: list[tuple[Any, ...]],
+    result: Result,
+    advance: Callable[[], None],
+) -> None:
+    """The tables compared by as many processes as there are shares; what they find stands in the order of these."""
+    found: dict[int, tuple[TableDiff, TableDiff]] = {}
+    async for place, one in processes.each(work, shares, len(shares)):
+        found[place] = one
+        advance()
+    for _, (older, problems) in sorted(found.items()):
+        result.older.take(older)
+        result.differences.take(problems)
 
 
 async def _apart(

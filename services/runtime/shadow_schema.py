@@ -5,7 +5,8 @@ it; so a rebuild that was stopped goes on where it was, as long as what it is to
 """
 
 import asyncio
-from collections.abc import Collection, Mapping
+from collections.abc import AsyncIterator, Collection, Mapping
+from contextlib import asynccontextmanager
 from importlib.resources.abc import Traversable
 from typing import Any
 
@@ -17,6 +18,7 @@ from aiokafka.errors import GroupCoordinatorNotAvailableError
 from services.events import brokers
 from services.runtime.database import Conn
 from services.runtime.migrations import MigrationRefused, migrate, schema_name
+from services.runtime.settings import Settings
 
 IDLE_SECONDS = 15.0
 """How long a group may take to notice that its last member is gone: longer than a session lasts."""
@@ -86,6 +88,22 @@ async def _resume(
     if {TopicPartition(r["topic"], r["partition"]): r["target"] for r in rows} != dict(targets):
         return None
     return {TopicPartition(r["topic"], r["partition"]) for r in rows if r["done"]}
+
+
+@asynccontextmanager
+async def beside(settings: Settings, snapshot: str) -> AsyncIterator[tuple[Conn, Conn]]:
+    """For another process of the same work: a connection that sees the tables as in ``snapshot``, and one that
+    writes."""
+    opened = [await asyncpg.connect(settings.postgres, timeout=30)]
+    try:
+        opened.append(await asyncpg.connect(settings.postgres, timeout=30))
+        live, conn = opened
+        await live.execute("BEGIN ISOLATION LEVEL REPEATABLE READ READ ONLY")
+        await live.execute(f"SET TRANSACTION SNAPSHOT '{snapshot}'")
+        yield live, conn
+    finally:
+        for each in opened:
+            each.terminate()
 
 
 async def mark_done(conn: Conn, schema: str, tp: TopicPartition) -> None:

@@ -3,7 +3,7 @@
 from collections import Counter
 from collections.abc import AsyncIterator, Awaitable, Callable, Mapping, Sequence
 from dataclasses import dataclass, field
-from typing import Any
+from typing import Any, NamedTuple
 
 from services.runtime.database import Conn
 
@@ -56,6 +56,17 @@ Where = Callable[[Any, Any], Awaitable[TableDiff]]
 """Among what a row that differs is counted, by its values as found and as expected, by the columns' names."""
 
 
+class Share(NamedTuple):
+    """One of so many parts of a table's rows, by their names: several processes compare one each."""
+
+    number: int
+    of: int
+
+
+WHOLE = Share(0, 1)
+_HASHES = (1 << 30) - 1
+
+
 @dataclass(frozen=True)
 class Table:
     """A table to be compared."""
@@ -70,11 +81,14 @@ class Table:
     texts: frozenset[str] = frozenset()
     """Key columns that are text: put into one order for both, whatever the database's own is."""
 
-    def query(self, schema: str, condition: str = "") -> str:
+    def query(self, schema: str, condition: str = "", share: Share = WHOLE) -> str:
         source = (self.source or f"{{schema}}.{self.name} t").format(schema=schema)
         order = ", ".join(f'{c} COLLATE "C"' if c in self.texts else c for c in self.key)
         digest = f"md5(ROW({', '.join(self.columns.values())})::text)"
-        where = f"WHERE {condition}" if condition else ""
+        conditions = [condition] if condition else []
+        if share != WHOLE:
+            conditions.append(f"(hashtextextended({self.key[0]}::text, 0) & {_HASHES}) % {share.of} = {share.number}")
+        where = f"WHERE {' AND '.join(conditions)}" if conditions else ""
         return f"SELECT {', '.join(self.key)}, {digest} FROM {source} {where} ORDER BY {order}"
 
     def row(self, schema: str) -> str:
@@ -95,15 +109,16 @@ async def compare(
     explain: Explain = lambda name, is_, should: f"{name} is {is_!r}, expected {should!r}",
     advance: Callable[[int], None] = lambda count: None,
     where: Where | None = None,
+    share: Share = WHOLE,
 ) -> int:
     """Note how ``table`` in ``found`` (connection and schema) differs from ``expected``; how many rows it should have.
 
     Call it with both connections in transactions of their own. ``condition`` narrows the rows found; ``where`` says
-    among what a row that is on both sides is counted, if not among ``differences``.
+    among what a row that is on both sides is counted, if not among ``differences``; ``share`` is which of the rows.
     """
     size = len(table.key)
-    ours = _rows(found[0], table.query(found[1], condition), size)
-    theirs = _rows(expected[0], table.query(expected[1]), size)
+    ours = _rows(found[0], table.query(found[1], condition, share), size)
+    theirs = _rows(expected[0], table.query(expected[1], share=share), size)
     is_, should, rows = await anext(ours, None), await anext(theirs, None), 0
     while is_ is not None or should is not None:
         if should is None or (is_ is not None and is_[0] < should[0]):

@@ -14,7 +14,7 @@ from services.runtime import applying, dead_letters, progress, shadow_schema
 from services.runtime.bulk import BulkReader
 from services.runtime.database import Conn
 from services.runtime.settings import Settings
-from services.runtime.table_diff import Table, TableDiff, compare
+from services.runtime.table_diff import WHOLE, Share, Table, TableDiff, compare
 from services.stats import store
 from services.stats.cells import Cell, recount
 from services.stats.fold import Fold, Place
@@ -174,11 +174,21 @@ async def _partition(
     return count
 
 
-async def compare_tables(live: Conn, conn: Conn, differences: TableDiff, advance: Advance) -> None:
-    """Note how the snapshot differs from what was folded."""
+async def compare_tables(
+    live: Conn, conn: Conn, differences: TableDiff, advance: Advance, share: Share = WHOLE
+) -> None:
+    """Note how the snapshot (or a share of it) differs from what was folded."""
     async with conn.transaction():
         for table in TABLES:
-            await compare(table, (live, SCHEMA), (conn, SIDE), differences, advance=advance)
+            await compare(table, (live, SCHEMA), (conn, SIDE), differences, advance=advance, share=share)
+
+
+async def compare_apart(settings: Settings, snapshot: str, share: Share) -> tuple[TableDiff, TableDiff]:
+    """A share of it, over connections of its own; nothing, and what was wrong."""
+    problems = TableDiff()
+    async with shadow_schema.beside(settings, snapshot) as (live, conn):
+        await compare_tables(live, conn, problems, lambda _count: None, share)
+    return TableDiff(), problems
 
 
 async def recount_cells(live: Conn, differences: TableDiff) -> int:

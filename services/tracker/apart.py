@@ -7,33 +7,25 @@ from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
 from datetime import datetime
 
-import asyncpg
 from aiokafka import TopicPartition
 
 from services.events.facts import ReferenceFact
+from services.runtime import shadow_schema
 from services.runtime.bulk import BulkReader
 from services.runtime.database import Conn
 from services.runtime.settings import Settings
-from services.runtime.table_diff import TableDiff
+from services.runtime.table_diff import Share, TableDiff
 from services.tracker.audit import check_facts, check_waking, note_names
 from services.tracker.core.refold import Refs
 from services.tracker.rebuild import Plan, fold_one, learned
+from services.tracker.rebuild_compare import compare_tables
 
 
 @asynccontextmanager
 async def _apart(settings: Settings, snapshot: str) -> AsyncIterator[tuple[BulkReader, Conn, Conn]]:
-    """A reader, a connection that sees the tables as in ``snapshot``, and one that writes."""
-    async with BulkReader(settings.bootstrap) as reader:
-        opened = [await asyncpg.connect(settings.postgres, timeout=30)]
-        try:
-            opened.append(await asyncpg.connect(settings.postgres, timeout=30))
-            live, conn = opened
-            await live.execute("BEGIN ISOLATION LEVEL REPEATABLE READ READ ONLY")
-            await live.execute(f"SET TRANSACTION SNAPSHOT '{snapshot}'")
-            yield reader, live, conn
-        finally:
-            for each in opened:
-                each.terminate()
+    """A reader, and the connections of :func:`~services.runtime.shadow_schema.beside`."""
+    async with BulkReader(settings.bootstrap) as reader, shadow_schema.beside(settings, snapshot) as (live, conn):
+        yield reader, live, conn
 
 
 async def fold(
@@ -71,3 +63,11 @@ async def waking(
     problems = TableDiff()
     async with _apart(settings, snapshot) as (_, live, _):
         return await check_waking(live, reference, now, problems, partitions), problems
+
+
+async def compared(settings: Settings, what: Plan, snapshot: str, share: Share) -> tuple[TableDiff, TableDiff]:
+    """Compare a share of the tables; what differs for the age of its rules alone, and what was wrong."""
+    problems, older = TableDiff(), TableDiff()
+    async with shadow_schema.beside(settings, snapshot) as (live, conn):
+        await compare_tables(live, conn, what, problems, older, lambda _count: None, share)
+    return older, problems

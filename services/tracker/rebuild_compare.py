@@ -11,7 +11,7 @@ from msgspec.structs import replace
 from services.events.codec import decode_case_event
 from services.events.refusals import Refused
 from services.runtime.database import Conn
-from services.runtime.table_diff import Explain, Table, TableDiff, compare
+from services.runtime.table_diff import WHOLE, Explain, Share, Table, TableDiff, compare
 from services.statute import rules
 from services.tracker.core.rows import Change
 from services.tracker.rebuild import SIDE, Advance, Plan
@@ -28,9 +28,16 @@ TABLES = (
 
 
 async def compare_tables(
-    live: Conn, conn: Conn, what: Plan, differences: TableDiff, older: TableDiff, advance: Advance
+    live: Conn,
+    conn: Conn,
+    what: Plan,
+    differences: TableDiff,
+    older: TableDiff,
+    advance: Advance,
+    share: Share = WHOLE,
 ) -> None:
-    """Note how the snapshot differs from what was folded, in ``older`` where only the age of a case's rules does it."""
+    """Note how the snapshot (or a share of it) differs from what was folded; in ``older`` where only the age of a
+    case's rules does it."""
 
     async def where(found: Any, expected: Any) -> TableDiff:
         subject = decode_case(expected["body"]).subject
@@ -53,6 +60,7 @@ async def compare_tables(
                 explain=explained(table.name),
                 advance=advance,
                 where=where if table.name == "cases" else None,
+                share=share,
             )
 
 

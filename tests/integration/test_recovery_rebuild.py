@@ -133,11 +133,11 @@ async def test_several_processes_come_to_what_one_does(state: dict[str, str], mo
         assert (result.equal, result.swapped, result.differences.counts) == (True, True, {}), service
         # The first have begun from nothing, as they do; those after them come from one that has imported it all.
         monkeypatch.setattr(multiprocessing, "get_context", lambda _: forked)
-    assert len(asked) == 2 and min(asked) > 1
+    assert len(asked) == 4 and min(asked) > 1, "of each the folding, and the comparison"
     await sql_in(state, "UPDATE tracker.cases SET wake_at = NULL WHERE wake_at IS NOT NULL")
     await sql_in(state, "DELETE FROM tracker.dead_letter")
     several = await rebuild.check(settings, "tracker", _unseen)
-    assert len(asked) == 4, "the facts, and the days on which the clock looks again"
+    assert len(asked) == 7, "the facts, the comparison, and the days on which the clock looks again"
     with monkeypatch.context() as patched:
         patched.setattr(processes, "WORTH_RECORDS", 10**6)
         one = await rebuild.check(settings, "tracker", _unseen)
