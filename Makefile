@@ -53,7 +53,7 @@ check: .venv/installed-dev ## format, lint, types, import rules
 bench: .venv/installed-dev .venv/peers/installed ## what a second brings, beside Kafka Streams, Quix, Faust: SHORT=1 FACTS=200000 OUT=bench-results
 	$(BIN)/python -m benchmarks.bench $(if $(SHORT),--short) $(if $(FACTS),--facts $(FACTS)) --output $(or $(OUT),bench-results)
 
-year: .venv/installed-dev ## a bureau's year, 2,200,046 requests, in a run that goes on where it stopped: SHARE=20 (11 minutes) FOLDER=year-run
+year: .venv/installed-dev ## a bureau's year, 2,200,046 requests, in a run that goes on where it stopped: SHARE=10 (15 minutes) FOLDER=year-run
 	$(BIN)/python -m benchmarks.year --share $(or $(SHARE),1) --folder $(or $(FOLDER),year-run)
 
 bench-due: .venv/installed-dev ## due dates a second, beside holidays and numpy

@@ -62,10 +62,15 @@ class Site:
         """The three services with their clock at the end of a month."""
         more = {"SHIXIAN_NOW": end_of(month).isoformat(), "SHIXIAN_SWEEP_SECONDS": "1"}
         with contextlib.ExitStack() as stack:
-            yield {
+            running = {
                 name: stack.enter_context(self.servers.service(name, self.servers.postgres.dsn, PREFIX, 1, **more))
                 for name in ("intake", "tracker", "stats")
             }
+            try:
+                yield running
+            finally:  # side by side; the stack waits for each
+                for each in running.values():
+                    psutil.Process(each.pid).terminate()
 
 
 def end_of(month: int) -> datetime:
