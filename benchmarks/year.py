@@ -78,9 +78,9 @@ def end_of(month: int) -> datetime:
     return datetime(YEAR + month // 12, month % 12 + 1, 1, tzinfo=UTC) - timedelta(hours=9)
 
 
-async def ready(http: aiohttp.ClientSession, running: dict[str, Running]) -> None:
+async def ready(http: aiohttp.ClientSession, *running: Running) -> None:
     async with asyncio.timeout(300):
-        for each in running.values():
+        for each in running:
             while True:
                 with contextlib.suppress(aiohttp.ClientError):
                     async with http.get(f"{each.url}/readyz") as answer:
@@ -108,7 +108,7 @@ async def month(site: Site, number: int) -> None:
     year, servers, began, posted = site.year, site.servers, time.monotonic(), 0
     with site.services(number) as running:
         async with aiohttp.ClientSession(timeout=aiohttp.ClientTimeout(120)) as http:
-            await ready(http, running)
+            await ready(http, running["intake"])  # the others take what is in the log when they are
             intake = running["intake"].url
             await post(http, intake, [json.dumps(year_facts.organ()).encode()], lambda _: None)
             started = time.monotonic()
@@ -134,6 +134,7 @@ async def month(site: Site, number: int) -> None:
                     await queue.put(None)
                 await asyncio.gather(*senders)
             through = time.monotonic()
+            await ready(http, *running.values())
             await quiet(site, number)
         done = time.monotonic()
         site.note(
@@ -188,7 +189,7 @@ async def returns(site: Site) -> dict[str, Any]:
     """Both annual returns; what was made must be in them."""
     with site.services(12) as running:
         async with aiohttp.ClientSession(timeout=aiohttp.ClientTimeout(300)) as http:
-            await ready(http, running)
+            await ready(http, *running.values())
             await quiet(site, 12)
             found: dict[str, Any] = {}
             disclosure = year_facts.DISCLOSURE

@@ -50,6 +50,13 @@ class Needing(Controller):
             known = organs.get(one.get("organ", ""))
             return minute(one["since"], known["timezone"] if known else None)[:10]
 
+        def organ_of(one: Mapping[str, Any]) -> str:
+            """Whose matter it is, where those of several organs stand in the list."""
+            code = one.get("organ", "")
+            if pick.organ or code == one.get("request"):  # of an organ that nobody knows it is the request's own name
+                return ""
+            return str(organs[code]["name"][lang] if code in organs else code)
+
         return await desk.page(
             "attention.html",
             request,
@@ -60,4 +67,5 @@ class Needing(Controller):
             kinds=KINDS,
             pick=pick,
             day_of=day_of,
+            organ_of=organ_of,
         )
