@@ -382,7 +382,9 @@ async def test_what_needs_a_person_is_a_page_that_asks_what_was_chosen() -> None
         assert '<option value="expected" selected>' in page.text
         assert '<option value="a" selected>Bureau A' in page.text, "an organ is chosen by its name"
         assert "cursor=c%2F%2B" in page.text and "kind=expected" in page.text
-        assert "移送待收" in (await desk.get("/attention?lang=zh")).text
+        assert "<small>Bureau A</small>" not in page.text, "all of it is that organ's"
+        of_all = (await desk.get("/attention?lang=zh")).text
+        assert "移送待收" in of_all and "<small>甲</small>" in of_all
 
 
 async def test_nothing_that_needs_a_person_is_said_so_and_a_refusal_is_passed_on() -> None:
