@@ -18,6 +18,7 @@ from services.local.kafka_files import brokers
 from services.local.process import PortTaken, free_port, left_over
 from tests.blanks import Blanks
 from tests.integration import killed_parent
+from tests.support import eventually
 
 
 async def create(bootstrap: str, topic: str, replication: int = 1) -> None:
@@ -127,6 +128,8 @@ def test_a_broker_that_its_killed_parent_left_is_ended_by_the_next_start_or_ends
 def test_a_stranger_that_got_the_number_of_a_dead_broker_is_left_alone(folder: Path) -> None:
     with subprocess.Popen(["sleep", "60"]) as stranger:
         try:
+            # For a moment after it has begun, a program has no command line yet.
+            eventually(lambda: psutil.Process(stranger.pid).cmdline() or None)
             pid_file = folder / "broker.pid"
             pid_file.write_text(f"{stranger.pid}\n")
             assert left_over(pid_file, str(folder / "server.properties")) is None
