@@ -16,11 +16,11 @@ class _Twice(str):
 
 def refuse_twice(raw: bytes) -> None:
     """Raise :class:`Refused` if a name stands twice in an object of ``raw``, which is JSON that could be decoded."""
-    found = _decoder.decode(raw.decode())
+    found = _decoder.decode(raw.decode(errors="replace"))
     if (path := _below(found)) is not None:
-        name = path.rpartition(".")[2]
-        expected = "each name once in an object"
-        raise Refused(FieldError(f"${path}", f"{name!r} is there twice", expected, "name-twice", {"value": name}))
+        name = path.rpartition(".")[2][:60]
+        wrong, expected = f"{name!r} is there twice", "each name once in an object"
+        raise Refused(FieldError(f"${path}"[:200], wrong, expected, "name-twice", {"value": name}))
 
 
 def _object(pairs: Sequence[tuple[str, Any]]) -> Any:
@@ -49,4 +49,5 @@ def _below(value: Any) -> str | None:
 
 
 _DEEPER: frozenset[type] = frozenset({_Twice, list})
-_decoder = json.JSONDecoder(object_pairs_hook=_object)
+# Numbers are of no matter here, and one of thousands of digits must not be one to Python's own limit.
+_decoder = json.JSONDecoder(object_pairs_hook=_object, parse_int=str, parse_float=str)

@@ -4,7 +4,7 @@ No limit is judged here. What counts, counts as it was entered; what does not is
 pen is far likelier than the thing itself: a decision before what it decides, a delivery of an answer not yet given.
 """
 
-from collections.abc import Iterator
+from bisect import bisect_right
 from datetime import date
 
 from services.statute.state import Fact
@@ -83,15 +83,12 @@ def _ordered(timeline: Timeline, answer: Fact) -> None:
 def _deliveries(timeline: Timeline, answers: list[Fact]) -> None:
     """A delivery is of the last answer given by its day; the first of an answer counts."""
     given = sorted(answers, key=legal_date)
+    days = [legal_date(fact) for fact in given]
     known: dict[int, date] = {id(fact): day for fact in given if (day := fact.data.delivered_on) is not None}
     for fact in timeline.deliveries:
         on = fact.data.delivered_on
-        answer = next(_given_by(given, on), None)
-        if answer is None:
+        count = bisect_right(days, on)
+        if not count:
             timeline.note(fact, "delivered-before-answer", on=on)
-        elif known.setdefault(id(answer), on) != on:
-            timeline.note(fact, "delivered-again", on=on, first_on=known[id(answer)])
-
-
-def _given_by(answers: list[Fact], on: date) -> Iterator[Fact]:
-    return (fact for fact in reversed(answers) if legal_date(fact) <= on)
+        elif (first := known.setdefault(id(given[count - 1]), on)) != on:
+            timeline.note(fact, "delivered-again", on=on, first_on=first)

@@ -41,6 +41,14 @@ def test_what_comes_to_more_than_the_bound_is_damage_and_what_comes_to_it_is_not
         decode(encode(bytes(1_000_001)))
 
 
+def test_members_of_gzip_behind_one_another_are_one_batch_and_bounded_together(monkeypatch: pytest.MonkeyPatch) -> None:
+    members = codec.gzip_encode(bytes(600_000)) + codec.gzip_encode(b"end")
+    assert decompression.gzip_decode(members) == bytes(600_000) + b"end"
+    monkeypatch.setattr(decompression, "MOST", 1_000_000)
+    with pytest.raises(CorruptRecordException, match="more than 1000000 bytes"):
+        decompression.gzip_decode(codec.gzip_encode(bytes(600_000)) * 2)
+
+
 def test_what_says_itself_to_be_small_is_not_believed(monkeypatch: pytest.MonkeyPatch) -> None:
     """Frames behind one another, of which only the first one says how large it is."""
     monkeypatch.setattr(decompression, "MOST", 1_000_000)

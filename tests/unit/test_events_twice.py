@@ -49,6 +49,14 @@ def test_the_path_leads_through_lists() -> None:
     assert refused.value.error.field == "$.data.a[1].b[0][0].c"
 
 
+def test_what_json_holds_beside_names_is_no_matter_and_a_long_name_is_cut() -> None:
+    refuse_twice(b'{"a": ' + b"9" * 5000 + b', "b": "\xff"}')
+    name = b"n" * 5000
+    with pytest.raises(Refused) as refused:
+        refuse_twice(b'{"' + name + b'": 1, "' + name + b'": 2}')
+    assert len(str(refused.value)) < 400
+
+
 VALUES = st.recursive(
     st.none() | st.booleans() | st.integers() | st.text(max_size=5),
     lambda inner: st.lists(inner, max_size=3) | st.dictionaries(st.text(max_size=3), inner, max_size=3),

@@ -121,10 +121,13 @@ def items(case: Case) -> list[Item]:
     A receipt of another organ's that does not stand is that organ's matter as well: its request has no limit running.
     """
     organ, found = organ_of(case) or case.subject, list[Item]()
+    receipts: Mapping[FactRef | None, str] | None = None
     for kind, since, what in _needing(case):
         found.append(Item(kind, since, what, organ))
-        if kind in ("rejected", "contradicting") and (other := _receipts(case).get(what.fact, organ)) != organ:
-            found.append(Item(kind, since, what, other))
+        if kind in ("rejected", "contradicting"):
+            receipts = _receipts(case) if receipts is None else receipts
+            if (other := receipts.get(what.fact, organ)) != organ:
+                found.append(Item(kind, since, what, other))
     return found
 
 
