@@ -47,6 +47,7 @@ class KeyedTasks(Generic[T]):
         self._sizes: dict[Hashable, int] = {}
         self._waiting: list[_Piece[T]] = []
         self._failure: BaseException | None = None
+        self._looking = False
 
     def start(self, lane: Hashable, given: T, size: int = LARGE) -> None:
         """Begin work on ``given`` now, or when its lane is free and there is room. Raises what any piece failed with,
@@ -60,6 +61,18 @@ class KeyedTasks(Generic[T]):
         else:
             self._waiting.append(_Piece(lane, [given], size))
         self._begin()
+        self._look_again()
+
+    def _look_again(self) -> None:
+        """What runs may turn out to take long, and then what waits has room beside it: look in a while."""
+        if self._waiting and not self._looking:
+            self._looking = True
+            asyncio.get_running_loop().call_later(SLOW_SECONDS, self._look)
+
+    def _look(self) -> None:
+        self._looking = False
+        self._begin()
+        self._look_again()
 
     def _begin(self) -> None:
         """What has room, the longest waiting first; a lane's later pieces stay behind its earlier ones."""
@@ -74,8 +87,11 @@ class KeyedTasks(Generic[T]):
         large = sum(each >= LARGE for each in self._sizes.values())
         if size >= LARGE:
             return large < self._width and len(self._running) < self._width + self._spare
-        # Beside small ones it need not hurry: what waits becomes one piece, which costs less than several at once.
-        return len(self._running) < self._width + min(self._spare, large)
+        # Beside small ones it need not hurry: what waits becomes one piece, which costs less than several at once. But
+        # what takes long is no small one, however few records it has.
+        now = time.monotonic()
+        hard = sum(each >= LARGE or now - self._since[lane] > SLOW_SECONDS for lane, each in self._sizes.items())
+        return len(self._running) < self._width + min(self._spare, hard)
 
     def _run(self, piece: _Piece[T]) -> None:
         task = asyncio.create_task(self._work(piece.given))

@@ -75,6 +75,23 @@ async def test_small_pieces_have_room_beside_the_large_ones() -> None:
     await work.end("large 1", "large 3", "small 5", "small 6")
 
 
+async def test_what_takes_long_does_not_keep_others_waiting_however_small_it_is(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    monkeypatch.setattr("services.runtime.keyed_tasks.SLOW_SECONDS", 0.02)
+    lanes, work = made(2, 2)
+    for lane in range(5):
+        lanes.start(lane, f"small {lane}", 1)
+    await work.end()
+    assert work.begun == ["small 0", "small 1"]
+    async with asyncio.timeout(20):
+        while len(work.begun) < 4:  # noqa: ASYNC110 - they begin in their own time
+            await asyncio.sleep(0.01)
+    await asyncio.sleep(0.1)
+    assert work.begun == ["small 0", "small 1", "small 2", "small 3"], "and no more than there is room for"
+    await work.end(*(f"small {lane}" for lane in range(5)))
+
+
 async def test_what_waits_is_not_begun_once_idle_is_asked_for() -> None:
     lanes, work = made(1)
     lanes.start(1, "1a")
