@@ -64,20 +64,22 @@ def organs_of(organs: Organs, organ: str, scope: Scope) -> tuple[str, ...]:
 def moment(organs: Organs, organ: str, as_of: str) -> tuple[str, datetime | None]:
     """What ``as_of`` says, and the instant from which on nothing is known. Raises ``ValueError``.
 
-    A date means the end of that day in the organ's zone, an RFC 3339 instant itself.
+    A date means the end of that day in the organ's zone, an RFC 3339 instant itself. What lies ahead is
+    called today: more may be known by then.
     """
+    today = organs.today(organ)
     if not as_of:
-        return organs.today(organ).isoformat(), None
+        return today.isoformat(), None
     if len(as_of) == 10:
         day = day_of(as_of)
         _check(day)
-        return as_of, datetime.combine(day + timedelta(days=1), time.min, organs.zone(organ))
+        return min(day, today).isoformat(), datetime.combine(day + timedelta(days=1), time.min, organs.zone(organ))
     day_of(as_of[:10])  # RFC 3339 has no other way to write an instant's day
     instant = datetime.fromisoformat(as_of)
     if instant.tzinfo is None:
         raise ValueError("an instant needs its zone")
     _check(instant.date())
-    return as_of, instant + timedelta(microseconds=1)
+    return as_of if instant <= organs.now(organ) else today.isoformat(), instant + timedelta(microseconds=1)
 
 
 def _check(day: date) -> None:

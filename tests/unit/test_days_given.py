@@ -21,6 +21,9 @@ class Organs:
     def today(self, organ: str) -> date:
         return date(2025, 3, 1)
 
+    def now(self, organ: str) -> datetime:
+        return datetime(2025, 3, 1, 9, tzinfo=self.zone(organ))
+
     def zone(self, organ: str) -> ZoneInfo:
         return ZoneInfo("Asia/Shanghai")
 
@@ -64,3 +67,15 @@ def test_as_of_takes_a_day_and_an_instant() -> None:
     organs: Any = Organs()
     assert annual.moment(organs, "gz-psb", "2025-01-20")[1] == datetime(2025, 1, 20, 16, tzinfo=UTC)
     assert annual.moment(organs, "gz-psb", "2025-01-20T12:00:00Z")[0] == "2025-01-20T12:00:00Z"
+
+
+@pytest.mark.parametrize("as_of", ["2025-03-02", "2099-12-31", "2025-03-01T09:00:01+08:00", "2099-12-31T00:00:00Z"])
+def test_what_lies_ahead_is_not_promised(as_of: str) -> None:
+    organs: Any = Organs()
+    assert annual.moment(organs, "gz-psb", as_of)[0] == "2025-03-01"
+
+
+@pytest.mark.parametrize("as_of", ["2025-03-01", "2025-03-01T09:00:00+08:00"])
+def test_the_present_is_called_as_it_was_asked_for(as_of: str) -> None:
+    organs: Any = Organs()
+    assert annual.moment(organs, "gz-psb", as_of)[0] == as_of
