@@ -47,6 +47,8 @@ def import_(
             sys.stdout.buffer.write(encode(fact) + b"\n")
         raise typer.Exit(1 if register.problems else 0)
     typer.echo(importing.summary(register), err=False)
+    if waiting := importing.waiting(register):
+        typer.echo(waiting)
     if dry_run or (register.problems and reject is None):
         if register.problems and not dry_run:
             typer.echo("shixian: nothing was posted; --reject FILE posts the good rows and keeps the others", err=True)

@@ -11,7 +11,7 @@ from services.events.codec import encode
 from services.events.days import each_ahead
 from services.events.facts import Fact
 from services.events.refusals import FieldError
-from services.intake import client
+from services.intake import client, unconfirmed
 from services.intake.days import Days
 from services.registers import reading, rejects
 from services.registers.map_file import SUFFIX, RegisterMap, read, shipped
@@ -21,6 +21,8 @@ from services.runtime.clock import SystemClock
 from services.statute.data_file import text_of
 from services.statute.errors import BadData
 
+LAW = "CN"
+"""The law of a request that names none, as long as only intake knows its organ's."""
 MAX_FILE = 256 * 1024 * 1024
 """Bytes of a register."""
 
@@ -184,4 +186,20 @@ def summary(register: reading.RegisterContent) -> str:
     return (
         f"{rows} rows: {rows - bad} good with {facts} facts, {bad} with {problems} problems\n"
         f"共 {rows} 行：{rows - bad} 行可用，得 {facts} 条事实；{bad} 行有 {problems} 个问题"
+    )
+
+
+def waiting(register: reading.RegisterContent) -> str:
+    """How many requests have no day of receipt, in one line of each language; empty where none is without.
+
+    By this country's law where a request names none: its organ's only intake knows.
+    """
+    number = unconfirmed.number(register.facts, lambda data: data.statute or LAW)
+    if not number:
+        return ""
+    return (
+        f"{number} requests have no day of receipt by {LAW} (their organ's law may say otherwise): no limit runs for "
+        f"them, and no report counts them, until receipt-confirmed\n"
+        f"{number} 件申请按 {LAW} 尚无收到之日（机关适用其他法律的可能不同）："
+        f"确认收到（receipt-confirmed）之前不计期限，也不计入报告"
     )

@@ -100,6 +100,11 @@ WORDS: dict[str, Label] = {
     "rows_found": Label(
         "{rows} 行，其中 {bad} 行有问题；{facts} 条事实。", "{rows} rows, {bad} with problems; {facts} facts."
     ),
+    "rows_waiting": Label(
+        "其中 {n} 件尚无收到之日：确认收到之前不计期限，也不计入年度报告。有确认日期的请填入表中，或导入后逐件登记。",
+        "{n} of the requests have no day of receipt yet: until it is confirmed no limit runs for them and no annual "
+        "report counts them. Enter the days of confirmation in the file, or one by one after the import.",
+    ),
     "partial": Label("只导入没有问题的行", "Import the good rows only"),
     "row": Label("行", "Row"),
     "column": Label("列", "Column"),

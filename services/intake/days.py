@@ -29,6 +29,10 @@ class Days:
         each = self.each(facts)
         return lambda fact: next(each(fact), None)
 
+    def laws(self) -> dict[str, str]:
+        """The statute of each registered organ."""
+        return {code: organ.statute for code, organ in self._organs().items()}
+
     def each(self, facts: list[Fact]) -> Callable[[Fact], Iterator[FieldError]]:
         """All that is wrong with the dates of a fact of a call that has these."""
         now = self._clock.now()

@@ -17,7 +17,7 @@ from msgspec import Meta, Struct, structs
 from services.events.facts import Fact
 from services.events.refusals import explain
 from services.events.schema import components
-from services.intake import reading
+from services.intake import reading, unconfirmed
 from services.intake.api import Door
 from services.registers import reading as registers
 from services.registers import rejects
@@ -60,6 +60,9 @@ class Imported(Struct, frozen=True, kw_only=True):
     bad_rows: int = 0
     facts: int = 0
     """Facts that the good rows say."""
+    unconfirmed: int = 0
+    """Requests without a day of receipt by these rows and the law of their organ: no limit runs for them, and no report
+    counts them, until their receipt is confirmed."""
     accepted: int = 0
     """Facts that the log has now."""
     problems: list[registers.Problem] = []
@@ -167,11 +170,13 @@ def handlers(door: Door, offload: Offload) -> list[ControllerRouterHandler]:
                 ) from None
             if data.mode == "import" and found.problems and not data.partial:
                 raise _bad_rows(found.problems, len(found.bad))
+            waiting = await offload.thread(unconfirmed.number, found.facts, door.references.laws())
             done = Imported(
                 mode=data.mode,
                 rows=found.rows,
                 bad_rows=len(found.bad),
                 facts=len(found.facts),
+                unconfirmed=waiting,
                 problems=found.problems[:MAX_PROBLEMS],
                 problems_total=len(found.problems),
                 rejects=rejects.written(found).decode() if found.problems else "",

@@ -6,7 +6,7 @@ from dataclasses import dataclass, field
 from typing import Any
 
 from services.events.codec import type_name
-from services.events.facts import CalendarPublished, Fact, OrganRegistered
+from services.events.facts import CalendarPublished, Fact, OrganRegistered, ReceivedData
 from services.events.office_facts import ItemRegistered, UnitRegistered
 from services.events.refusals import FieldError, Refused
 from services.events.registrations import Check, Parents, wrong_parent
@@ -33,6 +33,18 @@ class References:
     """What judges their dates."""
     office: Office = field(default_factory=lambda: Office(dict, dict))
     """The units and service items that the topic has registered."""
+
+    def laws(self) -> Callable[[ReceivedData], str | None]:
+        """Says the statute of a request by its receipt, by what is registered now: its own, else its item's, else its
+        organ's; None while neither is known."""
+        items, organs = dict(self.office.items()), self.days.laws() if self.days is not None else {}
+
+        def law_of(data: ReceivedData) -> str | None:
+            item = items.get(data.item) if data.item is not None else None
+            of_item = item.statute if item is not None and item.organ == data.organ else None
+            return data.statute or of_item or organs.get(data.organ)
+
+        return law_of
 
     async def refuse_unknown(self, reading: Reading, *, partial: bool = False) -> Mapping[int, Sequence[Said]]:
         """Move facts that name what does not exist from ``reading.taken`` to what is refused.

@@ -70,6 +70,16 @@ async def test_a_file_goes_along_from_step_to_step_and_is_as_large_as_the_page_s
     assert "at most 4 MiB" in (await played.desk.get("/register?lang=en")).text, "it is said before a file is chosen"
 
 
+@pytest.mark.parametrize(("number", "is_said"), [(2, True), (0, False), (None, False)])
+async def test_requests_that_will_wait_for_their_confirmation_are_told_before_the_import(
+    number: int | None, is_said: bool
+) -> None:
+    found = CHECKED if number is None else CHECKED | {"unconfirmed": number}
+    page = await Played(httpx.Response(200, json=found)).send(b"x", do="check")
+    assert page.status_code == 200
+    assert ("2 of the requests have no day of receipt yet" in page.text) is is_said
+
+
 async def test_an_import_tells_how_far_it_has_come_and_then_shows_the_page() -> None:
     played = Played(lines({"accepted": 0, "facts": 7}, {"accepted": 5, "facts": 7}, DONE))
     answer = await played.send(b"x", LINES, do="import", partial="1")

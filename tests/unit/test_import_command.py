@@ -159,6 +159,20 @@ def test_a_day_to_come_is_a_problem_of_its_row_and_the_others_are_posted(tmp_pat
         assert "2190-03-03" in rejected.read_text("utf-8")
 
 
+def test_how_many_requests_will_wait_for_their_confirmation_is_said_before_anything_is_posted(tmp_path: Path) -> None:
+    register = tmp_path / "r.csv"
+    head = HEAD.replace("\n", ",确认日期\n")
+    rows = (
+        "1,2025-03-03,网上,公民,2025-03-04\n2,2025-03-03,网上,公民,\n3,2025-03-04,当面,公民,\n4,2025-03-04,传真,公民,\n"
+    )
+    register.write_text(head + rows, "utf-8")
+    out, _ = shixian(tmp_path, "import", str(register), *GIVEN, "--dry-run").communicate()
+    assert "2 requests have no day of receipt by CN" in out and "2 件申请按 CN 尚无收到之日" in out
+    register.write_text(head + rows.replace("网上,公民,\n", "网上,公民,2025-03-05\n").replace("传真", "当面"), "utf-8")
+    out, _ = shixian(tmp_path, "import", str(register), *GIVEN, "--dry-run").communicate()
+    assert "4 rows" in out and "no day of receipt" not in out
+
+
 def test_a_row_that_only_intake_refuses_is_named_kept_and_passed_over(tmp_path: Path) -> None:
     register, rejected = tmp_path / "r.csv", tmp_path / "rejected.csv"
     rows = "".join(f"{number},2025-03-03,当面,公民\n" for number in range(1, client.BATCH + 20))

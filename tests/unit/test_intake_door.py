@@ -4,7 +4,7 @@ import asyncio
 import base64
 import gzip
 import json
-from collections.abc import AsyncIterator, Mapping, Sequence
+from collections.abc import AsyncIterator, Callable, Mapping, Sequence
 from typing import Any
 
 import httpx
@@ -15,6 +15,7 @@ from scripts import make_register
 from services.access.principal import Principal
 from services.events.codec import decode_with_extensions, encode
 from services.events.examples import example
+from services.events.facts import ReceivedData
 from services.intake import api, imports
 from services.intake.days import Days
 from services.intake.reading import BATCH, STRUCTURED, Reading, Taken
@@ -49,6 +50,9 @@ class AllKnown:
     """References that all exist."""
 
     days = Days(SystemClock(), dict)
+
+    def laws(self) -> Callable[[ReceivedData], str]:
+        return lambda data: data.statute or "CN"
 
     async def refuse_unknown(self, reading: Reading, *, partial: bool = False) -> Mapping[int, Sequence[Said]]:
         assert not reading.malformed
@@ -208,6 +212,12 @@ def asked(mode: str, **changes: Any) -> dict[str, Any]:
     return {"name": "r.csv", "content": content, "mode": mode, "map": "cn-applications", "given": given, **changes}
 
 
+def _has_day(data: Any) -> bool:
+    """Whether the regulations of 2019 know the day of its receipt."""
+    by_both = data["channel"] in ("online", "fax", "email") or data.get("mail") == "ordinary"
+    return not by_both or "confirmed_on" in data or "received_on" in data
+
+
 async def test_a_register_over_http(client: httpx.AsyncClient, log: Log) -> None:
     made = make_register.make(200, 2025, 12)
     suggested = (await client.post("/v1/imports", json=asked("suggest"))).json()["suggestion"]
@@ -217,6 +227,8 @@ async def test_a_register_over_http(client: httpx.AsyncClient, log: Log) -> None
     assert (report["rows"], report["bad_rows"], report["problems_total"]) == (200, 12, len(made.planted))
     assert {(p["row"], p["code"]) for p in report["problems"]} == {(row, code) for row, _, code in made.planted}
     assert report["rejects"].count("\n") == 13
+    open_ = [f["data"] for f in made.facts if f["type"] == "request-received" and not _has_day(f["data"])]
+    assert report["unconfirmed"] == len(open_) > 0, "they count in no report yet"
     refused = await client.post("/v1/imports", json=asked("import"))
     assert (refused.status_code, refused.json()["type"]) == (422, "urn:shixian:problem:rows-refused")
     assert log.ids == []
