@@ -7,12 +7,14 @@ from msgspec import UNSET, Struct, UnsetType
 from msgspec.structs import replace
 
 from services.events.vocabulary import Label
+from services.stats import left_out
 from services.stats.beside import CarriedLevel, Timely, carried_levels, other_laws, timely
-from services.stats.cells import Cell, Law, Number, of_year, plain, value, values
-from services.stats.forms.form import Counts, Filter, Form
-from services.stats.kinds import KINDS
+from services.stats.cells import Cell, Law, Number, of_year, plain, value
+from services.stats.fitting import takes, within
+from services.stats.forms.form import Form
+from services.stats.left_out import Place
 from services.stats.response_times import DaysTaken, days_taken
-from services.stats.rules import Check, Place, check
+from services.stats.rules import Check, check
 
 Lang = Literal["zh", "en"]
 
@@ -87,8 +89,8 @@ def make_report(
                 counts = row.counting(column)
                 assert counts is not None
                 if id(counts) not in taken:
-                    taken[id(counts)] = [c for c in by_kind.get(counts.kind, ()) if _takes(counts, c[0])]
-                by_column[column.id] = plain(sum(n for c, n in taken[id(counts)] if _within(column.where, c)))
+                    taken[id(counts)] = [c for c in by_kind.get(counts.kind, ()) if takes(counts, c[0])]
+                by_column[column.id] = plain(sum(n for c, n in taken[id(counts)] if within(column.where, c)))
             rows.append(ReportRow(row.id, row.label, by_column))
         tables.append(ReportTable(table.id, tuple(rows)))
     report = Report(
@@ -105,23 +107,8 @@ def make_report(
     )
     known = {value(cell, "measure") for cell in counted if cell.kind == "level-known"}
     before = previous.numbers() if previous else None
-    checks = check(form, report.numbers(), before, known, _unreported(form, by_kind))
+    checks = check(form, report.numbers(), before, known, left_out.of(form, by_kind))
     return replace(report, checks=(*checks, *_contradictions(counted)))
-
-
-def _unreported(form: Form, by_kind: Mapping[str, list[tuple[Cell, Number]]]) -> dict[Place, dict[str, Number]]:
-    """Like a report's numbers: of each that counts reviews by their filing alone, how many of an earlier filing were
-    decided in the year."""
-    later = by_kind.get("review-later", ())
-    unreported: dict[Place, dict[str, Number]] = {}
-    for table in form.tables:
-        for row in table.rows:
-            for column in table.columns_of(row):
-                counts = row.counting(column)
-                if counts is not None and counts.kind == "review":
-                    felt = plain(sum(n for c, n in later if fits(counts, column.where, c)))
-                    unreported.setdefault((table.id, row.id), {})[column.id] = felt
-    return unreported
 
 
 CONTRADICTIONS = "no-contradictions"
@@ -165,37 +152,6 @@ def make_with_previous(
     earlier = any(cell.organ in own and cell.year < year and covered.counts(cell) for cell in cells)
     previous = make_report(form, organ, year - 1, as_of, cells, organs=own, law=law) if earlier else None
     return make_report(form, organ, year, as_of, cells, organs=own, previous=previous, law=law)
-
-
-def fits(counts: Counts, where: Filter, cell: Cell) -> bool:
-    """Whether a cell has the values that ``counts`` and a column's ``where`` want in the dimensions that it has."""
-    return _takes(counts, cell) and _within(where, cell)
-
-
-def contributes(counts: Counts, where: Filter, cell: Cell, year: int, law: Law | None = None) -> bool:
-    """Whether a change of the raw ``cell`` is felt by the number that ``counts`` (in a column's ``where``) asks for."""
-    counted = KINDS[counts.kind].feels(cell.kind, cell.year, year) and (law is None or law.counts(cell))
-    return counted and fits(counts, where, cell)
-
-
-def _takes(counts: Counts, cell: Cell) -> bool:
-    return _within(counts, cell) and not _names(counts.except_, cell)
-
-
-def _within(wanted: Filter, cell: Cell) -> bool:
-    for name, own in values(cell):
-        given = getattr(wanted, name, None)
-        if given is not None and own not in given:
-            return False
-    return True
-
-
-def _names(left_out: Filter, cell: Cell) -> bool:
-    for name, own in values(cell):
-        given = getattr(left_out, name, None)
-        if given is not None and own in given:
-            return True
-    return False
 
 
 def failures(form: Form, report: Report, severity: str = "error") -> list[Check]:

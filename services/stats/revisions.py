@@ -6,10 +6,11 @@ from datetime import datetime
 from msgspec import Struct
 
 from services.stats.cells import Law, Number
+from services.stats.fitting import contributes
 from services.stats.forms.form import Form
 from services.stats.publications import Content
 from services.stats.reading import Changed
-from services.stats.report import AS_PUBLISHED, PUBLISHED, Report, contributes
+from services.stats.report import AS_PUBLISHED, PUBLISHED, Report
 from services.stats.rules import Check
 
 

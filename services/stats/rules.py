@@ -7,14 +7,16 @@ from msgspec import UNSET, Struct, UnsetType
 from services.events.vocabulary import Label
 from services.stats.cells import Number
 from services.stats.forms.form import Form, FormTable, Rule, Term
+from services.stats.left_out import LeftOut, Place
 
-Place = tuple[str, str]
-"""A table and a row."""
 Numbers = Mapping[Place, Mapping[str, Number]]
 LATE_REVIEWS = Label(
     "以前年度提出、本年审结，不在任何年度的表内",
     "decided this year and filed in an earlier one: in no year's table",
 )
+
+
+ELSE = Label("件以其他方式办结，不在任何行内", "ended in another way: in no row")
 
 
 class Check(Struct, frozen=True):
@@ -33,27 +35,37 @@ def check(
     now: Numbers,
     before: Numbers | None = None,
     known: Collection[str] | None = None,
-    unreported: Numbers | None = None,
+    aside: LeftOut | None = None,
 ) -> tuple[Check, ...]:
     """The form's rules, each column by column (or row by row).
 
-    ``before`` are the numbers of the year before, ``known`` the measures whose levels somebody gave, ``unreported`` how
-    many results that each number would hold stand in no year's table; a rule that needs one of them is left out where
-    it is None.
+    ``before`` are the numbers of the year before, ``known`` the measures whose levels somebody gave, ``aside`` what
+    the tables leave out; a rule that needs one of them is left out where it is None.
     """
     checks: list[Check] = []
     for rule in form.checks:
         table = form.table(rule.table)
         if table is None or (rule.looks_back and before is None) or (rule.relation == "given-with" and known is None):
             continue
-        if rule.relation == "told" and unreported is None:
+        if rule.relation in ("told", "placed") and aside is None:
             continue
         others = [c.id for c in table.columns] if rule.over == "rows" else [r.id for r in table.rows]
         for other in others:
-            if not rule.only or other in rule.only:
-                shown = now if rule.relation != "told" else unreported or {}
+            if rule.only and other not in rule.only:
+                continue
+            if rule.relation == "placed" and aside is not None:
+                checks.append(_placed(rule, other, aside.unplaced.get((rule.rule, other), 0)))
+            else:
+                shown = aside.unreported if rule.relation == "told" and aside is not None else now
                 checks.append(_check(table, rule, other, shown, before or {}, known or ()))
     return tuple(checks)
+
+
+def _placed(rule: Rule, column: str, number: Number) -> Check:
+    at, rows = f"{rule.table}/{column}", " + ".join(rule.left)
+    if not number:
+        return Check(rule.rule, True, f"{at}: {rows}")
+    return Check(rule.rule, False, f"{at}: {rows}; {number} {ELSE.en}", f"{at}: {rows}；{number} {ELSE.zh}")
 
 
 def _check(table: FormTable, rule: Rule, other: str, now: Numbers, before: Numbers, known: Collection[str]) -> Check:
@@ -77,6 +89,8 @@ def _check(table: FormTable, rule: Rule, other: str, now: Numbers, before: Numbe
             ok = sum(left) <= sum(right)
         case "whole":
             ok = all(n == int(n) for n in left)
+        case "placed":
+            raise AssertionError("no sum says whether it holds")
         case "told":
             ok = sum(left) == 0
         case "given-with":

@@ -4,9 +4,10 @@ from datetime import date
 
 import pytest
 
-from services.stats.cells import Cell, Number
+from services.events.vocabulary import OUTCOMES
+from services.stats.cells import MAKE, Cell, Law, Number
 from services.stats.fold import Fold
-from services.stats.forms.form import FORMS, BadData, Form, load, parse
+from services.stats.forms.form import FORMS, BadData, Form, form_ids, load, parse
 from services.stats.report import Report, failures, make_report, make_with_previous
 from services.stats.rules import check
 from tests.stats_events import answered, decided, filed, tally
@@ -21,6 +22,56 @@ def test_a_refusal_without_a_reason_fails_the_arithmetic_of_a_chinese_form(form_
     }
     found = make_report(load(form_id), "a", 2023, "2024-01-31", cells)
     assert {c.rule for c in failures(load(form_id), found)} == {rule}
+
+
+ENDS = [(outcome, timeliness) for outcome in OUTCOMES for timeliness in ("in-time", "late", "")]
+NO_ROW = {"clarification-lapsed", "fee-lapsed", "other"}
+"""Ends without an answer: the forms of before 2021 have none for them."""
+
+
+@pytest.mark.parametrize("form_id", form_ids())
+def test_an_end_has_a_row_or_a_check_tells_that_it_has_none(form_id: str) -> None:
+    form, told = load(form_id), set()
+    for outcome, timeliness in ENDS:
+        cell = MAKE["closed"]("a", 2023, outcome=outcome, applicant="business", timeliness=timeliness, statute="")
+        law = Law(frozenset({""}))
+        found = make_report(form, "a", 2023, "2024-01-31", {cell: 1}, law=law)
+        none = make_report(form, "a", 2023, "2024-01-31", {}, law=law)
+        rows = {row for (table, row), cells in found.numbers().items() if cells != none.numbers()[table, row]}
+        failed = {c.rule for c in found.checks if not c.ok} & {"R2", "answered-by-outcome", "ends-placed"}
+        told |= {outcome} if failed else set()
+        unsaid = outcome in NO_ROW and form_id in ("cn-2014", "cn-gz-2013")
+        sums = {"3.7", "answered", "processed", "in-time"}
+        assert bool(rows - sums) is not bool(failed) or unsaid, (outcome, timeliness, rows, failed)
+    shown = {"cn-2014": {"refused"}, "cn-gz-2013": {"refused"}, "cn-2021": {"refused"}, "uk-cabinet-office": set()}
+    licences = set(OUTCOMES) - {"granted", "granted-in-part", "refused"}
+    assert told == shown.get(form_id, licences)
+
+
+def test_what_no_row_takes_is_told_in_both_languages_and_by_its_number() -> None:
+    fold = folded(
+        *[answered(statute="CN-LICENSING", outcome="not-this-organ", on=date(2023, 5, 4), received_on=date(2023, 4, 1))]
+        * 2,
+        answered(statute="CN-LICENSING", outcome="refused", on=date(2023, 5, 4), received_on=date(2023, 4, 1)),
+    )
+    form = load("cn-licensing")
+    found = make_report(form, "a", 2023, "2024-01-31", fold.cells)
+    (said,) = failures(form, found, "warning")
+    assert (said.rule, said.detail, said.detail_zh) == (
+        "ends-placed",
+        "licensing/total: granted + refused + withdrawn; 2 ended in another way: in no row",
+        "licensing/total: granted + refused + withdrawn；2 件以其他方式办结，不在任何行内",
+    )
+    assert failures(form, make_report(form, "a", 2023, "2024-01-31", {}), "warning") == []
+
+
+@pytest.mark.parametrize("wrong", ['over = "columns"\nleft = ["total"]', 'left = ["-granted"]', 'left = ["grant"]'])
+def test_a_rule_that_places_ends_names_rows(wrong: str) -> None:
+    text = (FORMS / "cn-licensing.toml").read_text("utf-8")
+    given = 'left = ["granted", "refused", "withdrawn"]'
+    assert text.count(given) == 1
+    with pytest.raises(BadData, match=r"ends-placed"):
+        parse("cn-licensing.toml", text.replace(given, wrong))
 
 
 def test_an_end_before_the_receipt_fails_the_first_rule_in_both_years() -> None:

@@ -12,12 +12,12 @@ from services.events.vocabulary import OUTCOMES
 from services.stats import cells
 from services.stats import drilldown_queries as queries
 from services.stats.cells import MAKE, Cell, Law, RequestRow, ReviewRow, Row, TallyRow, contributions, value, values
+from services.stats.fitting import contributes
 from services.stats.forms import shape
 from services.stats.forms.check import check
 from services.stats.forms.form import BadData, Counts, Filter, load
 from services.stats.kinds import ASKED_KINDS, CARRY_KINDS, KINDS, LEVEL_KINDS, PLACES, column
 from services.stats.office_cells import OfficeRow
-from services.stats.report import contributes
 from tests.stats_events import answered, summary
 
 STORED = {

@@ -56,9 +56,11 @@ def _rule(file: str, form: Form, rule: Rule) -> None:
     if table is None:
         raise BadData(file, f"checks.{rule.rule}.table", f"there is no table {rule.table!r}")
     rows, columns = {row.id for row in table.rows}, {column.id for column in table.columns}
-    if (rule.relation in ("whole", "told")) == bool(rule.right):
+    if (rule.relation in ("whole", "told", "placed")) == bool(rule.right):
         wanted = f"nothing: {rule.relation} is about the left side" if rule.right else "at least one term"
         raise BadData(file, f"checks.{rule.rule}.right", f"expected {wanted}")
+    if rule.relation == "placed" and (rule.over != "rows" or not rows.issuperset(rule.left)):
+        raise BadData(file, f"checks.{rule.rule}.left", "expected rows, without a sign")
     terms, others = (rows, columns) if rule.over == "rows" else (columns, rows)
     for text in (*rule.left, *rule.right):
         if Term.read(text).id not in terms:

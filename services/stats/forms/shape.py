@@ -118,14 +118,15 @@ class Rule(Struct, frozen=True, forbid_unknown_fields=True):
     ``whole``: the numbers on the left are whole; there is no right side. ``given-with``: the levels on the left were
     given (0 is given, too) where the sum on the right is more than 0. ``told``: no review that the numbers on the left
     count was decided in the report's year and filed in an earlier one, which leaves its result in no year's table
-    (:attr:`Form.reviews`); there is no right side.
+    (:attr:`Form.reviews`); there is no right side. ``placed``: each request that the rows on the left count some of is
+    counted by one of them; there is no right side, and it is about rows only.
     """
 
     rule: str
     label: Label
     table: str
     left: Annotated[tuple[str, ...], Meta(min_length=1)]
-    relation: Literal["=", "<=", "whole", "given-with", "told"]
+    relation: Literal["=", "<=", "whole", "given-with", "told", "placed"]
     right: tuple[str, ...] = ()
     over: Literal["rows", "columns"] = "rows"
     only: tuple[str, ...] = ()
