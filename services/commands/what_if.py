@@ -16,7 +16,7 @@ from services.events.case_data import RequestSummary
 from services.events.cases import CaseEvent
 from services.events.facts import FactCorrected, OrganRegistered, RequestReceived
 from services.runtime.failed import Failed
-from services.stats.kinds import COUNTED_STATES, ENDED_STATES
+from services.stats.kinds import COUNTED_STATES
 from services.statute.errors import StatuteError
 from services.statute.versions import profile_for
 
@@ -157,10 +157,10 @@ def _years(requests: dict[str, RequestSummary], chosen: Iterable[str]) -> list[Y
 
 
 def _summed(organ: str, year: int, requests: Sequence[RequestSummary]) -> Year:
-    ended = [r for r in requests if r.state in ENDED_STATES]
+    ended = [r for r in requests if r.closed_on is not None]
     in_time = sum(r.timeliness == "in-time" for r in ended)
     late = sum(r.timeliness == "late" for r in ended)
-    overdue = sum(r.state not in ENDED_STATES and r.overdue_from is not None for r in requests)
+    overdue = sum(r.closed_on is None and r.overdue_from is not None for r in requests)
     base = in_time + late + overdue
     days = sorted(r.working_days for r in ended if r.working_days is not None)
     return Year(

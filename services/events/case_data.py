@@ -47,7 +47,7 @@ class RequestSummary(Struct, frozen=True, kw_only=True, forbid_unknown_fields=Tr
     working_days: int | None = None
     """Days of the limit's unit used until the end, suspended ones left out."""
     overdue_from: date | None = None
-    """The first day after the limit, if the limit was missed."""
+    """The first day after the limit, if the limit was missed; after that of an ordered answer, if that one was."""
     first_response_on: date | None = None
     """The day on which the applicant was first informed of anything: a notice to clarify, to pay, of an extension or
     of a deferral, or else the answer. Events written before this field existed lack it."""
@@ -58,6 +58,8 @@ class RequestSummary(Struct, frozen=True, kw_only=True, forbid_unknown_fields=Tr
     committed_timeliness: Timeliness | None = None
     first_working_days: int | None = None
     """Days of the limit's unit used until then, suspended ones left out."""
+    breached_from: date | None = None
+    """The first day after the law's own limit, where ``overdue_from`` is that after an ordered answer's."""
     contradicting: bool = False
     """Facts of it contradict one another, and some have no effect, until a correction or a retraction puts that
     right."""

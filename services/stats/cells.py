@@ -26,7 +26,6 @@ from services.stats.kind import Kind
 from services.stats.kinds import (
     CARRY_KINDS,
     COUNTED_STATES,
-    ENDED_STATES,
     FIRST_HANDLING,
     KINDS,
     LEVEL_KINDS,
@@ -147,7 +146,8 @@ def contributions(row: Row | None) -> Mapping[Cell, Number]:
 
 
 def _of_request(request: RequestSummary, subject: str) -> Mapping[Cell, Number]:
-    """A request that is not received in law yet, or was posted by mistake, counts nowhere."""
+    """A request that is not received in law yet, or was posted by mistake, counts nowhere. One that was answered has
+    ended, also while a review orders another answer: one request, one row."""
     received_on, closed_on = request.received_on, request.closed_on
     if received_on is None or request.state not in COUNTED_STATES:
         return {}
@@ -164,8 +164,9 @@ def _of_request(request: RequestSummary, subject: str) -> Mapping[Cell, Number]:
     if request.first_response_on is not None:
         first = "" if request.first_working_days is None else str(request.first_working_days)
         cells[_first(organ, request.first_response_on.year, days=first, statute=law)] = 1
-    breached = request.overdue_from.year if request.overdue_from is not None else None
-    if closed_on is None or request.state not in ENDED_STATES:
+    late_from = request.breached_from or request.overdue_from
+    breached = late_from.year if late_from is not None else None
+    if closed_on is None:
         cells[_carried(organ, year, applicant=applicant, statute=law)] = 1
         if breached is not None:
             cells[_breached(organ, breached, applicant=applicant, statute=law)] = 1

@@ -19,7 +19,6 @@ FIRST_HANDLING = "first-handling-disputed"
 PACES = tuple(f"{t}{e}" for t in ("in-time", "late", "unlimited") for e in ("", "-extended"))
 """``unlimited``: an end that no limit is measured against, a withdrawal say."""
 COUNTED_STATES = ("open", "stopped", "answered", "closed")
-ENDED_STATES = ("answered", "closed")
 PLACES = ("a", "b", "c")
 """The columns that hold a cell's dimensions."""
 
@@ -29,10 +28,10 @@ def pace(timeliness: str, extended: bool) -> str:
     return f"{timeliness or 'unlimited'}{'-extended' if extended else ''}"
 
 
-_COUNTED, _ENDED = (f"state IN ({', '.join(repr(s) for s in states)})" for states in (COUNTED_STATES, ENDED_STATES))
+_COUNTED = f"state IN ({', '.join(repr(state) for state in COUNTED_STATES)})"
 _IN_YEAR = "BETWEEN make_date($2, 1, 1) AND make_date($2, 12, 31)"
 _RECEIVED_BEFORE = f"{_COUNTED} AND received_on < make_date({{0}}, 1, 1)"
-_NOT_ENDED_BEFORE = f"NOT ({_ENDED} AND closed_on < make_date({{0}}, 1, 1))"
+_NOT_ENDED_BEFORE = "(closed_on IS NULL OR closed_on >= make_date({0}, 1, 1))"
 
 
 def _pending(first_of: str, also: str = "") -> Rows:
@@ -42,7 +41,8 @@ def _pending(first_of: str, also: str = "") -> Rows:
 
 
 _RECEIVED = Rows("request", "received_on", f"received_on {_IN_YEAR} AND {_COUNTED}")
-_CLOSED = Rows("request", "closed_on", f"closed_on {_IN_YEAR} AND {_ENDED} AND received_on IS NOT NULL")
+_CLOSED = Rows("request", "closed_on", f"closed_on {_IN_YEAR} AND {_COUNTED} AND received_on IS NOT NULL")
+"""Whatever its state now: one that was answered has ended, and stays so while a review orders another answer."""
 
 _APPLICANT = Dimension("applicant", APPLICANTS, "applicant")
 _MEASURE = Dimension("measure", MEASURES, "measure")
@@ -140,7 +140,7 @@ KINDS: dict[str, Kind] = {
             "of the report",
             (_APPLICANT,),
             "requests past their limit and not ended when the year ended",
-            _pending("$2 + 1", " AND overdue_from < make_date($2 + 1, 1, 1)"),
+            _pending("$2 + 1", " AND coalesce(breached_from, overdue_from) < make_date($2 + 1, 1, 1)"),
             of=_BREACH,
             years="through",
         ),
@@ -149,7 +149,7 @@ KINDS: dict[str, Kind] = {
             "of the end",
             (_APPLICANT, _ITEM),
             "requests answered within the limit that the organ commits itself to for their item; none without items",
-            Rows("request", "closed_on", f"closed_on {_IN_YEAR} AND {_ENDED}", "committed_timeliness = 'in-time'"),
+            Rows("request", "closed_on", f"closed_on {_IN_YEAR} AND {_COUNTED}", "committed_timeliness = 'in-time'"),
         ),
         Kind(
             "item-received",

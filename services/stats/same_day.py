@@ -16,7 +16,7 @@ from services.runtime.database import Conn
 from services.stats import reading
 from services.stats.annual import Asked
 from services.stats.cells import Cell, Number, of_year, value
-from services.stats.kinds import COUNTED_STATES, ENDED_STATES
+from services.stats.kinds import COUNTED_STATES
 from services.stats.store import SCHEMA
 
 READ_SECONDS = 10.0
@@ -71,7 +71,7 @@ ROWS = (
     "AND received_on BETWEEN $3 AND $4 AND state = ANY($5::text[])) AS received, count(*) AS ended, "
     "count(*) FILTER (WHERE timeliness = 'in-time') AS in_time, count(*) FILTER (WHERE timeliness = 'late') AS late "
     f"FROM {SCHEMA}.request WHERE organ = ANY($1::text[]) AND statute = ANY($2::text[]) "
-    f"AND closed_on BETWEEN $3 AND $4 AND received_on IS NOT NULL AND state IN {ENDED_STATES}"
+    f"AND closed_on BETWEEN $3 AND $4 AND received_on IS NOT NULL AND state = ANY($5::text[])"
 )
 
 

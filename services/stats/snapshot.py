@@ -11,7 +11,7 @@ from services.runtime.database import Conn, Pool
 from services.runtime.health import Part
 from services.runtime.metrics_tables import DeadLetters, dead_letters
 from services.runtime.retry import report_to, retry_in_place
-from services.stats.kinds import COUNTED_STATES, ENDED_STATES, column
+from services.stats.kinds import COUNTED_STATES, column
 from services.stats.store import SCHEMA
 
 SNAPSHOT_SECONDS = 2.0
@@ -155,7 +155,7 @@ WITH counted AS (
     SELECT organ, extract(year FROM closed_on)::int, 'closed', coalesce(outcome, 'other'), applicant,
            coalesce(timeliness, ''), statute
     FROM {schema}.request
-    WHERE received_on IS NOT NULL AND closed_on IS NOT NULL AND state = ANY($2::text[])
+    WHERE received_on IS NOT NULL AND closed_on IS NOT NULL AND state = ANY($1::text[])
     UNION ALL
     SELECT organ, extract(year FROM "on")::int, 'unit-received', unit, code, '', ''
     FROM {schema}.office WHERE piece = 'holding'
@@ -187,7 +187,7 @@ async def audit(pool: Pool) -> Audit:
     """Compare the counters with their changes and with the requests themselves, in one reading of the tables."""
     async with pool.acquire() as conn, conn.transaction(isolation="repeatable_read", readonly=True):
         differences = await conn.fetchval(
-            _RECOUNT.format(schema=SCHEMA), list(COUNTED_STATES), list(ENDED_STATES), timeout=AUDIT_LIMIT_SECONDS
+            _RECOUNT.format(schema=SCHEMA), list(COUNTED_STATES), timeout=AUDIT_LIMIT_SECONDS
         )
         return Audit(datetime.now(UTC), differences)
 

@@ -21,6 +21,7 @@ SUMMARY = RequestSummary.__struct_fields__
 _SUMMARY_TYPES = {"submitted_on": "date", "received_on": "date", "due_on": "date", "answered_on": "date"} | {
     "closed_on": "date",
     "overdue_from": "date",
+    "breached_from": "date",
     "provisional": "boolean",
     "extended": "boolean",
     "contradicting": "boolean",

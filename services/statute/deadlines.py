@@ -35,7 +35,9 @@ def deadlines(
     article = run.profile.answer.article
     silence = "" if run.profile.answer.silence == "none" else run.profile.answer.silence
     start, done, about = (run.event, end, "") if order is None else (order.start, order.done, order.review)
-    first = Deadline("answer", start, due, article, provisional, stopped_since, done, overdue_from, about, silence)
+    # A breach from before the order is no breach of its limit.
+    late = overdue_from if order is None or (overdue_from is not None and overdue_from > order.due) else None
+    first = Deadline("answer", start, due, article, provisional, stopped_since, done, late, about, silence)
     notice = _notice(run, end)
     limits = [first] if notice is None else [first, notice]
     if run.deadlines:

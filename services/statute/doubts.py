@@ -65,6 +65,8 @@ def _reviews(timeline: Timeline) -> None:
         if decided is None:
             continue
         on = decided.data.decided_on
+        if decided.data.result == "upheld" and decided.data.answer_within is not None:
+            timeline.note(decided, "upheld-orders", review=key)
         _dates(timeline, decided, "review-decided", on, "review-filed", filed.data.filed_on)
         delivered = decided.data.delivered_on or timeline.decision_deliveries.get(key)
         _dates(timeline, decided, "review-delivered", delivered, "review-decided", on)
@@ -74,7 +76,8 @@ def _ordered(timeline: Timeline, answer: Fact) -> None:
     """An answer that a review is said to have ordered: one must be known that did not uphold the first."""
     review, on = answer.data.after_review, answer.data.answered_on
     decided = timeline.decided.get(review)
-    if review not in timeline.filed or decided is None or decided.data.result == "upheld":
+    is_order = decided is not None and (decided.data.result != "upheld" or decided.data.answer_within is not None)
+    if review not in timeline.filed or decided is None or not is_order:
         timeline.note(answer, "answer-not-ordered", on=on, review=review)
     else:
         _dates(timeline, answer, "answer", on, "review-decided", decided.data.decided_on)

@@ -200,14 +200,21 @@ def _due(view: RequestState, run: AnswerClock) -> list[Line]:
         zh, en = unsure if view.provisional else ("", "")
         basis = cited(run.profile.answer.article)
         lines.append(Line("due", view.due_on, view.due_on, f"期限最后一日{zh}", f"the last day{en}", basis))
-    if view.overdue_from is not None:
+    for day in (view.breached_from, view.overdue_from):
+        if day is None:
+            continue
         zh, en = "自该日零时起逾期", "overdue from the beginning of this day"
         silence = run.profile.answer.silence
         if silence != "none" and not view.answered_on:
             silent_zh, silent_en = _both("silence", silence)
             zh, en = f"{zh}；{silent_zh}", f"{en}; silence is {silent_en}"
-        lines.append(Line("overdue", view.overdue_from, view.closed_on, zh, en))
+        lines.append(Line("overdue", day, _until(view, day), zh, en))
     return [*lines, *_end(view, run)]
+
+
+def _until(view: RequestState, overdue_from: date) -> date | None:
+    """The end of a breach: the answer that came late, the first one or the one that was ordered."""
+    return next((on for on in (view.closed_on, view.reanswered_on) if on is not None and on >= overdue_from), None)
 
 
 def _end(view: RequestState, run: AnswerClock) -> list[Line]:
@@ -233,21 +240,17 @@ def _change(run: AnswerClock, view: RequestState, change: Earlier, today: date) 
     before = walk(run.timeline, run.profile, change.calendar, run.received_on, today)
     if before.end:
         before.cut(before.end.on)
-    was = before.due()
-    if (
-        was is None
-        or view.due_on is None
-        or was == view.due_on
-        or not run.received_on < change.on <= max(was, view.due_on)
-    ):
+    # No notice moves the limit into one that a review orders.
+    was, now = before.due(), view.own_due_on if view.ordered_by else view.due_on
+    if was is None or now is None or was == now or not run.received_on < change.on <= max(was, now):
         return []
-    zh = f"{change.on}前最后一日为{was}；按{change.notice}为{view.due_on}"
-    en = f"before {change.on} the last day was {was}; by the notice of that day ({change.notice}) it is {view.due_on}"
-    return [Line("calendar-change", was, view.due_on, zh, en, cited(change.notice))]
+    zh = f"{change.on}前最后一日为{was}；按{change.notice}为{now}"
+    en = f"before {change.on} the last day was {was}; by the notice of that day ({change.notice}) it is {now}"
+    return [Line("calendar-change", was, now, zh, en, cited(change.notice))]
 
 
 def _other(view: RequestState) -> list[Line]:
-    if not view.statute_other:
+    if not view.statute_other or view.due_on_other is None or view.ordered_by:
         return []
     other = profiles()[view.statute_other]
     zh = f"跨越新旧法的申请：按{other.id}，最后一日为{view.due_on_other}（适用哪个版本，法律未明确）"

@@ -26,17 +26,29 @@ class Order(Struct, frozen=True):
     due: date
     unit: Unit
     clock: Clock
-    done: date | None = None
-    """When the answer was given."""
-    outcome: str = ""
+    by: Fact | None = None
+    """The answer that was given to it."""
 
-    def late(self, today: date) -> bool:
-        """Whether the limit has passed without the answer."""
-        return (self.done or today) > self.due
+    @property
+    def done(self) -> date | None:
+        """When the answer was given."""
+        return None if self.by is None else legal_date(self.by)
+
+    @property
+    def outcome(self) -> str:
+        """What the answer said."""
+        return "" if self.by is None else str(self.by.data.outcome)
+
+    def missed_from(self, today: date, then: "Order | None" = None) -> date | None:
+        """The first day after the limit, if that passed without the answer, before another order ``then`` came."""
+        until = self.done or today
+        if then is not None:
+            until = min(until, then.start)
+        return self.due + _DAY if until > self.due else None
 
 
-def ordered(run: AnswerClock, reviews: tuple[Review, ...]) -> Order | None:
-    """The order that holds: the one with the latest receipt; None where no decision orders an answer.
+def ordered(run: AnswerClock, reviews: tuple[Review, ...]) -> list[Order]:
+    """What decisions order, by their receipt: the last one holds.
 
     An order takes effect on a request that was answered or still is to be; one that was withdrawn, transferred or
     abandoned stays ended.
@@ -46,25 +58,26 @@ def ordered(run: AnswerClock, reviews: tuple[Review, ...]) -> Order | None:
         for r in reviews
         if r.answer_within is not None and r.decided_on is not None
     ]
-    if not orders or (run.end is not None and run.end.how != "answered"):
-        return None
-    start, review, (amount, unit) = max(orders)
-    assert isinstance(start, date)
+    if run.end is not None and run.end.how != "answered":
+        return []
+    return [_order(run, *one) for one in sorted(orders)]
+
+
+def _order(run: AnswerClock, start: date, review: str, within: tuple[int, str]) -> Order:
+    amount, unit = within
     clock = Clock(start, amount, unit)  # type: ignore[arg-type]  # one of the contract's units
     due = clocks.due_on(clock, run.calendar)
     assert due is not None
-    given = _given(run, review, start)
-    if given is None:
-        return Order(review, start, due, clock.unit, clock)
-    return Order(review, start, due, clock.unit, clock, legal_date(given), given.data.outcome)
+    return Order(review, start, due, clock.unit, clock, _given(run, review, start))
 
 
 def _given(run: AnswerClock, review: str, start: date) -> Fact | None:
-    """The first answer given to the order: one that names it, or any that came after the decision."""
+    """The first answer given to the order: one that names it, or any from the decision's receipt on. The answer that
+    the review was about came before."""
     answers = list(run.timeline.reanswers)
     if run.end is not None and run.end.fact is not None:
         answers.insert(0, run.end.fact)
     for fact in answers:
-        if fact.data.after_review == review or legal_date(fact) > start:
+        if fact.data.after_review == review or legal_date(fact) >= start:
             return fact
     return None

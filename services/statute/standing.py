@@ -1,6 +1,7 @@
 """How a request stands on a day, its clock gone through: the state that follows from the run."""
 
 from datetime import date, timedelta
+from itertools import pairwise
 from typing import Any
 
 from msgspec import Struct
@@ -15,7 +16,7 @@ from services.statute.office.items import committed_due
 from services.statute.office.supervision import warned_before
 from services.statute.orders import Order, ordered
 from services.statute.state import RequestState
-from services.statute.timeline import End, Timeline, reviews
+from services.statute.timeline import End, reviews
 from services.statute.versions import successor
 
 _DAY = timedelta(days=1)
@@ -30,25 +31,35 @@ class _Standing(Struct, frozen=True):
     """The stops that hold the clock."""
     overdue_from: date | None = None
     late: bool = False
+    """Whether what ended the request came late."""
+    own: date | None = None
+    """The last day by the law's own limit."""
+    breached_from: date | None = None
+    """The first day after that limit, where a later one was missed as well."""
 
 
-def _standing(run: AnswerClock, order: Order | None, today: date) -> _Standing:
+def _standing(run: AnswerClock, orders: list[Order], today: date) -> _Standing:
     end = run.end
     late_by = end.on if end else today
-    if order is not None and end is None:
+    # An answer that was ordered is judged by the order; the law's own limit ran until that came.
+    is_ordered = bool(orders) and (end is None or any(end.fact is each.by for each in orders))
+    if is_ordered:
         # The breach of the law's own limit stays; a limit that had not passed when the order came is no breach.
-        late_by = min(late_by, order.start)
+        late_by = min(late_by, orders[0].start)
     own = run.due(late_by)
     overdue_from = own + _DAY if own is not None and late_by > own else None
     late = overdue_from is not None
-    if order is not None:
-        if order.late(today):
-            overdue_from, late = order.due + _DAY, late or end is None or not run.timeline.reanswers
-        return _Standing(order.due, order.done is None, [], overdue_from, late)
+    if orders:
+        missed = [each.missed_from(today, then) for each, then in pairwise([*orders, None]) if each is not None]
+        breaches = [day for day in missed if day is not None]
+        late = late or (is_ordered and end is not None and any(day <= end.on for day in breaches))
+        latest = breaches[-1] if breaches else overdue_from
+        before = overdue_from if breaches else None
+        return _Standing(orders[-1].due, orders[-1].done is None, [], latest, late, own, before)
     # One rule: the clock stands still exactly while no last day is known. A stop that begins after the last day stops
     # nothing, so a request is never stopped and overdue at once.
     halts = [] if end or own is not None else run.stands_still(today)
-    return _Standing(own, end is None, halts, overdue_from, late)
+    return _Standing(own, end is None, halts, overdue_from, late, own)
 
 
 def _is_provisional(run: AnswerClock, order: Order | None, stands: _Standing) -> bool:
@@ -65,15 +76,16 @@ def state_on(run: AnswerClock, today: date) -> RequestState:
     assert timeline.received is not None
     data = timeline.received.data
     filed = reviews(timeline) if timeline.filed else ()
-    order = ordered(run, filed) if filed else None
-    stands = _standing(run, order, today)
+    orders = ordered(run, filed) if filed else []
+    order = orders[-1] if orders else None
+    stands = _standing(run, orders, today)
     due, halts, is_pending = stands.due, stands.halts, stands.is_pending
     halted = min([s.days.first for s in halts if s.days], default=None)
     rungs = _rungs(run, due, order) if is_pending and due is not None else []
     used = max(0, clocks.used(run.clock, run.calendar, end.on)) if end else None
     provisional = _is_provisional(run, order, stands)
     first_on, first_days = first_response(run, used)
-    statute_other, due_on_other = _other(run, due)
+    statute_other, due_on_other = _other(run, stands.own)
     return RequestState(
         organ=data.organ,
         channel=data.channel,
@@ -105,7 +117,7 @@ def state_on(run: AnswerClock, today: date) -> RequestState:
         wake_on=_wake(run, due, rungs, today) if is_pending else None,
         clocks=deadlines(run, due, provisional, halted, stands.overdue_from, filed, order),
         **_ending(end, stands),
-        **_reanswer(order, timeline),
+        **_reanswer(order, end, stands),
     )
 
 
@@ -119,13 +131,15 @@ def _ending(end: End | None, stands: _Standing) -> dict[str, Any]:
     return ended | {"answered_on": end.on, "timeliness": "late" if stands.late else "in-time"} if answered else ended
 
 
-def _reanswer(order: Order | None, timeline: Timeline) -> dict[str, Any]:
-    """What a state says of a new answer that was ordered; nothing where none was."""
+def _reanswer(order: Order | None, end: End | None, stands: _Standing) -> dict[str, Any]:
+    """What a state says of a new answer that was ordered; nothing where none was. An answer that ended the request is
+    its first."""
     if order is None:
         return {}
-    if not timeline.reanswers:
-        return {"ordered_by": order.review}
-    return {"ordered_by": order.review, "reanswered_on": order.done, "reanswer_outcome": order.outcome}
+    said = {"ordered_by": order.review, "own_due_on": stands.own, "breached_from": stands.breached_from}
+    if order.by is None or (end is not None and order.by is end.fact):
+        return said
+    return said | {"reanswered_on": order.done, "reanswer_outcome": order.outcome}
 
 
 def _moves(run: AnswerClock) -> tuple[tuple[str, str, str], ...]:
@@ -141,7 +155,7 @@ def _other(run: AnswerClock, due: date | None) -> tuple[str, date | None]:
     The breach of the older limit before the change stays a breach; such a request has one date only.
     """
     newer = successor(run.profile)
-    if newer is None or (due is not None and due < newer.in_force.from_):
+    if newer is None or (due or run.horizon) < newer.in_force.from_:
         return "", None
     if run.received_on >= newer.in_force.from_ or (run.end is not None and run.end.on < newer.in_force.from_):
         return "", None

@@ -202,6 +202,10 @@ class RequestState(Struct, frozen=True, rename={"old_flags": "flags", "old_rejec
     working_days: int | None = None
     ordered_by: str = ""
     """The review that ordered a new answer, if one did; ``due_on`` is then that answer's."""
+    own_due_on: date | None = None
+    """The last day by the law's own limit, where a new answer was ordered."""
+    breached_from: date | None = None
+    """The first day after that limit, where it was missed, and that of an ordered answer as well."""
     reanswered_on: date | None = None
     """When the answer that it ordered was given; the request counts with its first one."""
     reanswer_outcome: str = ""

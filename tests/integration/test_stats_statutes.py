@@ -104,6 +104,7 @@ async def test_a_database_filled_before_comes_to_the_counts_by_law_of_a_fold(poo
             "0007_contradicting_known",
             "0008_office",
             "0009_unconfirmed",
+            "0010_ordered_answers",
         ]
         for table in SAME:
             assert await rows_in(conn, "older", table) == await rows_in(conn, "stats", table), table

@@ -4,7 +4,7 @@ A rung is reached at the beginning of its day if its limit has not been kept by 
 ladder says, and gone when its cause is: a corrected fact, a new calendar, another ladder.
 """
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from datetime import date, timedelta
 
 from msgspec import Struct
@@ -16,10 +16,10 @@ from services.statute.errors import OutOfRange
 from services.statute.office.duties import duties
 from services.statute.office.ladder import Ladder, Supervised, ladder_for
 from services.statute.office.procedure import procedure_for
-from services.statute.office.steps import Bounds, holder, steps
+from services.statute.office.steps import OPENED, Bounds, holder, steps
 from services.statute.profile import Profile
 from services.statute.profile_tables import Unit
-from services.statute.state import Duty, Reached, RequestState, Step
+from services.statute.state import Duty, Fact, Reached, RequestState, Step
 from services.statute.timeline import Timeline
 
 _DAY = timedelta(days=1)
@@ -61,15 +61,15 @@ def supervised(
     watched: list[_Limit] = []
     remarks, taken = state.remarks, state.steps
     if timeline.office:
-        bounds = Bounds(today, state.due_on or state.last_due_on, ended)
-        work = steps(timeline.office, procedure_for(state.organ, laws), calendar, bounds)
-        remarks, taken = (*remarks, *work.remarks), work.steps
+        procedure = procedure_for(state.organ, laws)
+        for facts, bounds in _rounds(state, timeline.office, today):
+            work = steps(facts, procedure, calendar, bounds)
+            remarks, taken = (*remarks, *work.remarks), (*taken, *work.steps)
         watched = [
             _Limit("step", s.started_on, s.due_on, "working-day", s.done_on, s) for s in taken if s.due_on is not None
         ]
-    if ladder is not None and state.due_on is not None and ladder.has_cards:
-        start = state.received_on or state.due_on
-        watched.append(_Limit("answer", start, state.due_on, clocks.days_of(profile.answer.unit), ended))
+    if ladder is not None and ladder.has_cards:
+        watched += _answers(state, profile)
     if ladder is not None and promise is not None and timeline.item is not None and ladder.of("committed"):
         unit = clocks.days_of(timeline.item.committed.unit)
         watched.append(_Limit("committed", state.received_on or promise, promise, unit, ended))
@@ -80,6 +80,36 @@ def supervised(
     if not watched:
         return replace(state, remarks=remarks, steps=taken) if remarks or taken else state
     return _reached_by(replace(state, remarks=remarks, steps=taken), watched, ladder, calendar, today)
+
+
+def _rounds(state: RequestState, facts: Sequence[Fact], today: date) -> list[tuple[Sequence[Fact], Bounds]]:
+    """The facts about steps with what those depend on. The work on an answer that a review ordered is a round of its
+    own: it takes nothing back of the work before."""
+    if not state.ordered_by:
+        return [(facts, Bounds(today, state.due_on or state.last_due_on, state.closed_on))]
+    order = state.clocks[0]
+    again = {f.data.assignment for f in facts if f.name == OPENED and f.data.assigned_on >= order.start}
+    first = [fact for fact in facts if fact.data.assignment not in again]
+    second = [fact for fact in facts if fact.data.assignment in again]
+    return [
+        (first, Bounds(today, state.own_due_on or state.last_due_on, state.closed_on)),
+        (second, Bounds(today, order.due_on, order.done_on)),
+    ]
+
+
+def _answers(state: RequestState, profile: Profile) -> Iterator[_Limit]:
+    """The answer's limit; the law's own, and that of an answer that a review ordered."""
+    unit, ended = clocks.days_of(profile.answer.unit), state.closed_on
+    if not state.ordered_by:
+        if state.due_on is not None:
+            yield _Limit("answer", state.received_on or state.due_on, state.due_on, unit, ended)
+        return
+    order = state.clocks[0]
+    if state.own_due_on is not None:
+        kept = order.start if ended is None else min(ended, order.start)
+        yield _Limit("answer", state.received_on or state.own_due_on, state.own_due_on, unit, kept)
+    if order.due_on is not None:
+        yield _Limit("answer", order.start, order.due_on, unit, order.done_on, about=state.ordered_by)
 
 
 def on_duty(state: RequestState, profile: Profile, calendar: Calendar, today: date) -> RequestState:

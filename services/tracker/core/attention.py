@@ -81,7 +81,7 @@ INSIDE = frozenset(
     }
 )
 """Remarks on facts about the work inside the office, and on duties, that moved nothing."""
-DOUBTFUL = frozenset({"dates-reversed", "answer-not-ordered"})
+DOUBTFUL = frozenset({"dates-reversed", "answer-not-ordered", "upheld-orders"})
 """The law's remarks on facts that count as they were entered, and can't be right together with others."""
 WITH_EFFECT = frozenset(
     {

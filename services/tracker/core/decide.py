@@ -303,6 +303,7 @@ def summary(view: RequestState) -> RequestSummary | None:
         timeliness=view.timeliness or None,
         working_days=view.working_days,
         overdue_from=view.overdue_from,
+        breached_from=view.breached_from,
         first_response_on=view.first_response_on,
         first_working_days=view.first_working_days,
         contradicting=contradicting(view),
