@@ -15,6 +15,7 @@ from msgspec.structs import replace
 from services.statute import timeline as timelines
 from services.statute.answer_clock import AnswerClock, limit_due
 from services.statute.calendar import Calendar
+from services.statute.deadlines import WITH_DELIVERY
 from services.statute.doubts import doubt
 from services.statute.moves import walk
 from services.statute.office.supervision import supervised
@@ -22,6 +23,7 @@ from services.statute.profile import Profile
 from services.statute.standing import state_on
 from services.statute.state import Fact, RequestState
 from services.statute.timeline import MEANINGS, Timeline, in_legal_order, legal_date, reviews
+from services.statute.timeline import delivered_on as delivery
 from services.statute.versions import profile_for, successor
 from services.words.remark import remark
 
@@ -152,6 +154,8 @@ def _check(run: AnswerClock) -> None:
         run.note(None, "received-before-submission", received_on=received_on, submitted_on=data.submitted_on)
     if run.end is None:
         return
+    if run.end.how == "answered":
+        _handed(run)
     if run.end.on < received_on:
         run.note(None, "ended-before-receipt", how=run.end.how, on=run.end.on, received_on=received_on)
     if timeline.reanswers and run.end.how != "answered":
@@ -160,3 +164,16 @@ def _check(run: AnswerClock) -> None:
     others = [end for end in timeline.ends if end.fact is not run.end.fact]
     for end in sorted(others, key=lambda end: end.order):
         run.note(end.fact, "ended-already", how=end.how, on=end.on, ended_on=run.end.on)
+
+
+def _handed(run: AnswerClock) -> None:
+    """An answer whose day is by law that of its delivery has no other day of delivery. Which of the two is right
+    nobody can tell from here.
+    """
+    assert run.end is not None
+    for fact in (run.end.fact, *run.timeline.reanswers):
+        if fact is None or run.profile.answered_by[fact.data.service] not in WITH_DELIVERY:
+            continue
+        on, delivered_on = legal_date(fact), delivery(run.timeline, fact)
+        if delivered_on is not None and delivered_on != on:
+            run.note(fact, "handed-apart", on=on, delivered_on=delivered_on)

@@ -16,8 +16,8 @@ from services.statute.timeline import delivered_on, legal_date
 
 _DAY = timedelta(days=1)
 _COUNTED = ("consultation", "fee-payment")
-"""Limits that are counted; the others of the run are dates that somebody set."""
-_WITH_DELIVERY = ("day-signed", "day-received")
+"""Limits that are counted; the others of the run are dates that somebody set, which can roll."""
+WITH_DELIVERY = ("day-signed", "day-received")
 """Ways of service where the answer's day is the day of its delivery."""
 
 
@@ -53,7 +53,10 @@ def _ended(run: AnswerClock, timer: Deadline, end: date | None) -> Deadline:
     if due is None:
         return replace(timer, done_on=done)
     late = None if done is not None and done <= due else due + _DAY
-    unsure = done is None and timer.limit in _COUNTED and run.calendar.is_provisional(due, timer.start)
+    moves = timer.limit in _COUNTED or (
+        timer.limit == "clarification-reply" and run.profile.says("named-date") == "rolls"
+    )
+    unsure = done is None and moves and run.calendar.is_provisional(due, timer.start)
     return replace(timer, done_on=done, overdue_from=late, provisional=unsure)
 
 
@@ -64,7 +67,10 @@ def _notice(run: AnswerClock, end: date | None) -> Deadline | None:
         return None
     due = limit_due(pause.notice, run.received_on, run.profile, run.calendar)
     if not run.notices:
-        return Deadline("clarification-notice", run.received_on, due, pause.notice.article, done_on=end)
+        unsure = (
+            end is None and clocks.asks_calendar(pause.notice) and run.calendar.is_provisional(due, run.received_on)
+        )
+        return Deadline("clarification-notice", run.received_on, due, pause.notice.article, unsure, done_on=end)
     notices = [f.data.requested_on for f in run.timeline.moves if f.name == "clarification-requested"]
     asked: date = next(day for day in notices if day >= run.received_on)  # one before the receipt asked nothing
     late = due + _DAY if asked > due else None
@@ -150,5 +156,5 @@ def _openings(remedy: Remedy, opened: Mapping[str, list[_Opening]], reviews: tup
 def _answer(run: AnswerClock, fact: Fact, about: str) -> _Opening:
     """The window counts from when the applicant knew: the delivery, not the posting."""
     given = legal_date(fact)
-    came = given if run.profile.answered_by[fact.data.service] in _WITH_DELIVERY else delivered_on(run.timeline, fact)
+    came = given if run.profile.answered_by[fact.data.service] in WITH_DELIVERY else delivered_on(run.timeline, fact)
     return _Opening(given, came or given, about, fact.data.outcome, came is None)

@@ -16,7 +16,7 @@ def doubt(timeline: Timeline) -> None:
     _confirmations(timeline)
     if timeline.moves:
         _moves(timeline)
-    if timeline.filed or timeline.decided:
+    if timeline.filed or timeline.decided or timeline.decisions_delivered:
         _reviews(timeline)
     answers = [*(end.fact for end in timeline.ends if end.how == "answered" and end.fact), *timeline.reanswers]
     for fact in answers:
@@ -56,10 +56,27 @@ def _moves(timeline: Timeline) -> None:
             reached = timeline.reached.get(data.consultation)
             on = data.reached_on or (reached.data.reached_on if reached else None)
             _dates(timeline, fact, "letter-reached", on, "letter-sent", data.sent_on)
+            closed = timeline.replies.get(data.consultation)
+            if closed is not None and closed.data.reply != "none":
+                _dates(timeline, closed, "reply", closed.data.closed_on, "letter-reached", on)
+            for again in (*([reached] if reached else []), *timeline.reached_again):
+                if again.data.consultation == data.consultation and again.data.reached_on != on:
+                    values = {"consultation": data.consultation, "on": again.data.reached_on, "first_on": on}
+                    timeline.note(again, "reached-again", **values)
 
 
 def _reviews(timeline: Timeline) -> None:
+    for fact in timeline.decisions_delivered:
+        decided = timeline.decided.get(fact.data.review)
+        if decided is None:
+            timeline.note(fact, "decision-not-known", review=fact.data.review)
+            continue
+        first = decided.data.delivered_on or timeline.decision_deliveries[fact.data.review]
+        if fact.data.delivered_on != first:
+            timeline.note(fact, "delivered-again", on=fact.data.delivered_on, first_on=first)
+    submitted_on = timeline.received.data.submitted_on if timeline.received is not None else None
     for key, filed in timeline.filed.items():
+        _dates(timeline, filed, "review-filed", filed.data.filed_on, "receipt", submitted_on)
         _dates(timeline, filed, "review-served", filed.data.served_on, "review-filed", filed.data.filed_on)
         decided = timeline.decided.get(key)
         if decided is None:

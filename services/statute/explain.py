@@ -189,14 +189,16 @@ def _order(view: RequestState, run: AnswerClock) -> list[Line]:
 
 def _due(view: RequestState, run: AnswerClock) -> list[Line]:
     lines = _order(view, run)
+    unsure = ("（暂定：尚未公布的放假安排可能变动该日）", " (provisional: a notice still to come can move it)")
     if view.latest_due_on is not None:
+        can_move = clocks.depends_on_calendar(run.clock) and run.calendar.is_provisional(view.latest_due_on, run.event)
+        zh, en = unsure if can_move else ("", "")
         zh, en = (
-            "至迟的期限最后一日（对方在其期限最后一日回复的）",
-            "the last day at the latest, if the reply takes its whole limit",
+            f"至迟的期限最后一日（对方在其期限最后一日回复的）{zh}",
+            f"the last day at the latest, if the reply takes its whole limit{en}",
         )
         lines.append(Line("latest", view.latest_due_on, view.latest_due_on, zh, en))
     if view.due_on is not None:
-        unsure = ("（暂定：尚未公布的放假安排可能变动该日）", " (provisional: a notice still to come can move it)")
         zh, en = unsure if view.provisional else ("", "")
         basis = cited(run.profile.answer.article)
         lines.append(Line("due", view.due_on, view.due_on, f"期限最后一日{zh}", f"the last day{en}", basis))

@@ -89,6 +89,9 @@ def _pause(
             start, run.event = fresh.start, reply
             run.ledger.stop(on, days)
             run.ledger.restart(start)
+            for step in run.steps:
+                if step.kind == "defer":
+                    run.note(step.fact, "deferral-void", until=step.until)
     else:
         run.ledger.stop(on, days)
     if before is not None and start is None and run.due() == before:
@@ -181,7 +184,10 @@ def consult(run: AnswerClock, fact: Fact, on: date) -> None:
 def charge(run: AnswerClock, fact: Fact, on: date) -> None:
     """A fee is asked; where it is not paid in its time the request can lapse."""
     pause = run.profile.fee
-    if pause.effect == "none" or not run.in_time(fact, on, what="fee-notice"):
+    if pause.effect == "none":
+        run.note(fact, "stops-no-clock", what=fact.name, on=on)
+        return
+    if not run.in_time(fact, on, what="fee-notice"):
         return
     if run.unpaid:
         run.note(fact, "fee-asked-again")

@@ -14,6 +14,9 @@ from services.statute.profile import Profile
 from services.statute.settings import KNOWN
 from services.statute.timeline import Timeline
 
+_LEAVING_OUT = ("exclude", "suspend")
+"""Effects of a pause whose first and last day the law may leave open."""
+
 
 class Reading(Struct, frozen=True):
     """One setting read another way than the statute's file reads it."""
@@ -51,9 +54,13 @@ def bearing(timeline: Timeline, profile: Profile) -> list[str]:
         asked += ["clarification-rounds", "late-clarification-notice", "late-correction"]
         if profile.clarification.lapse:
             asked.append("named-date")
+        if profile.clarification.effect in _LEAVING_OUT:
+            asked.append("excluded-boundary")
+    if "fee-notified" in kinds and profile.fee.effect in _LEAVING_OUT:
+        asked.append("excluded-boundary")
     if "extension-granted" in kinds:
         asked.append("extension-cap")
-    return asked
+    return list(dict.fromkeys(asked))
 
 
 def readings(assessed: Assessment, again: Callable[[str, str], date | None]) -> tuple[Reading, ...]:

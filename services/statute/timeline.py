@@ -49,6 +49,9 @@ class Timeline(Struct):
     deliveries: list[Fact] = field(default_factory=list)
     """That an answer reached the applicant."""
     decision_deliveries: dict[str, date] = field(default_factory=dict)
+    """When the decision of each review reached the organ, by the first fact that says so by itself."""
+    decisions_delivered: list[Fact] = field(default_factory=list)
+    reached_again: list[Fact] = field(default_factory=list)
     filed: dict[str, Fact] = field(default_factory=dict)
     decided: dict[str, Fact] = field(default_factory=dict)
     remarks: list[Remark] = field(default_factory=list)
@@ -102,7 +105,8 @@ def _replied(timeline: Timeline, fact: Fact) -> None:
 
 
 def _reached(timeline: Timeline, fact: Fact) -> None:
-    timeline.reached.setdefault(fact.data.consultation, fact)
+    if timeline.reached.setdefault(fact.data.consultation, fact) is not fact:
+        timeline.reached_again.append(fact)
 
 
 def _answered(timeline: Timeline, fact: Fact) -> None:
@@ -122,6 +126,7 @@ def _delivered(timeline: Timeline, fact: Fact) -> None:
 
 def _decision_delivered(timeline: Timeline, fact: Fact) -> None:
     timeline.decision_deliveries.setdefault(fact.data.review, fact.data.delivered_on)
+    timeline.decisions_delivered.append(fact)
 
 
 def _withdrawn(timeline: Timeline, fact: Fact) -> None:

@@ -32,7 +32,11 @@ def confirmed(on: str) -> Fact:
     return fact("receipt-confirmed", confirmed_on=on)
 
 
-CODES = ("dates-reversed", "answer-not-ordered", "confirmed-again", "delivered-before-answer", "delivered-again")
+CODES = {"dates-reversed", "answer-not-ordered", "confirmed-again", "delivered-before-answer", "delivered-again"} | {
+    "reached-again",
+    "decision-not-known",
+    "handed-apart",
+}
 
 
 def doubts(found: RequestState) -> list[tuple[str, str]]:
@@ -51,6 +55,23 @@ REVERSED: list[tuple[list[Fact], str]] = [
             fact("consultation-reached", consultation="c1", reached_on="2025-03-07"),
         ],
         "letter-reached",
+    ),
+    (
+        [
+            fact("consultation-opened", **CONSULTATION, reached_on="2025-03-13"),
+            fact("consultation-closed", closed_on="2025-03-12"),
+        ],
+        "reply",
+    ),
+    ([ANSWER, filed("2025-02-28")], "review-filed"),
+    (
+        [
+            fact(
+                "duty-opened", duty="d", kind="publication", event_on="2025-03-10", about=None, organ="o", statute=None
+            ),
+            fact("duty-done", duty="d", done_on="2025-03-07"),
+        ],
+        "duty-done",
     ),
     ([answered("2025-03-20", delivered_on="2025-03-19")], "delivery"),
     ([ANSWER, filed("2025-05-06", served_on="2025-05-05")], "review-served"),
@@ -133,3 +154,54 @@ def test_of_confirmations_the_one_that_counts_is_named() -> None:
 def test_an_arrival_of_a_letter_that_nobody_sent_is_told_as_a_reply_to_it_is() -> None:
     found = view([received(R), fact("consultation-reached", consultation="other", reached_on="2025-03-07")])
     assert [each.code for each in found.remarks] == ["consultation-not-opened"]
+
+
+def test_of_arrivals_of_a_letter_and_of_deliveries_of_a_decision_the_first_counts_and_the_others_are_told() -> None:
+    def reached(on: str) -> Fact:
+        return fact("consultation-reached", consultation="c1", reached_on=on)
+
+    def came(on: str, review: str = "r") -> Fact:
+        return fact("review-decision-delivered", review=review, delivered_on=on)
+
+    opened = fact("consultation-opened", sent_on="2025-03-10")
+    assert doubts(view([received(R), opened, reached("2025-03-11"), reached("2025-03-11")])) == []
+    assert doubts(view([received(R), opened, reached("2025-03-12"), reached("2025-03-11")])) == [("reached-again", "")]
+    named = fact("consultation-opened", sent_on="2025-03-10", reached_on="2025-03-11")
+    assert doubts(view([received(R), named, reached("2025-03-12")])) == [("reached-again", "")]
+    case = [received(R), ANSWER, filed("2025-05-06")]
+    assert doubts(view([*case, decided("2025-07-01"), came("2025-07-02"), came("2025-07-02")])) == []
+    assert doubts(view([*case, decided("2025-07-01"), came("2025-07-02"), came("2025-07-03")])) == [
+        ("delivered-again", "")
+    ]
+    said = decided("2025-07-01", delivered_on="2025-07-02")
+    assert doubts(view([*case, said, came("2025-07-03")])) == [("delivered-again", "")]
+    assert doubts(view([*case, came("2025-07-03")])) == [("decision-not-known", "")]
+
+
+@pytest.mark.parametrize(
+    ("service", "on", "told"),
+    [("handed", "2025-03-24", True), ("handed", "2025-03-20", False), ("posted", "2025-03-24", False)],
+)
+def test_an_answer_that_was_handed_over_and_delivered_another_day_is_told(service: str, on: str, told: bool) -> None:
+    for facts in (
+        [answered("2025-03-20", service=service, delivered_on=on)],
+        [answered("2025-03-20", service=service), delivered(on)],
+    ):
+        assert doubts(view([received(R), *facts])) == ([("handed-apart", "")] if told else [])
+
+
+def test_a_deferral_that_a_fresh_limit_leaves_behind_is_told() -> None:
+    facts = [
+        received("2024-03-01"),
+        fact("volume-deferred", notified_on="2024-03-10", until="2024-08-30"),
+        fact("fee-notified", notified_on="2024-03-12"),
+        fact("fee-paid", paid_on="2024-03-20"),
+    ]
+    found = view(facts, "2024-03-25")
+    assert [r.code for r in found.remarks if r.code == "deferral-void"] == ["deferral-void"]
+    assert str(found.due_on) == "2024-04-18"
+
+
+def test_a_fee_that_moves_nothing_under_the_law_says_so() -> None:
+    found = view([received("2020-12-30"), fact("fee-notified", notified_on="2021-01-05")], "2021-01-06")
+    assert [r.code for r in found.remarks if r.code == "stops-no-clock"] == ["stops-no-clock"]

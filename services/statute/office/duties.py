@@ -68,6 +68,9 @@ def duties(timeline: Timeline, organ: str, profile: Profile, calendar: Calendar,
     for key, fact in timeline.duties_done.items():
         if key not in by_id:
             remarks.append(remark("duty-not-opened", fact, duty=key))
+        elif (on := fact.data.done_on) < (event_on := by_id[key].event_on):
+            values = {"what": "duty-done", "on": on, "before": "duty-event", "before_on": event_on}
+            remarks.append(remark("dates-reversed", fact, **values))
     return Owed(tuple(by_id[key] for key in sorted(by_id)), tuple(remarks))
 
 

@@ -47,10 +47,14 @@ class Item(Struct, frozen=True):
     """By code, the special steps."""
 
     def applied(self, profile: Profile) -> Profile:
-        """The statute's version with the item's own statutory limit."""
+        """The statute's version with the item's own statutory limit. What the law extends a limit by stays in its own
+        unit: ten working days are no ten months of an item that has a month."""
         if self.limit is None:
             return profile
-        return replace(profile, answer=replace(profile.answer, amount=self.limit.amount, unit=self.limit.unit))
+        answer, extension = replace(profile.answer, amount=self.limit.amount, unit=self.limit.unit), profile.extension
+        if answer.unit != profile.extension_unit:
+            extension = replace(extension, unit=profile.extension_unit, counts_from="expiry")
+        return replace(profile, answer=answer, extension=extension)
 
 
 def item_of(data: Any) -> Item:

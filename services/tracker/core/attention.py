@@ -34,6 +34,9 @@ WITHOUT_EFFECT = frozenset(
         "confirmed-again",
         "delivered-before-answer",
         "delivered-again",
+        "reached-again",
+        "decision-not-known",
+        "deferral-void",
         "ended-before-receipt",
         "ended-already",
         "ended-unconfirmed",
@@ -81,7 +84,7 @@ INSIDE = frozenset(
     }
 )
 """Remarks on facts about the work inside the office, and on duties, that moved nothing."""
-DOUBTFUL = frozenset({"dates-reversed", "answer-not-ordered", "upheld-orders"})
+DOUBTFUL = frozenset({"dates-reversed", "answer-not-ordered", "upheld-orders", "handed-apart"})
 """The law's remarks on facts that count as they were entered, and can't be right together with others."""
 WITH_EFFECT = frozenset(
     {
