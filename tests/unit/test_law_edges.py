@@ -1,5 +1,5 @@
-"""Edges where two rules of a law meet: an item's limit and the law's extension, a weekend and an applicant's last day, a
-notice that is still to come and a date that somebody set."""
+"""Where two rules of a law meet: an item's limit and the law's extension, a weekend and an applicant's last day, a notice
+that is still to come and a date that somebody set."""
 
 from datetime import date
 from types import SimpleNamespace
@@ -10,7 +10,7 @@ from services.statute import assessment
 from services.statute.calendars import shipped
 from services.statute.office.items import item_of
 from services.statute.readings import bearing
-from services.statute.state import RequestState
+from services.statute.state import Fact, RequestState
 from services.statute.versions import profile_for, profiles
 from tests.law import clarified, consulted, extended, fact, received, timer, view
 
@@ -75,7 +75,9 @@ def test_dates_that_a_notice_still_to_come_can_move_are_provisional_all_of_them(
         ("US", clarified("2024-03-06", "2024-03-20")),
     ],
 )
-def test_which_day_a_stop_leaves_out_is_an_open_reading_wherever_it_stops_a_clock(statute: str, facts: list) -> None:
+def test_which_day_a_stop_leaves_out_is_an_open_reading_wherever_it_stops_a_clock(
+    statute: str, facts: list[Fact]
+) -> None:
     profile = profiles()[statute].on(date(2024, 6, 1))
     asked = bearing(assessment.read([received("2024-01-02"), *facts]), profile)
     assert asked.count("excluded-boundary") == 1
