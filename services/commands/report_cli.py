@@ -42,10 +42,11 @@ def report(
     day = _day(as_of)
     use_rules(rules)
     language: Lang = "en" if lang == "en" else "zh"
+    made_of = None
     try:
         if facts is not None:
             made = reporting.make_from(facts, form, organ, year, datetime.now(UTC), as_of=day)
-            report = made.report
+            report, made_of = made.report, made.form
             content = b"" if format == "table" else reporting.written(made, format, language)
         else:
             settings = read_settings()
@@ -61,7 +62,7 @@ def report(
         fail(str(error))
     if format == "table":
         console = verbatim() if output is None else verbatim(record=True, file=io.StringIO(), width=160)
-        reporting.print_table(report, console)
+        reporting.print_table(report, console, form=made_of)
         content = b"" if output is None else console.export_text().encode()
     _write(content, output)
     _judge(reporting.broken(report) if strict else [])

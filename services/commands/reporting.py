@@ -8,6 +8,7 @@ from zoneinfo import ZoneInfo
 
 import httpx
 import msgspec
+from msgspec.structs import replace
 from rich.console import Console
 from rich.table import Table
 
@@ -26,6 +27,7 @@ from services.events.vocabulary import Label
 from services.runtime.failed import Failed, reason_of
 from services.stats import render, tree
 from services.stats.exports import csv
+from services.stats.exports.grid import Numbers, printed
 from services.stats.fold import Fold
 from services.stats.forms import form as forms
 from services.stats.forms.items import with_items
@@ -89,7 +91,8 @@ def make(
     for event in events:
         counted.apply(event)
     form = load_form(form_id, year, reference_data.organs[organ].statute)
-    day = as_of or now.astimezone(ZoneInfo(reference_data.organs[organ].timezone)).date()
+    today = now.astimezone(ZoneInfo(reference_data.organs[organ].timezone)).date()
+    day = min(as_of or today, today)  # what lies ahead may still change
     law = forms.law_of(form, {code: known.statute for code, known in reference_data.organs.items()})
     organs = organs_of(reference_data, organ)
     form = with_items(form, [item for item in reference_data.items.values() if item.organ in organs])
@@ -224,37 +227,58 @@ def broken(report: Report) -> list[str]:
     return [f"{c.rule}: {says.get(c.rule, '')}{c.detail}" for c in failures(form, report)]
 
 
-def print_table(report: Report, console: Console, *, only: str = "") -> None:
-    """The report's tables for a terminal, or one of them, with both languages and what does not add up."""
-    form = load_form(report.form)
-    numbers = report.numbers()
+def _with_columns(form: forms.Form, report: Report) -> forms.Form:
+    """The form with the columns that the report has beyond it, those of an organ's items."""
+    tables = []
     for table in form.tables:
+        if table.columns_from is not None:
+            known = {column.id for column in table.columns}
+            there = dict.fromkeys(c for t in report.tables if t.id == table.id for row in t.rows for c in row.cells)
+            more = [forms.Column(code, Label(code, code)) for code in there if code not in known]
+            table = replace(table, columns=(*more, *table.columns))
+        tables.append(table)
+    return replace(form, tables=tuple(tables))
+
+
+def _cell(rows: Numbers, row: str, column: str) -> str:
+    number = rows[row].get(column)
+    return "—" if number is None else f"{number:,}"
+
+
+def print_table(report: Report, console: Console, *, only: str = "", form: forms.Form | None = None) -> None:
+    """The report's tables for a terminal and what stands beside them, or one of them, with both languages and what does
+    not add up. Columns that ``form`` has no names for are called by their codes."""
+    form = _with_columns(form or load_form(report.form), report)
+    for table, rows in printed(report, form):
         if only in ("", table.id):
             title = f"{table.title.zh}  {table.title.en}\n{report.organ} · {report.year}"
-            rows = {row.id: numbers[table.id, row.id] for row in table.rows}
             shown = Table(title=title, title_style="bold")
             shown.add_column(f"{table.head.zh} {table.head.en}")
             if table.layout == "rows" and len(table.columns) > 1:
                 # Too wide for a terminal in two languages.
                 shown.columns[0].header = table.head.zh
-                for column in table.columns:
-                    wide = max(4, *(len(f"{rows[row.id][column.id]:,}") for row in table.rows))
-                    shown.add_column(column.label.zh, justify="right", overflow="fold", width=wide)
-                for row in table.rows:
-                    cells = [f"{rows[row.id][c.id]:,}" for c in table.columns]
-                    shown.add_row(f"{'  ' * row.level}{row.label.zh}", *cells)
+                lines = [(f"{'  ' * row.level}{row.label.zh}", row.id) for row in table.rows]
+                across = [(column.label.zh, column.id) for column in table.columns]
+                cells = {(r, c): _cell(rows, r, c) for _, r in lines for _, c in across}
+                if len(across) > len(lines):  # a column for each of many items: they go down the page
+                    lines, across, cells = across, lines, {(c, r): text for (r, c), text in cells.items()}
+                for label, c in across:
+                    wide = max(4, *(len(cells[r, c]) for _, r in lines))
+                    shown.add_column(label, justify="right", overflow="fold", width=wide)
+                for label, r in lines:
+                    shown.add_row(label, *(cells[r, c] for _, c in across))
             elif table.layout == "rows":
                 (column,) = table.columns
                 shown.add_column(f"{column.label.zh} {column.label.en}", justify="right")
                 for row in table.rows:
                     label = f"{'  ' * row.level}{row.label.zh}  {row.label.en}"
-                    shown.add_row(label, f"{rows[row.id][column.id]:,}")
+                    shown.add_row(label, _cell(rows, row.id, column.id))
             else:
                 shown.add_column("", justify="right")
                 for row in table.rows:
                     for column in table.columns_of(row):
                         label = f"{row.label.zh} · {column.label.zh}  {row.label.en}: {column.label.en}"
-                        shown.add_row(label, f"{rows[row.id][column.id]:,}")
+                        shown.add_row(label, _cell(rows, row.id, column.id))
             console.print(shown)
     warnings = failures(form, report, "warning")
     for check in report.checks:

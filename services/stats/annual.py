@@ -93,7 +93,7 @@ async def answer(conn: Conn, asked: Asked) -> Answer:
     previous = await _previous(conn, asked)
     report = await _made(asked, asked.year, cells, previous)
     published = await publications.of_year(conn, asked.organ, asked.year)
-    latest = next((p for p in reversed(published) if _is_alike(p, asked)), None)
+    latest = next((p for p in reversed(published) if _is_alike(p, asked) and _was_known(p, asked)), None)
     if latest is None:
         return Answer(report, cells, tuple(published))
     revised = await since(conn, latest, report, asked)
@@ -105,6 +105,11 @@ async def answer(conn: Conn, asked: Asked) -> Answer:
 def _is_alike(publication: Publication, asked: Asked) -> bool:
     """Whether it is in the same form, and of the organ alone or of all that are under it, as asked."""
     return (publication.content.form, publication.content.reach) == (asked.form.id, asked.reach)
+
+
+def _was_known(publication: Publication, asked: Asked) -> bool:
+    """Whether it had been published by the day that is asked for."""
+    return asked.before is None or publication.content.published_on <= (asked.before - timedelta(microseconds=1)).date()
 
 
 async def since(conn: Conn, publication: Publication, present: Report, asked: Asked) -> list[Revision]:
@@ -123,7 +128,8 @@ async def _previous(conn: Conn, asked: Asked) -> Report | None:
     if not any(rule.looks_back for rule in asked.form.checks):
         return None
     year = asked.year - 1
-    published = [p for p in await publications.of_year(conn, asked.organ, year) if _is_alike(p, asked)]
+    published = await publications.of_year(conn, asked.organ, year)
+    published = [p for p in published if _is_alike(p, asked) and _was_known(p, asked)]
     if published:
         return thawed(published[-1], asked.form)
     if not await reading.has_earlier(conn, asked.organs, asked.year, sorted(asked.form.statutes)):

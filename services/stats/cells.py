@@ -160,7 +160,9 @@ def _of_request(request: RequestSummary, subject: str) -> Mapping[Cell, Number]:
         dimensions = {"item": request.item, "channel": request.channel, "applicant": applicant}
         cells[_item_received(organ, year, statute=law, **dimensions)] = 1
     if request.contradicting:
-        cells[_contradicting(organ, year, request=subject, statute=law)] = 1
+        # In doubt is what was received as well as how it ended, each in its year.
+        for doubtful in {year, closed_on.year if closed_on is not None else year}:
+            cells[_contradicting(organ, doubtful, request=subject, statute=law)] = 1
     if request.first_response_on is not None:
         first = "" if request.first_working_days is None else str(request.first_working_days)
         cells[_first(organ, request.first_response_on.year, days=first, statute=law)] = 1

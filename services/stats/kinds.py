@@ -235,7 +235,7 @@ KINDS: dict[str, Kind] = {
         ),
         Kind(
             "contradicting",
-            "of the receipt",
+            "of the receipt; and of the end",
             (Dimension("request", says="its id"),),
             "1 for each request of which facts contradict one another",
         ),

@@ -1,5 +1,5 @@
-"""Where two rules of a law meet: an item's limit and the law's extension, a weekend and an applicant's last day, a notice
-that is still to come and a date that somebody set."""
+"""Where two rules of a law meet: an item's limit and the law's extension, a weekend and an applicant's last day, a date
+that somebody set and a notice that is still to come."""
 
 from datetime import date
 from types import SimpleNamespace

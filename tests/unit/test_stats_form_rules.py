@@ -275,3 +275,22 @@ def test_a_rule_about_a_number_that_the_form_has_not_is_refused() -> None:
     text = (FORMS / "cn-2021.toml").read_text("utf-8") + rule + 'left = ["issued"]\nrelation = "whole"\n'
     with pytest.raises(BadData, match="there is no number at licensing/issued"):
         parse("cn-2021.toml", text)
+
+
+def test_a_contradiction_is_told_in_the_year_of_the_receipt_and_in_that_of_the_end() -> None:
+    fold = folded(answered(received_on=date(2022, 12, 20), on=date(2023, 1, 10), contradicting=True))
+    told = {year: failures(CN, report(fold.cells, year)) for year in (2022, 2023, 2024)}
+    assert {year: [c.rule for c in checks] for year, checks in told.items()} == {
+        2022: ["no-contradictions"],
+        2023: ["no-contradictions"],
+        2024: [],
+    }
+
+
+def test_a_british_review_that_is_decided_in_a_later_year_is_told() -> None:
+    fold = Fold()
+    fold.apply(filed("a", 1, "v", date(2022, 12, 1)))
+    fold.apply(decided("a", 2, date(2023, 2, 1), "v", filed_on=date(2022, 12, 1)))
+    form = load("uk-cabinet-office")
+    found = make_report(form, "a", 2023, "2024-01-31", fold.cells)
+    assert [c.rule for c in failures(form, found, "warning")] == ["reviews-told"]

@@ -4,18 +4,25 @@ import base64
 import hashlib
 import io
 import re
+from datetime import date
 from html.parser import HTMLParser
+from typing import Any
 
+from msgspec.structs import replace
 from rich.console import Console
 
 from services.commands import reporting
+from services.events.office_facts import ItemData
 from services.events.vocabulary import Label
 from services.stats import render
 from services.stats.cells import Cell, Number
 from services.stats.exports.downloads import print_page
-from services.stats.forms.form import FormRow, load
+from services.stats.fold import Fold
+from services.stats.forms.form import Form, FormRow, load
+from services.stats.forms.items import with_items
 from services.stats.render import Place, Standing
 from services.stats.report import Report, make_report
+from tests.stats_events import answered, recorded
 
 GZ = load("cn-gz-2013")
 NAME = Label("某局", "Some <b>Bureau</b>")
@@ -117,6 +124,29 @@ def test_the_styles_stand_in_the_page_and_its_policy_allows_just_these() -> None
 def test_a_revised_number_stands_beside_the_published_one() -> None:
     text = render.to_html(report(BROKEN), GZ, NAME, revised={("requests", "received.fax", "count"): 40})
     assert re.search(r'41 <del title="已公布的数字">40</del>', text)
+
+
+def test_the_terminal_shows_the_columns_of_items_and_what_stands_beside_the_form() -> None:
+    item = ItemData(code="permit", organ="a", name=Label("许可", "permit"), statute="CN-LICENSING")
+    law: Any = {"statute": "CN-LICENSING", "item": "permit", "received_on": date(2023, 4, 1), "outcome": "refused"}
+    fold = Fold()
+    fold.apply(recorded("r", 1, answered(on=date(2023, 5, 4), **law)))
+    fold.apply(recorded("s", 1, answered(on=date(2023, 5, 4), statute="UK", received_on=date(2023, 4, 1))))
+    form = with_items(load("cn-licensing"), [item])
+    made = make_report(form, "a", 2023, "2024-01-31", fold.cells)
+
+    def shown(form: Form | None) -> str:
+        out = io.StringIO()
+        reporting.print_table(made, Console(file=out, width=140), form=form)
+        return out.getvalue()
+
+    assert re.search(r"不予许可数 +│ +1 │ +1 │", shown(form))
+    assert "许可" in shown(form) and "perm" in shown(None), "a report that was fetched has the codes alone"
+    many = with_items(load("cn-licensing"), [replace(item, code=f"permit-{n}") for n in range(12)])
+    made = make_report(many, "a", 2023, "2024-01-31", fold.cells)
+    assert re.search(r"│ permit-11 +│", shown(None)), "many items stand one below the other"
+    for text in (shown(many), shown(None)):
+        assert "按期情况" in text and "received under UK" in text
 
 
 def printed(only: str = "") -> str:

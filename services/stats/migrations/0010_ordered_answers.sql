@@ -29,7 +29,13 @@ SELECT organ, received, 'carried', applicant, '', '', statute, -1, subject FROM 
 UNION ALL
 SELECT organ, ended, 'breached-ended', applicant, '', '', statute, 1, subject FROM r WHERE ended > breached
 UNION ALL
-SELECT organ, breached, 'breached', applicant, '', '', statute, -1, subject FROM r WHERE ended <= breached;
+SELECT organ, breached, 'breached', applicant, '', '', statute, -1, subject FROM r WHERE ended <= breached
+UNION ALL
+-- Facts that contradict one another are told in the year of the end, too.
+SELECT organ, extract(year FROM closed_on)::int, 'contradicting', subject, '', '', statute, 1, subject
+FROM request
+WHERE contradicting AND received_on IS NOT NULL AND state IN ('open', 'stopped', 'answered', 'closed')
+    AND extract(year FROM closed_on) <> extract(year FROM received_on);
 
 INSERT INTO cell_change (organ, year, kind, a, b, c, statute, delta, subject, sequence, recorded_at, cause_source,
                          cause_id, partition, "offset")
