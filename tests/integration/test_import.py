@@ -215,10 +215,11 @@ def settle(intake: ServiceProcess, stats: ServiceProcess, number: int) -> None:
 
 
 def case_events(kafka: str, env: dict[str, str]) -> list[tuple[str, str]]:
-    """What the tracker has decided, by subject and id, in its order."""
+    """What the tracker has decided for a fact, by subject and id, in its order; the clock goes its own way."""
     log = asyncio.run(records(kafka, f"{env['SHIXIAN_TOPIC_PREFIX']}cases"))
     events = [json.loads(record.value) for record in log]
-    return [(e["subject"], e["id"]) for e in events if not e["subject"].startswith("beside")]
+    told = [e for e in events if "cause" in e["data"] and not e["subject"].startswith("beside")]
+    return [(e["subject"], e["id"]) for e in told]
 
 
 def require_as_folded_offline(office: Office, stats: ServiceProcess) -> None:
