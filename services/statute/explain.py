@@ -198,6 +198,7 @@ def _due(view: RequestState, run: AnswerClock) -> list[Line]:
             f"the last day at the latest, if the reply takes its whole limit{en}",
         )
         lines.append(Line("latest", view.latest_due_on, view.latest_due_on, zh, en))
+    lines += _temporary(view, run)
     if view.due_on is not None:
         zh, en = unsure if view.provisional else ("", "")
         basis = cited(run.profile.answer.article)
@@ -212,6 +213,21 @@ def _due(view: RequestState, run: AnswerClock) -> list[Line]:
             zh, en = f"{zh}；{silent_zh}", f"{en}; silence is {silent_en}"
         lines.append(Line("overdue", day, _until(view, day), zh, en))
     return [*lines, *_end(view, run)]
+
+
+def _temporary(view: RequestState, run: AnswerClock) -> list[Line]:
+    """The temporary law that gives an answer more time than the plain limit."""
+    plain, due = run.due(), view.due_on
+    if plain is None or due is None or due <= plain or view.ordered_by:
+        return []
+    zh_unit, en_unit = _both("unit", run.profile.answer.unit)
+    lines = []
+    for law in run.profile.temporary:
+        if due <= law.through:
+            zh = f"临时法：{law.from_}至{law.through}作出答复的，期限为{law.amount}{zh_unit}"
+            en = f"temporary law: {law.amount} {en_unit} for an answer from {law.from_} through {law.through}"
+            lines.append(Line("temporary", law.from_, law.through, zh, en, cited(law.article, law.confirmed)))
+    return lines
 
 
 def _until(view: RequestState, overdue_from: date) -> date | None:

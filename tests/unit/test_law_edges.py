@@ -8,6 +8,7 @@ import pytest
 
 from services.statute import assessment
 from services.statute.calendars import shipped
+from services.statute.explain import explain
 from services.statute.office.items import item_of
 from services.statute.readings import bearing
 from services.statute.state import Fact, RequestState
@@ -81,3 +82,15 @@ def test_which_day_a_stop_leaves_out_is_an_open_reading_wherever_it_stops_a_cloc
     profile = profiles()[statute].on(date(2024, 6, 1))
     asked = bearing(assessment.read([received("2024-01-02"), *facts]), profile)
     assert asked.count("excluded-boundary") == 1
+
+
+def test_temporary_law_that_moved_the_date_is_in_the_account() -> None:
+    def kinds(on: str, today: str) -> list[str]:
+        day, calendar = date.fromisoformat(today), shipped(profiles()["SCT"].calendar)
+        assessed = assessment.assess(assessment.read([received(on)]), "SCT", calendar, day)
+        found = [line for line in explain(assessed, calendar, day) if line.kind == "temporary"]
+        assert all("Coronavirus" in line.basis.en and "60" in line.en and "60" in line.zh for line in found)
+        return [line.kind for line in found]
+
+    assert kinds("2020-03-20", "2020-05-21") == ["temporary"]
+    assert kinds("2019-03-20", "2019-04-01") == kinds("2021-03-22", "2021-04-01") == []
