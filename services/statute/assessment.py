@@ -6,7 +6,7 @@ same case.
 """
 
 from collections.abc import Iterable, Mapping
-from datetime import date
+from datetime import date, timedelta
 from types import MappingProxyType
 
 from msgspec import Struct
@@ -59,8 +59,13 @@ def receipt(timeline: Timeline, profile: Profile) -> date | None:
         if name == "confirmed_on":
             day = day or timeline.confirmed_on
         if day is not None:
-            return day
+            return _at_latest(day, data.submitted_on, profile)
     return None
+
+
+def _at_latest(day: date, submitted_on: date, profile: Profile) -> date:
+    at_latest = profile.receipt.at_latest
+    return day if at_latest is None else min(day, submitted_on + timedelta(days=at_latest))
 
 
 class Assessment(Struct, frozen=True):
@@ -150,6 +155,9 @@ def _check(run: AnswerClock) -> None:
             run.note(None, "receipt-confirmed-next-day", **values)
         else:
             run.note(None, "receipt-confirmed-later", days=apart, **values)
+    if data.received_on is not None and received_on < data.received_on and profile.receipt.at_latest is not None:
+        values = {"received_on": data.received_on, "submitted_on": data.submitted_on, "on": received_on}
+        run.note(None, "receipt-at-latest", **values)
     if received_on < data.submitted_on:
         run.note(None, "received-before-submission", received_on=received_on, submitted_on=data.submitted_on)
     if run.end is None:

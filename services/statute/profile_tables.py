@@ -137,7 +137,7 @@ class Consultation(StatuteTable, frozen=True, kw_only=True, rename="kebab"):
     other_organ: AskingOthers
 
 
-class Receipt(StatuteTable, frozen=True, kw_only=True, rename={"in_person": "in-person"}):
+class Receipt(StatuteTable, frozen=True, kw_only=True, rename={"in_person": "in-person", "at_latest": "at-latest"}):
     """For each channel the dates that can be the day of receipt: the first one that the facts give is it."""
 
     in_person: ReceiptDates
@@ -150,6 +150,8 @@ class Receipt(StatuteTable, frozen=True, kw_only=True, rename={"in_person": "in-
     """A letter that nobody signed for; left out: as ``post``."""
     email: ReceiptDates | None = None
     """Left out where the setting ``email-receipt`` says it."""
+    at_latest: Amount | None = None
+    """So many calendar days after the submission the limit starts at the latest, whoever has the request by then."""
 
 
 class Volume(StatuteTable, frozen=True, kw_only=True):
