@@ -131,6 +131,7 @@ def render(template: str, lang: Lang, here: Here, reader: Mapping[str, Any] = NO
         "say": say,
         "name_of": name_of,
         "ending": ending,
+        "days_name": lambda unit: catalogue.name("unit", unit, lang),
         "problem_words": lambda kind: catalogue.name("problem", kind, lang),
         "trouble": lambda one: trouble(one, lang),
         "query": query,

@@ -333,10 +333,12 @@ async def test_what_a_fact_says_is_told_in_words_whatever_its_shape() -> None:
         fact("request-received", "1", follows=[{"request": "r1", "why": "split"}, {"request": "r2", "why": "new"}]),
         fact("clarification-received", "2", received_on="2026-11-02", excused=True),
         fact("of-a-later-release", "3", many=["a", "b"], one={"amount": 3, "until": "2026-11-30"}),
+        fact("review-decided", "4", answer_within={"amount": 15, "unit": "working-day"}),
     ]
     zh, en = [" ".join(await history_of(facts, lang)) for lang in ("zh", "en")]
     assert "承接 r1 (分案)、 r2 (new)" in zh and "Follows r1 (split), r2 (new)" in en
     assert "逾期有正当理由 是" in zh and "Late with good cause yes" in en
+    assert "15 个工作日" in zh and "15 working days" in en
     assert "many a、b" in zh and "many a, b" in en and "one 数量" in zh and "延至 2026-11-30" in zh
     assert not any(sign in text for sign in ("[", "{", "True") for text in (zh, en))
 
