@@ -245,7 +245,8 @@ def _end(view: RequestState, run: AnswerClock) -> list[Line]:
         zh, en = f"已答复（{name('service', service, 'zh')}）：以{zh}为准", f"answered ({service}): {en} counts"
         basis = cited(run.profile.answering.article)
     elif view.closing == "abandoned":
-        zh, en = "视为放弃，不再处理", f"closed by the clock: {view.outcome}"
+        zh, en = _both("outcome", view.outcome)
+        zh, en = f"视为放弃，不再处理（{zh}）", f"closed by the clock: {en}"
     else:
         zh, en = _both("ending", view.closing)
     return [Line("end", view.closed_on, view.closed_on, zh, en, basis, view.working_days or 0)]

@@ -94,3 +94,11 @@ def test_temporary_law_that_moved_the_date_is_in_the_account() -> None:
 
     assert kinds("2020-03-20", "2020-05-21") == ["temporary"]
     assert kinds("2019-03-20", "2019-04-01") == kinds("2021-03-22", "2021-04-01") == []
+
+
+def test_a_lapse_says_in_both_languages_what_was_not_done() -> None:
+    facts = [received("2024-03-04"), *clarified("2024-03-06", "2024-03-15")]
+    calendar, day = shipped("CN"), date(2024, 3, 20)
+    lines = explain(assessment.assess(assessment.read(facts), "CN", calendar, day), calendar, day)
+    (end,) = (line for line in lines if line.kind == "end")
+    assert (end.zh, end.en) == ("视为放弃，不再处理（逾期不补正）", "closed by the clock: not clarified in time")
