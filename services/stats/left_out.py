@@ -49,7 +49,8 @@ def _unplaced(form: Form, by_kind: ByKind) -> dict[Place, Number]:
         if rule.relation != "placed" or table is None:
             continue
         rows = [row for row in table.rows if row.id in rule.left]
-        for column in table.columns:
+        # A province has a column for each of thousands of items; a rule is about the total, mostly.
+        for column in (column for column in table.columns if not rule.only or column.id in rule.only):
             counting = [counts for row in rows if (counts := row.counting(column)) is not None]
             unplaced[rule.rule, column.id] = plain(
                 sum(

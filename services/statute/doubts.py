@@ -46,6 +46,7 @@ def _confirmations(timeline: Timeline) -> None:
 
 def _moves(timeline: Timeline) -> None:
     opened: set[str] = set()
+    arrived: dict[str, date] = {}
     for fact in timeline.moves:
         data = fact.data
         if fact.name == "extension-granted":
@@ -59,10 +60,12 @@ def _moves(timeline: Timeline) -> None:
             closed = timeline.replies.get(data.consultation)
             if closed is not None and closed.data.reply != "none":
                 _dates(timeline, closed, "reply", closed.data.closed_on, "letter-reached", on)
-            for again in (*([reached] if reached else []), *timeline.reached_again):
-                if again.data.consultation == data.consultation and again.data.reached_on != on:
-                    values = {"consultation": data.consultation, "on": again.data.reached_on, "first_on": on}
-                    timeline.note(again, "reached-again", **values)
+            if on is not None:
+                arrived[data.consultation] = on
+    for fact in (*timeline.reached.values(), *timeline.reached_again):
+        key, on = fact.data.consultation, fact.data.reached_on
+        if on != (first := arrived.get(key, on)):
+            timeline.note(fact, "reached-again", consultation=key, on=on, first_on=first)
 
 
 def _reviews(timeline: Timeline) -> None:

@@ -88,10 +88,10 @@ def _pause(
         if fresh.start > run.ledger.start:  # of two replies the later one sets the limit anew
             start, run.event = fresh.start, reply
             run.ledger.stop(on, days)
+            if run.ledger.deferred:
+                deferral = next(step for step in reversed(run.steps) if step.kind in ("defer", "agree"))
+                run.note(deferral.fact, "deferral-void", until=deferral.until)
             run.ledger.restart(start)
-            for step in run.steps:
-                if step.kind == "defer":
-                    run.note(step.fact, "deferral-void", until=step.until)
     else:
         run.ledger.stop(on, days)
     if before is not None and start is None and run.due() == before:

@@ -1,6 +1,7 @@
 """The work inside an office: steps, who has them and until when, the ladder's rungs, what the tracker says of it."""
 
 from collections.abc import Iterator, Sequence
+from contextlib import contextmanager
 from datetime import date, datetime
 from itertools import permutations
 from pathlib import Path
@@ -270,13 +271,20 @@ second = 1
 """
 
 
-@pytest.fixture
-def bureau(tmp_path: Path) -> Iterator[None]:
-    (tmp_path / "ladders").mkdir()
-    (tmp_path / "ladders" / "bureau.toml").write_text(OWN_LADDER, "utf-8")
-    in_force.use(str(tmp_path))
+@contextmanager
+def own_ladder(folder: Path) -> Iterator[None]:
+    """The ladder in force, from a folder of rules."""
+    (folder / "ladders").mkdir()
+    (folder / "ladders" / "bureau.toml").write_text(OWN_LADDER, "utf-8")
+    in_force.use(str(folder))
     yield
     rules.use(rules.Rules())
+
+
+@pytest.fixture
+def bureau(tmp_path: Path) -> Iterator[None]:
+    with own_ladder(tmp_path):
+        yield
 
 
 def test_an_organs_own_ladder_warns_and_gives_cards_for_its_answers(bureau: None) -> None:

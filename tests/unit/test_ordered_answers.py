@@ -9,15 +9,14 @@ from typing import Any
 import pytest
 
 from services.stats.cells import Cell, Number, RequestRow, contributions, value
-from services.statute import assessment, rules
-from services.statute import data as in_force
+from services.statute import assessment
 from services.statute.calendars import shipped
 from services.statute.explain import explain
 from services.statute.state import Fact, RequestState
 from services.statute.status import status
 from services.tracker.core.decide import summary
 from tests.law import fact, received, view
-from tests.unit.test_office_steps import OWN_LADDER
+from tests.unit.test_office_steps import own_ladder
 
 
 def filed(on: str, review: str = "v") -> Fact:
@@ -178,11 +177,8 @@ def test_an_order_takes_back_no_late_step_and_no_card() -> None:
 
 @pytest.fixture
 def bureau(tmp_path: Path) -> Iterator[None]:
-    (tmp_path / "ladders").mkdir()
-    (tmp_path / "ladders" / "bureau.toml").write_text(OWN_LADDER, "utf-8")
-    in_force.use(str(tmp_path))
-    yield
-    rules.use(rules.Rules())
+    with own_ladder(tmp_path):
+        yield
 
 
 def test_a_missed_order_has_cards_of_its_own_beside_those_of_the_laws_limit(bureau: None) -> None:
