@@ -233,6 +233,17 @@ async def command(site: Site, *arguments: str, **more: str) -> dict[str, Any]:
     return {"seconds": round(time.monotonic() - began, 1)}
 
 
+async def rebuild(site: Site, service: str) -> dict[str, Any]:
+    """A service's tables made anew from the log. Those before are equal and go: a year's are 15 to 30 GB."""
+    took = await command(site, "rebuild", "--service", service)
+    connection = await asyncpg.connect(site.servers.postgres.dsn)
+    try:
+        await connection.execute(f"DROP SCHEMA {service}_before CASCADE")
+    finally:
+        await connection.close()
+    return took
+
+
 async def restore(site: Site, file: Path) -> dict[str, Any]:
     """The exported year into an empty cluster."""
     other = Servers(site.folder / "restored")
@@ -254,8 +265,8 @@ async def everything(site: Site) -> None:
     steps: dict[str, Callable[[], Awaitable[dict[str, Any]]]] = {
         "returns": lambda: returns(site),
         "audit": lambda: command(site, "audit"),
-        "rebuild stats": lambda: command(site, "rebuild", "--service", "stats"),
-        "rebuild tracker": lambda: command(site, "rebuild", "--service", "tracker"),
+        "rebuild stats": lambda: rebuild(site, "stats"),
+        "rebuild tracker": lambda: rebuild(site, "tracker"),
         "export": lambda: command(site, "export", str(file)),
         "restore": lambda: restore(site, file),
     }
