@@ -11,6 +11,10 @@ Scope = Literal[
 SCOPES: tuple[Scope, ...] = get_args(Scope)
 """What a token can be given. ``admin`` stands for all of them, and registers organs, units, items and calendars."""
 
+OF_ALL: frozenset[str] = frozenset({"metrics:read", "audit:read", "admin"})
+"""What is about all organs together, and so is nothing for whoever is limited to some: figures of a service, the trail
+of every account, the registration of organs and calendars that others count on."""
+
 Role = Literal["officer", "supervisor", "publisher", "auditor", "admin"]
 ROLES: dict[Role, frozenset[Scope]] = {
     "officer": frozenset({"facts:write", "requests:read", "reports:read"}),
@@ -35,8 +39,10 @@ class Principal(Struct, frozen=True, kw_only=True):
     roles: tuple[str, ...] = ()
 
     def may(self, scope: str) -> bool:
-        """Whether it has the scope."""
-        return scope in self.scopes or "admin" in self.scopes
+        """Whether it has the scope; :data:`OF_ALL` need every organ. ``admin`` stands for those that can be given."""
+        if self.organs is not None and scope in OF_ALL:
+            return False
+        return scope in self.scopes or ("admin" in self.scopes and scope in SCOPES)
 
     def speaks_for(self, organ: str) -> bool:
         """Whether it may post what is the organ's. A parent does not speak for its children."""
@@ -63,7 +69,7 @@ class Principal(Struct, frozen=True, kw_only=True):
         return self.organs | {organ for organ in parents if self.reads(organ, parents)}
 
 
-LOCAL = Principal(account="local", kind="local", scopes=frozenset(SCOPES))
+LOCAL = Principal(account="local", kind="local", scopes=frozenset({*SCOPES, "audit:write"}))
 """The one principal of an installation without accounts."""
 
 

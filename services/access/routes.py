@@ -8,7 +8,7 @@ from typing import Literal
 
 from msgspec import Struct
 
-from services.access.principal import ROLES, Scope
+from services.access.principal import ROLES, SCOPES, Scope
 
 Door = Literal["open", "anyone"]
 """``open``: to everyone, without a principal; ``anyone``: to every principal, whatever its scopes."""
@@ -151,4 +151,6 @@ def roles_with(need: Need) -> list[str]:
     """The roles of persons that may call a route."""
     if need.scope in ("open", "anyone"):
         return list(ROLES)
-    return [role for role, scopes in ROLES.items() if need.scope in scopes or "admin" in scopes]
+    return [
+        role for role, scopes in ROLES.items() if need.scope in scopes or ("admin" in scopes and need.scope in SCOPES)
+    ]

@@ -55,15 +55,15 @@ def create_token(
     """Make a token and print it, once: only its hash is kept."""
     from services.access import tokens
     from services.access.file import Token, with_token
-    from services.access.principal import SCOPES
+    from services.access.principal import OF_ALL, SCOPES
 
     scopes = tuple(one for one in SCOPES if one in scope)
     if unknown := sorted(set(scope) - set(SCOPES)):
         fail(f"--scope: expected one of {', '.join(SCOPES)}, got {unknown[0]!r}")
     if not (name.strip() and len(name) <= LONGEST and name.isprintable()):
         fail(f"expected a name of 1 to {LONGEST} characters in one line, got {name[:60]!r}")
-    if "admin" in scopes and not every_organ:
-        fail("--scope: admin registers organs and calendars for all, and so goes with --every-organ only")
+    if not every_organ and (whole := sorted(OF_ALL & set(scopes))):
+        fail(f"--scope: {whole[0]} is about all organs, and so goes with --every-organ only")
     organs = _organs(organ, every_organ)
     id_, text, kept = tokens.new()
     now = datetime.now(UTC).replace(microsecond=0)
@@ -154,13 +154,15 @@ def add_user(
 
     from services.access import passwords
     from services.access.file import Access, User, with_user
-    from services.access.principal import ROLES
+    from services.access.principal import OF_ALL, ROLES
     from services.commands.access_file import read
     from services.runtime.failed import Failed
 
     roles = tuple(one for one in ROLES if one in role)
     if unknown := sorted(set(role) - set(ROLES)):
         fail(f"--role: expected one of {', '.join(ROLES)}, got {unknown[0]!r}")
+    if not every_organ and (whole := [one for one in roles if ROLES[one] & OF_ALL]):
+        fail(f"--role: what an {whole[0]} does is about all organs, and so goes with --every-organ only")
     if not re.fullmatch(rf"[\w.@-]{{1,{LONGEST}}}", account):
         allowed = "letters, digits, '.', '-', '_' and '@'"
         fail(f"expected an account of 1 to {LONGEST} {allowed}, got {account[:60]!r}")

@@ -2,7 +2,9 @@
 
 import secrets
 import warnings
-from collections.abc import Mapping
+from collections import Counter
+from collections.abc import Iterator, Mapping
+from contextlib import contextmanager
 from datetime import datetime, timedelta
 from typing import Any
 
@@ -39,6 +41,8 @@ with warnings.catch_warnings():
     from authlib.integrations.httpx_client import AsyncOAuth2Client
 
 ANSWER_SECONDS = 10.0
+MOST_AT_ONCE = 10
+"""Log-ins at once from one address; an office behind one address hardly has as many within a second."""
 LOGIN_TIME = timedelta(minutes=10)
 """How long one may take at the provider, or before a login page."""
 _LOGIN = "urn:shixian:login"
@@ -55,6 +59,8 @@ class Login(Controller):
     def __init__(self, owner: Any) -> None:
         super().__init__(owner)
         self.lockout = Lockout()
+        self.waiting: Counter[str] = Counter()
+        """By address: log-ins whose password is looked at, or is to be."""
 
     @get("/login")
     async def page(
@@ -109,13 +115,14 @@ class Login(Controller):
             return await self._refused(request, desk, lang, given["next"], until, now)
         fits = locked = False
         # One at a time: each costs 64 MB and a few hundredths of a second.
-        async with desk.hashing.turn():
-            now = sessions.door.now()
-            # Of many that came at once, those before this one may have locked the account.
-            late = self.lockout.until(account, now)
-            if late is None:
-                fits = await desk.hashing.thread(passwords.fits, given["password"], kept) and user is not None
-                locked = not fits and self.lockout.failed(account, now, is_known=user is not None)
+        with self._few(request):
+            async with desk.hashing.turn():
+                now = sessions.door.now()
+                # Of many that came at once, those before this one may have locked the account.
+                late = self.lockout.until(account, now)
+                if late is None:
+                    fits = await desk.hashing.thread(passwords.fits, given["password"], kept) and user is not None
+                    locked = not fits and self.lockout.failed(account, now, is_known=user is not None)
         if late is not None:
             return await self._refused(request, desk, lang, given["next"], late, now)
         if not fits or user is None:
@@ -127,6 +134,23 @@ class Login(Controller):
         principal = file.person(user)
         await desk.tell(entry(request, principal.account, "login"))
         return let_in(sessions, principal, request.scope["scheme"], given["next"], user)
+
+    @contextmanager
+    def _few(self, request: Request[Any, Any, Any]) -> Iterator[None]:
+        """Raises :class:`ProblemError` (429) where an address has many log-ins at once: they wait for one another, and
+        everybody else's would wait behind them until it is too late."""
+        client = request.scope.get("client")
+        address = client[0] if client else ""
+        if self.waiting[address] >= MOST_AT_ONCE:
+            detail = f"there are {MOST_AT_ONCE} log-ins at once from this address; try again in a moment"
+            raise ProblemError(429, detail, kind="too-many-calls", headers={"Retry-After": "2"})
+        self.waiting[address] += 1
+        try:
+            yield
+        finally:
+            self.waiting[address] -= 1
+            if not self.waiting[address]:
+                del self.waiting[address]
 
     async def _refused(
         self, request: Request[Any, Any, Any], desk: Desk, lang: Lang, next_: str, until: datetime, now: datetime

@@ -11,7 +11,6 @@ import secrets
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 from datetime import datetime, timedelta
-from http.cookies import CookieError, SimpleCookie
 from typing import Any
 
 from litestar import Request
@@ -173,11 +172,14 @@ def session_of(request: Request[Any, Any, Any]) -> Session | None:
 
 
 def cookies(headers: Mapping[bytes, bytes]) -> dict[str, str]:
-    """A request's cookies by name; none where the header can't be read."""
-    try:
-        return {name: one.value for name, one in SimpleCookie(headers.get(b"cookie", b"").decode("latin-1")).items()}
-    except CookieError:
-        return {}
+    """A request's cookies by name, the first of each. Those of other applications on the same host come along, in
+    whatever shape a browser accepts (RFC 6265, 5.2): none of them may hide ours."""
+    found: dict[str, str] = {}
+    for one in headers.get(b"cookie", b"").decode("latin-1").split(";"):
+        name, sign, value = one.partition("=")
+        if sign:
+            found.setdefault(name.strip(), value.strip().strip('"'))
+    return found
 
 
 def require_form(given: str, expected: str) -> None:

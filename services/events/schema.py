@@ -29,8 +29,8 @@ _AMOUNT = {
 _SET_BY_US = {
     "recordedtime": "when the event was written to the log; set by the service that writes it, never by a sender",
     "postedby": "the account that posted the fact; set by intake, never by a sender",
-    "postedfor": "the organs that this account may speak for, with blanks between, where these are not all; set by "
-    "intake, never by a sender",
+    "postedfor": "the organs that this account may speak for, with blanks between, where these are not all; white "
+    "space and % within a code are percent-encoded; set by intake, never by a sender",
     "sequence": "the event's number within its request, from 1; on case events only",
 }
 

@@ -99,6 +99,7 @@ async def build(settings: Settings, health: Health) -> AsyncIterator[Parts]:
                 "reference": reference.run,
                 "audit trail": trail.run,
                 "lock-outs": locked.run,
+                "access file": door.watch,
             },
             prepare=prepare,
         )

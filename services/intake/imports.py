@@ -2,7 +2,7 @@
 
 from base64 import b64decode
 from binascii import Error as NotBase64
-from collections.abc import AsyncIterator, Iterable, Mapping, Sequence
+from collections.abc import AsyncIterator, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Annotated, Any, Literal
 
@@ -14,16 +14,19 @@ from litestar.response import Stream
 from litestar.types import ControllerRouterHandler
 from msgspec import Meta, Struct, structs
 
+from services.access.principal import Principal
 from services.events.facts import Fact
-from services.events.refusals import explain
+from services.events.refusals import FieldError, explain
 from services.events.schema import components
 from services.intake import reading, unconfirmed
 from services.intake.api import Door
+from services.intake.entitled import wrong_of
 from services.registers import reading as registers
 from services.registers import rejects
 from services.registers.map_file import RegisterMap, read, shipped
 from services.registers.suggest import suggest
 from services.registers.tables import BadFile
+from services.runtime.guard import caller
 from services.runtime.offload import Offload
 from services.runtime.problems import FieldProblem, ProblemError, described, encoded
 from services.statute.errors import BadData
@@ -31,6 +34,8 @@ from services.statute.errors import BadData
 LINES = "application/x-ndjson"
 WATCHED = 500
 """Facts written between two lines that tell how far it has come."""
+MAX_MAP = 200_000
+"""Characters of a map; those that ship have some 5,000."""
 MAX_PROBLEMS = 1000
 """Problems listed in one answer; the file of rejected rows has all."""
 
@@ -43,7 +48,7 @@ class Import(Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
     content: Annotated[str, Meta(min_length=1, description="the file's bytes in base64", examples=["57yW5Y+3Cg=="])]
     mode: Literal["suggest", "check", "import"]
     """``suggest``: a first map for the file's headers; ``check``: every problem, and nothing is written; ``import``."""
-    map: Annotated[str, Meta(max_length=200_000, examples=["cn-applications"])] = ""
+    map: Annotated[str, Meta(max_length=MAX_MAP, examples=["cn-applications"])] = ""
     """The id of a map that ships, or a map as TOML; needed but to suggest one."""
     given: dict[str, str] = {}
     """Values of the map's ``[given]``."""
@@ -154,13 +159,13 @@ def handlers(door: Door, offload: Offload) -> list[ControllerRouterHandler]:
                 content = b64decode(data.content, validate=True)
             except (NotBase64, ValueError):
                 raise _wrong("content", "is no base64", "the file's bytes in base64") from None
-            days = door.references.days
+            judge = _judge(door, caller())
             try:
                 if data.mode == "suggest":
                     made = await offload.thread(suggest, data.name, content)
                     return _json(Imported(mode=data.mode, suggestion=made))
-                judge = days.each([]) if days is not None else registers.nothing
-                found = await offload.thread(registers.read, data.name, content, _map(data.map), data.given, judge)
+                of = await offload.thread(_map, data.map)
+                found = await offload.thread(registers.read, data.name, content, of, data.given, judge)
             except BadFile as error:
                 raise _wrong("content", str(error), "a register that the map is for") from None
             except BadData as error:
@@ -188,6 +193,17 @@ def handlers(door: Door, offload: Offload) -> list[ControllerRouterHandler]:
             return _json(done)
 
     return [import_register]
+
+
+def _judge(door: Door, principal: Principal) -> registers.Judge:
+    """What is wrong with a fact of a register that this principal imports: before anything of it is written."""
+    days = door.references.days.each([]) if door.references.days is not None else registers.nothing
+
+    def judge(fact: Fact) -> Iterator[FieldError]:
+        yield from days(fact)
+        yield from wrong_of(fact, principal)
+
+    return judge
 
 
 def _map(named: str) -> RegisterMap:

@@ -6,6 +6,7 @@ from collections.abc import Sequence
 import msgspec
 
 from services.access.principal import LOCAL, Principal
+from services.events import posted_for
 from services.events.codec import encode
 from services.events.facts import ReferenceFact
 from services.intake.reading import Taken
@@ -44,7 +45,7 @@ class Writer:
         if self._disk is not None and not self._disk.is_ok:
             raise LogUnavailable(self._disk.reason)
         now, who = self._clock.now(), by if by is not None else LOCAL
-        organs = None if who.organs is None else " ".join(sorted(who.organs))
+        organs = None if who.organs is None else posted_for.written(who.organs)
         reference: list[Record] = []
         others: list[Record] = []
         for number, each in enumerate(taken, 1):

@@ -2,6 +2,7 @@
 
 import csv
 import io
+import re
 import zipfile
 from collections.abc import Iterator
 from dataclasses import dataclass, field
@@ -14,8 +15,17 @@ from services.registers.cells import Cell, text
 
 MAX_ROWS = 200_000
 MAX_COLUMNS = 500
+MAX_CELLS = 2_000_000
+"""Cells of a workbook, the empty ones between them too: each takes half a kilobyte and microseconds."""
 MAX_UNPACKED = 64 * 1024 * 1024
 """Bytes of a workbook once unpacked; more is no register."""
+_CELL = re.compile(rb"<(?:\w+:)?c[\s/>]")
+_OTHER = re.compile(
+    rb"\xff\xfe|\xfe\xff|<\0|\0\0?\0?<|\x4c\x6f\xa7|(?:\xef\xbb\xbf)?<\?xml[^>]*encoding\s*=\s*[\"'](?!utf-8[\"'])",
+    re.I,
+)
+"""The beginning of XML that is not in UTF-8: UTF-16, UTF-32, EBCDIC, or as it says itself."""
+_PIECE, _LONGEST_TAG = 1 << 20, 200
 _ENCODINGS = (("utf-8-sig", "UTF-8"), ("gb18030", "GB18030"))
 
 
@@ -97,17 +107,43 @@ def _workbook(name: str, content: bytes) -> list[Sheet]:
         with zipfile.ZipFile(io.BytesIO(content)) as packed:
             if sum(info.file_size for info in packed.infolist()) > MAX_UNPACKED:
                 raise BadFile(f"{name}: is larger than {MAX_UNPACKED} bytes once unpacked")
+            _few(name, sum(_cells(name, packed, info) for info in packed.infolist() if info.file_size))
         book = openpyxl.load_workbook(io.BytesIO(content), data_only=True)
     except BadFile:
         raise
     except Exception as error:  # noqa: BLE001 - the library raises whatever a broken file leads it to
         raise BadFile(f"{name}: can't be read as a workbook (.xlsx): {str(error)[:200]}") from None
     epoch = book.epoch == CALENDAR_MAC_1904
-    return [_sheet(name, each, epoch) for each in book.worksheets if each.sheet_state == "visible"]
+    visible = [each for each in book.worksheets if each.sheet_state == "visible"]
+    for each in visible:
+        _room(name, each.max_row, each.max_column)
+    _few(name, sum(each.max_row * each.max_column for each in visible))
+    return [_sheet(name, each, epoch) for each in visible]
+
+
+def _cells(name: str, packed: zipfile.ZipFile, info: zipfile.ZipInfo) -> int:
+    """How many cells a part of a workbook has, found without building any. Raises :class:`BadFile` for a part in which
+    they could not be counted like that."""
+    found, rest, begun = 0, b"", False
+    with packed.open(info) as part:
+        while piece := part.read(_PIECE):
+            text = rest + piece
+            # XML of another kind: the signs of UTF-16 are others, and an entity can stand for any number of cells.
+            if b"<!DOCTYPE" in text or (not begun and _OTHER.match(text)):
+                raise BadFile(f"{name}: {info.filename[:80]} is no part of a workbook; expected plain XML in UTF-8")
+            begun = True
+            found += len(_CELL.findall(text))
+            last = text[text.rfind(b"<") :] if b"<" in text else b""
+            rest = b"" if _CELL.match(last) else last[:_LONGEST_TAG]  # a tag that the next piece goes on with
+    return found
+
+
+def _few(name: str, cells: int) -> None:
+    if cells > MAX_CELLS:
+        raise BadFile(f"{name}: has {cells} cells; expected at most {MAX_CELLS}, or the register as CSV")
 
 
 def _sheet(name: str, sheet: Worksheet, from_1904: bool) -> Sheet:
-    _room(name, sheet.max_row, sheet.max_column)
     merged: dict[tuple[int, int], Cell] = {}
     joined: set[int] = set()
     for area in sheet.merged_cells.ranges:

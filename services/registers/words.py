@@ -19,6 +19,7 @@ WHAT: Mapping[str, tuple[str, str]] = {
     "too-many": ("超出表头的列", "stands beyond the last header"),
     "day-to-come": ("晚于明天", "is later than tomorrow"),
     "day-before-law": ("早于该法规及其前身施行之日", "is before the statute and its predecessors were in force"),
+    "organ-foreign": ("是“{organ}”，此账户不得代其登记", "is {organ}, for which this account may not speak"),
     "refused": ("不合要求：{problem}", "{problem}"),
 }
 EXPECTED: Mapping[str, tuple[str, str]] = {
@@ -38,6 +39,7 @@ EXPECTED: Mapping[str, tuple[str, str]] = {
     "too-many": ("空单元格", "an empty cell"),
     "day-to-come": ("已经发生之日，最晚 {last}", "a day on which it happened, up to {last}"),
     "day-before-law": ("{first} 或以后", "a day from {first} on"),
+    "organ-foreign": ("此账户的机关之一：{organs}", "an organ of this account: {organs}"),
     "refused": ("{expected}", "{expected}"),
 }
 

@@ -1,5 +1,6 @@
 """Who is at the door: the principal of a call, by bearer token, JWT or session; hosts and origins that are allowed."""
 
+import asyncio
 import binascii
 import json
 from base64 import urlsafe_b64decode
@@ -18,7 +19,7 @@ from services.access.provider import Provider, bearer
 from services.access.signed import BadToken, Keys
 from services.runtime import addresses
 from services.runtime.health import Health
-from services.runtime.kept_file import KeptFile
+from services.runtime.kept_file import LOOK_SECONDS, KeptFile
 from services.runtime.limits import Limits
 from services.runtime.problems import FieldProblem, ProblemError
 from services.runtime.provider_keys import ProviderKeys
@@ -81,6 +82,12 @@ class Door:
         door = cls(Settings(), Health())
         door._any_host = True
         return door
+
+    async def watch(self) -> None:
+        """Look at the access file now and then until cancelled, so that its changes are told of whoever calls."""
+        while True:
+            self.access()
+            await asyncio.sleep(LOOK_SECONDS)
 
     def on_change(self, report: Callable[[str, str], None]) -> None:
         """Call ``report`` for each change of the access file, with its name and the token or account concerned."""

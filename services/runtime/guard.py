@@ -9,7 +9,7 @@ from litestar import Litestar
 from litestar.enums import ScopeType
 from litestar.types import ASGIApp, Message, Receive, Scope, Send
 
-from services.access.principal import Principal
+from services.access.principal import OF_ALL, Principal
 from services.access.routes import Need, Needs, require_declared
 from services.runtime import problems
 from services.runtime.door import SAFE, Door
@@ -104,8 +104,8 @@ class Guard:
                 self._trail.require_room()
             token = _caller.set(principal)
             try:
-                self._check(need, scope, principal)
                 with self.door.limits.turn(principal):
+                    self._check(need, scope, principal)
                     await app(scope, receive, sending)
             except ProblemError as error:
                 status = error.status
@@ -113,7 +113,9 @@ class Guard:
             finally:
                 _caller.reset(token)
                 if is_audited and self._trail is not None:
-                    self._trail.add(entry, status or 500)
+                    # Whoever asks too often goes on asking: that must not fill a trail that is kept for months.
+                    told = self._trail.refused if status == 429 else self._trail.add
+                    told(entry, status or 500)
 
         return called
 
@@ -128,13 +130,13 @@ class Guard:
 
     def _check(self, need: Need, scope: Scope, principal: Principal) -> None:
         """Raises :class:`ProblemError` (403) for what the principal may not."""
+        if need.scope in OF_ALL and principal.organs is not None and {need.scope, "admin"} & principal.scopes:
+            detail = f"{principal.account} is limited to organs; {need.scope} is about all of them"
+            raise ProblemError(403, detail, kind="organ")
         if need.scope not in ("open", "anyone") and not principal.may(need.scope):
             detail = f"{principal.account} may not do this: it needs the scope {need.scope}"
             challenge = f'Bearer realm="shixian", error="insufficient_scope", scope="{need.scope}"'
             raise ProblemError(403, detail, kind="scope", headers={"WWW-Authenticate": challenge})
-        # The figures of a service are of all organs together.
-        if need.scope == "metrics:read" and principal.organs is not None:
-            raise ProblemError(403, f"{principal.account} is limited to organs; metrics are of all", kind="organ")
         for organ in _organs(need, scope):
             require_organ(organ, self._parents(), principal)
 

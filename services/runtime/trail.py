@@ -72,15 +72,15 @@ async def ensure_topic(settings: Settings, part: Part) -> None:
 
 
 class Seldom:
-    """What strangers are refused is told once a minute for each address, action and answer: what they send must not
-    take the room of what has to be recorded."""
+    """What strangers are refused, and callers who ask too often, is told once a minute for each account, address,
+    action and answer: what they send must not take the room of what has to be recorded."""
 
     def __init__(self) -> None:
         self._told: dict[str, datetime] = {}
 
     def is_new(self, entry: Entry, status: int, now: datetime) -> bool:
         """Whether this has not been told within the last minute; it is then."""
-        key = f"{entry.address} {entry.action} {status}"
+        key = f"{entry.account} {entry.address} {entry.action} {status}"
         last = self._told.get(key)
         if last is not None and now - last < REFUSED_EVERY:
             return False
@@ -125,7 +125,7 @@ class Trail:
         self._wake.set()
 
     def refused(self, entry: Entry, status: int) -> None:
-        """Record, once a minute for each address, action and answer, that somebody unknown was refused."""
+        """Record, once a minute for each account, address, action and answer, that a call was turned away."""
         if len(self._waiting) < MOST_WAITING // 2 and self._seldom.is_new(entry, status, self._now()):
             self.add(entry, status)
 

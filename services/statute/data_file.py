@@ -37,6 +37,8 @@ def in_both(source: str | Title) -> Title:
     return source if isinstance(source, Title) else Title(source, source)
 
 
+MAX_PARTS = 50
+"""Parts of a key, with dots between."""
 SHOWN = 80
 """Characters of a wrong value that a refusal repeats."""
 _LIMITS = {"minimum": "from {}", "maximum": "to {}", "minItems": "at least {} of them", "minLength": "not empty"}
@@ -54,10 +56,26 @@ def text_of(file: str, path: Traversable) -> str:
 
 def parse(file: str, text: str) -> dict[str, Any]:
     """The content of a TOML file. Raises :class:`BadData`."""
+    if any(_key(piece).count(".") >= MAX_PARTS for piece in text.split("=")[:-1]) or any(
+        _heading(line).count(".") >= MAX_PARTS for line in text.splitlines()
+    ):  # reading them takes the square of their number
+        raise BadData(file, "$", f"a key has too many parts; expected at most {MAX_PARTS}")
     try:
         return tomllib.loads(text)
     except tomllib.TOMLDecodeError as error:
         raise BadData(file, "$", f"not TOML: {error}") from None
+    except RecursionError:
+        raise BadData(file, "$", "lists or tables stand too deep in one another") from None
+
+
+def _key(before: str) -> str:
+    """Of what stands before a sign ``=``: the key."""
+    return before[max(before.rfind(sign) for sign in "\n{,") + 1 :]
+
+
+def _heading(line: str) -> str:
+    """Of a line: what stands between its first brackets, if it begins with one."""
+    return line.partition("]")[0].partition(",")[0] if line.lstrip().startswith("[") else ""
 
 
 def convert(file: str, data: object, shape: type[T], at: str = "") -> T:

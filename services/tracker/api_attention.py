@@ -8,6 +8,7 @@ from litestar import Controller, Response, get
 from litestar.openapi import ResponseSpec
 from litestar.params import FromQuery, QueryParameter
 
+from services.events import posted_for
 from services.runtime.guard import caller
 from services.runtime.problems import FieldProblem, ProblemError, described
 from services.tracker import attending, fact_standing
@@ -119,7 +120,7 @@ async def _unread(deps: Deps, source: str, id_: str) -> FactStanding:
             ahead = await deps.unread.look(source, id_)
     if ahead.found is not None:
         waiting = ahead.found
-        if not (organs := caller().organs) or not organs & set((waiting.posted_for or "").split()):
+        if not (organs := caller().organs) or not organs & posted_for.organs(waiting.posted_for or ""):
             await require_request(deps.pool, waiting.subject, deps.reference_data)
         return FactStanding(source=source, id=id_, status="in-the-log", request=waiting.subject, type=waiting.type)
     # It may have been read while the log was looked at.

@@ -8,8 +8,9 @@ import msgspec
 from litestar import Controller, Request, Response, post
 from litestar.openapi import ResponseSpec
 
+from services.events import posted_for
 from services.events.codec import decode_fact
-from services.events.facts import RequestFact
+from services.events.facts import RequestFact, RequestReceived
 from services.events.refusals import Refused
 from services.events.twice import refuse_twice
 from services.runtime.guard import caller
@@ -19,7 +20,7 @@ from services.tracker.core.case import Case
 from services.tracker.core.preview_shape import Previewed
 from services.tracker.core.proposal import Proposal, proposal
 from services.tracker.deps import BUSY, JSON, Deps, Injected
-from services.tracker.entitled import require_request
+from services.tracker.entitled import is_readable
 from services.tracker.listing import READ_SECONDS
 from services.tracker.store import SCHEMA, decode_case
 
@@ -78,16 +79,25 @@ class Preview(Controller):
             raise ProblemError(422, "$.fact.type: expected a fact about a request", kind="case-refused", errors=[wrong])
         organs = caller().organs
         if organs is not None:  # it is judged as one that the caller posts
-            fact = msgspec.structs.replace(fact, postedfor=" ".join(sorted(organs)), postedby=caller().account)
+            fact = msgspec.structs.replace(fact, postedfor=posted_for.written(organs), postedby=caller().account)
         async with deps.offload.turn():
             body = await deps.pool.fetchval(
                 f"SELECT body FROM {SCHEMA}.cases WHERE subject = $1", fact.subject, timeout=READ_SECONDS
             )
-            if body is not None:
-                await require_request(deps.pool, fact.subject, deps.reference_data)
+            known = body is not None and await is_readable(deps.pool, fact.subject, deps.reference_data)
+            if body is not None and not known and isinstance(fact, RequestReceived):
+                wrong = FieldProblem(
+                    field="$.fact.subject",
+                    problem="is taken",
+                    expected="a number not used before",
+                    zh="编号已用于其他机关的请求；请用未用过的编号",
+                )
+                detail = f"$.fact.subject: {fact.subject!r} is the number of another organ's request"
+                raise ProblemError(422, detail, kind="case-refused", errors=[wrong])
 
             def made() -> bytes:
-                case = decode_case(body) if body is not None else Case(subject=fact.subject)
+                # Another organ's request is as one that is not there: nothing of it may be told.
+                case = decode_case(body) if known else Case(subject=fact.subject)
                 return msgspec.json.encode(proposal(case, fact, deps.reference_data, deps.clock.now()))
 
             return Response(await deps.offload.thread(made), media_type=JSON)

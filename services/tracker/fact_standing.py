@@ -9,6 +9,7 @@ from msgspec import Struct
 from msgspec.structs import replace
 
 from services.access.principal import Principal
+from services.events import posted_for
 from services.events.facts import RequestFact
 from services.runtime.database import Pool
 from services.runtime.guard import caller
@@ -168,7 +169,7 @@ def may_read(case: Case, reference_data: ReferenceData, principal: Principal) ->
 
 def posted_by(fact: RequestFact, principal: Principal) -> bool:
     """Whether a fact was posted for one of the caller's organs."""
-    return bool(fact.postedfor and principal.organs and principal.organs & set(fact.postedfor.split()))
+    return bool(fact.postedfor and principal.organs and principal.organs & posted_for.organs(fact.postedfor))
 
 
 def contents(case: Case, fact: RequestFact, status: Standing) -> list[Content]:

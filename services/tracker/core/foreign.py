@@ -11,6 +11,7 @@ either: the fact that the organ itself posts under that name is decided, whichev
 from collections.abc import Collection, Iterable, Sequence
 from operator import attrgetter
 
+from services.events import posted_for
 from services.events.facts import FactCorrected, FactRetracted, RequestFact, RequestReceived, ReviewFiled, TallyRecorded
 from services.events.office_facts import DutyOpened
 from services.events.vocabulary import Ref
@@ -89,7 +90,7 @@ def _of_no_account(facts: Iterable[RequestFact]) -> bool:
 def _speaks_for_as_many(one: RequestFact, fact: RequestFact) -> bool:
     if one.postedfor is None:
         return True
-    return fact.postedfor is not None and set(fact.postedfor.split()) <= set(one.postedfor.split())
+    return fact.postedfor is not None and posted_for.organs(fact.postedfor) <= posted_for.organs(one.postedfor)
 
 
 def _once(facts: Sequence[RequestFact]) -> tuple[tuple[RequestFact, ...], list[Remark]]:
@@ -106,7 +107,7 @@ def _once(facts: Sequence[RequestFact]) -> tuple[tuple[RequestFact, ...], list[R
 
 def is_foreign(fact: RequestFact, owners: Collection[str]) -> bool:
     """Whether the account that posted the fact may speak for none of the case's organs."""
-    return fact.postedfor is not None and bool(owners) and not set(owners) & set(fact.postedfor.split())
+    return fact.postedfor is not None and bool(owners) and not posted_for.organs(fact.postedfor).intersection(owners)
 
 
 def _owners(facts: Sequence[RequestFact], subject: str, organs: Collection[str]) -> set[str]:
