@@ -41,7 +41,7 @@ async def form_for(
     entry = Entry(name, found["id"], source, id_)
     if name == forms.CORRECTION:
         _, data = amended(found, entry)
-        filled |= {key: _text(value) for key, value in data.items()}
+        filled |= forms.filled(data)
     elif name in forms.FORMS:
         filled |= forms.defaults(name, found, today)
     else:
@@ -121,7 +121,3 @@ async def with_codes(apis: Apis, name: str, form: Mapping[str, str]) -> dict[str
                 raise forms.Unfit(field.name, "organs_many")
             found[field.name] = organs[0]["code"] if len(organs) == 1 else given
     return found
-
-
-def _text(value: Any) -> str:
-    return "" if value in (None, False) else "1" if value is True else str(value)

@@ -217,6 +217,7 @@ FIELD_WORDS: dict[str, Label] = {
     "first_handling_disputed": Label("对首次处理不服", "The first handling is disputed"),
     "result": Label("结果", "Result"),
     "answer_within": Label("重新答复期限", "New answer within"),
+    "limit_unit": Label("重新答复期限的单位", "What that limit counts"),
     "duty": Label("事务编号", "Duty"),
     "done_on": Label("办毕日", "Done on"),
     "event_on": Label("起算日", "Counted from"),

@@ -6,7 +6,7 @@ The rules are the law's and intake's: a form knows what a fact is made of, and n
 import re
 from collections.abc import Callable, Iterable, Mapping
 from decimal import Decimal, InvalidOperation
-from typing import Any, Literal, NamedTuple, get_args
+from typing import Any, Literal, NamedTuple, get_args, get_type_hints
 from uuid import uuid4
 
 from services.desk.timeline import in_effect, name_of
@@ -21,12 +21,14 @@ from services.events.vocabulary import (
     ReviewKind,
     ReviewResult,
     Service,
+    Within,
 )
 
 SOURCE = "urn:shixian:desk"
 _ID = re.compile(r"[0-9a-f]{32}")
 
-Kind = Literal["date", "text", "number", "amount", "choice", "check", "organ", "unit", "step"]
+Kind = Literal["date", "text", "number", "amount", "choice", "check", "organ", "unit", "step", "within"]
+"""``within``: a limit, as a number and, under ``limit_unit``, what it is a number of."""
 
 
 class Field(NamedTuple):
@@ -38,6 +40,10 @@ class Field(NamedTuple):
     is_needed: bool = True
     is_today: bool = False
     """Whether it begins with today's date."""
+
+
+LIMIT_UNIT = "limit_unit"
+WITHIN: tuple[str, ...] = get_args(get_type_hints(Within)["unit"])
 
 
 def _choice(name: str, codes: Any, *, is_needed: bool = True) -> Field:
@@ -85,6 +91,7 @@ FORMS: Mapping[str, tuple[Field, ...]] = {
         _on("answered_on"),
         _choice("service", Service),
         _on("delivered_on", is_needed=False),
+        Field("after_review", "text", (), False),
     ),
     "answer-delivered": (_on("delivered_on"),),
     "request-withdrawn": (_on("withdrawn_on"),),
@@ -102,6 +109,7 @@ FORMS: Mapping[str, tuple[Field, ...]] = {
         _on("decided_on"),
         _choice("result", ReviewResult),
         _on("delivered_on", is_needed=False),
+        Field("answer_within", "within", WITHIN, False),
     ),
     "review-decision-delivered": (Field("review", "text"), _on("delivered_on")),
     "duty-done": (Field("duty", "text"), _on("done_on")),
@@ -160,6 +168,21 @@ def _pending(request: Mapping[str, Any]) -> dict[str, str]:
     return {"review": _first([one["review"] for one in request.get("reviews", ()) if not one.get("decided_on")])}
 
 
+def _ordering(request: Mapping[str, Any]) -> dict[str, str]:
+    """The review that ordered a new answer, while that has not been given."""
+    facts, rejected = request.get("facts", ()), request.get("rejected", ())
+    decided = {one["review"] for one in request.get("reviews", ()) if one.get("decided_on")}
+    ordering, done = [], set()
+    for fact in facts:
+        if (kind := name_of(fact)) in ("review-decided", "answer-issued"):
+            found = current(facts, fact["source"], fact["id"], rejected)
+            data = found[1] if found else {}
+            done |= {data.get("after_review")}
+            if kind == "review-decided" and data.get("answer_within") and data.get("review") in decided:
+                ordering.append(data["review"])
+    return {"after_review": _first([review for review in reversed(ordering) if review not in done])}
+
+
 def _undelivered(request: Mapping[str, Any]) -> dict[str, str]:
     """The review that was decided last and whose decision has not been delivered."""
     reviews = reversed(request.get("reviews", ()))
@@ -189,6 +212,7 @@ _BEGIN: Mapping[str, Callable[[Mapping[str, Any]], dict[str, str]]] = {
     "review-filed": _another_review,
     "review-decided": _pending,
     "review-decision-delivered": _undelivered,
+    "answer-issued": _ordering,
     "duty-done": _owed,
     "special-step-closed": _special,
 }
@@ -213,13 +237,15 @@ def data_of(name: str, given: Mapping[str, str]) -> dict[str, Any]:
                 found[field.name] = True
         elif text:
             found[field.name] = _value(field, text)
+            if field.kind == "within":
+                found[field.name] = {"amount": found[field.name], "unit": _unit(given)}
         elif field.is_needed:
             raise Unfit(field.name, "is_needed")
     return found
 
 
 def _value(field: Field, text: str) -> Any:
-    if field.kind == "number":
+    if field.kind in ("number", "within"):
         if not (text.isascii() and text.isdigit() and len(text) < 5):
             raise Unfit(field.name, "is_number")
         return int(text)
@@ -229,6 +255,24 @@ def _value(field: Field, text: str) -> Any:
         except InvalidOperation:
             raise Unfit(field.name, "is_number") from None
     return text
+
+
+def _unit(given: Mapping[str, str]) -> str:
+    unit = given.get(LIMIT_UNIT, "")
+    if unit not in WITHIN:
+        raise Unfit(LIMIT_UNIT, "is_needed")
+    return unit
+
+
+def filled(data: Mapping[str, Any]) -> dict[str, str]:
+    """What a form shows of a fact's data."""
+    shown: dict[str, str] = {}
+    for name, value in data.items():
+        if isinstance(value, Mapping) and value.keys() == {"amount", "unit"}:
+            shown |= {name: str(value["amount"]), LIMIT_UNIT: str(value["unit"])}
+        else:
+            shown[name] = "" if value in (None, False) else "1" if value is True else str(value)
+    return shown
 
 
 def new_id() -> str:
