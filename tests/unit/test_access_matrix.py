@@ -4,7 +4,9 @@ No handler is run: what is let in comes to the end of the guard, and is answered
 comes to a handler at all, for each route that there is, new ones included.
 """
 
+import asyncio
 import time
+from collections import Counter
 from collections.abc import AsyncIterator, Iterator
 from contextlib import asynccontextmanager
 from dataclasses import replace
@@ -24,6 +26,7 @@ from services.access.principal import OF_ALL, ROLES, SCOPES, Principal, scopes_o
 from services.access.routes import Need, needs_of, roles_with
 from services.access.signed import API, Keys
 from services.runtime import database
+from services.runtime.door import Door
 from services.runtime.guard import Guard
 from services.runtime.health import Health
 from services.runtime.reference import Reference
@@ -379,3 +382,30 @@ async def test_readiness_says_how_callers_are_told(settings: Settings) -> None:
             transport = httpx.ASGITransport(app=parts.asgi)
             async with httpx.AsyncClient(transport=transport, base_url="http://any.test") as client:
                 assert (await client.get("/readyz")).json()["access"] == mode
+
+
+async def test_whoever_asks_too_often_is_told_of_once_and_is_asked_nothing_before(settings: Settings) -> None:
+    limited = replace(settings, rate=1.0)
+    async with service("intake", limited) as (_, client, guard):
+        assert guard._trail is not None
+        told = guard._trail._waiting
+        for (text, _), status in ((BY_SCOPE["facts:write"], 200), (BY_SCOPE["metrics:read"], 403)):
+            before = len(told)
+            answers = [await send(client, "POST", "/v1/events", f"Bearer {text}") for _ in range(50)]
+            found = Counter(answer.status_code for answer in answers)
+            assert found[429] >= 30 and found == {status: 50 - found[429], 429: found[429]}
+            recorded = Counter(s for _, entry, s in list(told)[before:] if entry.action == "facts-posted")
+            assert recorded == {status: found[status], 429: 1}, "what was done, or was forbidden, each time"
+
+
+async def test_a_change_of_an_account_is_told_though_nobody_comes_with_a_token(tmp_path: Path) -> None:
+    kept = tmp_path / "access.json"
+    kept.write_bytes(file.encode(Access()))
+    door = Door(given_settings(access=str(kept)), Health())
+    told: asyncio.Queue[tuple[str, str]] = asyncio.Queue()
+    door.on_change(lambda action, about: told.put_nowait((action, about)))
+    async with asyncio.timeout(10), asyncio.TaskGroup() as group:
+        watching = group.create_task(door.watch())
+        kept.write_bytes(file.encode(Access(users=(USER,))))
+        assert await told.get() == ("user-changed", "user:li")
+        watching.cancel()

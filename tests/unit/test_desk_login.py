@@ -21,7 +21,7 @@ from services.access.file import Access, User
 from services.access.routes import needs_of
 from services.access.signed import API, Keys
 from services.commands.who import PROMETHEUS
-from services.desk import login, refused
+from services.desk import login, refused, sessions
 from services.desk.apis import Apis
 from services.desk.app import application
 from services.desk.login import local_path
@@ -211,9 +211,9 @@ async def test_many_guesses_at_once_are_no_more_guesses_than_one_after_the_other
         assert played.actions == ["login-refused"] * 4 + ["locked-out"]
 
 
-@pytest.mark.parametrize(("most", "told"), [(login.MOST_AT_ONCE, {429: "2"}), (1000, {503: "10"})])
+@pytest.mark.parametrize(("most", "seconds", "told"), [(login.MOST_AT_ONCE, 60, {429: "2"}), (1000, 0.3, {503: "10"})])
 async def test_a_flood_of_logins_is_told_to_come_again_and_does_not_grow(
-    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, most: int, told: dict[int, str]
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, most: int, seconds: float, told: dict[int, str]
 ) -> None:
     """From one address; and from many, for which the test's one address may have as many as it likes."""
 
@@ -223,7 +223,7 @@ async def test_a_flood_of_logins_is_told_to_come_again_and_does_not_grow(
 
     monkeypatch.setattr(passwords, "fits", fits)
     monkeypatch.setattr(login, "MOST_AT_ONCE", most)
-    async with desk(tmp_path, Offload(turns=1, threads=1, wait_seconds=0.3)) as (client, _played):
+    async with desk(tmp_path, Offload(turns=1, threads=1, wait_seconds=seconds)) as (client, _played):
         token = form_token((await client.get("/login")).text)
         headers = {"origin": "http://127.0.0.1:8700"}
 
@@ -451,3 +451,16 @@ async def test_without_accounts_there_is_nothing_to_log_in_to_and_pages_say_who_
             assert page.status_code == 200 and said in page.text
             assert "authorization" not in played.asked[-1].headers
             assert (await client.get("/login")).headers["location"] == "/"
+
+
+@pytest.mark.parametrize(
+    "other", ['prefs={"a":1}', "name=two words", "版本=值", "a[0]=1", "version=1", "flag", "=x", '"']
+)
+def test_no_cookie_of_another_application_on_the_host_hides_ours(other: str) -> None:
+    for header in (
+        f"{other}; shixian-form=abc-_9",
+        f"shixian-form=abc-_9; {other}",
+        f"{other};shixian-form=abc-_9;{other}",
+    ):
+        assert sessions.cookies({b"cookie": header.encode()})["shixian-form"] == "abc-_9"
+    assert sessions.cookies({}) == {}

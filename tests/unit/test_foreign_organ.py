@@ -6,8 +6,11 @@ from decimal import Decimal
 from typing import Any
 
 import pytest
+from hypothesis import given
+from hypothesis import strategies as st
 from msgspec.structs import replace
 
+from services.events import posted_for
 from services.events.facts import RequestFact, TallyData, TallyRecorded
 from services.events.vocabulary import Ref
 from services.tracker.core.apply import Outcome, run
@@ -25,7 +28,7 @@ ANSWER = {"outcome": "granted", "answered_on": date(2025, 3, 10), "service": "ha
 
 
 def by(fact: RequestFact, *organs: str) -> RequestFact:
-    return replace(fact, postedby="token:x", postedfor=" ".join(organs))
+    return replace(fact, postedby="token:x", postedfor=posted_for.written(organs))
 
 
 def view(*facts: RequestFact) -> Any:
@@ -157,3 +160,20 @@ def test_the_organ_s_tally_can_be_corrected_though_another_took_its_name() -> No
         told: list[Any] = [getattr(event.data, "counted", None) for event in outcome.events]
         counts = [one.count for one in told if one is not None]
         assert counts[-1:] == [7], [f.postedfor for f in facts]
+
+
+@pytest.mark.parametrize("blank", [" ", "\u3000", "\xa0", "%20"])
+def test_an_organ_whose_code_has_a_blank_speaks_for_itself_and_for_no_part_of_it(blank: str) -> None:
+    organ = f"pub{blank}sec"
+    received, answer = (
+        make("request-received", 0, DAY, **RECEIVED | {"organ": organ}),
+        make("answer-issued", 1, DAY, **ANSWER),
+    )
+    assert codes(by(received, organ, "b"), by(answer, organ)) == []
+    other = make("request-received", 0, DAY, **RECEIVED | {"organ": "sec"})
+    assert codes(by(other, "sec"), by(answer, organ)) == ["foreign-organ"]
+
+
+@given(st.sets(st.text(min_size=1)))
+def test_the_organs_that_were_written_are_those_read(organs: set[str]) -> None:
+    assert posted_for.organs(posted_for.written(organs)) == organs
