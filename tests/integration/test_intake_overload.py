@@ -48,7 +48,7 @@ class Load:
     """Calls of so many facts each, every fact with an id of its own."""
 
     def __init__(self, url: str, size: int, http: aiohttp.ClientSession) -> None:
-        self._url, self._size, self._http = f"{url}/v1/events", size, http
+        self._url, self._size, self.http = f"{url}/v1/events", size, http
         self._numbers = itertools.count()
         self.sent = 0
 
@@ -63,7 +63,7 @@ class Load:
         facts = (TEXT.replace(b"test-1", id_.encode()) for id_ in self.ids(number))  # the id and the subject
         body = b"[" + b",".join(facts) + b"]"
         try:
-            async with self._http.post(self._url, data=body, headers=BODY) as answer:
+            async with self.http.post(self._url, data=body, headers=BODY) as answer:
                 text = await answer.text()
         except (aiohttp.ClientError, TimeoutError) as error:
             found.statuses[type(error).__name__] += 1
@@ -147,6 +147,8 @@ async def test_twice_what_it_can_bear(kafka: str, size: int) -> None:
             watching.cancel()
             spent.append(worked(intake.process.pid))
             recovered = await recovery(intake, load)
+        # The flood's connections, of which most are idle now, end one by one; who calls from now on has new ones.
+        async with aiohttp.ClientSession(timeout=limits) as load.http:
             after, rate = await load.at_rest(AFTER_SECONDS)
         at_last = memory(intake.process.pid)
         assert intake.process.poll() is None
