@@ -19,7 +19,7 @@ KINDS = ("statutes", "calendars", "forms", "scenarios", "procedures", "ladders")
 """The folders of an office's folder."""
 DECIDING = ("statutes", "calendars", "procedures", "ladders")
 """Those that cases are decided by."""
-CODE = 3
+CODE = 4
 """Raised with every change of what the program makes of the same files and facts, were it only a remark: an audit tells
 cases that were decided before from damaged ones by the digest that this is part of."""
 SUFFIX = ".toml"

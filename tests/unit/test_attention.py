@@ -3,20 +3,24 @@
 import ast
 import inspect
 from collections.abc import Iterator
-from datetime import UTC, datetime
+from datetime import UTC, date, datetime
 from typing import Any
 
 import msgspec
 import pytest
+from msgspec.structs import replace
 
 from services.events.codec import decode_fact
 from services.statute import answer_clock, assessment, doubts, moves, pauses, timeline
 from services.tracker.core import apply
 from services.tracker.core.attention import DOUBTFUL, WITH_EFFECT, WITHOUT_EFFECT, ineffective, items
+from services.tracker.core.case import Case
+from services.tracker.core.decide import decide
 from services.tracker.core.reference_data import ReferenceData
 from services.tracker.core.strands import Shelf
 from services.words.catalogue import sentences
 from tests.law import clarified, extended, fact, received, view
+from tests.law_cases import WORLD, make
 from tests.support import ORGAN, raw
 from tests.support import received as raw_received
 
@@ -129,3 +133,32 @@ def test_a_receipt_that_does_not_stand_is_told_to_both_organs() -> None:
         ("contradicting", "receipt-elsewhere", "gz-psb"),
         ("contradicting", "receipt-elsewhere", "gz-edu"),
     ]
+
+
+@pytest.mark.parametrize(("statute", "year"), [("CN-LICENSING", 2025), ("CN", 2010)])
+def test_a_clock_that_no_limit_of_others_starts_again_is_told_whatever_limits_the_office_has(
+    statute: str, year: int
+) -> None:
+    """A law with a limit for the office's own notice has it among the clocks of each request."""
+    day, asked = date(year, 3, 3), date(year, 3, 5)
+    values = {"organ": "o", "channel": "in-person", "applicant": "business", "submitted_on": day, "statute": statute}
+    opened = {"consultation": "c", "party": "third-party", "sent_on": asked}
+    case = Case(subject="r")
+    for one in (make("request-received", 0, day, **values), make("consultation-opened", 1, asked, **opened)):
+        case, _ = decide(case, one, WORLD, datetime(year, 3, 6, tzinfo=UTC), {})
+    assert case.view.state == "stopped"
+    assert [(item.kind, item.remark.code) for item in items(case)] == [("open-stop", "stop-without-end")]
+
+
+def test_a_limit_of_others_ends_a_stop_only_while_it_has_not_passed() -> None:
+    facts = [
+        make("request-received", 0, date(2025, 3, 3), organ="o", channel="in-person", applicant="business",
+             submitted_on=date(2025, 3, 3)),
+        make("clarification-requested", 1, date(2025, 3, 5), requested_on=date(2025, 3, 5),
+             respond_by=date(2025, 3, 20)),
+    ]  # fmt: skip
+    case = Case(subject="r")
+    for one in facts:
+        case, _ = decide(case, one, WORLD, datetime(2025, 3, 6, tzinfo=UTC), {})
+    assert (case.view.state, items(case)) == ("stopped", [])
+    assert [item.kind for item in items(replace(case, as_of=date(2025, 3, 21)))] == ["open-stop"]

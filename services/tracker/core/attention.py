@@ -103,6 +103,8 @@ WITH_EFFECT = frozenset(
 One that, as the law is read here, does nothing is marked ``void``. What by its law stops no clock for anybody was
 not meant to: its own limit is watched, and that is all it does.
 """
+OTHERS = ("clarification-reply", "consultation", "fee-payment", "special-step")
+"""The limits that others have while the clock stands still."""
 EASTERNMOST = timedelta(hours=14)
 """How far the earliest zone on earth is ahead of UTC."""
 _LONG_AGO = datetime(1970, 1, 1, tzinfo=UTC)
@@ -171,7 +173,7 @@ def _needing(case: Case) -> Iterator[tuple[Kind, datetime, Remark]]:
         days = UNCONFIRMED_DAYS
         waits = remark("unconfirmed-for-long", submitted_on=view.submitted_on, days=days)
         yield "unconfirmed", begins(view.submitted_on + timedelta(days=days)), waits
-    if view.state == "stopped" and view.stopped_since is not None and not _ends(view):
+    if view.state == "stopped" and view.stopped_since is not None and not _ends(view, case.as_of):
         yield "open-stop", begins(view.stopped_since), remark("stop-without-end", since=view.stopped_since)
 
 
@@ -182,9 +184,12 @@ def _holds_any(case: Case) -> bool:
     return bool(amended.facts) or any(is_amendment(f) and f.data.amends not in known for f in case.facts)
 
 
-def _ends(view: RequestState) -> bool:
-    """Whether a limit of somebody else's ends the stop."""
-    return any(clock.limit != "answer" and clock.due_on is not None and clock.done_on is None for clock in view.clocks)
+def _ends(view: RequestState, as_of: date) -> bool:
+    """Whether a limit of somebody else's ends the stop: one of the office's own does not, nor one that has passed."""
+    return any(
+        clock.limit in OTHERS and clock.done_on is None and clock.due_on is not None and clock.due_on >= as_of
+        for clock in view.clocks
+    )
 
 
 def _times(case: Case) -> Mapping[FactRef, datetime]:
