@@ -35,6 +35,8 @@ def fact(name: str, **values: Any) -> Fact:
         base = {"first_handling_disputed": False, "served_on": None, "statute": None}
     if name == "review-decided":
         base = {"delivered_on": None, "answer_within": None}
+    if name == "assignment-opened":
+        base = {"due_on": None, "continues": None}
     if name == "fee-notified":
         base = {"amount": 100}
     base |= values

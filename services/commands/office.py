@@ -63,7 +63,7 @@ def handed_over(steps: list[dict[str, Any]], to: str, on: date, reason: str) -> 
         day = max(on, date.fromisoformat(step["since"]))
         new = f"{old}>{to}"[-200:]
         returned = AssignmentReturnedData(assignment=old, returned_on=day, reason=reason)
-        opened = AssignmentOpenedData(assignment=new, unit=to, step=step["step"], assigned_on=day)
+        opened = AssignmentOpenedData(assignment=new, unit=to, step=step["step"], assigned_on=day, continues=old)
         yield AssignmentReturned(id=f"hand-over/{old}"[-200:], data=returned, **named)
         yield AssignmentOpened(id=f"hand-over/{new}"[-200:], data=opened, **named)
 

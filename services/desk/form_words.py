@@ -225,6 +225,7 @@ FIELD_WORDS: dict[str, Label] = {
     "assignment": Label("交办编号", "Assignment"),
     "unit": Label("科室", "Unit"),
     "step": Label("环节", "Step"),
+    "continues": Label("接续已退回的交办", "Goes on with the returned assignment"),
     "assigned_on": Label("交办日", "Assigned on"),
     "due_on": Label("办理期限", "Due on"),
     "accepted_on": Label("签收日", "Accepted on"),

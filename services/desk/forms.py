@@ -119,6 +119,7 @@ FORMS: Mapping[str, tuple[Field, ...]] = {
         _on("assigned_on"),
         _on("due_on", is_needed=False),
         Field("assignment", "text"),
+        Field("continues", "text", (), False),
     ),
     "assignment-accepted": (Field("assignment", "text"), _on("accepted_on")),
     "assignment-returned": (Field("assignment", "text"), _on("returned_on"), Field("reason", "text")),

@@ -65,6 +65,8 @@ class AssignmentOpenedData(Data, frozen=True, kw_only=True):
     assigned_on: date
     due_on: date | None = None
     """A day that whoever assigns it sets, in place of the procedure's limit."""
+    continues: Code | None = None
+    """The assignment that was given back and goes on with this one; left out: the one of that step given back last."""
 
 
 class AssignmentAcceptedData(Data, frozen=True, kw_only=True):

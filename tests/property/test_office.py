@@ -27,7 +27,8 @@ def assignments(draw: st.DrawFn) -> list[Fact]:
     for n in range(draw(st.integers(0, 6))):
         on, left = draw(days), draw(st.none() | days)
         values: dict[str, Any] = {"assignment": f"a{n}", "unit": draw(st.sampled_from("uvw")), "assigned_on": on}
-        due = draw(st.none() | days)
+        due, before = draw(st.none() | days), draw(st.none() | st.sampled_from([f"a{k}" for k in range(6)]))
+        values["continues"] = before
         found.append(fact("assignment-opened", step=draw(st.sampled_from(STEPS)), due_on=due, **values))
         if left is not None and draw(st.booleans()):
             found.append(fact("assignment-returned", assignment=f"a{n}", returned_on=left, reason="x"))

@@ -43,8 +43,11 @@ def request() -> RequestFact:
     return found
 
 
-def given(number: int, unit: str, on: str, step: str = "opinion", due: str | None = None) -> Any:
+def given(
+    number: int, unit: str, on: str, step: str = "opinion", due: str | None = None, continues: str | None = None
+) -> Any:
     values: dict[str, Any] = {"assignment": f"a{number}", "unit": unit, "step": step, "assigned_on": day(on)}
+    values["continues"] = continues
     return make("assignment-opened", number, day(on), **values, due_on=day(due) if due else None)
 
 
@@ -118,6 +121,54 @@ def test_giving_it_to_another_unit_gives_no_day_back() -> None:
     assert "step-gains-no-day" in codes(seen(facts, "2025-03-12"))
     earlier = [*facts[:3], given(2, "u2", "2025-03-10", due="2025-03-10")]
     assert only(seen(earlier, "2025-03-10")).due_on == day("2025-03-10"), "a day can be taken"
+
+
+TWO_ASKED = [
+    given(1, "u1", "2025-03-04", due="2025-03-06"),
+    given(2, "u2", "2025-03-04", due="2025-03-20"),
+    did("returned", 1, "2025-03-05"),
+    did("returned", 2, "2025-03-10"),
+]
+
+
+def test_a_step_given_to_another_unit_goes_on_with_the_one_left_last() -> None:
+    view = seen([request(), *TWO_ASKED, given(3, "u3", "2025-03-10")], "2025-03-11")
+    assert [(s.about, s.assignment, s.unit) for s in view.steps] == [("a1", "a1", ""), ("a2", "a3", "u3")]
+
+
+def test_an_assignment_says_which_step_it_goes_on_with() -> None:
+    first = given(3, "u3", "2025-03-10", continues="a1")
+    view = seen([request(), *TWO_ASKED, first, given(4, "u4", "2025-03-10")], "2025-03-11")
+    assert [(s.about, s.assignment, s.due_on) for s in view.steps] == [
+        ("a1", "a3", day("2025-03-06")),
+        ("a2", "a4", day("2025-03-20")),
+    ]
+    assert codes(view) == []
+    # One that another assignment names is not taken from it, though it was left last.
+    named = given(4, "u4", "2025-03-11", continues="a2")
+    view = seen([request(), *TWO_ASKED, given(3, "u3", "2025-03-10"), named], "2025-03-12")
+    assert [(s.about, s.assignment) for s in view.steps] == [("a1", "a3"), ("a2", "a4")]
+
+
+def test_steps_passed_on_twice_in_a_day_are_followed_by_their_names() -> None:
+    facts = [
+        request(),
+        given(5, "u1", "2025-03-04"),
+        did("returned", 5, "2025-03-04"),
+        given(4, "u2", "2025-03-04", continues="a5"),
+        did("returned", 4, "2025-03-04"),
+        given(3, "u3", "2025-03-04", continues="a4"),
+    ]
+    step = only(seen(facts, "2025-03-05"))
+    assert (step.about, step.assignment, [h.assignment for h in step.holdings]) == ("a5", "a3", ["a5", "a4", "a3"])
+
+
+@pytest.mark.parametrize("other", ["a9", "a2", "a4"])
+def test_an_assignment_that_goes_on_with_nothing_is_a_step_of_its_own(other: str) -> None:
+    facts = [request(), *TWO_ASKED[:3], given(3, "u3", "2025-03-06", continues=other), given(4, "u1", "2025-03-07")]
+    view = seen(facts, "2025-03-10")
+    assert [(s.about, s.assignment) for s in view.steps] == [("a1", "a4"), ("a2", "a2"), ("a3", "a3")]
+    assert codes(view) == ["step-not-continued"]
 
 
 def test_units_asked_at_one_time_have_steps_of_their_own_and_one_done_again_starts_anew() -> None:

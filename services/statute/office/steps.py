@@ -1,12 +1,14 @@
 """The steps of a request: who was given which, who has it now, since when and until when; from the facts alone. Pure.
 
 A step is a chain of assignments. A unit that gives it back leaves it with the office, until somebody is given it again;
-the chain goes on then, and its limit with it: who has it later gets no day back. Units that are asked at one time have
-chains of their own. The same facts make the same steps in whatever order they came.
+the chain goes on then, and its limit with it: who has it later gets no day back. Where several chains of one step lie
+with the office, an assignment says which it goes on with, or goes on with the one left last. Units that are asked at
+one time have chains of their own. The same facts make the same steps in whatever order they came.
 """
 
 from collections.abc import Iterable, Sequence
 from datetime import date, timedelta
+from typing import Any
 
 from msgspec import Struct, field
 
@@ -58,6 +60,11 @@ class _Chain(Struct):
     given: list[_Given] = field(default_factory=list)
 
     @property
+    def left(self) -> Any:
+        """The data of the assignment that it was given by last."""
+        return self.given[-1].fact.data
+
+    @property
     def open_to(self) -> date | None:
         """The day from which another unit can be given it; None while somebody has it, or when it is done."""
         last = self.given[-1]
@@ -71,7 +78,7 @@ def steps(facts: Sequence[Fact], procedure: Procedure | None, calendar: Calendar
     remarks: list[Remark] = []
     given = _given(facts, bounds.ended_on, remarks)
     made, before = [], ""
-    for chain in _chains(given):
+    for chain in _chains(given, remarks):
         code = chain.given[0].fact.data.step
         if procedure is not None:
             _in_order(chain, code, before, procedure, remarks)
@@ -126,14 +133,17 @@ def _took(one: _Given, fact: Fact, remarks: list[Remark]) -> None:
         one.left_on, one.how = on, "returned" if fact.name == RETURNED else "completed"
 
 
-def _chains(given: Iterable[_Given]) -> list[_Chain]:
+def _chains(given: Sequence[_Given], remarks: list[Remark]) -> list[_Chain]:
     chains: list[_Chain] = []
     returned: dict[str, list[_Chain]] = {}
-    for one in given:
-        waiting = returned.setdefault(one.fact.data.step, [])
-        on = one.fact.data.assigned_on
-        chain = next((c for c in waiting if c.open_to is not None and c.open_to <= on), None)
+    named = {(one.fact.data.step, one.fact.data.continues) for one in given if one.fact.data.continues is not None}
+    for one in _in_turn(given):
+        step, on = one.fact.data.step, one.fact.data.assigned_on
+        waiting = returned.setdefault(step, [])
+        chain = _continued(one, [c for c in waiting if c.open_to is not None and c.open_to <= on], named)
         if chain is None:
+            if one.fact.data.continues is not None:
+                remarks.append(remark("step-not-continued", one.fact, assignment=one.fact.data.continues))
             chain = _Chain()
             chains.append(chain)
         else:
@@ -142,6 +152,32 @@ def _chains(given: Iterable[_Given]) -> list[_Chain]:
         if one.how == "returned":
             waiting.append(chain)
     return chains
+
+
+def _continued(one: _Given, waiting: list[_Chain], named: set[tuple[str, str]]) -> _Chain | None:
+    """Which of the chains that wait the assignment goes on with: the one that it names; without a name the one left
+    last, unless another assignment names that."""
+    data = one.fact.data
+    if data.continues is not None:
+        return next((c for c in waiting if c.left.assignment == data.continues), None)
+    free = [c for c in waiting if (data.step, c.left.assignment) not in named]
+    return max(free, key=lambda c: c.open_to or date.min, default=None)
+
+
+def _in_turn(given: Sequence[_Given]) -> list[_Given]:
+    """In their order, but none before the one that it says to go on with: of one day their names would decide."""
+    by_name = {one.fact.data.assignment: one for one in given}
+    placed: dict[str, _Given] = {}
+    for one in given:
+        line: dict[str, _Given] = {}
+        following: _Given | None = one
+        while following is not None and (name := following.fact.data.assignment) not in placed | line:
+            line[name] = following
+            before = by_name.get(following.fact.data.continues or "")
+            is_older = before is not None and before.fact.data.assigned_on <= following.fact.data.assigned_on
+            following = before if is_older else None
+        placed |= dict(reversed(line.items()))
+    return list(placed.values())
 
 
 def _in_order(chain: _Chain, code: str, before: str, procedure: Procedure, remarks: list[Remark]) -> None:
