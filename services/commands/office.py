@@ -2,6 +2,7 @@
 
 from collections.abc import Iterator, Mapping
 from datetime import date
+from hashlib import sha256
 from typing import Any
 
 import httpx
@@ -22,27 +23,42 @@ from services.statute.versions import profile_for
 
 SOURCE = "urn:shixian:command"
 PAGE = 500
+LONGEST = 200
+"""What an id and a code may have at most."""
 
 
 def pages(url: str, path: str, what: str, headers: Mapping[str, str], **given: Any) -> Iterator[dict[str, Any]]:
     """Every item of a list of the tracker's. Raises :class:`Failed`."""
     cursor = ""
-    with httpx.Client(base_url=url, timeout=60.0, trust_env=False, headers=dict(headers)) as client:
+    with _client(url, headers) as client:
         while True:
-            asked = {name: value for name, value in {**given, "cursor": cursor, "limit": PAGE}.items() if value}
-            try:
-                answer = client.get(path, params=asked)
-            except httpx.HTTPError as error:
-                raise Failed(
-                    f"the tracker at {url} does not answer ({reason_of(error)}); is `shixian up` running?"
-                ) from None
-            if answer.status_code != 200:
-                raise Failed(f"the tracker answers {answer.status_code}: {_detail(answer)}")
-            page = answer.json()
+            page = _got(client, url, path, {**given, "cursor": cursor, "limit": PAGE})
             yield from page[what]
             cursor = page.get("next") or ""
             if not cursor:
                 return
+
+
+def units(url: str, headers: Mapping[str, str], organ: str) -> set[str]:
+    """The units that an organ itself has, without those of organs under it. Raises :class:`Failed`."""
+    with _client(url, headers) as client:
+        office = _got(client, url, "/v1/office", {"organ": organ})
+    return {unit["code"] for unit in office["units"] if unit["organ"] == organ}
+
+
+def _client(url: str, headers: Mapping[str, str]) -> httpx.Client:
+    return httpx.Client(base_url=url, timeout=60.0, trust_env=False, headers=dict(headers))
+
+
+def _got(client: httpx.Client, url: str, path: str, given: Mapping[str, Any]) -> dict[str, Any]:
+    try:
+        answer = client.get(path, params={name: value for name, value in given.items() if value})
+    except httpx.HTTPError as error:
+        raise Failed(f"the tracker at {url} does not answer ({reason_of(error)}); is `shixian up` running?") from None
+    if answer.status_code != 200:
+        raise Failed(f"the tracker answers {answer.status_code}: {_detail(answer)}")
+    found: dict[str, Any] = answer.json()
+    return found
 
 
 def _detail(answer: httpx.Response) -> str:
@@ -55,17 +71,33 @@ def _detail(answer: httpx.Response) -> str:
 def handed_over(steps: list[dict[str, Any]], to: str, on: date, reason: str) -> Iterator[RequestFact]:
     """The facts that give each open step of a unit to another one: given back, and opened again on the same day.
 
-    Their ids follow from the assignment, so the command can be run again. Who has the step later gets no day back.
+    Their ids follow from the request and the assignment (whose code is unique within the request only), so the command
+    can be run again. Who has the step later gets no day back.
     """
     for step in steps:
-        named = {"specversion": "1.0", "source": SOURCE, "subject": step["request"]}
+        subject = step["request"]
+        named = {"specversion": "1.0", "source": SOURCE, "subject": subject}
         old = step["assignment"]
         day = max(on, date.fromisoformat(step["since"]))
-        new = f"{old}>{to}"[-200:]
+        new = _short(f"{old}>{to}")
         returned = AssignmentReturnedData(assignment=old, returned_on=day, reason=reason)
         opened = AssignmentOpenedData(assignment=new, unit=to, step=step["step"], assigned_on=day, continues=old)
-        yield AssignmentReturned(id=f"hand-over/{old}"[-200:], data=returned, **named)
-        yield AssignmentOpened(id=f"hand-over/{new}"[-200:], data=opened, **named)
+        yield AssignmentReturned(id=_id("return", subject, old), data=returned, **named)
+        yield AssignmentOpened(id=_id("open", subject, new), data=opened, **named)
+
+
+def _id(what: str, subject: str, assignment: str) -> str:
+    """A subject may have a ``/`` as well: then only the digest says where it ends."""
+    return _short(f"hand-over/{what}/{subject}/{assignment}", f"{subject}\n{assignment}" if "/" in subject else "")
+
+
+def _short(text: str, apart: str = "") -> str:
+    """The text; cut, and with a digest in the place of what is lost, where it is too long. ``apart``: what tells it
+    from one that reads the same."""
+    if len(text) <= LONGEST and not apart:
+        return text
+    digest = f"~{sha256((apart or text).encode()).hexdigest()[:16]}"
+    return text[: LONGEST - len(digest)] + digest
 
 
 def of_year(organs: list[dict[str, Any]], year: int) -> Iterator[RequestFact]:

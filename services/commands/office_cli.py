@@ -71,8 +71,9 @@ def hand_over(
         fail(f"--on: expected a date YYYY-MM-DD that exists, got {on!r}")
     tracker, headers = url_of(settings, "tracker", url), who.headers(settings)
     try:
-        # Asked for first: a unit that nobody registered would get the steps, and nobody would ever see them.
-        next(office.pages(tracker, "/v1/assignments", "assignments", headers, organ=organ, unit=to), None)
+        # Asked for first: a unit that the organ does not have would get the steps, and nobody there would see them.
+        if to not in office.units(tracker, headers, organ):
+            fail(f"--to: expected a unit of the organ {organ!r}, got {to!r}")
         assigned = office.pages(tracker, "/v1/assignments", "assignments", headers, organ=organ, unit=unit)
         steps = [step for step in assigned if step["organ"] == organ]
     except Failed as error:
