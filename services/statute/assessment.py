@@ -19,6 +19,7 @@ from services.statute.deadlines import WITH_DELIVERY
 from services.statute.doubts import doubt
 from services.statute.moves import walk
 from services.statute.office.supervision import supervised
+from services.statute.orders import ordered
 from services.statute.profile import Profile
 from services.statute.standing import state_on
 from services.statute.state import Fact, RequestState
@@ -118,7 +119,9 @@ def assess_under(timeline: Timeline, profile: Profile, calendar: Calendar, today
     _check(run)
     if run.end is not None:
         run.cut(run.end.on)
-    return Assessment(supervised(state_on(run, today), timeline, profile, calendar, today), profile, timeline, run)
+    state = state_on(run, today)
+    orders = ordered(run, state.reviews) if state.ordered_by else []
+    return Assessment(supervised(state, timeline, profile, calendar, today, orders), profile, timeline, run)
 
 
 def _unconfirmed(timeline: Timeline, profile: Profile, calendar: Calendar) -> RequestState:

@@ -175,6 +175,34 @@ def test_an_order_takes_back_no_late_step_and_no_card() -> None:
     assert not [r.code for r in done.remarks if r.code == "assignment-after-end"]
 
 
+def ordered_twice(second: str, *between: Fact) -> list[Fact]:
+    """Answered in time, a new answer ordered on 10 March 2025 within ten working days, and on another day once more."""
+    return [
+        *(received("2025-01-06"), answer("2025-01-20"), filed("2025-02-10"), ordered("2025-03-10", 10)),
+        *(*between, filed("2025-04-01", "w"), ordered(second, 10, review="w")),
+    ]
+
+
+def test_a_second_order_takes_back_no_work_on_the_first_one() -> None:
+    work = [*given("b", "u1", "2025-03-11", "opinion", "2025-03-20"), *given("c", "u2", "2025-03-12", "sign")]
+    work.append(answer("2025-03-26", "granted", "v"))
+    first = view(ordered_twice("2025-05-12", *work)[:-2], "2025-04-01")
+    assert [(s.about, s.state, s.due_on, s.overdue_from) for s in first.steps] == [
+        ("b", "completed", date(2025, 3, 18), date(2025, 3, 19)),
+        ("c", "ended", date(2025, 3, 21), date(2025, 3, 22)),
+    ]
+    assert first.rungs, "what was late had cards"
+    both = view([*ordered_twice("2025-05-12", *work), *given("d", "u1", "2025-05-13", "sign")], "2025-05-14")
+    assert (both.steps[:2], both.rungs) == (first.steps, first.rungs)
+    assert [(s.about, s.state, s.due_on) for s in both.steps[2:]] == [("d", "assigned", date(2025, 5, 23))]
+    assert not [r.code for r in both.remarks if r.code == "assignment-after-end"]
+
+
+def test_the_work_on_an_order_that_was_not_kept_ends_with_the_next_one() -> None:
+    found = view(ordered_twice("2025-05-12", *given("b", "u1", "2025-03-11", "sign")), "2025-05-20")
+    assert [(s.state, s.done_on) for s in found.steps] == [("ended", date(2025, 5, 12))]
+
+
 @pytest.fixture
 def bureau(tmp_path: Path) -> Iterator[None]:
     with own_ladder(tmp_path):
@@ -194,3 +222,13 @@ def test_a_missed_order_has_cards_of_its_own_beside_those_of_the_laws_limit(bure
     assert cards(silent, "2024-05-20") == [*own, ("red", "", date(2024, 4, 8))]
     unmissed = [received("2024-03-01"), filed("2024-03-10"), ordered("2024-03-20", 15)]
     assert cards(unmissed, "2024-04-09") == [], "the order came before the law's limit had passed"
+
+
+def test_each_missed_order_has_cards_of_its_own(bureau: None) -> None:
+    found = view(ordered_twice("2025-05-12"), "2025-06-20").rungs
+    assert [(r.level, r.about, r.on) for r in found if r.level != "warning"] == [
+        ("yellow", "v", date(2025, 3, 25)),
+        ("red", "v", date(2025, 3, 31)),
+        ("yellow", "w", date(2025, 5, 27)),
+        ("red", "w", date(2025, 6, 3)),
+    ]

@@ -4,8 +4,10 @@ A rung is reached at the beginning of its day if its limit has not been kept by 
 ladder says, and gone when its cause is: a corrected fact, a new calendar, another ladder.
 """
 
+from bisect import bisect_right
 from collections.abc import Iterator, Sequence
 from datetime import date, timedelta
+from itertools import zip_longest
 
 from msgspec import Struct
 from msgspec.structs import replace
@@ -17,6 +19,7 @@ from services.statute.office.duties import duties
 from services.statute.office.ladder import Ladder, Supervised, ladder_for
 from services.statute.office.procedure import procedure_for
 from services.statute.office.steps import OPENED, Bounds, holder, steps
+from services.statute.orders import Order
 from services.statute.profile import Profile
 from services.statute.profile_tables import Unit
 from services.statute.state import Duty, Fact, Reached, RequestState, Step
@@ -51,9 +54,15 @@ def warned_before(profile: Profile, organ: str) -> tuple[int, ...]:
 
 
 def supervised(
-    state: RequestState, timeline: Timeline, profile: Profile, calendar: Calendar, today: date
+    state: RequestState,
+    timeline: Timeline,
+    profile: Profile,
+    calendar: Calendar,
+    today: date,
+    orders: Sequence[Order] = (),
 ) -> RequestState:
-    """The request at ``today`` with its steps and rungs; its own dates stay as they are."""
+    """The request at ``today`` with its steps and rungs; its own dates stay as they are. ``orders`` are those of new
+    answers, by their receipt."""
     laws, ended = laws_of(profile), state.closed_on
     ladder = ladder_for(state.organ, laws)
     if (promise := state.committed_due_on) is not None and state.answered_on is not None:
@@ -62,14 +71,14 @@ def supervised(
     remarks, taken = state.remarks, state.steps
     if timeline.office:
         procedure = procedure_for(state.organ, laws)
-        for facts, bounds in _rounds(state, timeline.office, today):
+        for facts, bounds in _rounds(state, timeline.office, orders, today):
             work = steps(facts, procedure, calendar, bounds)
             remarks, taken = (*remarks, *work.remarks), (*taken, *work.steps)
         watched = [
             _Limit("step", s.started_on, s.due_on, "working-day", s.done_on, s) for s in taken if s.due_on is not None
         ]
     if ladder is not None and ladder.has_cards:
-        watched += _answers(state, profile)
+        watched += _answers(state, orders, profile)
     if ladder is not None and promise is not None and timeline.item is not None and ladder.of("committed"):
         unit = clocks.days_of(timeline.item.committed.unit)
         watched.append(_Limit("committed", state.received_on or promise, promise, unit, ended))
@@ -82,34 +91,44 @@ def supervised(
     return _reached_by(replace(state, remarks=remarks, steps=taken), watched, ladder, calendar, today)
 
 
-def _rounds(state: RequestState, facts: Sequence[Fact], today: date) -> list[tuple[Sequence[Fact], Bounds]]:
+def _rounds(
+    state: RequestState, facts: Sequence[Fact], orders: Sequence[Order], today: date
+) -> list[tuple[Sequence[Fact], Bounds]]:
     """The facts about steps with what those depend on. The work on an answer that a review ordered is a round of its
-    own: it takes nothing back of the work before."""
-    if not state.ordered_by:
+    own, from the order to the next one: it takes nothing back of the work before."""
+    if not orders:
         return [(facts, Bounds(today, state.due_on or state.last_due_on, state.closed_on))]
-    order = state.clocks[0]
-    again = {f.data.assignment for f in facts if f.name == OPENED and f.data.assigned_on >= order.start}
-    first = [fact for fact in facts if fact.data.assignment not in again]
-    second = [fact for fact in facts if fact.data.assignment in again]
-    return [
-        (first, Bounds(today, state.own_due_on or state.last_due_on, state.closed_on)),
-        (second, Bounds(today, order.due_on, order.done_on)),
-    ]
+    bounds = [Bounds(today, state.own_due_on or state.last_due_on, state.closed_on)]
+    bounds += [Bounds(today, order.due, ended) for order, ended in _ended(orders)]
+    starts, round_of = [order.start for order in orders], dict[str, int]()
+    for fact in facts:
+        if fact.name == OPENED:
+            round_of.setdefault(fact.data.assignment, bisect_right(starts, fact.data.assigned_on))
+    rounds: list[list[Fact]] = [[] for _ in bounds]
+    for fact in facts:
+        rounds[round_of.get(fact.data.assignment, 0)].append(fact)
+    return list(zip(rounds, bounds, strict=True))
 
 
-def _answers(state: RequestState, profile: Profile) -> Iterator[_Limit]:
-    """The answer's limit; the law's own, and that of an answer that a review ordered."""
+def _ended(orders: Sequence[Order]) -> Iterator[tuple[Order, date | None]]:
+    """Each order with the day on which it ended: that of its answer or, where that came first, of the next order."""
+    for order, then in zip_longest(orders, orders[1:]):
+        ends = (order.done, then.start if then else None)
+        yield order, min((day for day in ends if day is not None), default=None)
+
+
+def _answers(state: RequestState, orders: Sequence[Order], profile: Profile) -> Iterator[_Limit]:
+    """The answer's limit; the law's own, and that of each answer that a review ordered."""
     unit, ended = clocks.days_of(profile.answer.unit), state.closed_on
-    if not state.ordered_by:
+    if not orders:
         if state.due_on is not None:
             yield _Limit("answer", state.received_on or state.due_on, state.due_on, unit, ended)
         return
-    order = state.clocks[0]
     if state.own_due_on is not None:
-        kept = order.start if ended is None else min(ended, order.start)
+        kept = orders[0].start if ended is None else min(ended, orders[0].start)
         yield _Limit("answer", state.received_on or state.own_due_on, state.own_due_on, unit, kept)
-    if order.due_on is not None:
-        yield _Limit("answer", order.start, order.due_on, unit, order.done_on, about=state.ordered_by)
+    for order, done in _ended(orders):
+        yield _Limit("answer", order.start, order.due, unit, done, about=order.review)
 
 
 def on_duty(state: RequestState, profile: Profile, calendar: Calendar, today: date) -> RequestState:
