@@ -58,7 +58,7 @@ CASES: dict[str, tuple[str, str]] = {
     "review-closed": ("A review is decided, or its filing was taken back.", "复议、诉讼、投诉举报结案统计"),
     "step-opened": ("A unit has a step of the request; its limit starts.", "环节开始办理"),
     "step-passed": ("A step was taken on, given back, or given to another unit.", "环节签收、退回或者转交"),
-    "step-due-set": ("A step has a new last day.", "确定或者变更环节到期日"),
+    "step-due-set": ("A step has a new last day, or none for now.", "确定、变更或者暂无环节到期日"),
     "step-overdue": ("A step's last day has passed.", "环节逾期"),
     "step-overdue-withdrawn": ("A fact that came later removes a step's breach.", "后到的事实使环节逾期不成立"),
     "step-done": ("A step is done, or ended with its request.", "环节办结"),

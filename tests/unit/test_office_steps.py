@@ -187,6 +187,32 @@ def test_a_limit_before_the_due_date_moves_with_it() -> None:
     assert only(seen([*facts, more], "2025-03-21")).due_on == day("2025-04-07"), "before 2025-04-08"
 
 
+def stopped(what: str) -> Any:
+    """A clarification, whose end is not known, or a consultation, which ends with its limit of 15 working days."""
+    on = day("2025-03-07")
+    if what == "clarification-requested":
+        return make(what, 1, on, requested_on=on, respond_by=day("2025-04-30"))
+    return make(what, 1, on, consultation="c", party="third-party", sent_on=on, reached_on=on)
+
+
+def test_no_card_goes_out_against_a_last_day_that_a_stop_has_taken_away() -> None:
+    case, events = posted([request(), given(1, "u1", "2025-03-05", step="sign")], at("2025-03-06"))
+    case, events = decide(case, stopped("clarification-requested"), WORLD, at("2025-03-07"), {})
+    told = next(e for e in events if event_name(e) == "step-due-set").data
+    assert (told.step.due_on, told.old_due_on) == (None, day("2025-03-28"))  # type: ignore[union-attr]
+    case, events, _ = tick(case, WORLD, at("2025-04-25"))
+    assert (event_names(events), only(case.view).due_on, case.view.rungs) == ([], None, ())
+    back = make("clarification-received", 1, day("2025-04-25"), received_on=day("2025-04-25"), excused=None)
+    case, events = decide(case, back, WORLD, at("2025-04-25"), {})
+    assert "step-due-set" in event_names(events) and only(case.view).due_on == day("2025-05-26")
+
+
+def test_while_others_are_asked_a_step_has_the_latest_day_that_its_limit_can_be() -> None:
+    view = seen([request(), given(1, "u1", "2025-03-05", step="sign"), stopped("consultation-opened")], "2025-03-10")
+    assert view.due_on is None and view.latest_due_on == day("2025-04-22")
+    assert only(view).due_on == day("2025-04-21")
+
+
 def test_steps_end_with_the_request() -> None:
     facts = [request(), given(1, "u1", "2025-03-04"), answered("2025-03-10")]
     step = only(seen(facts, "2025-03-20"))

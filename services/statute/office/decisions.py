@@ -28,7 +28,7 @@ def _changed(was: Step | None, now: Step, today: date) -> Iterator[Decision]:
     step = step_now(now)
     yield from _passed(was, now, step, today)
     due, late = (was.due_on, was.overdue_from) if was else (None, None)
-    if now.due_on != due and now.due_on is not None:
+    if now.due_on != due:
         values: dict[str, Any] = {"step": step}
         if due is not None:
             values["old_due_on"] = due

@@ -37,7 +37,7 @@ class Bounds(Struct, frozen=True):
 
     today: date
     due_on: date | None = None
-    """The last day for the answer; of a clock that stands still, the last one known."""
+    """The last day for the answer; of a clock that stands still, the latest that it can be. None: it is not known."""
     ended_on: date | None = None
 
 

@@ -97,8 +97,9 @@ def _rounds(
     """The facts about steps with what those depend on. The work on an answer that a review ordered is a round of its
     own, from the order to the next one: it takes nothing back of the work before."""
     if not orders:
-        return [(facts, Bounds(today, state.due_on or state.last_due_on, state.closed_on))]
-    bounds = [Bounds(today, state.own_due_on or state.last_due_on, state.closed_on)]
+        # Of a clock that stands still the last day before the stop is nobody's any more.
+        return [(facts, Bounds(today, state.due_on or state.latest_due_on, state.closed_on))]
+    bounds = [Bounds(today, state.own_due_on, state.closed_on)]
     bounds += [Bounds(today, order.due, ended) for order, ended in _ended(orders)]
     starts, round_of = [order.start for order in orders], dict[str, int]()
     for fact in facts:
