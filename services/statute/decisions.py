@@ -10,22 +10,25 @@ from services.words.catalogue import said, text
 from services.words.remark import remark
 
 
-def changes(old: RequestState, new: RequestState, profile: Profile | None, today: date) -> list[Decision]:
+def changes(
+    old: RequestState, new: RequestState, profile: Profile | None, today: date, seen: date = date.min
+) -> list[Decision]:
     """The decisions that lead from ``old`` to ``new``, in the order in which they take effect.
 
-    ``profile`` is the version of the statute that ``new`` was derived with; None while there is none.
+    ``profile`` is the version of the statute that ``new`` was derived with; None while there is none. ``seen`` is the
+    day as of which ``old`` was derived: what was to be warned of up to then was, or needed no warning.
     """
-    decided = [] if profile is None or new.received_on is None else _dates(old, new, profile, today)
+    decided = [] if profile is None or new.received_on is None else _dates(old, new, profile, today, seen)
     if old.overdue_from and not new.overdue_from:
         # Announced first: what follows is about a request that is not late.
         values = {"limit": "answer", "overdue_from": old.overdue_from, "due_on": new.due_on}
         decided.insert(0, Decision("overdue-withdrawn", today, values))
     if new.state == "retracted" and old.state != "retracted" and old.submitted_on is not None:
         decided.append(Decision("request-closed", today, {"closed_on": today, "reason": "retracted"}))
-    return decided + office_changes(old, new, today) + _reviews(old, new)
+    return decided + office_changes(old, new, today, seen) + _reviews(old, new)
 
 
-def _dates(old: RequestState, new: RequestState, profile: Profile, today: date) -> list[Decision]:
+def _dates(old: RequestState, new: RequestState, profile: Profile, today: date, seen: date) -> list[Decision]:
     decided: list[Decision] = []
     if old.received_on is None or old.state == "retracted":
         assert new.received_on is not None
@@ -38,7 +41,7 @@ def _dates(old: RequestState, new: RequestState, profile: Profile, today: date) 
     decided += _clock(old, new, profile, today)
     decided += _promise(old, new, today)
     decided += _others(old, new, today)
-    decided += _alarms(old, new)
+    decided += _alarms(old, new, seen)
     return decided + _end(old, new, profile.answer.article)
 
 
@@ -78,11 +81,12 @@ def _promise(old: RequestState, new: RequestState, today: date) -> list[Decision
     return [Decision("due-date-set", day, values)]
 
 
-def _alarms(old: RequestState, new: RequestState) -> list[Decision]:
-    """The warnings whose day has come since, and the breach."""
+def _alarms(old: RequestState, new: RequestState, seen: date) -> list[Decision]:
+    """The warnings whose day has come since, or that are of another last day, and the breach."""
     decided = []
+    is_new = new.due_on != (old.due_on or old.last_due_on)
     for day, left in new.warned:
-        if (day, left) not in old.warned:
+        if (day, left) not in old.warned and (is_new or day > seen):
             values = {"due_on": new.due_on, "days_left": left, "limit": "answer"}
             decided.append(Decision("deadline-approaching", day, values))
     if new.overdue_from and new.overdue_from != old.overdue_from:

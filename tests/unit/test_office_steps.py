@@ -300,6 +300,45 @@ def test_each_change_of_a_step_is_said_once() -> None:
     assert case.view.rungs == ()
 
 
+def told_of(events: Sequence[CaseEvent], what: str = "deadline-approaching") -> list[date]:
+    return [e.time.astimezone(SHANGHAI).date() for e in events if event_name(e) == what and e.time is not None]
+
+
+def test_a_step_is_warned_of_once_whoever_has_it() -> None:
+    case, _ = posted([request(), given(1, "u1", "2025-03-04")], at("2025-03-05"))
+    case, events, _ = tick(case, WORLD, at("2025-03-10"))
+    assert told_of(events) == [day("2025-03-10")]
+    case, events = decide(case, did("returned", 1, "2025-03-07"), WORLD, at("2025-03-11"), {})
+    assert [r.unit for r in case.view.rungs] == [""] and told_of(events) == []
+    case, events = decide(case, given(2, "u2", "2025-03-07"), WORLD, at("2025-03-11"), {})
+    assert [r.unit for r in case.view.rungs] == ["u2"] and told_of(events) == []
+
+
+def test_what_was_done_in_between_is_not_warned_of_once_more() -> None:
+    """Taking back what ended it brings back the limit, and of its warnings those that nobody was sent."""
+    done = did("completed", 1, "2025-03-11")
+    case, _ = posted([request(), given(1, "u1", "2025-03-04")], at("2025-03-05"))
+    case, events, _ = tick(case, WORLD, at("2025-03-10"))
+    assert told_of(events) == [day("2025-03-10")]
+    case, _ = decide(case, done, WORLD, at("2025-03-11"), {})
+    back = make("fact-retracted", 1, day("2025-03-11"), amends=Ref(done.source, done.id), reason="another step")
+    case, events = decide(case, back, WORLD, at("2025-03-11"), {})
+    assert case.view.rungs and told_of(events) == []
+
+
+def test_an_answer_taken_back_brings_back_the_warnings_that_were_not_sent_alone() -> None:
+    case, _ = posted([request()], at("2025-03-04"))
+    case, events, _ = tick(case, WORLD, at("2025-03-26"))
+    assert told_of(events) == [day("2025-03-24"), day("2025-03-26")]
+    answer = answered("2025-03-27")
+    case, _ = decide(case, answer, WORLD, at("2025-03-27"), {})
+    back = make("fact-retracted", 1, day("2025-03-28"), amends=Ref(answer.source, answer.id), reason="another request")
+    case, events = decide(case, back, WORLD, at("2025-03-28"), {})
+    assert (case.view.state, told_of(events)) == ("open", [day("2025-03-28")])
+    case, events, _ = tick(case, WORLD, at("2025-03-31"))
+    assert told_of(events) == [day("2025-03-31")]
+
+
 def test_a_card_is_the_units_that_has_it_on_that_day_and_stays_when_it_is_done_later() -> None:
     facts = [request(), given(1, "u1", "2025-03-04"), did("completed", 1, "2025-03-13")]
     (card,) = seen(facts, "2025-03-20").rungs

@@ -4,11 +4,14 @@ from collections.abc import Iterator
 from datetime import date
 from typing import Any
 
+from msgspec.structs import replace
+
 from services.statute.state import Decision, Duty, Holding, Reached, RequestState, Step
 
 
-def office_changes(old: RequestState, new: RequestState, today: date) -> list[Decision]:
-    """The decisions about steps and rungs that lead from ``old`` to ``new``, in the order in which they take effect."""
+def office_changes(old: RequestState, new: RequestState, today: date, seen: date) -> list[Decision]:
+    """The decisions about steps and rungs that lead from ``old``, as it stood on ``seen``, to ``new``, in the order in
+    which they take effect."""
     if old.steps == new.steps and old.rungs == new.rungs and old.duties == new.duties:
         return []
     before, after = {s.about: s for s in old.steps}, {s.about: s for s in new.steps}
@@ -19,7 +22,7 @@ def office_changes(old: RequestState, new: RequestState, today: date) -> list[De
     ]
     for about, step in after.items():
         decided += _changed(before.get(about), step, today)
-    return [*decided, *_duties(old, new, today), *_rungs(old, new, today)]
+    return [*decided, *_duties(old, new, today), *_rungs(old, new, today, seen)]
 
 
 def _changed(was: Step | None, now: Step, today: date) -> Iterator[Decision]:
@@ -109,21 +112,34 @@ def _named(duty: Duty) -> tuple[object, ...]:
     return duty.due_on, duty.provisional, duty.organ, duty.kind, duty.event_on, duty.statute, duty.article, duty.about
 
 
-def _rungs(old: RequestState, new: RequestState, today: date) -> Iterator[Decision]:
-    before, after = set(old.rungs), set(new.rungs)
+def _rungs(old: RequestState, new: RequestState, today: date, seen: date) -> Iterator[Decision]:
+    before, after = {_apart(rung) for rung in old.rungs}, {_apart(rung) for rung in new.rungs}
+    last_days = _last_days(old)
     for rung in old.rungs:
         if rung.level != "warning" and rung not in after:
             yield Decision("card-withdrawn", today, {"card": card_now(rung, _alone(old))})
     for rung in new.rungs:
-        if rung in before:
+        if _apart(rung) in before:
             continue
-        if rung.level == "warning":
+        if rung.level != "warning":
+            yield Decision("card-issued", rung.on, {"card": card_now(rung, _alone(new))})
+        elif rung.on > seen or rung.due_on != last_days.get((rung.limit, rung.about)):
             values = {"limit": rung.limit, "about": rung.about or None, "due_on": rung.due_on, "days_left": rung.left}
             if (organ := _alone(new)) is not None:
                 values["organ"] = organ
             yield Decision("deadline-approaching", rung.on, values)
-        else:
-            yield Decision("card-issued", rung.on, {"card": card_now(rung, _alone(new))})
+
+
+def _apart(rung: Reached) -> Reached:
+    """A rung as it is told from others: a card is a unit's, a warning stays the same whoever has the step."""
+    return replace(rung, unit="") if rung.level == "warning" and rung.unit else rung
+
+
+def _last_days(view: RequestState) -> dict[tuple[str, str], date | None]:
+    """The last days of what is warned of besides the answer."""
+    steps = {("step", each.about): each.due_on for each in view.steps}
+    duties = {("duty", each.duty): each.due_on for each in view.duties}
+    return {**steps, **duties, ("committed", ""): view.committed_due_on}
 
 
 def _alone(view: RequestState) -> str | None:

@@ -70,7 +70,7 @@ def decide(
         amendments.take(fact)
     looked = look(grown, reference_data, as_of, amendments.amended() if amendments is not None else None)
     view = looked.view
-    decided = decisions.changes(case.view, view, looked.profile, as_of)
+    decided = decisions.changes(case.view, view, looked.profile, as_of, case.as_of)
     if view.refused:
         decided += _rejections(case.view, view)
     if tallies:
@@ -103,7 +103,7 @@ def tick(case: Case, reference_data: ReferenceData, now: datetime) -> tuple[Case
     as_of = max(case.as_of, _today(reference_data, case.view.organ, now))
     looked = look(case, reference_data, as_of)
     view = looked.view
-    decided = decisions.changes(case.view, view, looked.profile, as_of) + _rejections(case.view, view)
+    decided = decisions.changes(case.view, view, looked.profile, as_of, case.as_of) + _rejections(case.view, view)
     if not decided and _unsaid(view) != _unsaid(case.view):
         # What it waited for has come and set no date: the log has to say so, or the case would wait for it for ever.
         # And a calendar can change how long the first response took without moving a date, as another law can be one
