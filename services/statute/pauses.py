@@ -163,7 +163,9 @@ def consult(run: AnswerClock, fact: Fact, on: date) -> None:
     article = pause.limit.article if pause.limit else pause.article
     silence = pause.silence if pause.silence != "none" else ""
     run.consulted.add(key)
-    run.deadlines.append(Deadline("consultation", start, due, article, done_on=closed, about=key, silence=silence))
+    run.deadlines.append(
+        Deadline("consultation", start, due, article, done_on=closed, about=key, silence=silence, party=party)
+    )
     if pause.effect == "none":
         run.note(fact, "stops-no-clock", what=fact.name, on=on)
         return

@@ -61,6 +61,8 @@ class Deadline(Struct, frozen=True):
     """What it means in law that the limit passes without a reply, if anything."""
     earliest: bool = False
     """Whether ``start`` is only the earliest day that it can be: the delivery that it counts from is not known."""
+    party: str = ""
+    """Of a consultation: who is asked."""
 
 
 class Holding(Struct, frozen=True):

@@ -11,10 +11,11 @@ from msgspec import Struct
 
 from services.statute.errors import StatuteError
 from services.statute.office.days import waited_for
-from services.statute.state import RequestState
+from services.statute.state import Deadline, RequestState
 from services.statute.status import STATUSES as STATUSES
 from services.statute.status import Status as Status
 from services.statute.status import status
+from services.tracker.core.attention import OTHERS
 from services.tracker.core.case import Case
 from services.tracker.core.reference_data import ReferenceData
 from services.tracker.listing import pending_reviews
@@ -31,8 +32,8 @@ class Waits(Struct, frozen=True, kw_only=True):
     """``clarification-reply``, ``consultation``, ``fee-payment`` or ``special-step``: whose limit runs instead; or the
     kind of a pending review."""
     whom: str = ""
-    """``applicant``, ``third-party``, ``other-organ``, ``special-step`` or ``review`` (whoever decides that); empty
-    where several are asked at one time and it does not show."""
+    """``applicant``, ``third-party``, ``other-organ``, ``special-step`` or ``review`` (whoever decides that); empty of
+    several asked at one time before a release that kept who each is."""
     about: str = ""
     """Which consultation, or which review."""
     since: date
@@ -106,10 +107,10 @@ _SAME = [
     for name in Item.__struct_fields__
     if hasattr(RequestState(), name) and name not in ("remarks", "awaits", "stop")
 ]
-WAITS = ("clarification-reply", "consultation", "fee-payment", "special-step")
+WAITS = OTHERS
 """The limits that run for others while the answer's clock stands still."""
 WHOM = {"clarification-reply": "applicant", "fee-payment": "applicant", "special-step": "special-step"}
-"""Whose they are; a consultation's party says the reason for which the clock stands still."""
+"""Whose they are; of a consultation its limit says it."""
 
 
 def fields_of(case: Case | Listed, today: date, reference_data: ReferenceData) -> dict[str, Any]:
@@ -121,7 +122,7 @@ def fields_of(case: Case | Listed, today: date, reference_data: ReferenceData) -
         "awaits": said(view.awaits) if view.awaits else None,
         "stop": said(view.stop) if view.stop else None,
         "days_left": days_left(view, today, reference_data),
-        "waits": waits_of(view),
+        "waits": waits_of(view, today),
         "held": [
             Held(
                 step=each.step,
@@ -141,18 +142,26 @@ def fields_of(case: Case | Listed, today: date, reference_data: ReferenceData) -
     return same | {"id": case.subject, "status": status(view, today), "overdue_from": overdue}
 
 
-def waits_of(view: RequestState) -> list[Waits]:
-    """Whom a request waits for, since when and until when."""
-    clocks = [each for each in view.clocks if each.limit in WAITS and each.done_on is None]
-    one = waited_for(view.stop) if view.stop is not None and len(clocks) == 1 else ""
-    found = [
-        Waits(limit=each.limit, whom=WHOM.get(each.limit, one), about=each.about, since=each.start, until=each.due_on)
-        for each in clocks
-        if view.state == "stopped"
-    ]
-    return found + [
+def waits_of(view: RequestState, today: date) -> list[Waits]:
+    """Whom a request waits for as of a day, since when and until when."""
+    reviews = [
         Waits(limit=each.kind, whom="review", about=each.review, since=each.filed_on) for each in pending_reviews(view)
     ]
+    if view.state != "stopped":
+        return reviews
+    clocks = [each for each in view.clocks if each.limit in WAITS and each.done_on is None]
+    # Silence has ended what lies behind; where nothing else holds the clock, the law has no such end.
+    clocks = [each for each in clocks if each.due_on is None or each.due_on >= today] or clocks
+    return [_waits(each, view, len(clocks) == 1) for each in clocks] + reviews
+
+
+def _waits(clock: Deadline, view: RequestState, is_alone: bool) -> Waits:
+    """The wait for one limit of somebody else's. A case stored by an earlier release has the party of a consultation in
+    the reason of its stop alone."""
+    whom = WHOM.get(clock.limit, clock.party)
+    if not whom and is_alone and view.stop is not None:
+        whom = waited_for(view.stop)
+    return Waits(limit=clock.limit, whom=whom, about=clock.about, since=clock.start, until=clock.due_on)
 
 
 def days_left(view: RequestState, today: date, reference_data: ReferenceData) -> int | None:

@@ -4,6 +4,7 @@ from datetime import UTC, date, datetime
 from typing import Any
 
 import msgspec
+from msgspec.structs import replace
 from prometheus_client import CollectorRegistry
 
 from services.events.cases import CaseEvent
@@ -140,21 +141,38 @@ def test_a_pending_review_says_whom_one_waits_for_and_a_decided_one_does_not() -
     filed = {"review": "v", "organ": "gz-psb", "kind": "reconsideration", "filed_on": "2026-11-23"}
     answer = {"outcome": "granted", "answered_on": "2026-11-20", "service": "handed"}
     case = case_of(opened(), fact("answer-issued", "r", answer), fact("review-filed", "r", filed))
-    (waits,) = items.waits_of(case.view)
+    (waits,) = items.waits_of(case.view, NOW.date())
     assert (waits.limit, waits.whom, waits.about, waits.since) == ("reconsideration", "review", "v", date(2026, 11, 23))
     (row,) = office_store.open_work(case, 3)
     assert row[:3] == ("r", "review", "v") and row[-1] == case.view.due_on, "lists go by the request's own last day"
     decided = fact("review-decided", "r", {"review": "v", "decided_on": "2026-11-25", "result": "upheld"})
     case = case_of(opened(), fact("answer-issued", "r", answer), fact("review-filed", "r", filed), decided)
-    assert items.waits_of(case.view) == [] and list(office_store.open_work(case, 3)) == []
+    assert items.waits_of(case.view, NOW.date()) == [] and list(office_store.open_work(case, 3)) == []
 
 
 def test_whose_view_is_waited_for_is_said_where_it_shows() -> None:
     asked = fact("consultation-opened", "r", {"consultation": "1", "party": "other-organ", "sent_on": "2026-11-10"})
-    (waits,) = items.waits_of(case_of(opened(), asked).view)
+    (waits,) = items.waits_of(case_of(opened(), asked).view, NOW.date())
     assert (waits.limit, waits.whom, waits.about) == ("consultation", "other-organ", "1")
     other = fact("consultation-opened", "r", {"consultation": "2", "party": "third-party", "sent_on": "2026-11-10"})
-    assert {one.whom for one in items.waits_of(case_of(opened(), asked, other).view)} == {""}, "it is one or the other"
+    both = case_of(opened(), asked, other).view
+    assert {one.about: one.whom for one in items.waits_of(both, NOW.date())} == {
+        "1": "other-organ",
+        "2": "third-party",
+    }
+    earlier = replace(both, clocks=tuple(replace(clock, party="") for clock in both.clocks))
+    assert {one.whom for one in items.waits_of(earlier, NOW.date())} == {""}, "it is one or the other"
+
+
+def test_a_consultation_that_silence_has_ended_is_waited_for_no_more() -> None:
+    first = fact("consultation-opened", "r", {"consultation": "1", "party": "third-party", "sent_on": "2026-11-03"})
+    then = fact("consultation-opened", "r", {"consultation": "2", "party": "other-organ", "sent_on": "2026-11-20"})
+    view = case_of(opened(), first, then).view
+    assert view.stop is not None and [one.about for one in items.waits_of(view, date(2026, 11, 24))] == ["1", "2"]
+    left = items.waits_of(view, date(2026, 11, 25))
+    assert [(one.about, one.whom, one.until) for one in left] == [("2", "other-organ", date(2026, 12, 11))]
+    # Where no law ends the stop, it is waited for still.
+    assert [one.about for one in items.waits_of(view, date(2027, 1, 4))] == ["1", "2"]
 
 
 def following(*facts: Any) -> dict[str, Any]:
@@ -174,7 +192,13 @@ def test_what_may_come_next_follows_from_how_the_request_stands_and_what_the_law
     assert "extension-granted" not in following(first, fact("extension-granted", "r", granted)), "the cap is used up"
     asked = {"consultation": "1", "party": "third-party", "sent_on": "2026-11-10"}
     stopped = following(first, fact("consultation-opened", "r", asked))
-    assert "consultation-closed" in stopped and "extension-granted" not in stopped
+    assert {"consultation-opened", "extension-granted", "request-transferred", "consultation-closed"} <= set(stopped)
+    assert "clarification-requested" not in stopped and "fee-notified" in stopped
+    used_up = (fact("extension-granted", "r", granted), fact("consultation-opened", "r", asked))
+    assert "extension-granted" not in following(first, *used_up)
+    wanting = {"requested_on": "2026-11-10", "respond_by": "2026-12-10"}
+    incomplete = following(first, fact("clarification-requested", "r", wanting))
+    assert "clarification-received" in incomplete and not {"extension-granted", "fee-notified"} & set(incomplete)
     answer = {"outcome": "granted", "answered_on": "2026-11-20", "service": "posted"}
     posted = fact("answer-issued", "r", answer)
     assert {"answer-delivered", "review-filed"} == set(following(first, posted))

@@ -36,6 +36,8 @@ _WITH_STOP = {
     "stopped-fee": ("fee-paid",),
     "stopped-special-step": ("special-step-closed",),
 }
+_WHILE_ASKED = ("consultation-opened", "extension-granted", "fee-notified", "request-transferred")
+"""What an office may do while it waits for a view: ask somebody else as well, take longer, ask a fee, pass it on."""
 _RUNNING = (
     *("answer-issued", "extension-granted", "clarification-requested", "consultation-opened", "fee-notified"),
     *("volume-deferred", "date-agreed", "request-transferred", "request-withdrawn", "assignment-opened"),
@@ -86,8 +88,11 @@ def _named(case: Case, today: date) -> Iterator[str]:
             if view.item:
                 yield "special-step-opened"
         case "stopped":
-            yield from _WITH_STOP.get(view.stop.code if view.stop else "", ())
+            why = view.stop.code if view.stop else ""
+            yield from _WITH_STOP.get(why, ())
             yield from ("answer-issued", "assignment-opened", "request-withdrawn")
+            if why == "stopped-consultation":
+                yield from _WHILE_ASKED
         case "answered":
             if not any(map(_says_delivery, case.facts)):
                 yield "answer-delivered"
