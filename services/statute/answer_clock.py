@@ -73,6 +73,9 @@ class AnswerClock(Struct):
     """Consultations that were opened."""
     unpaid: bool = False
     """Whether a fee was asked that nobody paid."""
+    restarts: list[tuple[date, Clock]] = field(default_factory=list)
+    """The clock as it stood before each restart, with the day of what stopped it for that; kept for an item's promise:
+    one that had been broken by then stays broken."""
     grown: bool = False
     """Whether asking someone has lengthened the limit, which it does once."""
 

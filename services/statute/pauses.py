@@ -87,6 +87,8 @@ def _pause(
         fresh = limit_clock(run.profile.answer, reply, run.profile, run.calendar)
         if fresh.start > run.ledger.start:  # of two replies the later one sets the limit anew
             start, run.event = fresh.start, reply
+            if run.timeline.item is not None:
+                run.restarts.append((on, run.clock))
             run.ledger.stop(on, days)
             if run.ledger.deferred:
                 deferral = next(step for step in reversed(run.steps) if step.kind in ("defer", "agree"))

@@ -116,6 +116,36 @@ def test_another_promise_moves_the_promised_day_of_open_requests_alone() -> None
     assert after.view.due_on == case.view.due_on
 
 
+def incomplete(asked: str, came: str) -> list[RequestFact]:
+    """Asked to be completed, which restarts the clock, and completed."""
+    on, back = date.fromisoformat(asked), date.fromisoformat(came)
+    return [
+        make("clarification-requested", 1, on, requested_on=on, respond_by=date(2025, 3, 28)),
+        make("clarification-received", 1, back, received_on=back, excused=None),
+    ]
+
+
+def test_a_promise_that_was_broken_before_a_restart_stays_broken() -> None:
+    known = knowing(item(committed=3))
+    case, _ = posted([request()], known)
+    case, events, _ = tick(case, known, at("2025-03-10"))
+    assert [event_name(e) for e in events] == ["deadline-approaching", "card-issued"]
+    for fact in incomplete("2025-03-10", "2025-03-12"):
+        case, events = decide(case, fact, known, at("2025-03-12"), {})
+    assert "card-withdrawn" not in [event_name(e) for e in events]
+    assert (case.view.due_on, case.view.committed_due_on) == (date(2025, 4, 10), date(2025, 3, 6))
+    on = date(2025, 3, 14)
+    answer = make("answer-issued", 1, on, outcome="granted", answered_on=on, service="handed")
+    case, _ = decide(case, answer, known, at("2025-03-14"), {})
+    assert (case.view.timeliness, case.view.committed_timeliness) == ("in-time", "late")
+    assert [(r.limit, r.on) for r in case.view.rungs if r.level == "yellow"] == [("committed", date(2025, 3, 7))]
+
+
+def test_a_promise_that_still_ran_at_a_restart_is_counted_anew() -> None:
+    case, _ = posted([request(), *incomplete("2025-03-06", "2025-03-12")], knowing(item(committed=3)), "2025-03-13")
+    assert case.view.committed_due_on == date(2025, 3, 17)
+
+
 def test_a_code_is_its_first_organs_and_another_organs_item_does_not_hold() -> None:
     known = knowing(item(organ="p"), unit(organ="p"), item(organ="o"), unit(organ="o"))
     assert (known.items["i"].organ, known.units["u"].organ) == ("p", "p")

@@ -6,7 +6,7 @@ from datetime import timedelta
 from services.statute.account import Basis, Line, cited
 from services.statute.answer_clock import AnswerClock
 from services.statute.assessment import Assessment
-from services.statute.office.items import SPECIAL_ARTICLE, Item
+from services.statute.office.items import SPECIAL_ARTICLE, Item, committed_clock
 from services.words.catalogue import name
 
 _DAY = timedelta(days=1)
@@ -44,7 +44,8 @@ def _promised(assessed: Assessment, run: AnswerClock, item: Item) -> list[Line]:
     zh = f"承诺时限：{amount}{name('unit', unit, 'zh')}；停止、重新计算与法定期限相同，延长不改变承诺时限"
     en = f"committed limit: {amount} {name('unit', unit, 'en')}; it stops and restarts like the statutory one"
     en += ", and no extension moves it"
-    lines = [Line("limit", run.clock.start + _DAY, None, zh, en, basis, limit="committed")]
+    clock = committed_clock(run, item, run.calendar) or run.clock
+    lines = [Line("limit", clock.start + _DAY, None, zh, en, basis, limit="committed")]
     due = state.committed_due_on
     if due is None:
         zh, en = (

@@ -1,7 +1,8 @@
 """A service item of an office: its law, a statutory limit of its own, a promise, special steps. Pure.
 
 The promise (承诺时限) is the same clock with a smaller budget: what stops or restarts the one does so to the other, and
-an extension moves it not. The days of a special step (a hearing, an inspection, an expert review) count in neither.
+an extension moves it not. A promise once broken stays so, whatever restarts the clock later. The days of a special step
+(a hearing, an inspection, an expert review) count in neither.
 """
 
 from collections.abc import Mapping
@@ -14,6 +15,7 @@ from msgspec.structs import replace
 from services.statute import clock as clocks
 from services.statute.answer_clock import AnswerClock, limit_due
 from services.statute.calendar import Calendar
+from services.statute.clock import Clock
 from services.statute.profile import Profile
 from services.statute.profile_tables import Limit, Unit
 
@@ -67,12 +69,27 @@ def item_of(data: Any) -> Item:
     return Item(data.code, limit(data.limit), limit(data.committed), special)
 
 
-def committed_due(run: AnswerClock, item: Item | None, calendar: Calendar) -> date | None:
-    """The last day of the promise; None without one, or while its clock stands still."""
+def committed_clock(run: AnswerClock, item: Item | None, calendar: Calendar) -> Clock | None:
+    """The clock of the promise; None without one. What had passed before a restart stays broken: it is the clock that
+    ran until then."""
     if item is None or item.committed is None:
         return None
-    promised = replace(run.clock, budget=item.committed.amount, unit=item.committed.unit, beyond=(), deferred=None)
-    return clocks.due_on(promised, calendar)
+    for stopped_on, clock in run.restarts:
+        promised = _promised(clock, item.committed)
+        due = clocks.due_on(promised, calendar)
+        if due is not None and due < stopped_on:
+            return promised
+    return _promised(run.clock, item.committed)
+
+
+def _promised(clock: Clock, limit: ItemLimit) -> Clock:
+    return replace(clock, budget=limit.amount, unit=limit.unit, beyond=(), deferred=None)
+
+
+def committed_due(run: AnswerClock, item: Item | None, calendar: Calendar) -> date | None:
+    """The last day of the promise; None without one, or while its clock stands still."""
+    clock = committed_clock(run, item, calendar)
+    return None if clock is None else clocks.due_on(clock, calendar)
 
 
 def special_due(item: Item, code: str, opened_on: date, profile: Profile, calendar: Calendar) -> date | None:
