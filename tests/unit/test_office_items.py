@@ -6,6 +6,7 @@ from typing import Any
 from zoneinfo import ZoneInfo
 
 import pytest
+from msgspec.structs import replace
 from typer.testing import CliRunner
 
 from scripts import make_items
@@ -14,7 +15,7 @@ from services.cli import app
 from services.events.cases import CaseEvent
 from services.events.codec import decode_fact
 from services.events.facts import RequestFact
-from services.events.office_facts import ItemData, ItemRegistered, TimeLimit, UnitData, UnitRegistered
+from services.events.office_facts import ItemData, ItemRegistered, SpecialStep, TimeLimit, UnitData, UnitRegistered
 from services.events.vocabulary import Label
 from services.intake.notices import KnownNotices
 from services.intake.office import Office
@@ -22,6 +23,7 @@ from services.intake.reading import Reading, Taken
 from services.intake.references import References
 from services.tracker.core.case import Case
 from services.tracker.core.decide import decide, tick
+from services.tracker.core.next_facts import next_facts
 from services.tracker.core.reference_data import ReferenceData
 from services.tracker.core.rows import event_name
 from tests.law_cases import SOURCE, make, world
@@ -144,6 +146,27 @@ def test_a_promise_that_was_broken_before_a_restart_stays_broken() -> None:
 def test_a_promise_that_still_ran_at_a_restart_is_counted_anew() -> None:
     case, _ = posted([request(), *incomplete("2025-03-06", "2025-03-12")], knowing(item(committed=3)), "2025-03-13")
     assert case.view.committed_due_on == date(2025, 3, 17)
+
+
+@pytest.mark.parametrize(("statute", "due_on"), [("CN-LICENSING", None), ("CN", date(2025, 3, 31))])
+def test_special_steps_stop_the_clock_of_the_licensing_law_alone(statute: str, due_on: date | None) -> None:
+    """An item may be handled under another law; that knows no such steps."""
+    step = SpecialStep(code="h", name=Label("专家评审", "expert review"))
+    data = replace(item().data, statute=statute, special_steps=(step,))
+    on = date(2025, 3, 10)
+    opened = make("special-step-opened", 1, on, step="h", opened_on=on)
+    known = knowing(replace(item(), data=data))
+    view = posted([request(), opened], known, "2025-03-11")[0].view
+    assert view.due_on == due_on
+    cited = [clock.article for clock in view.clocks if clock.limit == "special-step"]
+    codes = [each.code for each in view.remarks]
+    if due_on is None:
+        assert cited == ["行政许可法 第四十五条"] and "stops-no-clock" not in codes
+    else:
+        assert cited == [""] and codes == ["stops-no-clock"]
+        assert view.committed_due_on == date(2025, 3, 17)
+    offered = {each.fact for each in next_facts(posted([request()], known)[0], known, at("2025-03-11")).facts}
+    assert ("special-step-opened" in offered) is (due_on is None)
 
 
 def test_a_code_is_its_first_organs_and_another_organs_item_does_not_hold() -> None:

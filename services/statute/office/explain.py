@@ -6,7 +6,7 @@ from datetime import timedelta
 from services.statute.account import Basis, Line, cited
 from services.statute.answer_clock import AnswerClock
 from services.statute.assessment import Assessment
-from services.statute.office.items import SPECIAL_ARTICLE, Item, committed_clock
+from services.statute.office.items import SPECIAL_ARTICLE, Item, committed_clock, leaves_out_special
 from services.words.catalogue import name
 
 _DAY = timedelta(days=1)
@@ -17,7 +17,8 @@ def of_item(assessed: Assessment) -> list[Line]:
     item = assessed.timeline.item
     if assessed.run is None or item is None:
         return []
-    return [*_promised(assessed, assessed.run, item), *_special(item)]
+    special = _special(item) if leaves_out_special(assessed.profile) else ()
+    return [*_promised(assessed, assessed.run, item), *special]
 
 
 def _special(item: Item) -> Iterator[Line]:

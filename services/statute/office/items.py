@@ -19,8 +19,9 @@ from services.statute.clock import Clock
 from services.statute.profile import Profile
 from services.statute.profile_tables import Limit, Unit
 
-SPECIAL_ARTICLE = "行政许可法 第四十五条"
-"""Which steps don't count; that the applicant is informed of them in writing is for the office to see to."""
+SPECIAL_LAW, SPECIAL_ARTICLE = "CN-LICENSING", "行政许可法 第四十五条"
+"""Which steps don't count, and by which law; that the applicant is informed of them in writing is for the office to see
+to. No other law knows them: an item that is handled under another one has them without any effect on its limit."""
 
 
 class ItemLimit(Struct, frozen=True):
@@ -90,6 +91,11 @@ def committed_due(run: AnswerClock, item: Item | None, calendar: Calendar) -> da
     """The last day of the promise; None without one, or while its clock stands still."""
     clock = committed_clock(run, item, calendar)
     return None if clock is None else clocks.due_on(clock, calendar)
+
+
+def leaves_out_special(profile: Profile) -> bool:
+    """Whether the law leaves the days of special steps out of the count."""
+    return profile.statute == SPECIAL_LAW
 
 
 def special_due(item: Item, code: str, opened_on: date, profile: Profile, calendar: Calendar) -> date | None:

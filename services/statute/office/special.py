@@ -4,7 +4,7 @@ from datetime import date, timedelta
 
 from services.statute.answer_clock import AnswerClock, Step
 from services.statute.clock import Interval
-from services.statute.office.items import SPECIAL_ARTICLE, special_due
+from services.statute.office.items import SPECIAL_ARTICLE, leaves_out_special, special_due
 from services.statute.state import Deadline, Fact
 from services.words.remark import remark
 
@@ -14,7 +14,8 @@ _DAY = timedelta(days=1)
 def special_step(run: AnswerClock, fact: Fact, on: date) -> None:
     """Leave out the days after ``on`` through the step's end, but no more than its limit.
 
-    While it is open and its limit has not passed, when it will end is not known.
+    While it is open and its limit has not passed, when it will end is not known. Under a law that knows no such steps
+    its own limit is watched, and nothing else.
     """
     code, item = fact.data.step, run.timeline.item
     if item is None or code not in item.special:
@@ -31,7 +32,12 @@ def special_step(run: AnswerClock, fact: Fact, on: date) -> None:
         run.used.add(id(closing))
         closed_on = closing.data.closed_on
     due = special_due(item, code, on, run.profile, run.calendar)
-    run.deadlines.append(Deadline("special-step", on, due, SPECIAL_ARTICLE, done_on=closed_on, about=code))
+    stops = leaves_out_special(run.profile)
+    article = SPECIAL_ARTICLE if stops else ""
+    run.deadlines.append(Deadline("special-step", on, due, article, done_on=closed_on, about=code))
+    if not stops:
+        run.note(fact, "stops-no-clock", what=fact.name, on=on)
+        return
     if not run.in_time(fact, on, what="special-step"):
         return
     last = min((day for day in (closed_on, due) if day is not None), default=None)

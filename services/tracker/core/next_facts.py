@@ -15,7 +15,9 @@ from msgspec import Struct
 from services.events.codec import decode_fact
 from services.events.envelope import type_of
 from services.events.facts import AnswerDelivered, AnswerIssued, ConsultationOpened, RequestFact
+from services.statute.office.items import leaves_out_special
 from services.statute.status import status
+from services.statute.versions import profiles
 from services.tracker.core.case import Case
 from services.tracker.core.proposal import proposal
 from services.tracker.core.reference_data import ReferenceData
@@ -85,7 +87,7 @@ def _named(case: Case, today: date) -> Iterator[str]:
             yield from ("receipt-confirmed", "clarification-requested", "request-transferred", "request-withdrawn")
         case "open" | "due-today" | "overdue":
             yield from _RUNNING
-            if view.item:
+            if view.item and _leaves_out_special(view.statute):
                 yield "special-step-opened"
         case "stopped":
             why = view.stop.code if view.stop else ""
@@ -112,6 +114,11 @@ def _named(case: Case, today: date) -> Iterator[str]:
         yield "review-decision-delivered"
     if any(each.done_on is None for each in view.duties):
         yield "duty-done"
+
+
+def _leaves_out_special(version: str) -> bool:
+    """Whether special steps stop anything under the version of a law that a request is under."""
+    return version in profiles() and leaves_out_special(profiles()[version])
 
 
 def _says_delivery(fact: RequestFact) -> bool:
