@@ -12,6 +12,7 @@ WORDS: dict[str, Label] = {
     "receipt_unconfirmed": Label("待确认收到", "receipt unconfirmed"),
     "expected": Label("移送待收", "expected by transfer"),
     "unit_steps": Label("各科室在办环节", "Steps by unit"),
+    "steps_returned": Label("已退回、待另行交办", "returned, to be given again"),
     "number": Label("编号", "Number"),
     "number_hint": Label("编号的开头或结尾", "its beginning or its end"),
     "find": Label("查找", "Find"),

@@ -35,7 +35,7 @@ class Duties(Controller):
         found = await desk.apis.ask("tracker", "/v1/duties", asked)
         organs = await pick.names(desk.apis, [one["organ"] for one in found["duties"]])
         late = {
-            one["duty"]
+            (one["request"], one["duty"])  # the code of a duty is unique within its request only
             for one in found["duties"]
             if one.get("due_on") and one["due_on"] < _today(found["as_of"], organs.get(one["organ"]))
         }

@@ -124,8 +124,6 @@ class Limits:
     running: tuple[tuple[str, date], ...]
     stopped: str = ""
     """Why the clock stands still, as a code; empty where it does not."""
-    units: tuple[str, ...] = ()
-    """Who has its steps that are not done."""
 
 
 def limits(case: Case) -> Limits:
@@ -138,8 +136,7 @@ def limits(case: Case) -> Limits:
     )
     untouched = all(name_of(fact) in _RECEIPT for fact in case.facts)
     stopped = view.stop.code if view.state == "stopped" and view.stop else ""
-    units = tuple([step.unit for step in view.steps if step.state in AT_WORK])
-    return Limits(case.sequence, view.organ, untouched, view.state == "open", view.due_on, running, stopped, units)
+    return Limits(case.sequence, view.organ, untouched, view.state == "open", view.due_on, running, stopped)
 
 
 def awaited(state: str, waiting_for: str) -> str:
@@ -167,10 +164,18 @@ def counted(cases: Iterable[Limits]) -> tuple[Dates, Mapping[tuple[str, date], i
     return running, due, untouched
 
 
-def at_work(cases: Iterable[Limits]) -> tuple[Mapping[tuple[str, str], int], Mapping[tuple[str, str], int]]:
-    """``stopped`` and ``steps`` of a snapshot."""
-    stopped = Counter((case.organ, case.stopped) for case in cases if case.stopped)
-    return stopped, Counter((case.organ, unit) for case in cases for unit in case.units)
+def stopped_for(cases: Iterable[Limits]) -> Mapping[tuple[str, str], int]:
+    """``stopped`` of a snapshot."""
+    return Counter((case.organ, case.stopped) for case in cases if case.stopped)
+
+
+def steps_of(office: Iterable[OpenWork]) -> Mapping[tuple[str, str], int]:
+    """``steps`` of a snapshot: a request has them before its receipt is confirmed, too."""
+    steps: Counter[tuple[str, str]] = Counter()
+    for work in office:
+        if work.kind == "step":
+            steps[work.organ, work.unit] += work.number
+    return steps
 
 
 class Snapshots:
@@ -207,7 +212,7 @@ class Snapshots:
             reviewed = await conn.fetch(REVIEWED)
         known = list(self._known.values())
         running, due, untouched = await asyncio.to_thread(counted, known)
-        stopped, steps = await asyncio.to_thread(at_work, known)
+        stopped = await asyncio.to_thread(stopped_for, known)
         numbers: Counter[str] = Counter()
         unconfirmed: Counter[str] = Counter()
         for state, waiting_for, organ, count in waiting:
@@ -226,7 +231,7 @@ class Snapshots:
             needing={(row["organ"], row["kind"]): row["count"] for row in needing},
             unconfirmed=unconfirmed,
             stopped=stopped,
-            steps=steps,
+            steps=steps_of(office),
             reviewed={(row["organ"], row["code"], row["stopped"]): row["count"] for row in reviewed},
         )
 

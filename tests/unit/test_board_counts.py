@@ -22,7 +22,7 @@ from services.tracker.core.proposal import Proposal, proposal
 from services.tracker.core.reference_data import ReferenceData
 from services.tracker.listing import Query, Today
 from services.tracker.metrics import CaseCollector
-from services.tracker.snapshot import OpenWork, Snapshot
+from services.tracker.snapshot import OpenWork, Snapshot, steps_of
 from services.words.remark import remark
 from tests.support import ORGAN, fact, received
 
@@ -48,6 +48,19 @@ REVIEWED = {
     ("gz-psb", "complaint", False): 1,
     ("b", "complaint", False): 9,
 }
+
+
+def test_steps_are_counted_whether_or_not_the_receipt_is_confirmed() -> None:
+    """An unconfirmed request is none of those that the counts of limits remember; what it has open is."""
+    given = {"assignment": "a1", "unit": "u", "step": "register", "assigned_on": "2026-11-20"}
+    waiting = fact("request-received", "r", received("r", "2026-11-19", "online")["data"])
+    case = case_of(waiting, fact("assignment-opened", "r", given))
+    assert case.view.state == "unconfirmed"
+    work = [
+        OpenWork(kind, organ, unit, code, due_on, accepted, since, 1)
+        for _, kind, _, _, organ, unit, code, _, since, due_on, accepted, *_ in office_store.open_work(case, 0)
+    ]
+    assert steps_of([*work, *work]) == {("gz-psb", "u"): 2}
 
 
 def test_a_request_is_counted_once_by_the_day_in_its_organs_zone_and_other_organs_are_left_out() -> None:

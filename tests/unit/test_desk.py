@@ -480,6 +480,13 @@ async def test_this_year_stands_beside_last_year_through_the_same_day_and_says_o
     assert not any(url.path.endswith("/same-day") for url in asked), "of the past as it was known it is not asked"
 
 
+async def test_the_board_says_how_many_steps_were_given_back_to_the_office() -> None:
+    counts = NOTHING_TO_DO | {"steps": {"": 3, "u": 2}}
+    async with client(lambda request: httpx.Response(200, json=ORGANS | REQUESTS), counts=counts) as desk:
+        page = (await desk.get("/?lang=en")).text
+    assert "returned, to be given again 3</span> · <a" in page and "u 2</a></p>" in page
+
+
 async def test_duties_are_a_page_with_what_is_late_marked_by_the_day_of_the_organ() -> None:
     one = {
         "duty": "d/1",
@@ -494,6 +501,7 @@ async def test_duties_are_a_page_with_what_is_late_marked_by_the_day_of_the_orga
         one | {"title": title, "due_on": "2025-11-29", "about": "v/1"},
         one | {"duty": "d/2", "due_on": "2025-11-30", "kind": "of-a-later-release"},
         one | {"duty": "d/3"},
+        one | {"request": "r/2", "due_on": "2025-12-09"},
     ]
     asked: list[dict[str, str]] = []
 
@@ -507,6 +515,6 @@ async def test_duties_are_a_page_with_what_is_late_marked_by_the_day_of_the_orga
     async with client(answering) as desk:
         page = (await desk.get("/duties?lang=en&organ=a")).text
     assert asked == [{"organ": "a", "limit": "100"}]
-    assert page.count('<span class="status overdue">') == 1, "it is the 30th there"
+    assert page.count('<span class="status overdue">') == 1, "it is the 30th there, and the like of r/2 is not late"
     assert "publish &lt;it&gt;" in page and "of-a-later-release" in page and "v/1" in page and "d/3" in page
     assert "/requests/r%2F1?lang=en" in page and "cursor=c%2B" in page and '<option value="a" selected>' in page
