@@ -8,7 +8,7 @@ import pytest
 from services.events.cases import CaseEvent, DeadlineApproaching
 from services.events.codec import decode_case_event, encode
 from services.statute.errors import BadData
-from services.statute.office.duties import explained, rule_for
+from services.statute.office.duties import duty_of, explained, rule_for
 from services.statute.profile import from_data
 from services.statute.versions import profiles
 from services.tracker.core.account import account
@@ -21,6 +21,7 @@ from services.tracker.office_store import open_work
 from tests.law import fact as lawful
 from tests.law import received, view
 from tests.support import ORGAN, fact
+from tests.support import received as raw_received
 
 WORLD = ReferenceData([fact("organ-registered", "gz-psb", ORGAN)])
 DUTY = "gz-psb/publication/7"
@@ -138,6 +139,40 @@ def test_a_duty_of_a_review_ends_with_its_decision() -> None:
     ]
     (found,) = view(facts).duties
     assert (found.state, found.done_on, found.overdue_from) == ("ended", date(2025, 4, 14), None)
+
+
+@pytest.mark.parametrize(
+    ("on", "state", "done_on"),
+    [("2025-04-10", "done", "2025-04-10"), ("2025-04-14", "done", "2025-04-14"), ("2025-04-20", "ended", "2025-04-14")],
+)
+def test_a_duty_that_was_done_after_the_decision_had_ended_with_it(on: str, state: str, done_on: str) -> None:
+    facts = [
+        received("2025-03-03"),
+        lawful(
+            "review-filed", review="r", organ="o", kind="reconsideration", filed_on="2025-04-01", served_on="2025-04-07"
+        ),
+        lawful("review-decided", review="r", decided_on="2025-04-14", result="upheld"),
+        lawful("duty-done", duty="r:reconsideration-reply", done_on=on),
+    ]
+    (found,) = view(facts).duties
+    assert (found.state, found.done_on) == (state, date.fromisoformat(done_on))
+
+
+def test_a_review_with_the_longest_id_opens_a_duty_like_any_other() -> None:
+    """A fact that was taken must not end as a letter nobody can deliver."""
+    found = []
+    for end in "ab":
+        facts = [fact("request-received", "r", raw_received("r", "2025-03-03", "in-person")["data"])]
+        filed = {"review": "r" * 199 + end, "organ": "gz-psb", "kind": "reconsideration", "filed_on": "2025-04-01"}
+        facts.append(fact("review-filed", "r", filed | {"served_on": "2025-04-07"}))
+        case = Case(subject="r")
+        for one in facts:
+            case, events = decide(case, one, WORLD, at("2025-04-08"), {})
+        assert "duty-due-set" in names(events)
+        found.append(case.view.duties[0].duty)
+    assert len(set(found)) == 2 and {len(key) for key in found} == {200}
+    assert all(key.endswith(":reconsideration-reply") for key in found)
+    assert duty_of("r", "reconsideration-reply") == "r:reconsideration-reply"
 
 
 @pytest.mark.parametrize(

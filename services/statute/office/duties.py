@@ -1,11 +1,12 @@
 """Duties: limits that an organ has besides the answer's; each by a rule of its statute's file. Pure.
 
-A duty is opened by ``duty-opened``, or by a review that was served where a rule says so (``<review>:<kind>`` is its id
+A duty is opened by ``duty-opened``, or by a review that was served where a rule says so (:func:`duty_of` is its id
 then). It is kept by ``duty-done``. One that a review opened ends with the review's decision at the latest.
 """
 
 from collections.abc import Iterator, Sequence
 from datetime import date, timedelta
+from hashlib import sha256
 from typing import NamedTuple
 
 from services.statute import clock as clocks
@@ -22,6 +23,8 @@ from services.words.catalogue import name
 from services.words.remark import Remark, remark
 
 _DAY = timedelta(days=1)
+_LONGEST = 200
+"""What an id in the contract may have at most."""
 
 
 class Owed(NamedTuple):
@@ -74,6 +77,15 @@ def duties(timeline: Timeline, organ: str, profile: Profile, calendar: Calendar,
     return Owed(tuple(by_id[key] for key in sorted(by_id)), tuple(remarks))
 
 
+def duty_of(review: str, kind: str) -> str:
+    """The id of the duty that a review opens: ``<review>:<kind>``; with a digest in the place of the review's end where
+    that is longer than an id can be."""
+    if len(key := f"{review}:{kind}") <= _LONGEST:
+        return key
+    tail = f"~{sha256(key.encode()).hexdigest()[:16]}:{kind}"
+    return (review[: max(0, _LONGEST - len(tail))] + tail)[:_LONGEST]
+
+
 class _Opened(NamedTuple):
     duty: str
     event_on: date
@@ -94,7 +106,7 @@ def _by_review(
         version, rule = rule_for(profile, kind, review.served_on)
         if rule is None or review.kind not in rule.reviews:
             continue
-        key = f"{review.review}:{kind}"
+        key = duty_of(review.review, kind)
         done = timeline.duties_done.get(key)
         opened = _Opened(key, review.served_on, review.review, done.data.done_on if done else None, review.decided_on)
         yield _duty(opened, organ, version, rule, calendar, today)
@@ -104,7 +116,8 @@ def _duty(opened: _Opened, organ: str, version: Profile, rule: DutyRule, calenda
     due, provisional = _due(rule, opened.event_on, version, calendar)
     over = min((day for day in (opened.done_on, opened.ended_on) if day is not None), default=None)
     late = due is not None and (over or today) > due
-    state = "open" if over is None else "done" if opened.done_on is not None else "ended"
+    # What was done after the review was decided had ended with that, and was not done on that day.
+    state = "open" if over is None else "done" if opened.done_on == over else "ended"
     return Duty(
         duty=opened.duty,
         organ=organ,
