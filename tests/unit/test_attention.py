@@ -3,19 +3,18 @@
 import ast
 import inspect
 from collections.abc import Iterator
-from datetime import UTC, date, datetime
+from datetime import UTC, date, datetime, timedelta
 from typing import Any
 
 import msgspec
 import pytest
-from msgspec.structs import replace
 
 from services.events.codec import decode_fact
 from services.statute import answer_clock, assessment, doubts, moves, pauses, timeline
 from services.tracker.core import apply
 from services.tracker.core.attention import DOUBTFUL, WITH_EFFECT, WITHOUT_EFFECT, ineffective, items
 from services.tracker.core.case import Case
-from services.tracker.core.decide import decide
+from services.tracker.core.decide import decide, tick
 from services.tracker.core.reference_data import ReferenceData
 from services.tracker.core.strands import Shelf
 from services.words.catalogue import sentences
@@ -150,15 +149,29 @@ def test_a_clock_that_no_limit_of_others_starts_again_is_told_whatever_limits_th
     assert [(item.kind, item.remark.code) for item in items(case)] == [("open-stop", "stop-without-end")]
 
 
-def test_a_limit_of_others_ends_a_stop_only_while_it_has_not_passed() -> None:
-    facts = [
-        make("request-received", 0, date(2025, 3, 3), organ="o", channel="in-person", applicant="business",
-             submitted_on=date(2025, 3, 3)),
-        make("clarification-requested", 1, date(2025, 3, 5), requested_on=date(2025, 3, 5),
-             respond_by=date(2025, 3, 20)),
-    ]  # fmt: skip
+def test_a_stop_whose_limit_of_others_has_passed_is_told_without_anything_happening() -> None:
+    """The licensing law does not end the stop with the date in the notice; no event comes on that day."""
+    day, asked, by = date(2025, 3, 3), date(2025, 3, 5), date(2025, 3, 20)
+    values = {"organ": "o", "channel": "in-person", "applicant": "business", "submitted_on": day}
     case = Case(subject="r")
-    for one in facts:
+    for one in (
+        make("request-received", 0, day, **values, statute="CN-LICENSING"),
+        make("clarification-requested", 1, asked, requested_on=asked, respond_by=by),
+    ):
         case, _ = decide(case, one, WORLD, datetime(2025, 3, 6, tzinfo=UTC), {})
-    assert (case.view.state, items(case)) == ("stopped", [])
-    assert [item.kind for item in items(replace(case, as_of=date(2025, 3, 21)))] == ["open-stop"]
+    (item,) = items(case)
+    assert (case.view.state, item.kind) == ("stopped", "open-stop")
+    assert datetime(2025, 3, 21, 12, tzinfo=UTC) < item.since < datetime(2025, 3, 24, tzinfo=UTC)
+    assert tick(case, WORLD, item.since)[1] == []
+
+
+def test_a_stop_that_the_clock_ends_is_gone_before_it_would_be_told() -> None:
+    day, asked = date(2025, 3, 3), date(2025, 3, 5)
+    values = {"organ": "o", "channel": "in-person", "applicant": "business", "submitted_on": day}
+    opened = {"consultation": "c", "party": "third-party", "sent_on": asked}
+    case = Case(subject="r")
+    for one in (make("request-received", 0, day, **values), make("consultation-opened", 1, asked, **opened)):
+        case, _ = decide(case, one, WORLD, datetime(2025, 3, 6, tzinfo=UTC), {})
+    (item,) = items(case)
+    case, _, _ = tick(case, WORLD, item.since - timedelta(hours=22))
+    assert (case.view.state, items(case)) == ("open", [])

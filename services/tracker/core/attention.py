@@ -105,6 +105,8 @@ not meant to: its own limit is watched, and that is all it does.
 """
 OTHERS = ("clarification-reply", "consultation", "fee-payment", "special-step")
 """The limits that others have while the clock stands still."""
+ENDED_DAYS = 3
+"""How long after somebody else's limit a stop is surely one that the clock did not end by itself, wherever that is."""
 EASTERNMOST = timedelta(hours=14)
 """How far the earliest zone on earth is ahead of UTC."""
 _LONG_AGO = datetime(1970, 1, 1, tzinfo=UTC)
@@ -173,8 +175,8 @@ def _needing(case: Case) -> Iterator[tuple[Kind, datetime, Remark]]:
         days = UNCONFIRMED_DAYS
         waits = remark("unconfirmed-for-long", submitted_on=view.submitted_on, days=days)
         yield "unconfirmed", begins(view.submitted_on + timedelta(days=days)), waits
-    if view.state == "stopped" and view.stopped_since is not None and not _ends(view, case.as_of):
-        yield "open-stop", begins(view.stopped_since), remark("stop-without-end", since=view.stopped_since)
+    if view.state == "stopped" and view.stopped_since is not None:
+        yield "open-stop", _without_end(view, view.stopped_since), remark("stop-without-end", since=view.stopped_since)
 
 
 def _holds_any(case: Case) -> bool:
@@ -184,12 +186,15 @@ def _holds_any(case: Case) -> bool:
     return bool(amended.facts) or any(is_amendment(f) and f.data.amends not in known for f in case.facts)
 
 
-def _ends(view: RequestState, as_of: date) -> bool:
-    """Whether a limit of somebody else's ends the stop: one of the office's own does not, nor one that has passed."""
-    return any(
-        clock.limit in OTHERS and clock.done_on is None and clock.due_on is not None and clock.due_on >= as_of
-        for clock in view.clocks
-    )
+def _without_end(view: RequestState, since: date) -> datetime:
+    """From when on nothing but a person ends a stop: where somebody else has a limit, once that has passed.
+
+    A limit of the office's own ends none. Where the law ends the stop with the other one's limit the clock does so
+    first, and this is gone before its time.
+    """
+    limits = [clock.due_on for clock in view.clocks if clock.limit in OTHERS and clock.done_on is None]
+    last = max((day for day in limits if day is not None), default=None)
+    return begins(since if last is None else max(since, last + timedelta(days=ENDED_DAYS)))
 
 
 def _times(case: Case) -> Mapping[FactRef, datetime]:
