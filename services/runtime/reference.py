@@ -22,6 +22,7 @@ from services.events.facts import CalendarData, OrganData, OrganRegistered, Refe
 from services.events.office_facts import ItemData, ItemRegistered, UnitData, UnitRegistered
 from services.events.refusals import Refused
 from services.events.registrations import Check, as_recorded, tree
+from services.events.vocabulary import Ref
 from services.runtime.damage import LogDamaged, is_damage, up_to_damage
 from services.runtime.failed import reason_of
 from services.runtime.health import Part
@@ -65,7 +66,8 @@ class Reference:
     """Follows the topic while :meth:`run` runs; all of it belongs to one event loop.
 
     ``check`` says what is wrong with a fact that can be read; one with a fault changes no organ and no calendar here,
-    and is passed to the subscribers all the same, since they count the records.
+    and is passed to the subscribers all the same, since they count the records. So is one whose source and id were
+    taken before: they name it for ever, and a sender that repeats itself undoes nothing that came since.
     """
 
     def __init__(self, bootstrap: str, topic: str, part: Part, registry: CollectorRegistry, check: Check) -> None:
@@ -77,6 +79,8 @@ class Reference:
         """Units of organs, each as last registered by its organ."""
         self.items: dict[str, ItemData] = {}
         """Service items, likewise."""
+        self._taken: set[Ref] = set()
+        """What names the facts that had an effect."""
         self.next_offset = 0
         """The offset after the last record read."""
         self._check = check
@@ -263,21 +267,28 @@ class Reference:
                 subject=fact.subject,
                 reason=str(Refused(wrong)),
             )
-        elif isinstance(fact, OrganRegistered):
-            self.organs.pop(fact.data.code, None)
-            self.organs[fact.data.code] = KnownOrgan(fact.data, record.offset)
-        elif isinstance(fact, ItemRegistered):
-            if (offered := self.items.get(fact.data.code)) is None or offered.organ == fact.data.organ:
-                self.items[fact.data.code] = fact.data
-        elif isinstance(fact, UnitRegistered):
-            # A code is its first organ's.
-            if (known := self.units.get(fact.data.code)) is None or known.organ == fact.data.organ:
-                self.units[fact.data.code] = fact.data
-        else:
-            self.calendars[fact.data.calendar, fact.data.year] = KnownCalendar(fact.data, record.offset)
+        elif fact.ref not in self._taken and self._takes(fact, record.offset):
+            self._taken.add(fact.ref)
         self._facts.append((fact, record.offset))
         for learn in self._learners:
             learn(fact, record.offset)
+
+    def _takes(self, fact: ReferenceFact, offset: int) -> bool:
+        """Whether a fact without a fault, that comes for the first time, has an effect: a code is its first organ's."""
+        if isinstance(fact, OrganRegistered):
+            self.organs.pop(fact.data.code, None)
+            self.organs[fact.data.code] = KnownOrgan(fact.data, offset)
+        elif isinstance(fact, ItemRegistered):
+            if (offered := self.items.get(fact.data.code)) is not None and offered.organ != fact.data.organ:
+                return False
+            self.items[fact.data.code] = fact.data
+        elif isinstance(fact, UnitRegistered):
+            if (known := self.units.get(fact.data.code)) is not None and known.organ != fact.data.organ:
+                return False
+            self.units[fact.data.code] = fact.data
+        else:
+            self.calendars[fact.data.calendar, fact.data.year] = KnownCalendar(fact.data, offset)
+        return True
 
     def _pass_over(self, record: Any, reason: str) -> None:
         self._unreadable.inc()

@@ -17,7 +17,7 @@ class Notices:
     def __init__(self) -> None:
         self._of: defaultdict[str, list[Notice]] = defaultdict(list)
         self._named: dict[Any, Any] = {}
-        """The data of each by what names it: a sender may repeat it."""
+        """The data of each by what names it: a sender may repeat it, and the first of a name is the one that counts."""
 
     def of(self, calendar_id: str) -> list[Notice]:
         """A calendar's notices."""
@@ -34,7 +34,9 @@ class Notices:
         return self.examined(fact.data).refusal(fact.data.confirms)
 
     def take(self, fact: Any, order: int) -> None:
-        """Let a notice count; ``order`` is its place in the log."""
+        """Let a notice count; ``order`` is its place in the log. One whose name counts already changes nothing."""
+        if fact.ref in self._named:
+            return
         self._of[fact.data.calendar].append(notice_of(fact.data, order))
         self._named[fact.ref] = fact.data
 
@@ -42,8 +44,10 @@ class Notices:
         """Take a notice from the log, or say why it does not count.
 
         One that came by intake (it has ``recordedtime``) was judged there, once. Whoever else writes to the log is
-        asked each time the log is read, by what stands before it there.
+        asked each time the log is read, by what stands before it there. Of a name that counts already it takes none.
         """
+        if fact.ref in self._named:
+            return None
         if fact.recordedtime is None and (why := self.refusal(fact)) is not None:
             return why
         self.take(fact, order)

@@ -128,6 +128,18 @@ def test_intake_and_the_tracker_judge_alike_and_only_once() -> None:
     assert (replayed.calendar("CN").title, len(replayed.rejected(9))) == (tracker.calendar("CN").title, 1)
 
 
+def test_a_notice_that_comes_again_counts_once_for_intake_and_the_tracker() -> None:
+    intake, tracker = KnownNotices(checking(["CN"], calendar_ids())), ReferenceData()
+    first, later = posted(LAW), posted([*LAW, NEW_YEAR_EVE], "n2")
+    for offset, each in enumerate([first, later, first, posted(LAW[1:], recordedtime="2027-01-01T00:00:00Z")]):
+        intake.learn(each, offset)
+        tracker.learn(each, offset)
+    assert not tracker.calendar("CN").is_working(NEW_YEAR_EVE), "of one day the notice read last would win"
+    assert not tracker.calendar("CN").is_working(LAW[0]), "the first of a name is the one that counts"
+    assert len(tracker.changes("CN")) - len(ReferenceData([first]).changes("CN")) == 1
+    assert [n.order for n in intake._notices.of("CN")] == [0, 1]
+
+
 def test_what_was_in_the_log_before_is_never_judged() -> None:
     short, millisecond = posted(LAW[1:]), timedelta(milliseconds=1)
     for written, counts in ((JUDGED_FROM - millisecond, True), (JUDGED_FROM, False)):

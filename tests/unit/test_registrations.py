@@ -10,10 +10,17 @@ from services.tracker.core.reference_data import REJECTED, ReferenceData
 from tests.support import ORGAN, fact, received
 
 CHECK = checking({"CN"}, {"CN", "UK"})
+NOTICE: dict[str, Any] = {
+    "calendar": "CN",
+    "year": 2013,
+    "days_off": ["2013-03-20", "2013-03-21"],
+    "working_days": [],
+    "published_on": "2013-03-01",
+}
 
 
-def organ(code: str, **data: Any) -> Any:
-    return fact("organ-registered", code, ORGAN | {"code": code} | data)
+def organ(code: str, id: str = "", **data: Any) -> Any:
+    return fact("organ-registered", code, ORGAN | {"code": code} | data, id=id)
 
 
 def request(**data: Any) -> Any:
@@ -80,6 +87,30 @@ def test_an_organ_stays_as_it_was_and_what_was_rejected_is_told() -> None:
         world.learn(organ("c", statute="XX"))
     assert len(world.rejected(10**6)) == REJECTED
     assert len(world.rejected(7)) == 7
+
+
+def test_what_was_registered_once_changes_nothing_when_it_comes_again() -> None:
+    first, second = organ("a", id="id1"), organ("a", timezone="UTC", id="id2")
+    unit = {"organ": "a", "code": "u", "name": ORGAN["name"]}
+    old, new = (fact("unit-registered", "u", unit | {"name": {"zh": name, "en": name}}) for name in ("old", "new"))
+    notices = [
+        fact("calendar-published", "CN", NOTICE | {"days_off": [day], "notice": day}) for day in NOTICE["days_off"]
+    ]
+    world = ReferenceData([first, second, old, new, *notices])
+    stamp, title, copied = world.stamp(), world.calendar("CN").title, world.as_known()
+    for again in (first, old, notices[0], organ("a", timezone="Europe/Dublin", id="id1")):
+        world.learn(again)
+    assert (world.known, world.organs["a"].timezone, world.units["u"].name.en) == (10, "UTC", "new")
+    assert (world.stamp(), world.calendar("CN").title) == (stamp, title), "or all cases would be looked over"
+    assert len(world.changes("CN")) == len(copied.changes("CN"))
+    assert world.rejected(10) == []
+    assert world.as_known().known == 10
+
+
+def test_what_had_no_effect_the_first_time_may_have_one_when_it_comes_again() -> None:
+    world = ReferenceData([organ("a", calendar="XX", id="id1"), organ("a", id="id1")])
+    assert world.organs["a"].calendar == "CN"
+    assert len(world.rejected(10)) == 1
 
 
 def test_a_wrong_parent_is_told_and_takes_nothing_else_with_it() -> None:

@@ -23,8 +23,8 @@ class Topic:
         self.reference = Reference("", "shixian.reference", Part("reference"), CollectorRegistry(), check)
         self.organs = Organs(self.reference, ManualClock(datetime(2013, 3, 22, 20, tzinfo=UTC)))
 
-    async def add(self, code: str, **data: Any) -> None:
-        value = encode(fact("organ-registered", code, ORGAN | {"code": code} | data))
+    async def add(self, code: str, id: str = "", **data: Any) -> None:
+        value = encode(fact("organ-registered", code, ORGAN | {"code": code} | data, id=id))
         await self.reference._take([SimpleNamespace(value=value, offset=self.reference.next_offset, timestamp=0)])
 
 
@@ -43,6 +43,21 @@ async def test_name_day_and_tree_are_those_of_the_latest_registration_that_can_h
     assert (below("a", topic.organs.parents()), below("b", topic.organs.parents())) == (["a"], ["a", "b"])
     await topic.add("a")
     assert below("a", topic.organs.parents()) == ["a", "b"]
+
+
+async def test_a_registration_that_comes_again_undoes_nothing_and_is_told_to_who_counts() -> None:
+    topic, told = Topic(), list[int]()
+    topic.reference.subscribe(lambda _fact, offset: told.append(offset))
+    await topic.add("a", id="id1")
+    await topic.add("b")
+    await topic.add("a", id="id2", timezone="UTC")
+    await topic.add("a", id="id1")
+    assert topic.reference.organs["a"].data.timezone == "UTC"
+    assert {code: known.offset for code, known in topic.reference.organs.items()} == {"b": 1, "a": 2}
+    assert (told, topic.reference.next_offset) == ([0, 1, 2, 3], 4)
+    await topic.add("c", id="id3", statute="XX")
+    await topic.add("c", id="id3")
+    assert topic.reference.organs["c"].offset == 5, "what had no effect was not taken"
 
 
 class Meanwhile:

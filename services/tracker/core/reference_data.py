@@ -13,6 +13,7 @@ from services.events.facts import CalendarData, CalendarPublished, Fact, OrganDa
 from services.events.office_facts import ItemData, ItemRegistered, UnitData, UnitRegistered
 from services.events.refusals import FieldError
 from services.events.registrations import Check
+from services.events.vocabulary import Ref
 from services.statute import rules
 from services.statute.calendar import Calendar, Notice
 from services.statute.calendars import calendar_as_of, calendar_ids, shipped
@@ -42,7 +43,8 @@ class ReferenceData:
     """Organs and calendars after ``known`` records of the reference topic; grows, and never forgets a version.
 
     A fact that names a law or a calendar that this release does not know has no effect: the organ stays as it was. The
-    topic is read anew at every start, so a release that knows it makes up for it.
+    topic is read anew at every start, so a release that knows it makes up for it. What was taken once is counted when
+    it comes again, and changes nothing: its source and id name it for ever, whatever came between.
     """
 
     def __init__(self, facts: Iterable[ReferenceFact] = ()) -> None:
@@ -58,6 +60,8 @@ class ReferenceData:
         self._changes: dict[str, int] = {}
         """By organ, how often its law, zone or calendar became another."""
         self._registered: dict[str, tuple[int, OrganRegistered]] = {}
+        self._taken: set[Ref] = set()
+        """What names the facts that had an effect."""
         self._rejected: deque[Rejected] = deque(maxlen=REJECTED)
         self._notices = Notices()
         self._calendars: dict[tuple[str, int], Calendar] = {}
@@ -72,10 +76,18 @@ class ReferenceData:
         """Take in one reference fact; ``offset`` is its place in the topic (the next one, where left out)."""
         order = self.known if offset is None else offset
         self.known = order + 1
+        if fact.ref in self._taken:
+            return  # else a sender that repeats itself would undo what came after the first time
         self._terms = None
+        if self._takes(fact, order, judged=offset is None):
+            self._taken.add(fact.ref)
+
+    def _takes(self, fact: ReferenceFact, order: int, *, judged: bool) -> bool:
+        """Whether a fact that comes for the first time has an effect; ``judged``: it is of a file, not of a log, and a
+        notice is taken as it is."""
         if (wrong := check(fact)) is not None:
             self._rejected.append(_rejected(order, fact, wrong.field, wrong.problem, wrong.expected))
-            return
+            return False
         match fact:
             case OrganRegistered(data=organ):
                 before = self.organs.pop(organ.code, None)
@@ -84,21 +96,25 @@ class ReferenceData:
                 self.organs[organ.code] = organ
                 self._registered[organ.code] = order, fact
             case UnitRegistered(data=unit):
-                if self._taken(order, fact, unit.organ, self.units.get(unit.code), "unit"):
-                    return
+                if self._anothers(order, fact, unit.organ, self.units.get(unit.code), "unit"):
+                    return False
                 self.units[unit.code] = unit
             case ItemRegistered(data=item):
-                if self._taken(order, fact, item.organ, self.items.get(item.code), "item"):
-                    return
+                if self._anothers(order, fact, item.organ, self.items.get(item.code), "item"):
+                    return False
                 self.items[item.code] = item
                 self._offered[item.organ] = _digest(self._offered.get(item.organ, ""), repr(item))
             case CalendarPublished():
-                if offset is None:  # of a file, not of a log: taken as it is
+                if judged:
                     self._notices.take(fact, order)
                 elif (why := self._notices.read(fact, order)) is not None:
                     self._rejected.append(_rejected(order, fact, "$.data.confirms", why, CONFIRMED))
+                    return False
+        return True
 
-    def _taken(self, order: int, fact: ReferenceFact, organ: str, known: UnitData | ItemData | None, what: str) -> bool:
+    def _anothers(
+        self, order: int, fact: ReferenceFact, organ: str, known: UnitData | ItemData | None, what: str
+    ) -> bool:
         """Whether a code is another organ's already; it is its first organ's."""
         if known is None or known.organ == organ:
             return False
@@ -128,7 +144,7 @@ class ReferenceData:
         copy = ReferenceData()
         copy.known, copy.organs, copy.units = self.known, dict(self.organs), dict(self.units)
         copy.items, copy._offered, copy._changes = dict(self.items), dict(self._offered), dict(self._changes)
-        copy._notices = self._notices.copied()
+        copy._taken, copy._notices = set(self._taken), self._notices.copied()
         copy._calendars = self._calendars
         return copy
 
