@@ -234,7 +234,7 @@ async def _tracker_apart(
 
 
 async def _stats(settings: Settings, on: _Connections, result: Result, progress: Progress, *, audit: bool) -> None:
-    what = await stats.plan(on.reader, on.live, settings)
+    what = await stats.plan(on.reader, on.live, settings, audit=audit)
     result.compared = what.live
     done = await shadow_schema.open_side(on.side, result.service, stats.MIGRATIONS, what.ends)
     differences = result.differences

@@ -119,6 +119,19 @@ class Fold:
                 pass
         return True
 
+    def about(self, subject: str) -> "Fold":
+        """The rows of one subject as they are by now, in a fold of their own: what is tried there changes nothing here,
+        even where it fails half-way."""
+        request = self.requests.get(subject)
+        reviews = (self.reviews[subject, name] for name in self._reviews_of[subject])
+        office = (self.office[key] for key in self._office_of[subject])
+        return Fold(
+            () if request is None else (request,),
+            [review for review in reviews if review is not None],
+            [tally for key, tally in self.tallies.items() if key[0] == subject and tally is not None],
+            [piece for piece in office if piece is not None],
+        )
+
     def _review(self, event: CaseEvent, row: ReviewRow | None, review: str = "") -> None:
         key = (event.subject, row.filed.review if row else review)
         self._count(event, self.reviews.get(key), row)

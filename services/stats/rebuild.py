@@ -1,6 +1,8 @@
 """The counts made anew from the case topic, beside the tables in use, and compared with them.
 
-One snapshot of the tables says how far each partition is folded; the log is folded exactly up to there.
+One snapshot of the tables says how far each partition is folded; the log is folded exactly up to there. A case event
+that the service passed over is tried again: where the cause is removed by now, it is folded in its place, and that is a
+difference. One that still fails stays a dead letter, as does one that a person discarded.
 """
 
 from collections.abc import Callable
@@ -10,9 +12,12 @@ from importlib.resources import files
 import asyncpg
 from aiokafka import TopicPartition
 
+from services.events.cases import CaseEvent
+from services.events.refusals import Reason
 from services.runtime import applying, dead_letters, progress, shadow_schema
 from services.runtime.bulk import BulkReader
 from services.runtime.database import Conn
+from services.runtime.dead_letters import DeadLetter
 from services.runtime.settings import Settings
 from services.runtime.table_diff import WHOLE, Share, Table, TableDiff, compare
 from services.stats import store
@@ -59,6 +64,10 @@ TABLES = (
     _table("folded", ("topic", "partition"), "events, repeated, last_event_at"),
 )
 
+_FOLDED = "replayed"
+"""The state of a letter whose event was folded in its place."""
+_AGAIN = Reason("unfit", "folded in its place by a rebuild")
+
 Advance = Callable[[int], None]
 
 
@@ -71,6 +80,8 @@ class Plan:
     """Partition and offset of the case events that the service passed over."""
     live: bool
     """Whether there are tables to compare with."""
+    final: frozenset[tuple[int, int]] = frozenset()
+    """Those of them that are not tried again."""
 
     @property
     def records(self) -> int:
@@ -81,17 +92,27 @@ class Unfoldable(RuntimeError):
     """An event that can't be folded, and that the service has not passed over either."""
 
 
-async def plan(reader: BulkReader, live: Conn, settings: Settings) -> Plan:
-    """Fix what to compare. ``live`` is not in a transaction yet, and holds the snapshot afterwards."""
+async def plan(reader: BulkReader, live: Conn, settings: Settings, *, audit: bool = False) -> Plan:
+    """Fix what to compare. ``live`` is not in a transaction yet, and holds the snapshot afterwards.
+
+    An ``audit`` is to end whatever the log holds: it does not try what ended the service's process.
+    """
     partitions = await reader.partitions(settings.cases_topic)
     await live.execute("BEGIN ISOLATION LEVEL REPEATABLE READ READ ONLY")
     if await shadow_schema.exists(live, SCHEMA):
         topic = settings.cases_topic
         rows = await live.fetch(f"SELECT partition, next_offset FROM {SCHEMA}.progress WHERE topic = $1", topic)
         if rows:
-            letters = await live.fetch(f'SELECT partition, "offset" FROM {SCHEMA}.dead_letter WHERE topic = $1', topic)
+            letters = await live.fetch(
+                f'SELECT partition, "offset", state, code FROM {SCHEMA}.dead_letter WHERE topic = $1 AND state <> $2',
+                topic,
+                _FOLDED,
+            )
             ends = {TopicPartition(topic, r[0]): r[1] for r in rows}
-            return Plan(ends, {(r[0], r[1]) for r in letters}, live=True)
+            final = frozenset(
+                (r[0], r[1]) for r in letters if r[2] == "discarded" or (audit and r[3] == "ends-process")
+            )
+            return Plan(ends, {(r[0], r[1]) for r in letters}, live=True, final=final)
     return Plan(await reader.ends(partitions), set(), live=False)
 
 
@@ -147,6 +168,7 @@ async def _partition(
     advance: Advance,
 ) -> int:
     total, count, last = Fold(), 0, None
+    again: list[DeadLetter] = []
     async for records in reader.read(tp, 0, end):
         events, letters = applying.decoded(records, read)
         await dead_letters.record(conn, SIDE, letters)
@@ -156,10 +178,14 @@ async def _partition(
                     "dead letter", f"{tp.topic} {tp.partition} {letter.offset}", f"is missing ({letter.reason.text})"
                 )
         for offset, event in events:
-            if (tp.partition, offset) in what.letters:
-                continue
+            place = Place(tp.partition, offset)
+            if place in what.letters:
+                if place in what.final or not await _fits(conn, total, event, place):
+                    continue
+                problems.add("dead letter", f"{tp.topic} {tp.partition} {offset}", "was passed over, and can be folded")
+                again.append(dead_letters.of(next(r for r in records if r.offset == offset), _AGAIN))
             try:
-                total.apply(event, Place(tp.partition, offset))
+                total.apply(event, place)
             except Exception as error:
                 raise Unfoldable(f"{tp.topic} partition {tp.partition} offset {offset}: {error!r}") from error
             count += 1
@@ -167,11 +193,38 @@ async def _partition(
         last = written if last is None else max(last, written)
         advance(len(records))
     await store.save(conn, total, SIDE)
+    await dead_letters.record(conn, SIDE, again)
+    await conn.execute(
+        f"UPDATE {SIDE}.dead_letter SET state = $4 "
+        'WHERE topic = $1 AND partition = $2 AND "offset" = ANY($3::bigint[])',
+        tp.topic,
+        tp.partition,
+        [letter.offset for letter in again],
+        _FOLDED,
+    )
     await progress.lock(conn, SIDE, tp.topic, tp.partition)
     await progress.advance(conn, SIDE, tp.topic, tp.partition, end)
     if last is not None:
         await store.note(conn, tp.topic, tp.partition, count, total.repeated, last, SIDE)
     return count
+
+
+async def _fits(conn: Conn, total: Fold, event: CaseEvent, place: Place) -> bool:
+    """Whether an event that was passed over can be folded by now, and the tables take what it comes to; tried on rows
+    of its own, since one that fails leaves them half changed."""
+    part = total.about(event.subject)
+    trial = conn.transaction()
+    await trial.start()
+    try:
+        await applying.computed(lambda: part.apply(event, place))
+        await store.save(conn, part, SIDE)
+    except Exception as error:
+        if not applying.is_permanent(error):
+            raise
+        return False
+    finally:
+        await trial.rollback()
+    return True
 
 
 async def compare_tables(
@@ -215,5 +268,13 @@ async def put_in_place(conn: Conn, _settings: Settings, *, equal: bool) -> None:
     The positions are those that were folded to, so it goes on from there, whether it was equal or not.
     """
     if await shadow_schema.exists(conn, SCHEMA):
+        folded = await conn.fetch(
+            f'SELECT topic, partition, "offset" FROM {SIDE}.dead_letter WHERE state = $1', _FOLDED
+        )
         await shadow_schema.carry_over(conn, SCHEMA, REBUILT)
+        await conn.executemany(
+            f"UPDATE {SIDE}.dead_letter SET state = $4, why = $5, settled_at = now() "
+            "WHERE topic = $1 AND partition = $2 AND \"offset\" = $3 AND state = 'open'",
+            [(*row, _FOLDED, _AGAIN.text) for row in folded],
+        )
     await shadow_schema.swap(conn, SCHEMA)
