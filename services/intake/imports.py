@@ -1,10 +1,11 @@
 """Registers over HTTP: a first map suggested, every problem listed, or the facts written."""
 
+import asyncio
 from base64 import b64decode
 from binascii import Error as NotBase64
-from collections.abc import AsyncIterator, Iterable, Iterator, Mapping, Sequence
+from collections.abc import AsyncIterator, Callable, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
-from typing import Annotated, Any, Literal
+from typing import Annotated, Any, Literal, cast
 
 import msgspec
 from litestar import Request, Response, post
@@ -12,11 +13,11 @@ from litestar.openapi import ResponseSpec
 from litestar.openapi.spec import OpenAPIMediaType, Operation, Reference, RequestBody
 from litestar.response import Stream
 from litestar.types import ControllerRouterHandler
-from msgspec import Meta, Struct, structs
+from msgspec import Meta, Struct
 
 from services.access.principal import Principal
-from services.events.facts import Fact
-from services.events.refusals import FieldError, explain
+from services.events.facts import Fact, ReceivedData
+from services.events.refusals import FieldError, RefusalCode, explain
 from services.events.schema import components
 from services.intake import reading, unconfirmed
 from services.intake.api import Door
@@ -137,11 +138,15 @@ def handlers(door: Door, offload: Offload) -> list[ControllerRouterHandler]:
             200: ResponseSpec(Imported, generate_examples=False, description="What was found, and what was done."),
             400: described("The body is not JSON of this shape."),
             408: described("The body came too slowly."),
-            409: described("A row says something else than it did before; nothing was written."),
+            409: described(
+                "A row says something else than it did before; nothing was written but the facts that the detail tells "
+                "of."
+            ),
             413: described("The body is too large."),
             415: described("The content type is not JSON."),
             422: described(
-                "The file is no register of this map, the map is none, or rows have problems; nothing was written."
+                "The file is no register of this map, the map is none, or rows have problems; nothing was written but "
+                "the facts that the detail tells of."
             ),
             503: described("The log can't be reached, or too much is being asked at once. Send the same call again."),
         },
@@ -175,22 +180,13 @@ def handlers(door: Door, offload: Offload) -> list[ControllerRouterHandler]:
                 ) from None
             if data.mode == "import" and found.problems and not data.partial:
                 raise _bad_rows(found.problems, len(found.bad))
-            waiting = await offload.thread(unconfirmed.number, found.facts, door.references.laws())
-            done = Imported(
-                mode=data.mode,
-                rows=found.rows,
-                bad_rows=len(found.bad),
-                facts=len(found.facts),
-                unconfirmed=waiting,
-                problems=found.problems[:MAX_PROBLEMS],
-                problems_total=len(found.problems),
-                rejects=rejects.written(found).decode() if found.problems else "",
-            )
             if data.mode == "import" and LINES in request.headers.get("accept", ""):
-                return Stream(_lines(door, found.facts, done, partial=data.partial), media_type=LINES)
-            async for accepted in _written(door, found.facts if data.mode == "import" else (), partial=data.partial):
-                done = structs.replace(done, accepted=accepted)
-            return _json(done)
+                return Stream(_lines(door, found, partial=data.partial), media_type=LINES)
+            accepted = 0
+            if data.mode == "import":
+                async for written in _written(door, found, partial=data.partial):
+                    accepted = written
+            return _json(await offload.thread(_report, data.mode, found, door.references.laws(), accepted))
 
     return [import_register]
 
@@ -215,29 +211,73 @@ def _map(named: str) -> RegisterMap:
     return maps[named]
 
 
+def _report(
+    mode: Literal["check", "import"],
+    found: registers.RegisterContent,
+    law_of: Callable[[ReceivedData], str | None],
+    accepted: int,
+) -> Imported:
+    """What there is to say of a register, with the rows of which a fact was refused only when it was to be written."""
+    return Imported(
+        mode=mode,
+        rows=found.rows,
+        bad_rows=len(found.bad),
+        facts=len(found.facts),
+        unconfirmed=unconfirmed.number(found.facts, law_of),
+        accepted=accepted,
+        problems=found.problems[:MAX_PROBLEMS],
+        problems_total=len(found.problems),
+        rejects=rejects.written(found).decode() if found.problems else "",
+    )
+
+
 async def _written(
-    door: Door, facts: Sequence[Fact], *, partial: bool, size: int = reading.MAX_EVENTS
+    door: Door, register: registers.RegisterContent, *, partial: bool, size: int = reading.MAX_EVENTS
 ) -> AsyncIterator[int]:
-    """Write facts in lots; after each, how many the log has. Raises :class:`ProblemError`."""
-    accepted = 0
-    for start in range(0, len(facts), size):
+    """Write the facts of a register in lots; after each, how many the log has. Raises :class:`ProblemError`.
+
+    ``partial``: a row of which a fact is refused becomes one of the register's bad rows, and the others are written.
+    Else the rows are named, and how much was written before them.
+    """
+    accepted = at = 0
+    while at < len(register.facts):
         found = reading.Reading(reading.MAX_EVENTS)
-        part = facts[start : start + size]
-        found.taken = [reading.Taken(fact, index) for index, fact in enumerate(part)]
-        accepted += (await door.write(found, partial=partial)).accepted
+        found.taken = [reading.Taken(fact, index) for index, fact in enumerate(register.facts[at : at + size])]
+        try:
+            accepted += (await door.write(found, partial=False)).accepted
+        except ProblemError as error:
+            wrong = {
+                at + (named.index or 0): FieldError(
+                    each.field, each.problem, each.expected, cast(RefusalCode, each.code), each.values
+                )
+                for named, each in zip(found.names, found.errors, strict=True)
+            }
+            if error.status not in (409, 422) or not wrong:
+                raise
+            rows = {register.places[place][0] for place in wrong}
+            # Of a row that is taken away, facts may be in the log by a lot before; what comes next moves up by them.
+            at -= sum(number in rows for number, _ in register.places[:at])
+            problems = await asyncio.to_thread(registers.refuse, register, wrong)
+            if not partial:
+                raise _bad_rows(problems, len(rows), accepted, of=error) from None
+        else:
+            at += size
         yield accepted
 
 
-async def _lines(door: Door, facts: Sequence[Fact], done: Imported, *, partial: bool) -> AsyncIterator[bytes]:
+async def _lines(door: Door, register: registers.RegisterContent, *, partial: bool) -> AsyncIterator[bytes]:
     accepted = 0
-    yield msgspec.json.encode(Progress(0, len(facts))) + b"\n"
+    yield msgspec.json.encode(Progress(0, len(register.facts))) + b"\n"
     try:
-        async for accepted in _written(door, facts, partial=partial, size=WATCHED):
-            yield msgspec.json.encode(Progress(accepted, len(facts))) + b"\n"
+        async for accepted in _written(door, register, partial=partial, size=WATCHED):
+            yield msgspec.json.encode(Progress(accepted, len(register.facts))) + b"\n"
     except ProblemError as error:
         yield msgspec.json.encode(Stopped(accepted, msgspec.Raw(encoded(error)))) + b"\n"
         return
-    yield msgspec.json.encode(structs.replace(done, accepted=accepted)) + b"\n"
+    yield (
+        msgspec.json.encode(await asyncio.to_thread(_report, "import", register, door.references.laws(), accepted))
+        + b"\n"
+    )
 
 
 def _json(found: Imported) -> Response[bytes]:
@@ -249,7 +289,10 @@ def _wrong(field: str, problem: str, expected: str) -> ProblemError:
     return ProblemError(422, f"{field}: {problem}; nothing was written", kind="import-refused", errors=[error])
 
 
-def _bad_rows(problems: Sequence[registers.Problem], rows: int) -> ProblemError:
+def _bad_rows(
+    problems: Sequence[registers.Problem], rows: int, accepted: int = 0, of: ProblemError | None = None
+) -> ProblemError:
+    """``accepted``: so many facts were written before; ``of``: what refused the rows then."""
     errors = [
         FieldProblem(
             field=f"row {p.row}: {p.column}",
@@ -259,5 +302,7 @@ def _bad_rows(problems: Sequence[registers.Problem], rows: int) -> ProblemError:
         )
         for p in problems[: reading.MAX_ERRORS]
     ]
-    detail = f"{rows} rows have problems, nothing was written; partial takes the others"
-    return ProblemError(422, detail, title="Rows refused", kind="rows-refused", errors=errors)
+    written = f"{accepted} facts were written before that, and stay" if accepted else "nothing was written"
+    detail = f"{rows} rows have problems, {written}; partial takes the others"
+    status, title, kind = (of.status, of.title, of.kind) if of else (422, "Rows refused", "rows-refused")
+    return ProblemError(status, detail, title=title, kind=kind, errors=errors)

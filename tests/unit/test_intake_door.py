@@ -290,6 +290,39 @@ async def test_an_import_that_ends_early_says_so_in_its_last_line_and_what_is_th
     assert last["problem"]["type"] == "urn:shixian:problem:log-away"
 
 
+REGISTER = "登记编号,申请日期,申请方式,申请人类型\n"
+
+
+def register_of(rows: int, day: Callable[[int], str]) -> str:
+    lines = [f"{n},{day(n)},当面,公民\n" for n in range(1, rows + 1)]
+    return base64.b64encode((REGISTER + "".join(lines)).encode()).decode()
+
+
+async def test_rows_that_say_something_else_than_before_are_named_and_the_others_taken(
+    client: httpx.AsyncClient, door: api.Door, log: Log, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(door.repeats, "_most", 100)
+    before, others = register_of(8, lambda _: "2025-03-03"), {3, 4, 7}
+    after = register_of(10, lambda n: "2025-03-04" if n in others else "2025-03-03")
+    assert (await client.post("/v1/imports", json=asked("import", content=before))).json()["accepted"] == 8
+    monkeypatch.setattr(imports, "WATCHED", 2)
+    *_, last = told(await client.post("/v1/imports", json=asked("import", content=after, partial=True), headers=LINES))
+    silent = (await client.post("/v1/imports", json=asked("import", content=after, partial=True))).json()
+    assert last == silent, "a lot without a good fact ends nothing"
+    assert (last["accepted"], last["facts"], last["rows"], last["bad_rows"]) == (7, 7, 10, 3)
+    assert {p["row"] - 1 for p in last["problems"]} == others and last["problems_total"] == 3
+    assert last["rejects"].count("\n") == 1 + len(others)
+
+    log.taken.clear()
+    *_, stopped = told(await client.post("/v1/imports", json=asked("import", content=after), headers=LINES))
+    assert (stopped["accepted"], stopped["problem"]["status"]) == (2, 409)
+    assert "2 facts were written before that, and stay" in stopped["problem"]["detail"]
+    assert "nothing was written" not in stopped["problem"]["detail"]
+    assert [e["field"].partition(":")[0] for e in stopped["problem"]["errors"]] == ["row 4", "row 5"]
+    whole = (await client.post("/v1/imports", json=asked("import", content=after))).json()
+    assert whole["status"] == 409 and "3 rows have problems, nothing was written" in whole["detail"]
+
+
 @pytest.mark.parametrize(
     ("changes", "status", "said"),
     [
