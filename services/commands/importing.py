@@ -151,7 +151,7 @@ def post(
         try:
             client.post(address, lines[before:], accepted, on_wait=on_wait, trust_env=trust_env, headers=headers)
         except client.Refused as error:
-            wrong = {before + bad.line - 1: bad.error for bad in error.bad}
+            wrong = {before + bad.line - 1: bad.error for bad in error.bad if bad.error is not None}
             if not wrong:
                 raise
             rows = {register.places[at][0] for at in wrong}

@@ -34,9 +34,14 @@ class BadLine:
     """A line that intake does not take, and why."""
 
     line: int
-    error: FieldError
+    error: FieldError | None
+    """None where intake refused so many at once that it named the first only."""
 
     def __str__(self) -> str:
+        if self.error is None:
+            return (
+                f"line {self.line}: refused with all others of its batch, of which intake names the first reasons only"
+            )
         return f"line {self.line}: {self.error.field}: {self.error.problem}; expected {self.error.expected}"
 
 
@@ -106,7 +111,7 @@ def post(
                 posted.duplicates += sum(event["status"] == "duplicate" for event in result["events"])
                 posted.bad += _bad(each, [(e["index"], e["error"]) for e in result["events"] if "error" in e])
             elif partial and answer.status_code in (409, 422):
-                posted.bad += _bad(each, [(e.get("index", 0), e) for e in _json(answer).get("errors", ())])
+                posted.bad += _all_bad(each, _json(answer).get("errors", ()))
             else:
                 raise _refused(answer, each)
             on_progress(len(each))
@@ -151,6 +156,12 @@ def _bad(batch: list[tuple[int, bytes]], errors: list[tuple[int, dict[str, Any]]
         BadLine(batch[at][0], FieldError(e["field"], e["problem"], e["expected"], _code(e.get("code", ""))))
         for at, e in errors
     ]
+
+
+def _all_bad(batch: list[tuple[int, bytes]], errors: Iterable[dict[str, Any]]) -> list[BadLine]:
+    """A batch without a good line; intake names the first hundred errors."""
+    named = {bad.line: bad for bad in _bad(batch, [(e.get("index") or 0, e) for e in errors])}
+    return [named.get(line) or BadLine(line, None) for line, _ in batch]
 
 
 def _json(answer: httpx.Response) -> dict[str, Any]:

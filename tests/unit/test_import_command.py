@@ -216,6 +216,26 @@ def test_who_posts_is_asked_for_each_call() -> None:
         assert posted.accepted == 5 and intake.who == ["Bearer 0", "Bearer 1", "Bearer 2"]
 
 
+def test_all_lines_of_a_batch_without_a_good_one_are_told_though_intake_names_a_hundred(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    facts = [json.dumps({**example("facts", "fee-paid"), "id": str(number)}).encode() for number in range(505)]
+    wrong = {"field": "$.id", "problem": "is odd", "expected": "another", "code": "field-invalid"}
+    with serving() as intake:
+        whole = intake.answer
+
+        def answer(body: bytes) -> tuple[int, dict[str, Any]]:
+            if len(json.loads(body)) < client.BATCH:
+                return whole(body)
+            return 422, {"errors": [{**wrong, "index": at} for at in range(100)]}
+
+        monkeypatch.setattr(intake, "answer", answer)
+        posted = client.post(intake.url, facts, partial=True, trust_env=False)
+    assert (posted.accepted, [bad.line for bad in posted.bad]) == (5, [*range(1, 501)])
+    assert str(posted.bad[99]) == "line 100: $.id: is odd; expected another"
+    assert str(posted.bad[100]).startswith("line 101: refused with all others of its batch")
+
+
 @pytest.fixture
 def drop(tmp_path: Path) -> Path:
     folder = tmp_path / "drop"
