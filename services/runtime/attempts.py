@@ -8,6 +8,9 @@ nothing else in hand; and one that ended the process alone, more than once, beco
 Later batches of a process are not noted: if one ends it, the next start has it for its first. A process that is killed
 from outside leaves a note as well, which costs some speed; to make a dead letter of an innocent record it would have to
 be killed twice within the few milliseconds that one record takes.
+
+A process notes the same position once, however often it tries it: a database that was away while a record was tried,
+and came back, has ended nothing. One that ends in order takes its notes back.
 """
 
 import asyncio
@@ -31,6 +34,8 @@ TOGETHER = 2
 ALONE = 2
 """So often a record is tried alone."""
 ALIVE_SECONDS = 5.0
+FORGET_SECONDS = 1.0
+"""How long an orderly end waits for a database that may be what it waited for all the time."""
 
 log = structlog.get_logger(__name__)
 
@@ -41,8 +46,10 @@ class Attempts:
     def __init__(self, pool: Pool, schema: str, on_letter: Callable[[], None] = lambda: None) -> None:
         """``on_letter`` is called with each record that was passed over."""
         self._pool, self._schema, self._on_letter = pool, schema, on_letter
-        self._noted: dict[TopicPartition, int] = {}
-        """How many notes a partition had when this process made its own."""
+        self._noted: dict[TopicPartition, tuple[int, int]] = {}
+        """Where this process made its note of a partition, and how many there were with it."""
+        self._alone: dict[TopicPartition, tuple[int, int]] = {}
+        """Which record's position it noted as tried alone, and how often that was noted before."""
         self._proven: set[TopicPartition] = set()
         self._in_hand = 0
         """How many pieces of work run; -1: a record, alone."""
@@ -106,14 +113,41 @@ class Attempts:
             raise
         self._proven.add(tp)
         self._noted.pop(tp, None)
+        self._alone.pop(tp, None)
+
+    async def forget(self) -> None:
+        """Take back what this process noted and did not get beyond, since it ends in order: while it waited for what is
+        away, say."""
+        for tp, (noted, _) in self._noted.items():
+            position, alone = (self._alone[tp][0], 1) if tp in self._alone else (noted, 0)
+            try:
+                async with asyncio.timeout(FORGET_SECONDS):
+                    await progress.take_back(self._pool, self._schema, tp.topic, tp.partition, position, alone)
+            except (OSError, asyncpg.PostgresError, asyncpg.InterfaceError) as error:  # a TimeoutError is an OSError
+                log.warning("attempt_not_cleared", partition=tp.partition, reason=reason_of(error))
+                return  # the others would not be cleared, either; it costs some speed
 
     async def _note(self, batch: Batch) -> int:
-        """Note once for this process that the batch is begun; the number of notes, this one counted."""
-        if (noted := self._noted.get(batch.tp)) is not None:
-            return noted
-        notes = await progress.attempt(self._pool, self._schema, batch.topic, batch.partition)
-        self._noted[batch.tp] = notes
-        return notes
+        """Note once for this process that what stands at the position is begun; the number of notes, this one
+        counted."""
+        noted = self._noted.get(batch.tp)
+        if noted is None or noted[0] != batch.start:
+            notes = await progress.attempt(self._pool, self._schema, batch.topic, batch.partition)
+            self._noted[batch.tp] = noted = batch.start, notes
+        return noted[1]
+
+    async def _note_alone(self, single: Batch) -> int | None:
+        """Note, once as well, that a record is tried alone; how often that was noted by those before, None where the
+        partition stands elsewhere."""
+        noted = self._alone.get(single.tp)
+        if noted is None or noted[0] != single.start:
+            before = await progress.alone(
+                self._pool, self._schema, single.topic, single.partition, single.start, TOGETHER
+            )
+            if before is None:
+                return None
+            self._alone[single.tp] = noted = single.start, before
+        return noted[1]
 
     async def _singly(self, batch: Batch, handle: Callable[[Batch], Awaitable[None]]) -> None:
         log.warning(
@@ -129,9 +163,7 @@ class Attempts:
             single = replace(batch, records=(record,), start=start)
             start = single.next_offset
             async with self._all_alone():
-                before = await progress.alone(
-                    self._pool, self._schema, batch.topic, batch.partition, single.start, TOGETHER
-                )
+                before = await self._note_alone(single)
                 if before is None or before < ALONE:
                     await handle(single)
                 else:
@@ -157,6 +189,8 @@ class Attempts:
     async def _clear(self, batch: Batch) -> None:
         try:
             await progress.forget_attempts(self._pool, self._schema, batch.topic, batch.partition)
+            self._noted.pop(batch.tp, None)
+            self._alone.pop(batch.tp, None)
         except (OSError, asyncpg.PostgresError, asyncpg.InterfaceError) as error:
             # The note stays: one start more goes by it, and what really happened is raised.
             log.warning("attempt_not_cleared", partition=batch.partition, reason=reason_of(error))

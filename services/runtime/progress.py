@@ -86,6 +86,19 @@ async def alone(pool: Pool, schema: str, topic: str, partition: int, position: i
     return None if noted is None else noted - 1
 
 
+async def take_back(pool: Pool, schema: str, topic: str, partition: int, position: int, alone: int) -> None:
+    """Take back one note of what stands at ``position``, and ``alone`` of the record there tried alone; nothing where
+    the partition has moved on."""
+    await pool.execute(
+        f"UPDATE {schema}.progress SET attempts = greatest(attempts - 1, 0), alone = greatest(alone - $4, 0) "
+        "WHERE topic = $1 AND partition = $2 AND next_offset = $3",
+        topic,
+        partition,
+        position,
+        alone,
+    )
+
+
 async def forget_attempts(pool: Pool, schema: str, topic: str, partition: int) -> None:
     """Clear a partition's notes: what stopped the process is known, and was not caused by the records."""
     await pool.execute(

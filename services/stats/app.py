@@ -117,6 +117,7 @@ async def build(settings: Settings, health: Health) -> AsyncIterator[Parts]:
             prepare,
         )
     finally:
+        await folder.attempts.forget()
         await trail.flush()
         await producer.close()
         await database.close(asking)

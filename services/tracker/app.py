@@ -135,6 +135,7 @@ async def build(settings: Settings, health: Health) -> AsyncIterator[Parts]:
             prepare,
         )
     finally:
+        await tracker.attempts.forget()
         await trail.flush()
         await producer.close()
         await tracker.publisher.close()

@@ -16,7 +16,7 @@ from prometheus_client import CollectorRegistry
 
 from services.events.codec import decode_case_event, decode_fact, encode
 from services.local.process import tie_to_parent
-from services.runtime import attempts, bounded, progress
+from services.runtime import applying, attempts, bounded, progress
 from services.runtime.clock import ManualClock
 from services.stats import worker as stats_worker
 from services.stats.fold import Fold
@@ -193,6 +193,59 @@ async def test_records_that_end_the_process_are_found_by_the_starts_after_it(
     assert await position(pool, schema) == RECORDS
     (notes,) = await pool.fetch(f"SELECT attempts, alone FROM {schema}.progress")
     assert tuple(notes) == (0, 0)
+
+
+async def _notes(pool: Any) -> tuple[int, int]:
+    row = await pool.fetchrow("SELECT attempts, alone FROM tracker.progress")
+    return row["attempts"], row["alone"]
+
+
+@pytest.mark.parametrize("ends_in_order", [False, True])
+async def test_what_is_away_while_a_record_is_tried_makes_no_dead_letter_of_it(pool: Any, ends_in_order: bool) -> None:
+    """The same call is repeated in one process that lives: that is one try, and none once it ends in order."""
+    one, away = batch(requests(2)), True
+
+    async def handle(each: Any) -> None:
+        if away:
+            raise ConnectionResetError("the database is away")
+        await applying.apply_batch(pool, "tracker", each, [], [], _no_effect)
+
+    for _ in range(attempts.TOGETHER):
+        await progress.attempt(pool, "tracker", one.topic, one.partition)  # by processes that were killed
+    for start in range(1, 4):
+        process = attempts.Attempts(pool, "tracker")
+        for _ in range(4):
+            with pytest.raises(ConnectionResetError):
+                await process.through(one, handle)
+            assert await _notes(pool) == (attempts.TOGETHER + 1, 1)
+        if not ends_in_order:
+            break
+        await process.forget()
+        assert await _notes(pool) == (attempts.TOGETHER, 0), start
+    away = False
+    await process.through(one, handle)
+    assert await letters(pool) == [] and await position(pool) == 2
+    await process.forget()
+    assert await _notes(pool) == (0, 0)
+
+
+async def test_an_orderly_end_takes_back_nothing_of_a_partition_that_another_has_taken_further(pool: Any) -> None:
+    one = batch(requests(2))
+
+    async def away(_: Any) -> None:
+        raise ConnectionResetError("the database is away")
+
+    process = attempts.Attempts(pool, "tracker")
+    with pytest.raises(ConnectionResetError):
+        await process.through(one, away)
+    await applying.apply_batch(pool, "tracker", one, [], [], _no_effect)
+    await progress.attempt(pool, "tracker", one.topic, one.partition)
+    await process.forget()
+    assert await _notes(pool) == (1, 0)
+
+
+async def _no_effect(_conn: Any, _items: Any, _records: Any) -> None:
+    """Nothing but the position moves."""
 
 
 async def test_only_the_first_batch_of_a_process_is_noted(
