@@ -55,10 +55,13 @@ class Unfit(Exception):
 
 @contextmanager
 def blame() -> Iterator[None]:
-    """Around pure code: whatever it raises is the fault of what it was given. Raises :class:`Unfit`."""
+    """Around pure code: whatever it raises is the fault of what it was given. Raises :class:`Unfit`.
+
+    But for what the machine is short of: no memory, or no file that may be opened any more. No record is to blame.
+    """
     try:
         yield
-    except (Unfit, MemoryError):
+    except (Unfit, MemoryError, OSError):
         raise
     except Exception as error:
         raise _unfit(error) from error
@@ -76,9 +79,17 @@ def _unfit(error: Exception) -> Unfit:
 
 
 async def computed(work: Callable[[], T]) -> T:
-    """What pure ``work`` returns, done beside the loop. Raises :class:`Unfit` if it fails, or takes too long."""
-    with blame():
-        return await bounded.run(work)
+    """What pure ``work`` returns, done beside the loop. Raises :class:`Unfit` if it fails, or takes too long; and
+    ``OSError`` where there is no thread to do it."""
+
+    def blamed() -> T:
+        with blame():
+            return work()
+
+    try:
+        return await bounded.run(blamed)
+    except bounded.TookTooLong as error:
+        raise _unfit(error) from error
 
 
 def is_permanent(error: BaseException) -> bool:
@@ -97,11 +108,11 @@ def decoded(records: Iterable[Any], read: Callable[[bytes | None, bytes], T]) ->
     for record in records:
         try:
             items.append((record.offset, read(record.key, record.value or b"")))
-        except MemoryError:
+        except (MemoryError, OSError):
             raise
         except Exception as error:
-            # Whatever reading raises is the record's fault: it is kept whole as a dead letter, and logged here if the
-            # reader did not refuse it itself.
+            # Whatever else reading raises is the record's fault: it is kept whole as a dead letter, and logged here if
+            # the reader did not refuse it itself.
             if not isinstance(error, Refused):
                 log.error(
                     "record_unreadable",

@@ -12,6 +12,7 @@ slow. What no Python exception can interrupt (a C function that never returns) i
 import asyncio
 import contextvars
 import ctypes
+import errno
 import math
 import threading
 import time
@@ -117,12 +118,15 @@ def _thread() -> _Thread:
         if (thread := _idle.pop()).is_alive():
             return thread
     thread = _Thread()
-    thread.start()
+    try:
+        thread.start()
+    except RuntimeError as error:  # the machine has no thread to give now, and may have one soon
+        raise OSError(errno.EAGAIN, str(error)) from error
     return thread
 
 
 async def run(work: Callable[[], T], seconds: float | None = None) -> T:
-    """What ``work`` returns, done beside the loop. Raises what it raises.
+    """What ``work`` returns, done beside the loop. Raises what it raises, and ``OSError`` where no thread can be had.
 
     Raises :class:`TookTooLong` when it has used ``seconds`` of processor time (``SPAN_SECONDS`` where left out).
     """

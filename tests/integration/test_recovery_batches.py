@@ -1,9 +1,11 @@
 """A batch with something in it that can't be applied: the rest is applied in order, and the one record is kept."""
 
 import asyncio
+import errno
 import time
 from collections.abc import Sequence
 from datetime import UTC, datetime
+from functools import partial
 from types import SimpleNamespace
 from typing import Any
 
@@ -14,7 +16,7 @@ from aiokafka.errors import MessageSizeTooLargeError
 from prometheus_client import CollectorRegistry
 
 from services.events.codec import decode_case_event, decode_fact, encode
-from services.runtime import applying
+from services.runtime import applying, bounded
 from services.runtime.batch import Batch
 from services.runtime.clock import ManualClock
 from services.runtime.retry import LogUnavailable, is_transient
@@ -300,9 +302,34 @@ def test_the_data_or_the_circumstances(error: Exception, permanent: bool) -> Non
 def test_blame_names_the_cause_and_leaves_a_full_memory_alone() -> None:
     with pytest.raises(applying.Unfit, match="KeyError: 'x'"), applying.blame():
         raise KeyError("x")
-    with pytest.raises(MemoryError), applying.blame():
-        raise MemoryError
+    for short_of in (MemoryError(), OSError(errno.EMFILE, "too many open files")):
+        with pytest.raises(type(short_of)), applying.blame():
+            raise short_of
+        with pytest.raises(type(short_of)):
+            applying.decoded(batch(requests(1)).records, partial(_raise, short_of))
     assert decode_fact(msgspec.json.encode(received("r", "2013-03-01"))).subject == "r"
+
+
+def _raise(error: BaseException, _key: bytes | None, _value: bytes) -> None:
+    raise error
+
+
+async def test_no_record_is_blamed_where_the_machine_has_no_thread_to_give(
+    pool: Any, log: Log, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def none_left(_: Any) -> None:
+        raise RuntimeError("can't start new thread")
+
+    tracker = tracker_of(pool, log)
+    monkeypatch.setattr(bounded, "_idle", [])
+    monkeypatch.setattr(bounded._Thread, "start", none_left)
+    with pytest.raises(OSError, match="can't start new thread") as refused:
+        await tracker.handle(batch(requests(1)))
+    assert is_transient(refused.value) and not applying.is_permanent(refused.value)
+    assert await letters(pool) == []
+    monkeypatch.undo()
+    await tracker.handle(batch(requests(1)))
+    assert await position(pool) == 1
 
 
 async def test_facts_beyond_a_cases_limit_are_letters_of_the_batch_that_brought_them(pool: Any, log: Log) -> None:
