@@ -3,6 +3,7 @@
 from collections.abc import AsyncIterator, Awaitable, Callable, Coroutine
 from contextlib import AbstractContextManager, asynccontextmanager
 from dataclasses import dataclass, field
+from functools import partial
 from importlib.resources.abc import Traversable
 from typing import Any, TypeVar
 
@@ -45,6 +46,8 @@ class Result:
     complete: bool = True
     """Whether the log has all that the tables had decided; if not, the facts must be read again after a swap."""
     swapped: bool = False
+    moved: bool = False
+    """Whether the tables went on meanwhile, and were left in their place for that."""
     notes: list[str] = field(default_factory=list)
     differences: TableDiff = field(default_factory=TableDiff)
     older: TableDiff = field(default_factory=TableDiff)
@@ -98,10 +101,10 @@ async def rebuild(settings: Settings, service: str, progress: Progress, *, swap:
         if await shadow_schema.exists(on.side, service):
             await migrations.migrate(on.side, service, folder)  # type: ignore[arg-type]  # either connection serves
         result = Result(service)
-        await work(settings, on, result, progress, audit=False)
+        what = await work(settings, on, result, progress, audit=False)
         await on.live.execute("ROLLBACK")
         if (result.equal and not result.older.total) or swap:
-            await _put_in_place(settings, on, result, put, group, asked=swap)
+            await _put_in_place(settings, on, result, partial(put, what=what), group, asked=swap)
         else:
             result.notes.append(
                 f"the new tables are in the schema {shadow_schema.side_of(service)}; --swap puts them in place"
@@ -116,6 +119,11 @@ async def _put_in_place(
         await shadow_schema.require_idle(settings.bootstrap, group, shadow_schema.IDLE_SECONDS if asked else 0)
         async with on.side.transaction():
             await put(on.side, settings, equal=result.equal and result.complete)
+    except shadow_schema.Moved as error:
+        result.moved = True
+        result.notes.append(f"not put in place: {error}, and the new tables lack what came of it; run it again")
+        await shadow_schema.drop(on.side, shadow_schema.side_of(result.service))
+        return
     except shadow_schema.InUse as error:
         if asked:
             raise
@@ -139,7 +147,9 @@ async def check(settings: Settings, service: str, progress: Progress) -> Result:
         return result
 
 
-async def _tracker(settings: Settings, on: _Connections, result: Result, progress: Progress, *, audit: bool) -> None:
+async def _tracker(
+    settings: Settings, on: _Connections, result: Result, progress: Progress, *, audit: bool
+) -> tracker.Plan:
     look = await asyncpg.connect(settings.postgres, timeout=30)
     try:
         what = await tracker.plan(on.reader, on.live, look, settings)
@@ -186,6 +196,7 @@ async def _tracker(settings: Settings, on: _Connections, result: Result, progres
                 pass
         else:
             await tracker_audit.check_waking(on.live, reference, now, differences)
+    return what
 
 
 async def _tracker_here(
@@ -233,7 +244,9 @@ async def _tracker_apart(
     return events, facts
 
 
-async def _stats(settings: Settings, on: _Connections, result: Result, progress: Progress, *, audit: bool) -> None:
+async def _stats(
+    settings: Settings, on: _Connections, result: Result, progress: Progress, *, audit: bool
+) -> stats.Plan:
     what = await stats.plan(on.reader, on.live, settings, audit=audit)
     result.compared = what.live
     done = await shadow_schema.open_side(on.side, result.service, stats.MIGRATIONS, what.ends)
@@ -262,6 +275,7 @@ async def _stats(settings: Settings, on: _Connections, result: Result, progress:
         if audit:
             counters = await stats.recount_cells(on.live, differences)
             result.notes.append(f"{counters} counters recounted")
+    return what
 
 
 async def _compare_apart(
@@ -293,7 +307,7 @@ async def _apart(
 
 
 Put = Callable[..., Awaitable[None]]
-_PARTS: dict[str, tuple[Callable[..., Awaitable[None]], Traversable, Put]] = {
+_PARTS: dict[str, tuple[Callable[..., Awaitable[Any]], Traversable, Put]] = {
     "tracker": (_tracker, tracker.MIGRATIONS, tracker.put_in_place),
     "stats": (_stats, stats.MIGRATIONS, stats.put_in_place),
 }

@@ -36,7 +36,7 @@ def _each_service(service: str, verb: str, do: Callable[..., Any]) -> NoReturn:
 
 
 def _say(result: Any, verb: str) -> bool:
-    """Print what became of a service's tables; whether they are equal to the log."""
+    """Print what became of a service's tables; whether they are equal to the log, and nothing is left to be done."""
     for difference in result.differences.shown:
         typer.echo(f"{result.service}: {difference}")
     for kind, count in result.differences.counts.items():
@@ -57,7 +57,7 @@ def _say(result: Any, verb: str) -> bool:
     nothing = "nothing applied yet" if verb == "audit" else "no tables to compare with"
     equal = nothing if not result.compared else "equal" if same else "DIFFERENT"
     typer.echo(f"{verb} {result.service}: {equal}{'; put in place' if result.swapped else ''}")
-    return bool(same)
+    return bool(same) and not result.moved
 
 
 def rebuild(

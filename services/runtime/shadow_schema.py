@@ -30,6 +30,10 @@ class InUse(RuntimeError):
     """A service works on the schema, or another rebuild does."""
 
 
+class Moved(RuntimeError):
+    """The tables in use went on while the side schema was folded, which lacks what came to them since."""
+
+
 def side_of(schema: str) -> str:
     """The name of the side schema."""
     return schema_name(f"{schema}_rebuild")
@@ -145,6 +149,24 @@ async def carry_over(conn: Conn, schema: str, rebuilt: Collection[str]) -> None:
         )
 
 
+async def hold(conn: Conn, schema: str) -> None:
+    """Keep the positions of ``schema`` as they are until the transaction ends. Raises :class:`InUse` if a service
+    holds one."""
+    try:
+        await conn.fetch(f"SELECT FROM {schema}.progress FOR UPDATE NOWAIT")
+    except asyncpg.LockNotAvailableError:
+        raise InUse(f"a service is at work on the schema {schema}: stop it first") from None
+
+
+async def require_unmoved(conn: Conn, schema: str, topic: str, positions: Mapping[int, int]) -> None:
+    """Hold the positions of a topic, if they are those that the fold went by. Raises :class:`Moved` and
+    :class:`InUse`."""
+    await hold(conn, schema)
+    rows = await conn.fetch(f"SELECT partition, next_offset FROM {schema}.progress WHERE topic = $1", topic)
+    if {row["partition"]: row["next_offset"] for row in rows} != dict(positions):
+        raise Moved(f"the service has read on in {topic} meanwhile")
+
+
 async def swap(conn: Conn, schema: str) -> None:
     """Put the side schema in the place of ``schema``, which is kept as :func:`old_of`; inside a transaction.
 
@@ -152,10 +174,7 @@ async def swap(conn: Conn, schema: str) -> None:
     """
     side, old = side_of(schema), old_of(schema)
     if await exists(conn, schema):
-        try:
-            await conn.fetch(f"SELECT FROM {schema}.progress FOR UPDATE NOWAIT")
-        except asyncpg.LockNotAvailableError:
-            raise InUse(f"a service is at work on the schema {schema}: stop it first") from None
+        await hold(conn, schema)
         await drop(conn, old)
         await conn.execute(f"ALTER SCHEMA {schema} RENAME TO {old}")
     await conn.execute(f"ALTER SCHEMA {side} RENAME TO {schema}")

@@ -5,8 +5,8 @@ that the service passed over is tried again: where the cause is removed by now, 
 difference. One that still fails stays a dead letter, as does one that a person discarded.
 """
 
-from collections.abc import Callable
-from dataclasses import dataclass
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass, field
 from importlib.resources import files
 
 import asyncpg
@@ -82,6 +82,8 @@ class Plan:
     """Whether there are tables to compare with."""
     final: frozenset[tuple[int, int]] = frozenset()
     """Those of them that are not tried again."""
+    positions: Mapping[int, int] = field(default_factory=dict)
+    """How far the tables had folded each partition, if there are any."""
 
     @property
     def records(self) -> int:
@@ -108,11 +110,12 @@ async def plan(reader: BulkReader, live: Conn, settings: Settings, *, audit: boo
                 topic,
                 _FOLDED,
             )
-            ends = {TopicPartition(topic, r[0]): r[1] for r in rows}
+            positions = {r[0]: r[1] for r in rows}
+            ends = {TopicPartition(topic, partition): position for partition, position in positions.items()}
             final = frozenset(
                 (r[0], r[1]) for r in letters if r[2] == "discarded" or (audit and r[3] == "ends-process")
             )
-            return Plan(ends, {(r[0], r[1]) for r in letters}, live=True, final=final)
+            return Plan(ends, {(r[0], r[1]) for r in letters}, live=True, final=final, positions=positions)
     return Plan(await reader.ends(partitions), set(), live=False)
 
 
@@ -262,12 +265,14 @@ async def recount_cells(live: Conn, differences: TableDiff) -> int:
     return len(expected)
 
 
-async def put_in_place(conn: Conn, _settings: Settings, *, equal: bool) -> None:
-    """Swap the side schema in; inside a transaction. Raises :class:`~services.runtime.shadow_schema.InUse`.
+async def put_in_place(conn: Conn, settings: Settings, what: Plan, *, equal: bool) -> None:
+    """Swap the side schema in; inside a transaction. Raises :class:`~services.runtime.shadow_schema.InUse` and
+    :class:`~services.runtime.shadow_schema.Moved`.
 
     The positions are those that were folded to, so it goes on from there, whether it was equal or not.
     """
     if await shadow_schema.exists(conn, SCHEMA):
+        await shadow_schema.require_unmoved(conn, SCHEMA, settings.cases_topic, what.positions)
         folded = await conn.fetch(
             f'SELECT topic, partition, "offset" FROM {SIDE}.dead_letter WHERE state = $1', _FOLDED
         )

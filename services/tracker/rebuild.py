@@ -70,6 +70,8 @@ class Plan:
     """Whether there are tables to compare with."""
     unpublished: set[str] = field(default_factory=set)
     """Subjects with events that the log doesn't have: they can't be compared yet."""
+    newest: dict[int, int] = field(default_factory=dict)
+    """The number of the last event of each partition: the clock decides as well, and moves no position."""
 
     @property
     def records(self) -> int:
@@ -93,7 +95,7 @@ async def plan(reader: BulkReader, live: Conn, look: Conn, settings: Settings) -
     letters = await live.fetch(
         f'SELECT partition, "offset", sha256(value) FROM {SCHEMA}.dead_letter WHERE topic = $1', settings.facts_topic
     )
-    newest = {r[0]: r[1] for r in await live.fetch(f"SELECT partition, max(number) FROM {SCHEMA}.events GROUP BY 1")}
+    newest = await _newest(live)
     await _relayed(look, newest)
     through = {r[0]: r[1] for r in await look.fetch(f"SELECT partition, through FROM {SCHEMA}.published")}
     beyond = await reader.ends(partitions)
@@ -113,7 +115,13 @@ async def plan(reader: BulkReader, live: Conn, look: Conn, settings: Settings) -
         {(r[0], r[1]): r[2] for r in letters},
         live=bool(progress),
         unpublished=unpublished,
+        newest=newest,
     )
+
+
+async def _newest(conn: Conn) -> dict[int, int]:
+    rows = await conn.fetch(f"SELECT partition, max(number) FROM {SCHEMA}.events GROUP BY 1")
+    return {row[0]: row[1] for row in rows}
 
 
 async def _relayed(look: Conn, newest: dict[int, int]) -> None:
@@ -283,14 +291,18 @@ async def _check_repeated(conn: Conn, refold: Refold, problems: TableDiff) -> No
             )
 
 
-async def put_in_place(conn: Conn, settings: Settings, *, equal: bool) -> None:
+async def put_in_place(conn: Conn, settings: Settings, what: Plan, *, equal: bool) -> None:
     """Swap the side schema in; inside a transaction.
 
     The positions are kept only where the tables were equal, with nothing in them that was still to be published; else
     all facts are read again, and those that the cases hold are dropped as duplicates.
-    Raises :class:`~services.runtime.shadow_schema.InUse`.
+    Raises :class:`~services.runtime.shadow_schema.InUse` and :class:`~services.runtime.shadow_schema.Moved`.
     """
     if await shadow_schema.exists(conn, SCHEMA):
+        positions = {tp.partition: position for tp, position in what.facts.items()}
+        await shadow_schema.require_unmoved(conn, SCHEMA, settings.facts_topic, positions)
+        if await _newest(conn) != what.newest:
+            raise shadow_schema.Moved("the clock has decided something meanwhile")
         await shadow_schema.carry_over(conn, SCHEMA, REBUILT)
         if not equal:
             await conn.execute(f"DELETE FROM {SIDE}.progress")

@@ -12,11 +12,13 @@ from typing import Any
 import pytest
 from structlog.testing import capture_logs
 
-from services.commands import processes, rebuild
+from services.commands import processes, rebuild, recovery_cli
 from services.local.postgres import PostgresServer
+from services.runtime import shadow_schema
 from services.runtime.failed import Failed
 from services.runtime.settings import load as load_settings
 from services.stats import rebuild as stats_rebuild
+from services.tracker.store import EVENT_COLUMNS
 from tests.chaos import commands
 from tests.chaos.oracle import Findings
 from tests.integration.recovery import applied, keyed, put, quiet, services, shixian, sql
@@ -165,6 +167,40 @@ async def _fails(_settings: Any, _what: Any, tp: Any) -> Any:
 
 async def sql_in(env: dict[str, str], statement: str) -> None:
     await asyncio.to_thread(sql, env, statement)
+
+
+async def test_tables_that_went_on_while_they_were_folded_stay_in_place(
+    state: dict[str, str], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """A service that was started in between and ended again: its position would be put beside an older fold."""
+    settings = load_settings({**os.environ, **state})
+    whole, meanwhile = shadow_schema.require_idle, [""]
+
+    async def idle(*given: Any) -> None:
+        await whole(*given)
+        await sql_in(state, meanwhile[0])
+
+    monkeypatch.setattr(shadow_schema, "require_idle", idle)
+    columns = ", ".join(EVENT_COLUMNS)
+    later = columns.replace("sequence", "sequence + 1000")
+    for service, reason, statement, undone in (
+        ("tracker", "has read on", *(f"UPDATE tracker.progress SET next_offset = next_offset {by} 1" for by in "+-")),
+        (
+            *("tracker", "the clock"),
+            f"INSERT INTO tracker.events ({columns}) SELECT {later} FROM tracker.events WHERE subject = 'still-open'",
+            "DELETE FROM tracker.events WHERE sequence > 1000",
+        ),
+        ("stats", "has read on", *(f"UPDATE stats.progress SET next_offset = next_offset {by} 1" for by in "-+")),
+    ):
+        meanwhile[0] = statement
+        found = await rebuild.rebuild(settings, service, _unseen, swap=False)
+        assert (found.equal, found.swapped, found.moved) == (True, False, True)
+        assert reason in found.notes[-1] and "run it again" in found.notes[-1]
+        assert not recovery_cli._say(found, "rebuild")
+        await sql_in(state, undone)
+    meanwhile[0] = "SELECT 1"
+    for service in ("tracker", "stats"):
+        assert (await rebuild.rebuild(settings, service, _unseen, swap=False)).swapped
 
 
 def test_tables_that_differ_or_are_gone_are_replaced_on_request(state: dict[str, str]) -> None:

@@ -52,7 +52,7 @@ async def folded(pool: Any, dsn: str, log: Any, *, audit: bool = False, swap: bo
             await live.execute("ROLLBACK")
             if swap:
                 async with conn.transaction():
-                    await rebuild.put_in_place(conn, Settings(), equal=False)
+                    await rebuild.put_in_place(conn, Settings(), what, equal=False)
     finally:
         live.terminate()
     return problems
