@@ -159,6 +159,8 @@ async def _tracker(
     done = await shadow_schema.open_side(on.side, result.service, tracker.MIGRATIONS, what.ends)
     reference = await tracker.read_reference(on.reader, settings)
     differences = result.differences
+    if not audit:  # it fails over them by itself
+        shadow_schema.beyond_the_log(what.facts, what.fact_ends, differences)
     if audit:
         await tracker_audit.begin_names(on.side)
     else:
@@ -247,8 +249,8 @@ async def _tracker_apart(
 async def _stats(
     settings: Settings, on: _Connections, result: Result, progress: Progress, *, audit: bool
 ) -> stats.Plan:
-    what = await stats.plan(on.reader, on.live, settings, audit=audit)
-    result.compared = what.live
+    what = await stats.plan(on.reader, on.live, settings, result.differences, audit=audit)
+    result.compared = what.live or not result.equal
     done = await shadow_schema.open_side(on.side, result.service, stats.MIGRATIONS, what.ends)
     differences = result.differences
     with progress(what.records, "stats: folding the case topic") as advance:

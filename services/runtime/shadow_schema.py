@@ -19,6 +19,7 @@ from services.events import brokers
 from services.runtime.database import Conn
 from services.runtime.migrations import MigrationRefused, migrate, schema_name
 from services.runtime.settings import Settings
+from services.runtime.table_diff import TableDiff
 
 IDLE_SECONDS = 15.0
 """How long a group may take to notice that its last member is gone: longer than a session lasts."""
@@ -124,8 +125,11 @@ async def drop(conn: Conn, schema: str) -> None:
     await conn.execute(f"DROP SCHEMA IF EXISTS {schema_name(schema)} CASCADE")
 
 
-async def carry_over(conn: Conn, schema: str, rebuilt: Collection[str]) -> None:
-    """Copy into the side schema what no log can give back: every table but those in ``rebuilt``."""
+async def carry_over(conn: Conn, schema: str, rebuilt: Collection[str], log_ends: Mapping[TopicPartition, int]) -> None:
+    """Copy into the side schema what no log can give back: every table but those in ``rebuilt``.
+
+    Dead letters from beyond the log's ends are left behind: other records will come to stand at their offsets.
+    """
     side = side_of(schema)
     own = {"migration", "rebuilding", *rebuilt}
     there = await conn.fetch("SELECT tablename FROM pg_tables WHERE schemaname = $1", side)
@@ -147,6 +151,22 @@ async def carry_over(conn: Conn, schema: str, rebuilt: Collection[str]) -> None:
         await conn.execute(
             f"INSERT INTO {side}.{name} ({listed}) OVERRIDING SYSTEM VALUE SELECT {listed} FROM {schema}.{name}"
         )
+    await conn.executemany(
+        f'DELETE FROM {side}.dead_letter WHERE topic = $1 AND partition = $2 AND "offset" >= $3',
+        [(tp.topic, tp.partition, end) for tp, end in log_ends.items()],
+    )
+
+
+def beyond_the_log(
+    positions: Mapping[TopicPartition, int], log_ends: Mapping[TopicPartition, int], problems: TableDiff
+) -> bool:
+    """Whether tables hold more than the log, as where an older export was restored beside them; each such position is a
+    difference."""
+    found = {tp: position for tp, position in sorted(positions.items()) if position > log_ends.get(tp, 0)}
+    for tp, position in found.items():
+        where = f"{tp.topic} {tp.partition}"
+        problems.add("position", where, f"is {position}, and the log ends at {log_ends.get(tp, 0)}")
+    return bool(found)
 
 
 async def hold(conn: Conn, schema: str) -> None:

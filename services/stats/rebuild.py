@@ -94,10 +94,12 @@ class Unfoldable(RuntimeError):
     """An event that can't be folded, and that the service has not passed over either."""
 
 
-async def plan(reader: BulkReader, live: Conn, settings: Settings, *, audit: bool = False) -> Plan:
+async def plan(reader: BulkReader, live: Conn, settings: Settings, problems: TableDiff, *, audit: bool = False) -> Plan:
     """Fix what to compare. ``live`` is not in a transaction yet, and holds the snapshot afterwards.
 
-    An ``audit`` is to end whatever the log holds: it does not try what ended the service's process.
+    An ``audit`` is to end whatever the log holds: it does not try what ended the service's process. Tables that hold
+    more than the log can be compared with nothing: an audit fails over them, a rebuild notes it and folds what there
+    is.
     """
     partitions = await reader.partitions(settings.cases_topic)
     await live.execute("BEGIN ISOLATION LEVEL REPEATABLE READ READ ONLY")
@@ -115,7 +117,15 @@ async def plan(reader: BulkReader, live: Conn, settings: Settings, *, audit: boo
             final = frozenset(
                 (r[0], r[1]) for r in letters if r[2] == "discarded" or (audit and r[3] == "ends-process")
             )
-            return Plan(ends, {(r[0], r[1]) for r in letters}, live=True, final=final, positions=positions)
+            log_ends = await reader.ends(partitions)
+            comparable = audit or not shadow_schema.beyond_the_log(ends, log_ends, problems)
+            return Plan(
+                ends if comparable else log_ends,
+                {(r[0], r[1]) for r in letters},
+                live=comparable,
+                final=final,
+                positions=positions,
+            )
     return Plan(await reader.ends(partitions), set(), live=False)
 
 
@@ -276,7 +286,7 @@ async def put_in_place(conn: Conn, settings: Settings, what: Plan, *, equal: boo
         folded = await conn.fetch(
             f'SELECT topic, partition, "offset" FROM {SIDE}.dead_letter WHERE state = $1', _FOLDED
         )
-        await shadow_schema.carry_over(conn, SCHEMA, REBUILT)
+        await shadow_schema.carry_over(conn, SCHEMA, REBUILT, what.ends)
         await conn.executemany(
             f"UPDATE {SIDE}.dead_letter SET state = $4, why = $5, settled_at = now() "
             "WHERE topic = $1 AND partition = $2 AND \"offset\" = $3 AND state = 'open'",

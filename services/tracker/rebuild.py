@@ -72,6 +72,8 @@ class Plan:
     """Subjects with events that the log doesn't have: they can't be compared yet."""
     newest: dict[int, int] = field(default_factory=dict)
     """The number of the last event of each partition: the clock decides as well, and moves no position."""
+    fact_ends: dict[TopicPartition, int] = field(default_factory=dict)
+    """Where the log of the facts ends."""
 
     @property
     def records(self) -> int:
@@ -116,6 +118,7 @@ async def plan(reader: BulkReader, live: Conn, look: Conn, settings: Settings) -
         live=bool(progress),
         unpublished=unpublished,
         newest=newest,
+        fact_ends=await reader.ends(await reader.partitions(settings.facts_topic)),
     )
 
 
@@ -303,7 +306,7 @@ async def put_in_place(conn: Conn, settings: Settings, what: Plan, *, equal: boo
         await shadow_schema.require_unmoved(conn, SCHEMA, settings.facts_topic, positions)
         if await _newest(conn) != what.newest:
             raise shadow_schema.Moved("the clock has decided something meanwhile")
-        await shadow_schema.carry_over(conn, SCHEMA, REBUILT)
+        await shadow_schema.carry_over(conn, SCHEMA, REBUILT, what.fact_ends)
         if not equal:
             await conn.execute(f"DELETE FROM {SIDE}.progress")
             for table in ("reference_applied", "organ_applied", "postponed"):
