@@ -107,7 +107,6 @@ def _posted(file: Path, register: "RegisterContent", reject: Path | None, url: s
             accepted = importing.post(
                 register,
                 address,
-                settings.home,
                 advance,
                 waiting,
                 trust_env=bool(url),
@@ -121,7 +120,7 @@ def _posted(file: Path, register: "RegisterContent", reject: Path | None, url: s
         except OSError as error:
             fail(f"{error.filename or reject}: {error.strerror or error}")
         except client.Unavailable as error:
-            fail(f"{file}: {error}; run the same command again to go on. The address comes from {named}")
+            fail(f"{file}: {error}; run it again: what is there counts once. The address comes from {named}")
     return accepted
 
 
@@ -144,9 +143,7 @@ def watch(
         by = watching.By(importing.map_of(map) if map else None, importing.given_of(given or ()))
         watching.run(
             watching.Folder(folder),
-            watching.Intake(
-                url_of(settings, "intake", url), settings.home, bool(url), settings.now, lambda: headers(settings)
-            ),
+            watching.Intake(url_of(settings, "intake", url), bool(url), settings.now, lambda: headers(settings)),
             by,
             partial=partial,
             once=once,

@@ -1,9 +1,6 @@
 """``shixian import``: a register to facts, checked whole before anything is posted."""
 
-import hashlib
-import json
 from collections.abc import Callable, Iterable, Iterator, Mapping
-from dataclasses import dataclass
 from datetime import datetime
 from pathlib import Path
 
@@ -82,46 +79,9 @@ def one_line(problem: reading.Problem) -> str:
     )
 
 
-@dataclass(frozen=True)
-class Kept:
-    """How far an import came, in a file: what was accepted is not posted again when it goes on."""
-
-    path: Path
-    facts: str
-    """What the facts are, as a digest: another register, map or intake begins anew."""
-
-    @classmethod
-    def of(cls, home: Path, address: str, lines: list[bytes]) -> "Kept":
-        digest = hashlib.sha256(address.encode())
-        for line in lines:
-            digest.update(line + b"\n")
-        name = digest.hexdigest()[:32]
-        return cls(home / "imports" / f"{name}.json", name)
-
-    def done(self) -> int:
-        """How many of the facts were accepted before."""
-        try:
-            kept = json.loads(self.path.read_text("utf-8"))
-        except (FileNotFoundError, ValueError):  # none, or torn by a crash: all are posted again, which changes nothing
-            return 0
-        return int(kept["accepted"]) if isinstance(kept, dict) and kept.get("facts") == self.facts else 0
-
-    def keep(self, accepted: int) -> None:
-        """Write down that so many were accepted."""
-        self.path.parent.mkdir(parents=True, exist_ok=True)
-        beside = self.path.with_suffix(".new")
-        beside.write_text(json.dumps({"facts": self.facts, "accepted": accepted}), "utf-8")
-        beside.replace(self.path)
-
-    def end(self) -> None:
-        """Forget it: the import is complete."""
-        self.path.unlink(missing_ok=True)
-
-
 def post(
     register: reading.RegisterContent,
     address: str,
-    home: Path,
     on_progress: Callable[[int], None],
     on_wait: Callable[[str], None],
     *,
@@ -129,50 +89,38 @@ def post(
     partial: bool = False,
     headers: Callable[[], Mapping[str, str]] = dict,
 ) -> int:
-    """Post the facts of a register, from where an import of the same facts stopped before; how many were accepted.
+    """Post all facts of a register; how many were accepted.
 
-    ``partial``: a row of which intake refuses a fact becomes one of the register's bad rows, and the others are posted.
-    ``headers``: who posts, asked for each call. Raises what :func:`services.intake.client.post` raises; a refusal names
-    the rows.
+    None is left out because an earlier run had it accepted: the log behind the same address may be another by now, and
+    a fact that it has already counts once. ``partial``: a row of which intake refuses a fact becomes one of the
+    register's bad rows, and the others are posted. ``headers``: who posts, asked for each call. Raises what
+    :func:`services.intake.client.post` raises; a refusal names the rows.
     """
-    total = 0
-    kept, lines, count = _begun(register, home, address)
-    on_progress(count)
+    total = done = 0
 
     def accepted(number: int) -> None:
-        nonlocal count, total
-        count += number
+        nonlocal done, total
+        done += number
         total += number
-        kept.keep(count)
         on_progress(number)
 
     while True:
-        before = count
+        before, lines = done, [encode(fact) for fact in register.facts[done:]]
         try:
-            client.post(address, lines[before:], accepted, on_wait=on_wait, trust_env=trust_env, headers=headers)
+            client.post(address, lines, accepted, on_wait=on_wait, trust_env=trust_env, headers=headers)
         except client.Refused as error:
             wrong = {before + bad.line - 1: bad.error for bad in error.bad if bad.error is not None}
             if not wrong:
                 raise
             rows = {register.places[at][0] for at in wrong}
-            there = sum(number not in rows for number, _ in register.places[:count])
+            # Of a row that is taken away, facts may have been accepted: what comes next moves up by them.
+            there = sum(number not in rows for number, _ in register.places[:done])
             problems = reading.refuse(register, wrong)
             if not partial:
                 raise client.Refused("; ".join(map(one_line, problems))) from None
-            kept.end()
-            kept, lines, count = _begun(register, home, address)
-            count = max(count, there)
-            kept.keep(count)
+            done = there
         else:
-            kept.end()
             return total
-
-
-def _begun(register: reading.RegisterContent, home: Path, address: str) -> tuple[Kept, list[bytes], int]:
-    """Where it is written down how far an import came, what is posted, and how much of that was accepted before."""
-    lines = [encode(fact) for fact in register.facts]
-    kept = Kept.of(home, address, lines)
-    return kept, lines, kept.done()
 
 
 def write_rejects(file: Path, register: reading.RegisterContent) -> None:

@@ -75,7 +75,6 @@ class Intake:
     """Where facts go."""
 
     address: str
-    home: Path
     trust_env: bool
     now: datetime | None = None
     """The setting: what is taken for now."""
@@ -196,7 +195,6 @@ def _register(name: str, content: bytes, report: Report, intake: Intake, by: By,
         report.accepted = importing.post(
             register,
             intake.address,
-            intake.home,
             lambda _: None,
             lambda _: None,
             trust_env=intake.trust_env,

@@ -92,7 +92,7 @@ def shixian(home: Path, *words: str) -> subprocess.Popen[str]:
     return subprocess.Popen([*RUN, *words], env=env, stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True)
 
 
-def test_killed_in_the_middle_it_goes_on_and_a_second_run_posts_the_same(tmp_path: Path) -> None:
+def test_killed_in_the_middle_a_second_run_posts_the_same_and_all_of_it(tmp_path: Path) -> None:
     made = make_register.make(700, 8, 0)
     register = tmp_path / "登记表.csv"
     register.write_bytes(made.csv("gb18030"))
@@ -113,13 +113,9 @@ def test_killed_in_the_middle_it_goes_on_and_a_second_run_posts_the_same(tmp_pat
         assert again.returncode == 0, err
         resumed = [id_ for batch in intake.batches[before:] for id_ in batch]
         ids = [fact["id"] for fact in made.facts]
-        assert set(intake.ids) == set(ids)
-        assert 0 < len(resumed) < len(ids), "what was accepted before is not posted again"
-        assert f"{len(resumed)} facts accepted" in out
-        # Only the batch whose answer was lost came twice, as the same events.
-        assert before == 3
-        assert sorted(intake.ids) == sorted([*ids, *intake.batches[2]])
-        assert not list((tmp_path / "imports").iterdir())
+        assert resumed == ids, "the log behind intake may be another by now: what was accepted before is posted again"
+        assert f"{len(ids)} facts accepted" in out
+    assert not (tmp_path / "imports").exists()
 
 
 def test_a_dry_run_posts_nothing_and_rejects_are_kept(tmp_path: Path) -> None:
@@ -186,9 +182,9 @@ def test_a_row_that_only_intake_refuses_is_named_kept_and_passed_over(tmp_path: 
         took = shixian(tmp_path, *command, "--reject", str(rejected), "--url", intake.url)
         _, err = took.communicate()
         assert took.returncode == 1 and "row 511, 申请日期" in err
-        assert len(set(intake.ids)) == len(intake.ids) == client.BATCH + 18, "what was accepted is not posted again"
+        assert len(set(intake.ids)) == client.BATCH + 18
+        assert len(intake.ids) == 2 * client.BATCH + 18, "within a run nothing is posted twice"
         assert [line.split(",")[0] for line in rejected.read_text("utf-8").splitlines()[1:]] == ["510"]
-    assert not list((tmp_path / "imports").iterdir())
 
 
 def test_post_names_every_bad_line_and_posts_none(tmp_path: Path) -> None:
@@ -246,7 +242,7 @@ def drop(tmp_path: Path) -> Path:
 def watch(drop: Path, intake: Intake, *, partial: bool = False) -> list[str]:
     told: list[str] = []
     by = watching.By(shipped()["cn-applications"], {"organ": make_register.ORGAN, "year": "2025"})
-    where = watching.Intake(intake.url, drop.parent, False)
+    where = watching.Intake(intake.url, False)
     watching.run(watching.Folder(drop), where, by, partial=partial, once=True, every=0.1, report_line=told.append)
     return told
 
