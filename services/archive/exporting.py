@@ -1,5 +1,6 @@
 """The log, and the published reports that no log can give back, written to a file; started afresh or resumed."""
 
+from datetime import datetime
 from pathlib import Path
 from typing import Any, NamedTuple
 
@@ -22,6 +23,8 @@ class Counted(NamedTuple):
 
     records: int
     publications: int
+    as_of: datetime | None = None
+    """Of an export that went on with what an earlier one had left: the instant that all of it is of."""
 
 
 class _Left(NamedTuple):
@@ -39,8 +42,13 @@ class _Left(NamedTuple):
 async def write(settings: Settings, draft: Path, progress: Progress) -> Counted:
     """Write the whole file. Raises :class:`Failed`, OSError, and what the reader raises."""
     async with BulkReader(settings.bootstrap) as reader, publications.connected(settings.postgres) as conn:
+        log = f"{await reader.cluster()} {settings.topic_prefix}"
         left = _left(draft)
-        head = left.head or await _head(reader, conn, settings)
+        if left.head is not None and left.head.log != log:
+            if left.head.log:
+                raise Failed(f"{draft} was begun from another log ({left.head.log}, here {log}): put it aside first")
+            left = _Left()  # of an earlier release, which did not write down whose it was
+        head = left.head or await _head(reader, conn, settings, log)
         with draft.open("r+b" if left.size else "wb") as file, progress(head.records, "exporting") as advance:
             file.truncate(left.size)
             file.seek(left.size)
@@ -65,7 +73,7 @@ async def write(settings: Settings, draft: Path, progress: Progress) -> Counted:
                 kept += len(lot)
             lines.flush()
             writer.write([encode(End(head.records, kept))])
-    return Counted(head.records, kept)
+    return Counted(head.records, kept, head.made_at if left.head else None)
 
 
 class _Lines:
@@ -86,7 +94,7 @@ class _Lines:
         self._lines, self._length = [], 0
 
 
-async def _head(reader: BulkReader, conn: Any, settings: Settings) -> Head:
+async def _head(reader: BulkReader, conn: Any, settings: Settings, log: str) -> Head:
     # The instant before the ends: what a publication rests on is in the file with it.
     made_at = await publications.moment(conn)
     ends: dict[str, list[int]] = {}
@@ -101,7 +109,7 @@ async def _head(reader: BulkReader, conn: Any, settings: Settings) -> Head:
             )
         by_partition = await reader.ends(partitions)
         ends[topic] = [by_partition[tp] for tp in partitions]
-    return Head(FORMAT, made_at, ends)
+    return Head(FORMAT, made_at, ends, log)
 
 
 def _left(draft: Path) -> _Left:

@@ -18,13 +18,15 @@ KeptKey = tuple[str, int, int]
 """Organ, year and number of a publication."""
 
 
-class Head(msgspec.Struct, forbid_unknown_fields=True):
+class Head(msgspec.Struct, omit_defaults=True, forbid_unknown_fields=True):
     """The first line: how much of which topics the file holds."""
 
     format: str
     made_at: datetime
     ends: dict[str, list[int]]
     """Of each topic the offset after the last record of each partition."""
+    log: str = ""
+    """Which log it is: the id of its cluster, and the prefix of its topics. Empty in files of earlier releases."""
 
     @property
     def records(self) -> int:

@@ -88,6 +88,8 @@ def export(file: Annotated[Path, typer.Argument(help="The file to write; it must
             fail(str(error))
 
     counted = at_home(run)
+    if counted.as_of is not None:
+        typer.echo(f"shixian: {file}.part was gone on with: the log as of {counted.as_of:%Y-%m-%d %H:%M:%SZ}", err=True)
     typer.echo(f"{counted.records} records exported{_and(counted.publications)}")
 
 

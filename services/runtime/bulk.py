@@ -7,6 +7,7 @@ from types import TracebackType
 from typing import Any, Self
 
 from aiokafka import AIOKafkaConsumer, TopicPartition
+from aiokafka.admin import AIOKafkaAdminClient
 from aiokafka.errors import KafkaError
 
 from services.events import brokers
@@ -73,6 +74,16 @@ class BulkReader:
         # The consumer's own public look-up knows only of topics that it reads.
         cluster = await self._ask(self._asker._client.fetch_all_metadata())
         return [TopicPartition(topic, n) for n in sorted(cluster.partitions_for_topic(topic) or ())]
+
+    async def cluster(self) -> str:
+        """The id of the cluster, which it was given when it was made."""
+        admin = AIOKafkaAdminClient(**brokers.client(self._bootstrap))
+        try:
+            await self._ask(admin.start())
+            described = await self._ask(admin.describe_cluster())
+        finally:
+            await admin.close()
+        return str(described.get("cluster_id") or "")
 
     async def ends(self, partitions: Collection[TopicPartition]) -> dict[TopicPartition, int]:
         """The offset after the last record of each partition."""

@@ -10,6 +10,7 @@ from typing import Any
 import pytest
 
 from services.archive import blocks, exporting, restoring
+from services.archive.lines import Head, encode, head_of
 from services.commands import archive
 from services.events.topics import create_topics, topics
 from services.runtime.settings import Settings, load
@@ -91,9 +92,33 @@ def test_an_export_that_was_stopped_goes_on_where_it_was(
     assert len(found) > 8
     cut = whole.read_bytes()[: found[5].end + 100]
     (tmp_path / "log.gz.part").write_bytes(cut)
-    archive.export(settings(env), file, quietly)
-    assert [b.lines for b in blocks.read(file)] == [b.lines for b in found]
+    put(env, [("facts", b"later", b"{}")])
+    resumed = shixian(env, "export", str(file))
+    assert resumed.returncode == 0, resumed.stderr
+    made_at = head_of(found[0]).made_at
+    assert f"log.gz.part was gone on with: the log as of {made_at:%Y-%m-%d %H:%M:%SZ}\n" in resumed.stderr
+    assert [line for b in blocks.read(file) for line in b.lines] == [line for b in found for line in b.lines]
     assert not (tmp_path / "log.gz.part").exists()
+
+
+def test_what_an_export_of_another_log_left_is_not_gone_on_with(env: dict[str, str], tmp_path: Path) -> None:
+    file, draft, whole = tmp_path / "log.gz", tmp_path / "log.gz.part", tmp_path / "whole.gz"
+    other = elsewhere(env, "other")
+    put(other, [("facts", b"k", b"something else")])
+    archive.export(settings(other), whole, quietly)
+    draft.write_bytes(whole.read_bytes())
+    refused = shixian(env, "export", str(file))
+    assert refused.returncode == 2 and refused.stderr.count("\n") == 1
+    assert f"{draft} was begun from another log (" in refused.stderr and "put it aside first" in refused.stderr
+    assert draft.read_bytes() == whole.read_bytes() and not file.exists()
+    # An earlier release did not write down whose it was: such a file can be restored, and is begun anew as a draft.
+    head = head_of(next(iter(blocks.read(whole))))
+    with whole.open("wb") as old:
+        blocks.Writer(old).write([encode(Head(head.format, head.made_at, head.ends))])
+    assert b'"log"' not in gzip.decompress(whole.read_bytes()).splitlines()[0]
+    draft.write_bytes(whole.read_bytes())
+    assert shixian(env, "export", str(file)).returncode == 0
+    assert sum(map(len, held(env).values())) == head_of(next(iter(blocks.read(file)))).records
 
 
 def test_a_restore_that_was_stopped_goes_on_where_it_was(
