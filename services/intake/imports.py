@@ -304,5 +304,5 @@ def _bad_rows(
     ]
     written = f"{accepted} facts were written before that, and stay" if accepted else "nothing was written"
     detail = f"{rows} rows have problems, {written}; partial takes the others"
-    status, title, kind = (of.status, of.title, of.kind) if of else (422, "Rows refused", "rows-refused")
-    return ProblemError(status, detail, title=title, kind=kind, errors=errors)
+    status, title = (of.status, of.title) if of else (422, "Rows refused")
+    return ProblemError(status, detail, title=title, kind=of.kind if of else "rows-refused", errors=errors)
