@@ -71,7 +71,10 @@ async def latency(servers: Servers, rate: float, seconds: float, prefix: str) ->
         async with aiohttp.ClientSession() as http:
             await _ready(http, f"{intake.url}/readyz", f"{tracker.url}/readyz")
             await _organ(http, intake.url)
-            consumer = AIOKafkaConsumer(bootstrap_servers=servers.kafka.bootstrap, fetch_max_wait_ms=20)
+            # From the beginning: where the end is, it may ask only when the first events have come.
+            consumer = AIOKafkaConsumer(
+                bootstrap_servers=servers.kafka.bootstrap, fetch_max_wait_ms=20, auto_offset_reset="earliest"
+            )
             await consumer.start()
             consumer.assign([TopicPartition(f"{prefix}cases", p) for p in range(PARTITIONS)])
             watching = asyncio.create_task(_watch(consumer, seen))
