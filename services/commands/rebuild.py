@@ -251,6 +251,8 @@ async def _stats(
 ) -> stats.Plan:
     what = await stats.plan(on.reader, on.live, settings, result.differences, audit=audit)
     result.compared = what.live or not result.equal
+    if what.letters:  # what became of them is no part of how far it was: it begins anew
+        await shadow_schema.drop(on.side, shadow_schema.side_of(result.service))
     done = await shadow_schema.open_side(on.side, result.service, stats.MIGRATIONS, what.ends)
     differences = result.differences
     with progress(what.records, "stats: folding the case topic") as advance:

@@ -73,6 +73,11 @@ JUDGED_FROM = datetime(2026, 11, 25, tzinfo=UTC)
 """From this instant on a calendar's notice that drops days needs to be confirmed."""
 
 
+def says_the_same(one: Fact, other: Fact) -> bool:
+    """Whether two facts of one name are one that was sent twice."""
+    return type(one) is type(other) and one.subject == other.subject and one.data == other.data
+
+
 def as_recorded(fact: Fact, milliseconds: int) -> Fact:
     """A reference fact as its readers take it, given the log's own time for its record (Unix time).
 

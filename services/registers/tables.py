@@ -20,6 +20,9 @@ MAX_CELLS = 2_000_000
 MAX_UNPACKED = 64 * 1024 * 1024
 """Bytes of a workbook once unpacked; more is no register."""
 _CELL = re.compile(rb"<(?:\w+:)?c[\s/>]")
+_ASIDE = ("customXml/", "xl/media/", "xl/calcChain.xml")
+"""What other programs keep in a workbook in whatever form: queries, pictures; and the order in which formulas are
+computed, which names each cell once more."""
 _OTHER = re.compile(
     rb"\xff\xfe|\xfe\xff|<\0|\0\0?\0?<|\x4c\x6f\xa7|(?:\xef\xbb\xbf)?<\?xml[^>]*encoding\s*=\s*[\"'](?!utf-8[\"'])",
     re.I,
@@ -107,8 +110,10 @@ def _workbook(name: str, content: bytes) -> list[Sheet]:
         with zipfile.ZipFile(io.BytesIO(content)) as packed:
             if sum(info.file_size for info in packed.infolist()) > MAX_UNPACKED:
                 raise BadFile(f"{name}: is larger than {MAX_UNPACKED} bytes once unpacked")
-            _few(name, sum(_cells(name, packed, info) for info in packed.infolist() if info.file_size))
-        book = openpyxl.load_workbook(io.BytesIO(content), data_only=True)
+            read = [info for info in packed.infolist() if not info.filename.startswith(_ASIDE)]
+            _few(name, sum(_cells(name, packed, info) for info in read if info.file_size))
+            plain = content if len(read) == len(packed.infolist()) else _without(packed)
+        book = openpyxl.load_workbook(io.BytesIO(plain), data_only=True)
     except BadFile:
         raise
     except Exception as error:  # noqa: BLE001 - the library raises whatever a broken file leads it to
@@ -136,6 +141,15 @@ def _cells(name: str, packed: zipfile.ZipFile, info: zipfile.ZipInfo) -> int:
             last = text[text.rfind(b"<") :] if b"<" in text else b""
             rest = b"" if _CELL.match(last) else last[:_LONGEST_TAG]  # a tag that the next piece goes on with
     return found
+
+
+def _without(packed: zipfile.ZipFile) -> bytes:
+    """The workbook with the parts emptied that hold no cells: what says that one of them is a sheet finds nothing."""
+    copied = io.BytesIO()
+    with zipfile.ZipFile(copied, "w") as made:
+        for info in packed.infolist():
+            made.writestr(info.filename, b"" if info.filename.startswith(_ASIDE) else packed.read(info))
+    return copied.getvalue()
 
 
 def _few(name: str, cells: int) -> None:

@@ -21,7 +21,7 @@ from services.events.codec import decode_fact
 from services.events.facts import CalendarData, OrganData, OrganRegistered, ReferenceFact
 from services.events.office_facts import ItemData, ItemRegistered, UnitData, UnitRegistered
 from services.events.refusals import Refused
-from services.events.registrations import Check, as_recorded, tree
+from services.events.registrations import Check, as_recorded, says_the_same, tree
 from services.events.vocabulary import Ref
 from services.runtime.damage import LogDamaged, is_damage, up_to_damage
 from services.runtime.failed import reason_of
@@ -79,8 +79,8 @@ class Reference:
         """Units of organs, each as last registered by its organ."""
         self.items: dict[str, ItemData] = {}
         """Service items, likewise."""
-        self._taken: set[Ref] = set()
-        """What names the facts that had an effect."""
+        self._taken: dict[Ref, ReferenceFact] = {}
+        """The facts that had an effect, by their names."""
         self.next_offset = 0
         """The offset after the last record read."""
         self._check = check
@@ -267,8 +267,18 @@ class Reference:
                 subject=fact.subject,
                 reason=str(Refused(wrong)),
             )
-        elif fact.ref not in self._taken and self._takes(fact, record.offset):
-            self._taken.add(fact.ref)
+        elif (known := self._taken.get(fact.ref)) is None:
+            if self._takes(fact, record.offset):
+                self._taken[fact.ref] = fact
+        elif not says_the_same(fact, known):
+            self._rejected.inc()
+            log.warning(
+                "reference_record_rejected",
+                topic=self._tp.topic,
+                offset=record.offset,
+                subject=fact.subject,
+                reason="$.id: names another event already",
+            )
         self._facts.append((fact, record.offset))
         for learn in self._learners:
             learn(fact, record.offset)

@@ -1,6 +1,6 @@
 """What follows when a request's view changes: the difference of two views, in the case events' names."""
 
-from datetime import date
+from datetime import date, timedelta
 from typing import Any
 
 from services.statute.office.decisions import office_changes
@@ -82,8 +82,14 @@ def _promise(old: RequestState, new: RequestState, today: date) -> list[Decision
 
 
 def _alarms(old: RequestState, new: RequestState, seen: date) -> list[Decision]:
-    """The warnings whose day has come since, or that are of another last day, and the breach."""
+    """The warnings whose day has come since, or that are of another last day, and the breach.
+
+    While no limit ran nobody was warned: what is to be made up for begins where it ended or stood still.
+    """
     decided = []
+    seen = min(seen, old.closed_on or seen)
+    if old.state == "stopped" and old.stopped_since is not None:
+        seen = min(seen, old.stopped_since - timedelta(days=1))
     is_new = new.due_on != (old.due_on or old.last_due_on)
     for day, left in new.warned:
         if (day, left) not in old.warned and (is_new or day > seen):

@@ -81,11 +81,12 @@ class Preview(Controller):
         if organs is not None:  # it is judged as one that the caller posts
             fact = msgspec.structs.replace(fact, postedfor=posted_for.written(organs), postedby=caller().account)
         async with deps.offload.turn():
-            body = await deps.pool.fetchval(
-                f"SELECT body FROM {SCHEMA}.cases WHERE subject = $1", fact.subject, timeout=READ_SECONDS
+            row = await deps.pool.fetchrow(
+                f"SELECT organ, body FROM {SCHEMA}.cases WHERE subject = $1", fact.subject, timeout=READ_SECONDS
             )
-            known = body is not None and await is_readable(deps.pool, fact.subject, deps.reference_data)
-            if body is not None and not known and isinstance(fact, RequestReceived):
+            known = row is not None and await is_readable(deps.pool, fact.subject, deps.reference_data)
+            # A number that waits for its receipt is whoever's receipt comes.
+            if row is not None and row["organ"] and not known and isinstance(fact, RequestReceived):
                 wrong = FieldProblem(
                     field="$.fact.subject",
                     problem="is taken",
@@ -97,7 +98,7 @@ class Preview(Controller):
 
             def made() -> bytes:
                 # Another organ's request is as one that is not there: nothing of it may be told.
-                case = decode_case(body) if known else Case(subject=fact.subject)
+                case = decode_case(row["body"]) if row is not None and known else Case(subject=fact.subject)
                 return msgspec.json.encode(proposal(case, fact, deps.reference_data, deps.clock.now()))
 
             return Response(await deps.offload.thread(made), media_type=JSON)

@@ -124,11 +124,14 @@ def test_each_organ_posts_and_reads_its_own_and_the_trail_tells_of_it(
     assert post(A, added).status_code == 202
     eventually(lambda: len(get(tracker, "/v1/requests/B-2", B).json()["facts"]) == 2 or None)
     assert get(tracker, "/v1/requests/B-2", A).status_code == 404
+    assert post(A, answered("A-2", "2024-03-06")).status_code == 202
+    eventually(lambda: get(tracker, "/v1/requests/A-2", A).status_code == 200 or None)
     # A number that another organ has is told of where it is entered for a request of one's own, and nothing else of it.
     for fact, status in (
         (received("A-1", "2024-03-04", organ="b"), 422),
         (received("B-3", "2024-03-04", organ="b"), 200),
         (answered("A-1", "2024-03-09"), 200),
+        (received("A-2", "2024-03-04", organ="b"), 200),  # it waits, and is whoever's receipt comes
     ):
         looked = tracker.http.post("/v1/preview", json={"fact": fact}, headers=who(B))
         assert looked.status_code == status, looked.text
@@ -144,7 +147,7 @@ def test_each_organ_posts_and_reads_its_own_and_the_trail_tells_of_it(
     eventually(lambda: len(ids(B)) == 2 or None)
 
     assert (ids(A), sorted(ids(B))) == (["A-1"], sorted(own := ["A-1/history", "B-1"]))
-    assert sorted(ids(CITY)) == sorted(["A-1", *own]) == sorted(set(ids(ADMIN)) - {"B-2"})
+    assert sorted(ids(CITY)) == sorted(["A-1", *own]) == sorted(set(ids(ADMIN)) - {"A-2", "B-2"})
     assert sorted(ids(CITY, "?organ=a")) == ["A-1"]
     assert get(tracker, "/v1/requests?organ=b", A).status_code == 403
     for path in ("/v1/requests/B-1", "/v1/requests/B-1/history", "/v1/requests/nowhere"):

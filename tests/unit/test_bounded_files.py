@@ -91,3 +91,32 @@ def test_lists_deep_in_one_another_are_refused_and_dots_elsewhere_are_not() -> N
         parse("map.toml", "a = " + "[" * 5000)
     dots = "." * 200
     assert parse("map.toml", f'a = "{dots}"\nb = [\n"{dots}",\n]\n# {dots}\n[c]\nd = 1.5\n')["b"] == [dots]
+
+
+@pytest.mark.parametrize(
+    ("part", "text"),
+    [
+        ("customXml/item1.xml", "<DataMashup/>".encode("utf-16")),
+        ("xl/media/image1.svg", b'<?xml version="1.0"?><!DOCTYPE svg PUBLIC "-" "-"><svg/>'),
+        ("xl/calcChain.xml", b"<calcChain>" + b'<c r="A1"/>' * 2000 + b"</calcChain>"),
+    ],
+)
+def test_what_other_programs_keep_in_a_workbook_hinders_nothing(
+    monkeypatch: pytest.MonkeyPatch, part: str, text: bytes
+) -> None:
+    monkeypatch.setattr(tables, "MAX_CELLS", 1000)
+    written = io.BytesIO(book(A1="x", B2="y"))
+    with zipfile.ZipFile(written, "a") as kept:
+        kept.writestr(part, text)
+    (sheet,) = sheets("r.xlsx", written.getvalue())
+    assert [row[0] for _, row in sheet.rows] == ["x", None]
+
+
+def test_no_sheet_hides_among_them() -> None:
+    content, hidden = book(A1="x"), io.BytesIO()
+    with zipfile.ZipFile(io.BytesIO(content)) as old, zipfile.ZipFile(hidden, "w") as new:
+        for info in old.infolist():
+            name = info.filename.replace("xl/worksheets/sheet1.xml", "customXml/sheet1.xml")
+            new.writestr(name, old.read(info).replace(b"/xl/worksheets/sheet1.xml", b"/customXml/sheet1.xml"))
+    with pytest.raises(BadFile, match="can't be read as a workbook"):
+        sheets("r.xlsx", hidden.getvalue())

@@ -496,3 +496,46 @@ def test_two_files_for_the_same_requests_are_refused(tmp_path: Path) -> None:
             in_force.use(str(tmp_path))
     finally:
         rules.use(rules.Rules())
+
+
+def test_what_could_not_be_warned_of_while_the_clock_stood_still_is_warned_of_when_the_stop_is_taken_back() -> None:
+    opened = make(
+        "consultation-opened", 1, day("2025-03-18"), consultation="c", party="third-party", sent_on=day("2025-03-18")
+    )
+    case, _ = posted([request()], at("2025-03-04"))
+    case, _ = decide(case, opened, WORLD, at("2025-03-18"), {})
+    assert case.view.state == "stopped"
+    case, events = decide(case, given(1, "u1", "2025-03-27"), WORLD, at("2025-03-27"), {})
+    assert told_of(events) == []
+    back = make("fact-retracted", 2, day("2025-03-27"), amends=Ref(opened.source, opened.id), reason="another request")
+    case, events = decide(case, back, WORLD, at("2025-03-27"), {})
+    assert told_of(events) == [day("2025-03-24"), day("2025-03-26")]
+
+
+def test_what_could_not_be_warned_of_while_it_was_answered_is_warned_of_when_the_answer_is_taken_back() -> None:
+    answer = answered("2025-03-20")
+    case, _ = posted([request()], at("2025-03-04"))
+    case, _ = decide(case, answer, WORLD, at("2025-03-20"), {})
+    case, _ = decide(
+        case,
+        make("answer-delivered", 1, day("2025-03-27"), delivered_on=day("2025-03-27")),
+        WORLD,
+        at("2025-03-27"),
+        {},
+    )
+    back = make("fact-retracted", 2, day("2025-03-27"), amends=Ref(answer.source, answer.id), reason="another request")
+    case, events = decide(case, back, WORLD, at("2025-03-27"), {})
+    assert told_of(events) == [day("2025-03-24"), day("2025-03-26")]
+
+
+def test_a_step_given_back_waits_for_no_assignment_that_could_not_go_on_with_it() -> None:
+    facts = [
+        request(),
+        given(1, "u1", "2025-03-04"),
+        given(2, "u2", "2025-03-05", continues="a1"),
+        did("returned", 1, "2025-03-06"),
+        given(3, "u3", "2025-03-07"),
+    ]
+    found = seen(facts, "2025-03-08")
+    assert [r.code for r in found.remarks if r.code == "step-not-continued"] == ["step-not-continued"]
+    assert [(step.about, step.unit) for step in found.steps] == [("a1", "u3"), ("a2", "u2")]

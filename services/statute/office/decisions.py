@@ -114,7 +114,7 @@ def _named(duty: Duty) -> tuple[object, ...]:
 
 def _rungs(old: RequestState, new: RequestState, today: date, seen: date) -> Iterator[Decision]:
     before, after = {_apart(rung) for rung in old.rungs}, {_apart(rung) for rung in new.rungs}
-    last_days = _last_days(old)
+    last_days, ends = _last_days(old), _ends(old)
     for rung in old.rungs:
         if rung.level != "warning" and rung not in after:
             yield Decision("card-withdrawn", today, {"card": card_now(rung, _alone(old))})
@@ -123,7 +123,9 @@ def _rungs(old: RequestState, new: RequestState, today: date, seen: date) -> Ite
             continue
         if rung.level != "warning":
             yield Decision("card-issued", rung.on, {"card": card_now(rung, _alone(new))})
-        elif rung.on > seen or rung.due_on != last_days.get((rung.limit, rung.about)):
+        elif rung.on > min(seen, ends.get((rung.limit, rung.about)) or seen) or rung.due_on != last_days.get(
+            (rung.limit, rung.about)
+        ):
             values = {"limit": rung.limit, "about": rung.about or None, "due_on": rung.due_on, "days_left": rung.left}
             if (organ := _alone(new)) is not None:
                 values["organ"] = organ
@@ -133,6 +135,13 @@ def _rungs(old: RequestState, new: RequestState, today: date, seen: date) -> Ite
 def _apart(rung: Reached) -> Reached:
     """A rung as it is told from others: a card is a unit's, a warning stays the same whoever has the step."""
     return replace(rung, unit="") if rung.level == "warning" and rung.unit else rung
+
+
+def _ends(view: RequestState) -> dict[tuple[str, str], date | None]:
+    """The days on which what is warned of besides the answer had ended: nobody was warned after them."""
+    steps = {("step", each.about): each.done_on for each in view.steps}
+    duties = {("duty", each.duty): each.done_on for each in view.duties}
+    return {**steps, **duties, ("committed", ""): view.closed_on}
 
 
 def _last_days(view: RequestState) -> dict[tuple[str, str], date | None]:

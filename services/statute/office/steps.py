@@ -6,7 +6,7 @@ with the office, an assignment says which it goes on with, or goes on with the o
 one time have chains of their own. The same facts make the same steps in whatever order they came.
 """
 
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from datetime import date, timedelta
 from typing import Any
 
@@ -136,7 +136,8 @@ def _took(one: _Given, fact: Fact, remarks: list[Remark]) -> None:
 def _chains(given: Sequence[_Given], remarks: list[Remark]) -> list[_Chain]:
     chains: list[_Chain] = []
     returned: dict[str, list[_Chain]] = {}
-    named = {(one.fact.data.step, one.fact.data.continues) for one in given if one.fact.data.continues is not None}
+    by_name = {one.fact.data.assignment: one for one in given}
+    named = {(one.fact.data.step, one.fact.data.continues) for one in given if _can_continue(one, by_name)}
     for one in _in_turn(given):
         step, on = one.fact.data.step, one.fact.data.assigned_on
         waiting = returned.setdefault(step, [])
@@ -152,6 +153,18 @@ def _chains(given: Sequence[_Given], remarks: list[Remark]) -> list[_Chain]:
         if one.how == "returned":
             waiting.append(chain)
     return chains
+
+
+def _can_continue(one: _Given, by_name: Mapping[str, _Given]) -> bool:
+    """Whether an assignment names one that it can go on with: no other step waits for what never will."""
+    data, before = one.fact.data, by_name.get(one.fact.data.continues or "")
+    return (
+        before is not None
+        and before.fact.data.step == data.step
+        and before.how == "returned"
+        and before.left_on is not None
+        and before.left_on <= data.assigned_on
+    )
 
 
 def _continued(one: _Given, waiting: list[_Chain], named: set[tuple[str, str]]) -> _Chain | None:

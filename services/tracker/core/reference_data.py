@@ -12,7 +12,7 @@ from services.events import registrations
 from services.events.facts import CalendarData, CalendarPublished, Fact, OrganData, OrganRegistered, ReferenceFact
 from services.events.office_facts import ItemData, ItemRegistered, UnitData, UnitRegistered
 from services.events.refusals import FieldError
-from services.events.registrations import Check
+from services.events.registrations import Check, says_the_same
 from services.events.vocabulary import Ref
 from services.statute import rules
 from services.statute.calendar import Calendar, Notice
@@ -39,6 +39,9 @@ class Rejected(NamedTuple):
     reason: str
 
 
+_TAKEN = ("names another event already, and source and id name one for ever", "an id of its own")
+
+
 class ReferenceData:
     """Organs and calendars after ``known`` records of the reference topic; grows, and never forgets a version.
 
@@ -60,8 +63,8 @@ class ReferenceData:
         self._changes: dict[str, int] = {}
         """By organ, how often its law, zone or calendar became another."""
         self._registered: dict[str, tuple[int, OrganRegistered]] = {}
-        self._taken: set[Ref] = set()
-        """What names the facts that had an effect."""
+        self._taken: dict[Ref, ReferenceFact] = {}
+        """The facts that had an effect, by their names."""
         self._rejected: deque[Rejected] = deque(maxlen=REJECTED)
         self._notices = Notices()
         self._calendars: dict[tuple[str, int], Calendar] = {}
@@ -76,11 +79,14 @@ class ReferenceData:
         """Take in one reference fact; ``offset`` is its place in the topic (the next one, where left out)."""
         order = self.known if offset is None else offset
         self.known = order + 1
-        if fact.ref in self._taken:
-            return  # else a sender that repeats itself would undo what came after the first time
+        if (known := self._taken.get(fact.ref)) is not None:
+            # Else a sender that repeats itself would undo what came after the first time.
+            if not says_the_same(fact, known):
+                self._rejected.append(_rejected(order, fact, "$.id", *_TAKEN))
+            return
         self._terms = None
         if self._takes(fact, order, judged=offset is None):
-            self._taken.add(fact.ref)
+            self._taken[fact.ref] = fact
 
     def _takes(self, fact: ReferenceFact, order: int, *, judged: bool) -> bool:
         """Whether a fact that comes for the first time has an effect; ``judged``: it is of a file, not of a log, and a
@@ -144,7 +150,7 @@ class ReferenceData:
         copy = ReferenceData()
         copy.known, copy.organs, copy.units = self.known, dict(self.organs), dict(self.units)
         copy.items, copy._offered, copy._changes = dict(self.items), dict(self._offered), dict(self._changes)
-        copy._taken, copy._notices = set(self._taken), self._notices.copied()
+        copy._taken, copy._notices = dict(self._taken), self._notices.copied()
         copy._calendars = self._calendars
         return copy
 
