@@ -7,9 +7,10 @@ import signal
 import subprocess
 import sys
 import uuid
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from datetime import datetime
 from pathlib import Path
+from types import MappingProxyType
 from typing import Any
 
 import asyncpg
@@ -32,8 +33,8 @@ NOW = "2024-06-28T04:00:00+00:00"
 class Servers:
     """The servers, and what stands on them."""
 
-    def __init__(self, folder: Path, brokers: int = 1) -> None:
-        """``brokers``: as many nodes, and as many copies of each partition."""
+    def __init__(self, folder: Path, brokers: int = 1, postgres: Mapping[str, str] = MappingProxyType({})) -> None:
+        """``brokers``: as many nodes, and as many copies of each partition; ``postgres``: its settings."""
         self.folder, self.replication = folder, brokers
         ports = [free_port() for _ in range(2 * brokers)]
         voters = {n + 1: f"127.0.0.1:{ports[2 * n + 1]}" for n in range(brokers)}
@@ -52,7 +53,7 @@ class Servers:
             for n in range(brokers)
         ]
         self.kafka = self.nodes[0]
-        self.postgres = PostgresServer(folder / "postgres")
+        self.postgres = PostgresServer(folder / "postgres", settings=postgres)
 
     @property
     def broker_pids(self) -> list[int | None]:

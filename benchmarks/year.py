@@ -31,6 +31,8 @@ from services.commands.console import progress
 from tests.chaos.reading import pending
 
 PREFIX = "year."
+POSTGRES = {"shared_buffers": "2GB", "max_wal_size": "8GB", "checkpoint_timeout": "15min"}
+"""What docs/operations.md says of a machine that PostgreSQL shares with a bureau's services."""
 CALL, SENDERS = 500, 4
 BATCH = "application/cloudevents-batch+json"
 SIZES = """
@@ -44,7 +46,7 @@ class Site:
 
     def __init__(self, folder: Path, year: Year) -> None:
         self.folder, self.year = folder, year
-        self.servers = Servers(folder)
+        self.servers = Servers(folder, postgres=POSTGRES)
         self.file = folder / "year.json"
         known = json.loads(self.file.read_text()) if self.file.exists() else {}
         if known.get("requests", year.requests) != year.requests:

@@ -19,7 +19,9 @@ import signal
 import subprocess
 import tempfile
 import time
+from collections.abc import Mapping
 from pathlib import Path
+from types import MappingProxyType
 from urllib.parse import quote
 
 import psutil  # type: ignore[import-untyped]
@@ -44,7 +46,11 @@ class PostgresServer(OwnsProcess):
     The caller owns the folder: a server found running on it is taken for a crash's leftover and ended.
     """
 
-    def __init__(self, folder: Path, *, dies_with_parent: bool = True) -> None:
+    def __init__(
+        self, folder: Path, *, dies_with_parent: bool = True, settings: Mapping[str, str] = MappingProxyType({})
+    ) -> None:
+        """``settings``: of PostgreSQL's own, in the place of its defaults."""
+        self._settings = settings
         self.folder = folder.resolve()
         self.data = self.folder / "data"
         # "Fast" shutdown: its sessions are ended, the data left clean.
@@ -87,6 +93,7 @@ class PostgresServer(OwnsProcess):
         if not self.data.exists():
             self._make_cluster(owner)
         settings = {
+            **self._settings,
             "listen_addresses": "",
             "unix_socket_directories": str(self.socket_folder),
             "unix_socket_permissions": "0700",
