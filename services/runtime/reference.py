@@ -259,26 +259,12 @@ class Reference:
             return
         wrong = self._check(fact)
         if wrong is not None:
-            self._rejected.inc()
-            log.warning(
-                "reference_record_rejected",
-                topic=self._tp.topic,
-                offset=record.offset,
-                subject=fact.subject,
-                reason=str(Refused(wrong)),
-            )
+            self._reject(record, fact, str(Refused(wrong)))
         elif (known := self._taken.get(fact.ref)) is None:
             if self._takes(fact, record.offset):
                 self._taken[fact.ref] = fact
         elif not says_the_same(fact, known):
-            self._rejected.inc()
-            log.warning(
-                "reference_record_rejected",
-                topic=self._tp.topic,
-                offset=record.offset,
-                subject=fact.subject,
-                reason="$.id: names another event already",
-            )
+            self._reject(record, fact, "$.id: names another event already")
         self._facts.append((fact, record.offset))
         for learn in self._learners:
             learn(fact, record.offset)
@@ -299,6 +285,16 @@ class Reference:
         else:
             self.calendars[fact.data.calendar, fact.data.year] = KnownCalendar(fact.data, offset)
         return True
+
+    def _reject(self, record: Any, fact: ReferenceFact, reason: str) -> None:
+        self._rejected.inc()
+        log.warning(
+            "reference_record_rejected",
+            topic=self._tp.topic,
+            offset=record.offset,
+            subject=fact.subject,
+            reason=reason,
+        )
 
     def _pass_over(self, record: Any, reason: str) -> None:
         self._unreadable.inc()
