@@ -118,7 +118,7 @@ class Attempts:
     async def forget(self) -> None:
         """Take back what this process noted and did not get beyond, since it ends in order: while it waited for what is
         away, say."""
-        for tp, (noted, _) in self._noted.items():
+        for tp, (noted, _) in list(self._noted.items()):
             position, alone = (self._alone[tp][0], 1) if tp in self._alone else (noted, 0)
             try:
                 async with asyncio.timeout(FORGET_SECONDS):
