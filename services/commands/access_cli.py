@@ -106,7 +106,7 @@ def _last_uses() -> tuple[dict[str, datetime], str]:
     import asyncio
     import logging
 
-    from services.local.stack import running
+    from services.local.run_file import running
     from services.runtime.batch import PositionRefused
     from services.runtime.damage import LogDamaged
     from services.runtime.retry import LogUnavailable

@@ -9,7 +9,7 @@ from dataclasses import replace
 
 from services.commands import ends
 from services.local.failures import LocalFailure
-from services.local.stack import LocalStack, running
+from services.local.run_file import running
 from services.runtime.settings import Settings
 
 
@@ -26,6 +26,9 @@ def reach(settings: Settings) -> Iterator[Settings]:
     if (stack := running(settings)) is not None:
         yield replace(settings, kafka=settings.kafka or stack.kafka, postgres=settings.postgres or stack.postgres)
         return
+    # Not sooner: the image has neither Kafka's packages nor PostgreSQL's.
+    from services.local.stack import LocalStack
+
     own = LocalStack(settings)
     try:
         own.start()

@@ -18,13 +18,11 @@ import os
 import shlex
 import sys
 from concurrent.futures import ThreadPoolExecutor
-from dataclasses import asdict, dataclass
 from datetime import UTC, datetime
 from pathlib import Path
 from types import TracebackType
 from typing import IO, Any, Self
 
-import psutil  # type: ignore[import-untyped]
 import structlog
 
 from services.local import home
@@ -35,6 +33,7 @@ from services.local.postgres import PostgresServer
 from services.local.process import bound, left_over, tail
 from services.local.progress import ShowProgress, show_progress
 from services.local.revival import Revival
+from services.local.run_file import RUN_FILE, Running, announce
 from services.runtime.disk import free_bytes
 from services.runtime.ends import Cause
 from services.runtime.settings import Settings
@@ -42,18 +41,8 @@ from services.runtime.settings import Settings
 log = structlog.get_logger(__name__)
 
 
-RUN_FILE = "run.json"
 LOG_BYTES = 10_000_000
 """Of a server's log before it is cut; twice that with the part before."""
-
-
-@dataclass(frozen=True, slots=True)
-class Running:
-    """A stack that runs: the process that holds it, Kafka's bootstrap servers and PostgreSQL's URI."""
-
-    pid: int
-    kafka: str
-    postgres: str
 
 
 class HomeHeld(LocalFailure):
@@ -145,7 +134,7 @@ class LocalStack:
             if self._postgres is not None:
                 self._postgres.wait_ready(timeout)
                 self.postgres = self._postgres.dsn
-            _announce(self._home, Running(os.getpid(), self.kafka, self.postgres))
+            announce(self._home, Running(os.getpid(), self.kafka, self.postgres))
         except OSError as error:
             self.stop(3.0)
             raise of_system(error, self._home) from error
@@ -187,23 +176,6 @@ class LocalStack:
         self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
     ) -> None:
         self.stop()
-
-
-def _announce(folder: Path, running: Running) -> None:
-    draft = folder / f"{RUN_FILE}.new"
-    draft.unlink(missing_ok=True)
-    draft.touch(0o600)  # the broker's password is in it
-    draft.write_text(json.dumps(asdict(running)), encoding="utf-8")
-    draft.replace(folder / RUN_FILE)
-
-
-def running(settings: Settings) -> Running | None:
-    """Where the stack of the settings' home answers, if one runs there now."""
-    try:
-        noted = Running(**json.loads((settings.home.expanduser() / RUN_FILE).read_text(encoding="utf-8")))
-    except (OSError, ValueError, TypeError):  # none there, or none that can be read: then nothing of ours runs there
-        return None
-    return noted if psutil.pid_exists(noted.pid) else None
 
 
 def _holder(text: str) -> dict[str, Any]:

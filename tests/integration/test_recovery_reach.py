@@ -8,7 +8,8 @@ import psutil  # type: ignore[import-untyped]
 import pytest
 
 from services.commands.reach import Unreachable, reach
-from services.local.stack import RUN_FILE, LocalStack, hold, running
+from services.local.run_file import RUN_FILE, running
+from services.local.stack import LocalStack, hold
 from services.runtime.settings import Settings
 from tests.integration.recovery import sql
 
