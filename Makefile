@@ -101,8 +101,8 @@ image-test: .venv/installed-dev image ## the services run from the image, withou
 bundle: .venv/installed ## wheels, jars and a script for a machine without a network: BUNDLE=dist/shixian-bundle
 	scripts/bundle.sh $(or $(BUNDLE),dist/shixian-bundle)
 
-bundle-test: bundle ## that bundle installed and run where there is no network
-	scripts/bundle_test.sh $(or $(BUNDLE),dist/shixian-bundle)
+bundle-test: .venv/installed ## a bundle made, installed and run where there is no network: BUNDLE=one that is there
+	scripts/bundle_test.sh $(BUNDLE)
 
 format: .venv/installed-dev ## put the code into the format that `check` wants
 	$(BIN)/ruff format .

@@ -17,7 +17,8 @@ have=$("$python" -c 'import sys, sysconfig; print(sys.version_info[0], sys.versi
 "$python" -m venv "$folder"
 pip=("$folder/bin/python" -m pip --disable-pip-version-check --quiet --isolated)
 "${pip[@]}" install --no-index --find-links "$bundle/wheels" --require-hashes -r "$bundle/requirements.lock"
-"${pip[@]}" install --no-index --no-deps "$bundle"/own/*.whl
+# Anew even where its version is there: another bundle of one version has other code, and the command below is written anew.
+"${pip[@]}" install --no-index --no-deps --force-reinstall "$bundle"/own/*.whl
 mkdir -p "$folder/jars"
 cp "$bundle"/jars/*.jar "$folder/jars/"
 # The command finds its jars beside it, so that nothing is asked of the network when the broker starts.

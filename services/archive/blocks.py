@@ -66,7 +66,7 @@ class Writer:
         self._file, self._number, self._digest = file, number, digest
 
     def write(self, lines: Sequence[bytes]) -> None:
-        """One block of ``lines`` (no line breaks in them), whole on the disk when this returns."""
+        """One block of ``lines`` (no line breaks in them), whole in the file when this returns."""
         body = b"".join(line + b"\n" for line in lines)
         self._digest = chained(self._digest, body)
         seal = _json.encode(Seal(self._number, len(lines), self._digest.hex()))

@@ -6,6 +6,7 @@ the records stand the published reports, which the log has no record of.
 """
 
 import asyncio
+import os
 from pathlib import Path
 
 from aiokafka.errors import KafkaError
@@ -31,12 +32,24 @@ def export(settings: Settings, path: Path, progress: Progress) -> Counted:
     draft = path.with_name(f"{path.name}.part")
     try:
         counted = asyncio.run(exporting.write(settings, draft, progress))
-        draft.replace(path)
+        _settle(draft, path)
     except (LogUnavailable, PositionRefused) as error:
         raise Failed(str(error)) from error
     except OSError as error:
         raise Failed(f"{draft}: {error.strerror or error}") from error
     return counted
+
+
+def _settle(draft: Path, path: Path) -> None:
+    """Give the file its name once it is on the disk: after a loss of power there is a whole backup under it, or none."""
+    with draft.open("rb") as file:
+        os.fsync(file.fileno())
+    draft.replace(path)
+    folder = os.open(path.parent, os.O_RDONLY)
+    try:
+        os.fsync(folder)
+    finally:
+        os.close(folder)
 
 
 def restore(settings: Settings, path: Path, progress: Progress) -> Counted:

@@ -1,7 +1,10 @@
 """The rest of ``make image-test``: deploy/compose.yaml and the Kubernetes base, as far as podman plays them here."""
 
 import json
+import os
 import shutil
+import subprocess
+import sys
 from base64 import b64encode
 from collections.abc import Iterator
 from pathlib import Path
@@ -19,7 +22,7 @@ from tests.support import eventually
 pytestmark = pytest.mark.timeout(600)
 DEPLOY = Path(__file__).parents[2] / "deploy"
 BASE = DEPLOY / "kubernetes" / "base"
-SECRET = "shixian-connections"
+SECRET, ACCESS, TLS = "shixian-connections", "shixian-access", "shixian-tls"
 SERVICES = ("intake", "tracker", "stats", "desk")
 LACKING = engine.missing()
 if LACKING:
@@ -48,7 +51,8 @@ def base(ports: dict[str, int]) -> str:
             elif part["kind"] == "Deployment":
                 part["spec"]["replicas"] = 1
                 pod = part["spec"]["template"]["spec"]
-                pod["volumes"] = [v for v in pod.get("volumes", ()) if "secret" not in v]  # no TLS in this run
+                # No TLS in this run.
+                pod["volumes"] = [v for v in pod.get("volumes", ()) if v.get("secret", {}).get("secretName") != TLS]
                 for container in pod["containers"]:
                     container["image"] = engine.IMAGE
                     del container["ports"]
@@ -60,21 +64,43 @@ def base(ports: dict[str, int]) -> str:
     return yaml.safe_dump_all(parts)
 
 
+def let_in(folder: Path) -> list[Path]:
+    """The files that say who may come in, made as an operator makes them."""
+    env = {
+        **os.environ,
+        "SHIXIAN_ACCESS": str(folder / "access.json"),
+        "SHIXIAN_DESK_KEY": str(folder / "desk-key.json"),
+    }
+    token = ("token", "create", "prometheus", "--scope", "metrics:read", "--every-organ")
+    for command in (token, ("desk-key",)):
+        code = f"from services.cli import main; import sys; sys.argv = ['shixian', *{command!r}]; main()"
+        subprocess.run((sys.executable, "-c", code), env=env, check=True, capture_output=True, timeout=60)
+    made = [folder / "access.json", folder / "desk-key.json"]
+    for file in made:
+        file.chmod(0o444)
+    return made
+
+
+def keep(folder: Path, name: str, values: dict[str, str]) -> None:
+    """A secret in podman's own store, the only place from which `kube play` takes one (podman 4.3): JSON of base64."""
+    file = folder / f"{name}.json"
+    file.write_text(json.dumps({key: b64encode(value.encode()).decode() for key, value in values.items()}))
+    engine.podman("secret", "create", name, str(file))
+
+
 @pytest.fixture
 def played(kafka_node: Broker, database: str, tmp_path: Path) -> Iterator[dict[str, int]]:
     ports = {name: free_port() for name in SERVICES}
     file = tmp_path / "base.yaml"
     file.write_text(base(ports), encoding="utf-8")
-    # podman 4.3 takes a secret for `kube play` from its own store alone, as JSON of base64.
-    secret, values = tmp_path / "secret.json", {"kafka": kafka_node.bootstrap, "postgres": database}
-    secret.write_text(json.dumps({key: b64encode(value.encode()).decode() for key, value in values.items()}))
-    engine.podman("secret", "create", SECRET, str(secret))
+    keep(tmp_path, SECRET, {"kafka": kafka_node.bootstrap, "postgres": database})
+    keep(tmp_path, ACCESS, {file.name: file.read_text("utf-8") for file in let_in(tmp_path)})
     try:
         engine.podman("kube", "play", "--network=host", str(file), seconds=300)
         yield ports
     finally:
         engine.podman("kube", "play", "--down", str(file), check=False)
-        engine.podman("secret", "rm", SECRET, check=False)
+        engine.podman("secret", "rm", SECRET, ACCESS, check=False)
 
 
 def test_the_kubernetes_base_runs_under_podman(played: dict[str, int]) -> None:
@@ -92,8 +118,11 @@ def composed(tmp_path: Path) -> Iterator[Path]:
     shutil.copytree(DEPLOY, tmp_path / "deploy")
     secrets = tmp_path / "deploy" / "secrets"
     secrets.mkdir(exist_ok=True)
-    for name in ("postgres-password", "postgres-url", "smtp-password", "grafana-password"):
+    for name in ("postgres-password", "postgres-url", "smtp-password", "grafana-password", "metrics-token"):
         (secrets / name).write_text("postgresql://nobody@127.0.0.1:9/none", encoding="utf-8")
+    for folder in (secrets / "access", secrets / "desk"):
+        folder.mkdir(mode=0o755)
+        let_in(folder)
     file = tmp_path / "deploy" / "compose.yaml"
     try:
         yield file

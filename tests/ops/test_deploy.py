@@ -14,6 +14,7 @@ import pytest
 import yaml
 from compose_spec import ComposeSpecification  # type: ignore[attr-defined]  # imported there, and not marked as exported
 
+from services.runtime.door import hosts_of
 from services.runtime.settings import SettingError, Settings, load
 from tests.ops.tools import DEPLOY, ROOT
 
@@ -99,7 +100,10 @@ def test_no_secret_is_in_a_file() -> None:
     for service in compose()["services"].values():
         for name, value in service.get("environment", {}).items():
             if SECRETIVE.search(name):
-                assert name.endswith(("_FILE", "__FILE")), f"{name} has its value in the file"
+                is_path = name.endswith(("_FILE", "__FILE")) or (
+                    name == "SHIXIAN_DESK_KEY" and value.startswith("/run/")
+                )
+                assert is_path, f"{name} has its value in the file"
             assert "://" not in str(value) or "@" not in str(value)
     assert "deploy/secrets/" in (ROOT / ".gitignore").read_text()
 
@@ -158,7 +162,8 @@ def test_the_compose_file_holds_to_its_specification_and_names_what_is_there() -
             assert port.startswith("127.0.0.1:"), "TLS ends at a proxy in front of the services"
         for mount in service.get("volumes", []):
             source = mount.partition(":")[0]
-            assert (DEPLOY / source).exists() if source.startswith(".") else source in document["volumes"]
+            made = source.startswith("./secrets/")  # by the operator, as docs/operations.md says
+            assert made or ((DEPLOY / source).exists() if source.startswith(".") else source in document["volumes"])
         given = [s if isinstance(s, str) else s.get("target", s["source"]) for s in service.get("secrets", [])]
         fixed = [m.split(":")[1] for m in service.get("volumes", []) if m.endswith(":ro")]
         assert not any(t.startswith(f) for t in given for f in fixed), "nothing can be mounted in a read-only folder"
@@ -169,6 +174,29 @@ def test_the_compose_file_holds_to_its_specification_and_names_what_is_there() -
         assert services[name]["ports"] == [f"127.0.0.1:{port}:{port}"]
     given = services["tracker"]["environment"]
     assert len(given["SHIXIAN_KAFKA"].split(",")) == given["SHIXIAN_REPLICATION"] == 3
+
+
+def test_compose_mounts_what_is_exchanged_by_its_folder_and_the_signing_key_into_the_desk_alone() -> None:
+    """A file that is replaced while it is mounted stays the old one in there: a revoked token would stay valid."""
+    services = yaml.safe_load((DEPLOY / "compose.yaml").read_text("utf-8"))["services"]
+    for name in PORTS:
+        service = services[name]
+        mounted = {m.split(":")[1] for m in service["volumes"]}
+        assert str(Path(service["environment"]["SHIXIAN_ACCESS"]).parent) in mounted
+        assert ("./secrets/desk:/run/desk:ro" in service["volumes"]) == (name == "desk")
+        assert not {"access.json", "desk-key.json"} & set(service.get("secrets", ()))
+
+
+def test_each_service_answers_prometheus_by_the_name_that_it_is_called_by() -> None:
+    services = yaml.safe_load((DEPLOY / "compose.yaml").read_text("utf-8"))["services"]
+    scraped = yaml.safe_load((DEPLOY / "prometheus" / "prometheus.yml").read_text("utf-8"))["scrape_configs"]
+    targets = [t for job in scraped for static in job["static_configs"] for t in static["targets"]]
+    hosts = {target.partition(":")[0] for target in targets}
+    assert hosts >= set(PORTS)
+    for name in hosts & set(PORTS):
+        given = services[name]["environment"].get("SHIXIAN_HOSTS", "")
+        env = {"SHIXIAN_HOST": "0.0.0.0", "SHIXIAN_HOSTS": given, "SHIXIAN_INSECURE": "yes"}
+        assert name in hosts_of(load(env)), f"{name} would answer 421 to its scrapes"
 
 
 def test_the_image_is_small_pinned_and_not_roots() -> None:

@@ -9,7 +9,8 @@ import pytest
 from services.local import home, ports
 from services.local.failures import DiskFull, HomeUnusable
 from services.local.process import PortTaken, bound, set_aside
-from services.local.stack import HomeHeld, LocalStack, hold, running
+from services.local.run_file import running
+from services.local.stack import HomeHeld, LocalStack, hold
 from services.runtime import addresses, settings
 from services.runtime.ends import Cause
 
