@@ -41,7 +41,7 @@ def export(settings: Settings, path: Path, progress: Progress) -> Counted:
 
 
 def _settle(draft: Path, path: Path) -> None:
-    """Give the file its name once it is on the disk: after a loss of power there is a whole backup under it, or none."""
+    """Give the file its name once it is on the disk: after a loss of power that names a whole backup or none."""
     with draft.open("rb") as file:
         os.fsync(file.fileno())
     draft.replace(path)
