@@ -28,7 +28,9 @@ def import_(
     dry_run: Annotated[bool, typer.Option("--dry-run", help="List every problem, post nothing.")] = False,
     reject: Annotated[
         Path | None,
-        typer.Option(help="Write the rows with problems to this CSV file, to be mended and imported; post the others."),
+        typer.Option(
+            help="Write the rows with problems to this CSV file, to be mended and imported, never FILE; post the others."
+        ),
     ] = None,
     suggest: Annotated[bool, typer.Option("--suggest", help="Print a first map for the file's headers.")] = False,
     as_facts: Annotated[bool, typer.Option("--facts", help="Print the facts as JSON lines, post nothing.")] = False,
@@ -71,6 +73,8 @@ def _register(
     from services.statute.errors import BadData
 
     try:
+        if reject is not None:
+            importing.refuse_over(reject, file, *([Path(map)] if map else []))
         content = importing.content_of(file)
         if suggest:
             typer.echo(importing.suggest(file.name, content), nl=False)
@@ -79,8 +83,8 @@ def _register(
             fail("--map is needed: a file NAME.toml, or the id of a map that ships; --suggest writes a first one")
         by, values = importing.map_of(map), importing.given_of(given)
         register = reading.read(file.name, content, by, values, importing.judge(settings.now))
-        if reject is not None and register.problems:
-            importing.write_rejects(reject, register)
+        if reject is not None and (kept := importing.keep_rejects(reject, register)):
+            typer.echo(f"shixian: what stood in {reject} is kept: {kept} · {reject} 的原内容已移至 {kept}", err=True)
     except OSError as error:
         fail(f"{error.filename or file}: {error.strerror or error}")
     except (importing.NoMap, BadData) as error:

@@ -4,6 +4,7 @@ from collections.abc import Callable, Iterable, Iterator, Mapping
 from datetime import datetime
 from pathlib import Path
 
+from services.commands import whole_files
 from services.events.codec import encode
 from services.events.days import each_ahead
 from services.events.facts import Fact
@@ -123,9 +124,31 @@ def post(
             return total
 
 
+def refuse_over(reject: Path, *read: Path) -> None:
+    """Raises :class:`BadFile` where the rows that are not taken would stand in the place of a file that is read, and
+    ``OSError``."""
+    for file in read:
+        if whole_files.same(reject, file) or whole_files.same(whole_files.before(reject), file):
+            raise BadFile(f"--reject: {reject} would take the place of {file}, which is read; expected another file")
+
+
+def keep_rejects(file: Path, register: reading.RegisterContent) -> Path | None:
+    """The rows that are not taken, as a file to mend; where all are, none stands there. Raises ``OSError``.
+
+    What an earlier run left there may be half mended: it is kept, and where is returned.
+    """
+    content = rejects.written(register) if register.problems else b""
+    if content and file.is_file() and file.read_bytes() == content:
+        return None
+    kept = whole_files.set_aside(file)
+    write_rejects(file, register)
+    return kept
+
+
 def write_rejects(file: Path, register: reading.RegisterContent) -> None:
-    """The rows that were not taken, as a file to mend. Raises ``OSError``."""
-    file.write_bytes(rejects.written(register))
+    """The same, over what this run itself wrote. Raises ``OSError``."""
+    if register.problems:
+        whole_files.write(file, rejects.written(register))
 
 
 def summary(register: reading.RegisterContent) -> str:

@@ -133,6 +133,75 @@ def test_a_dry_run_posts_nothing_and_rejects_are_kept(tmp_path: Path) -> None:
         assert len(rejected.read_text("utf-8").splitlines()) == 16
 
 
+@pytest.mark.parametrize("dry", [(), ("--dry-run",), ("--facts",)], ids=["import", "dry-run", "facts"])
+@pytest.mark.parametrize("link", ["name", "path", "symlink", "hard-link", "before"])
+def test_the_bad_rows_never_take_the_place_of_what_is_read(tmp_path: Path, link: str, dry: tuple[str, ...]) -> None:
+    made = make_register.make(30, 4, 5)
+    register, other = tmp_path / "r.csv", tmp_path / "other.csv"
+    if link == "before":
+        register = tmp_path / "other.csv.before"
+    register.write_bytes(made.csv())
+    match link:
+        case "name":
+            other = register
+        case "path":
+            other = tmp_path / "." / ".." / tmp_path.name / "r.csv"
+        case "symlink":
+            other.symlink_to(register)
+        case "hard-link":
+            other.hardlink_to(register)
+    with serving() as intake:
+        words = ("import", str(register), *GIVEN, "--reject", str(other), *dry, "--url", intake.url)
+        refused = shixian(tmp_path, *words)
+        out, err = refused.communicate()
+    assert (refused.returncode, out, len(err.splitlines())) == (2, "", 1), err
+    assert "--reject" in err and "expected another file" in err
+    assert register.read_bytes() == made.csv() and not intake.batches
+
+
+def test_the_map_is_not_written_over_either(tmp_path: Path) -> None:
+    register, of = tmp_path / "r.csv", tmp_path / "m.toml"
+    register.write_bytes(make_register.make(30, 4, 5).csv())
+    of.write_text("mine", "utf-8")
+    refused = shixian(tmp_path, "import", str(register), "--map", str(of), "--reject", str(of), "--dry-run")
+    assert "expected another file" in refused.communicate()[1] and refused.returncode == 2
+    assert of.read_text("utf-8") == "mine"
+
+
+def test_the_bad_rows_of_a_run_are_its_own_and_what_stood_there_is_kept(tmp_path: Path) -> None:
+    register, rejected = tmp_path / "r.csv", tmp_path / "rejected.csv"
+    register.write_bytes(make_register.make(30, 4, 5).csv())
+    command = ["import", str(register), *GIVEN, "--reject", str(rejected)]
+    with serving() as intake:
+        command += ["--url", intake.url]
+        shixian(tmp_path, *command).communicate()
+        first = rejected.read_bytes()
+        rejected.chmod(0o640)
+        rejected.write_bytes(first + b"mended")
+        _, err = shixian(tmp_path, *command).communicate()
+        kept = tmp_path / "rejected.csv.before"
+        assert str(kept) in err and rejected.read_bytes() == first and kept.read_bytes() == first + b"mended"
+        _, err = shixian(tmp_path, *command).communicate()
+        assert str(kept) not in err and kept.read_bytes() == first + b"mended", "the same rows push nothing out"
+        register.write_bytes(make_register.make(30, 4, 0).csv())
+        good = shixian(tmp_path, *command)
+        _, err = good.communicate()
+    assert good.returncode == 0 and str(kept) in err
+    assert not rejected.exists() and kept.read_bytes() == first, "what is mended by now does not look as if it were bad"
+    assert names(tmp_path) == {"r.csv", "rejected.csv.before"}
+
+
+def test_bad_rows_go_through_a_link_and_into_what_is_no_file(tmp_path: Path) -> None:
+    register, real, link = tmp_path / "r.csv", tmp_path / "real.csv", tmp_path / "link.csv"
+    register.write_bytes(make_register.make(30, 4, 5).csv())
+    link.symlink_to(real)
+    command = ["import", str(register), *GIVEN, "--dry-run", "--reject"]
+    shixian(tmp_path, *command, str(link)).communicate()
+    assert link.is_symlink() and len(real.read_text("utf-8").splitlines()) == 6
+    out, _ = shixian(tmp_path, *command, "/dev/stdout").communicate()
+    assert real.read_text("utf-8").splitlines()[1] in out and Path("/dev/stdout").is_symlink()
+
+
 HEAD = "登记编号,申请日期,申请方式,申请人类型\n"
 
 
