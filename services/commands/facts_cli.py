@@ -29,7 +29,7 @@ def import_(
     reject: Annotated[
         Path | None,
         typer.Option(
-            help="Write the rows with problems to this CSV file, to be mended and imported, never FILE; post the others."
+            help="Write the rows with problems to this CSV file, never FILE, to be mended and imported; post the rest."
         ),
     ] = None,
     suggest: Annotated[bool, typer.Option("--suggest", help="Print a first map for the file's headers.")] = False,
@@ -145,7 +145,7 @@ def watch(
     settings = read_settings()
     try:
         by = watching.By(importing.map_of(map) if map else None, importing.given_of(given or ()))
-        watching.run(
+        left = watching.run(
             watching.Folder(folder),
             watching.Intake(url_of(settings, "intake", url), bool(url), settings.now, lambda: headers(settings)),
             by,
@@ -158,3 +158,4 @@ def watch(
         fail(f"--map: {error}")
     except watching.NoFolder as error:
         fail(str(error))
+    raise typer.Exit(1 if left else 0)

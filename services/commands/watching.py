@@ -8,7 +8,6 @@ again, which posts the same events, and the same event counts once.
 import fcntl
 import hashlib
 import json
-import os
 import time
 from collections.abc import Callable, Iterator, Mapping
 from contextlib import contextmanager
@@ -17,7 +16,7 @@ from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any
 
-from services.commands import importing
+from services.commands import importing, whole_files
 from services.intake import client
 from services.registers import reading, rejects
 from services.registers.map_file import RegisterMap
@@ -28,6 +27,12 @@ FACTS = (".jsonl", ".ndjson")
 REGISTERS = (".csv", ".xlsx")
 PASSED_OVER = (".part", ".partial", ".tmp", ".filepart", ".crdownload", ".swp")
 """Endings of files that are still being written."""
+REJECTED = ".rejected.csv"
+REPORT = ".report.json"
+_BESIDE = max(len(REJECTED), len(REPORT)) + len(".99999")
+"""Bytes that are added to a file's name, with a number before them."""
+AGAIN = 60.0
+"""Seconds until a file that the system kept from being taken is tried again."""
 
 
 class NoFolder(ValueError):
@@ -64,7 +69,10 @@ class Folder:
         for file in self.path.iterdir():
             if file.name.startswith(".") or file.suffix.lower() in PASSED_OVER or not file.is_file():
                 continue
-            seen = file.stat()
+            try:
+                seen = file.stat()
+            except FileNotFoundError:  # taken back since
+                continue
             now[file.name] = (seen.st_size, seen.st_mtime_ns)
         still = [name for name, how in now.items() if before.get(name) == how]
         return [self.path / name for name in sorted(still, key=lambda n: (now[n][1], n))], now
@@ -120,30 +128,69 @@ def run(
     once: bool,
     every: float,
     report_line: Callable[[str], None],
-) -> None:
-    """Take files until the process ends, or, ``once``, those that are there. Raises :class:`NoFolder`."""
+) -> bool:
+    """Take files until the process ends, or, ``once``, those that are there; whether some could not be taken.
+
+    Raises :class:`NoFolder`.
+    """
+    later = _Later(once)
     with folder.alone():
         seen: dict[str, tuple[int, int]] = {}
         while True:
-            files = sorted(folder.of("taking").iterdir())
+            files = later.due(sorted(folder.of("taking").iterdir()))
             if not files:
                 ready, seen = folder.ready(seen)
-                for file in ready[:1]:  # one after the other: what waits may still be taken back
-                    file.replace(folder.of("taking") / file.name)
-                    files.append(folder.of("taking") / file.name)
+                for file in later.due(ready)[:1]:  # one after the other: what waits may still be taken back
+                    with later.unless_refused(file, report_line):
+                        file.replace(folder.of("taking") / file.name)
+                        files.append(folder.of("taking") / file.name)
             for file in files:
-                if not _take(folder, file, intake, by, partial=partial, report_line=report_line):
+                taken = True
+                with later.unless_refused(file, report_line):
+                    taken = _take(folder, file, intake, by, partial=partial, report_line=report_line)
+                if not taken:
                     break
             if not files:
-                if once and not seen:
-                    return
+                if once and not later.due([folder.path / name for name in seen]):
+                    return bool(later.until)
                 time.sleep(every)
+
+
+class _Later:
+    """The files that the system kept from being taken: the others are, and these are tried again after a while."""
+
+    def __init__(self, once: bool) -> None:
+        self._once = once
+        self.until: dict[str, float] = {}
+        """For each of them when it is tried again, by the monotonic clock."""
+
+    def due(self, files: list[Path]) -> list[Path]:
+        """Those of the files that are to be tried now."""
+        return [file for file in files if file.name not in self.until or self._again(file.name)]
+
+    def _again(self, name: str) -> bool:
+        return not self._once and time.monotonic() >= self.until[name]
+
+    @contextmanager
+    def unless_refused(self, file: Path, report_line: Callable[[str], None]) -> Iterator[None]:
+        """Do something with one file; an ``OSError`` is told, and the file tried again later."""
+        self.until.pop(file.name, None)
+        try:
+            yield
+        except OSError as error:
+            what = error.strerror or str(error)
+            if file.exists():
+                self.until[file.name] = time.monotonic() + AGAIN
+                report_line(f"shixian: {file.name}: can't be taken 无法收取: {what}; it stays 留在: {file}")
+            else:
+                report_line(f"shixian: {file.name}: was taken back 已被取回: {what}")
 
 
 def _take(
     folder: Folder, file: Path, intake: Intake, by: By, *, partial: bool, report_line: Callable[[str], None]
 ) -> bool:
-    """Take a file; False where intake is away, and it has to be tried again."""
+    """Take a file; False where intake is away, and it has to be tried again. Raises ``OSError`` where what became of
+    it can't be written."""
     report, bad_rows = Report(file.name), b""
     try:
         content = importing.content_of(file)
@@ -165,8 +212,9 @@ def _take(
         return False
     at = _free(folder.of(report.result), file.name)
     if bad_rows:
-        _write(at.with_name(f"{at.name}.rejected.csv"), bad_rows)
-    _write(at.with_name(f"{at.name}.report.json"), report.text().encode())
+        whole_files.write(at.with_name(f"{at.name}{REJECTED}"), bad_rows)
+    # A name that is no UTF-8 is written as JSON's escapes.
+    whole_files.write(at.with_name(f"{at.name}{REPORT}"), report.text().encode(errors="backslashreplace"))
     file.replace(at)
     report_line(f"shixian: {file.name}: {report.result}, {report.accepted} facts accepted {report.reason}".rstrip())
     return True
@@ -209,19 +257,11 @@ def _register(name: str, content: bytes, report: Report, intake: Intake, by: By,
 
 
 def _free(folder: Path, name: str) -> Path:
-    """A path in the folder under this name, or with a number where another file had it."""
-    number, at = 1, folder / name
+    """A path in the folder under this name, or with a number where another file had it; shorter where the names of
+    what is written beside it would be too long."""
+    stem, ending = whole_files.fitting(folder, name, _BESIDE)
+    number, at = 1, folder / f"{stem}{ending}"
     while at.exists():
         number += 1
-        at = folder / f"{Path(name).stem}.{number}{Path(name).suffix}"
+        at = folder / f"{stem}.{number}{ending}"
     return at
-
-
-def _write(path: Path, content: bytes) -> None:
-    """Write a file whole or not at all."""
-    beside = path.with_name(f".{path.name}.new")
-    with beside.open("wb") as out:
-        out.write(content)
-        out.flush()
-        os.fsync(out.fileno())
-    beside.replace(path)

@@ -1,11 +1,15 @@
-"""Files that are written whole or not at all, and what stood in their place."""
+"""Files that are written whole or not at all, what stood in their place, and names that a file system takes."""
 
 import os
 import stat
+from hashlib import sha256
 from pathlib import Path
 
 BEFORE = ".before"
 """Behind the name of a file: what stood there until the last run."""
+
+_ENDING = 16
+"""Bytes of an ending that is kept; a longer one tells no kind of file."""
 
 
 def write(path: Path, content: bytes) -> None:
@@ -50,6 +54,23 @@ def set_aside(path: Path) -> Path | None:
         return None
     real.replace(kept)
     return kept
+
+
+def fitting(folder: Path, name: str, more: int) -> tuple[str, str]:
+    """A name as what stands before its ending, and that, short enough for ``more`` bytes to be added in ``folder``.
+
+    What is cut off, a digest of the whole name stands for, so that two long names stay two. Raises ``OSError``.
+    """
+    room = os.pathconf(folder, "PC_NAME_MAX") - more
+    stem, ending = Path(name).stem, Path(name).suffix
+    if len(os.fsencode(name)) <= room:
+        return stem, ending
+    if len(os.fsencode(ending)) > _ENDING:
+        stem, ending = name, ""
+    digest = f"~{sha256(os.fsencode(name)).hexdigest()[:16]}"
+    while len(os.fsencode(stem + digest + ending)) > room:
+        stem = stem[:-1]
+    return stem + digest, ending
 
 
 def same(one: Path, other: Path) -> bool:

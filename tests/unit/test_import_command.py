@@ -1,5 +1,6 @@
 """``shixian import``, ``post`` and ``watch`` against an intake of a few lines: once, whatever happens in between."""
 
+import errno
 import json
 import os
 import signal
@@ -16,7 +17,7 @@ from typing import Any
 import pytest
 
 from scripts import make_register
-from services.commands import watching
+from services.commands import watching, whole_files
 from services.events.examples import example
 from services.intake import client
 from services.registers.map_file import shipped
@@ -308,11 +309,13 @@ def drop(tmp_path: Path) -> Path:
     return folder
 
 
-def watch(drop: Path, intake: Intake, *, partial: bool = False) -> list[str]:
+def watch(drop: Path, intake: Intake, *, partial: bool = False, left: bool = False) -> list[str]:
     told: list[str] = []
     by = watching.By(shipped()["cn-applications"], {"organ": make_register.ORGAN, "year": "2025"})
     where = watching.Intake(intake.url, False)
-    watching.run(watching.Folder(drop), where, by, partial=partial, once=True, every=0.1, report_line=told.append)
+    folder = watching.Folder(drop)
+    some = watching.run(folder, where, by, partial=partial, once=True, every=0.1, report_line=told.append)
+    assert some == left
     return told
 
 
@@ -351,6 +354,105 @@ def test_what_was_being_taken_when_the_process_ended_is_taken_again(drop: Path) 
         watch(drop, intake, partial=True)
         assert intake.ids == [fact["id"] for fact in made.facts]
     assert "r.csv" in names(drop / "failed")
+
+
+LONG = "登" * 82
+
+
+@pytest.mark.parametrize(
+    "name",
+    [f"{LONG}.csv", f"{LONG}.jsonl", f"{LONG}1.csv", "a." + "登" * 84, os.fsdecode(b"\xb5\xc7.csv")],
+    ids=["csv", "jsonl", "full", "ending", "gbk"],
+)
+def test_a_name_of_any_length_and_bytes_is_taken_and_hinders_none(drop: Path, name: str) -> None:
+    (drop / "z.csv").write_bytes(make_register.make(20, 1, 0).csv())
+    os.utime(drop / "z.csv", (2e9, 2e9))
+    with serving() as intake:
+        for number in (3, 4):
+            (drop / name).write_bytes(make_register.make(20, number, number).csv())
+            watch(drop, intake)
+    assert {"z.csv", "z.csv.report.json"} == names(drop / "done")
+    failed = names(drop / "failed")
+    kept = {one for one in failed if not one.endswith((".rejected.csv", ".report.json"))}
+    assert len(kept) == 2 and {f"{one}.report.json" for one in kept} <= failed
+    for one in kept:
+        report = json.loads((drop / "failed" / f"{one}.report.json").read_text("utf-8"))
+        assert report["file"] == name and one[:50].startswith(name[:1])
+    assert not names(drop / "taking")
+
+
+def test_what_two_long_names_are_cut_to_differs(tmp_path: Path) -> None:
+    one, other = (whole_files.fitting(tmp_path, f"{LONG}{end}.csv", 20) for end in "甲乙")
+    assert one != other and one[0][:70] == other[0][:70]
+    assert whole_files.fitting(tmp_path, "登记表.csv", 20) == ("登记表", ".csv")
+
+
+def test_a_file_that_the_system_keeps_from_being_taken_is_told_and_the_others_are(
+    drop: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    for number, name in enumerate(("a.csv", "b.csv", "c.csv")):
+        (drop / name).write_bytes(make_register.make(20, number, 0).csv())
+        os.utime(drop / name, (number, number))
+    whole, moved = whole_files.write, Path.replace
+
+    def write(path: Path, content: bytes) -> None:
+        if path.name.startswith("a.csv"):
+            raise OSError(errno.ENOSPC, os.strerror(errno.ENOSPC))
+        whole(path, content)
+
+    def replace(file: Path, to: Path) -> Path:
+        if file == drop / "b.csv":
+            raise PermissionError(errno.EACCES, os.strerror(errno.EACCES))
+        return moved(file, to)
+
+    monkeypatch.setattr(whole_files, "write", write)
+    monkeypatch.setattr(Path, "replace", replace)
+    with serving() as intake:
+        told = watch(drop, intake, left=True)
+        assert "a.csv: can't be taken" in told[0] and "No space left" in told[0] and "b.csv" in told[1]
+        assert names(drop / "done") == {"c.csv", "c.csv.report.json"}
+        assert names(drop / "taking") == {"a.csv"} and (drop / "b.csv").exists()
+        monkeypatch.undo()
+        watch(drop, intake)
+    assert {"a.csv", "b.csv", "c.csv"} <= names(drop / "done")
+
+
+def test_a_file_that_the_system_keeps_from_being_taken_is_tried_again(
+    drop: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(watching, "AGAIN", 0.2)
+    monkeypatch.setattr(Path, "replace", _at_the_third_time(Path.replace))
+    (drop / "a.csv").write_bytes(make_register.make(20, 1, 0).csv())
+
+    def told(line: str) -> None:
+        if ": done," in line:
+            raise KeyboardInterrupt
+
+    by = watching.By(shipped()["cn-applications"], {"organ": make_register.ORGAN, "year": "2025"})
+    with serving() as intake, pytest.raises(KeyboardInterrupt):
+        where = watching.Intake(intake.url, False)
+        watching.run(watching.Folder(drop), where, by, partial=False, once=False, every=0.05, report_line=told)
+    assert "a.csv" in names(drop / "done")
+
+
+def _at_the_third_time(work: Any) -> Any:
+    times = iter(range(100))
+
+    def replace(file: Path, to: Path) -> Any:
+        if next(times) < 2:
+            raise OSError(errno.EIO, os.strerror(errno.EIO))
+        return work(file, to)
+
+    return replace
+
+
+def test_watch_ends_with_1_where_a_file_could_not_be_taken(drop: Path, tmp_path: Path) -> None:
+    (drop / "a.csv").write_bytes(make_register.make(20, 1, 0).csv())
+    (drop / "done").symlink_to("/proc/self")
+    with serving() as intake:
+        watching_it = shixian(tmp_path, "watch", str(drop), *GIVEN, "--once", "--url", intake.url)
+        _, err = watching_it.communicate()
+    assert watching_it.returncode == 1 and "a.csv: can't be taken" in err and "Traceback" not in err
 
 
 def test_one_process_watches_a_folder(drop: Path) -> None:
