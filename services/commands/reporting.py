@@ -25,6 +25,7 @@ from services.events.facts import (
 from services.events.office_facts import ItemRegistered, UnitRegistered
 from services.events.vocabulary import Label
 from services.runtime.failed import Failed, reason_of
+from services.runtime.paths import part
 from services.stats import render, tree
 from services.stats.exports import csv
 from services.stats.exports.grid import Numbers, printed
@@ -172,7 +173,7 @@ def ask(
     given: dict[str, Any] = {"form": form_id, "as_of": as_of and as_of.isoformat(), "lang": lang}
     try:
         answer = httpx.get(
-            f"{url}/v1/annual/{organ}/{year}.{suffix}",
+            f"{url}/v1/annual/{part(organ)}/{year}.{suffix}",
             params={key: value for key, value in given.items() if value},
             timeout=60,
             trust_env=False,

@@ -1,16 +1,18 @@
 """``shixian report --facts`` and ``shixian what-if``: a past date, strictness, formats, another statute."""
 
 import json
-from datetime import UTC, datetime
+from datetime import UTC, date, datetime
 from pathlib import Path
 from typing import Any
+from urllib.parse import unquote
 
+import httpx
 import pytest
 from typer.testing import CliRunner
 
 from services import cli
 from services.commands import what_if
-from services.commands.reporting import make
+from services.commands.reporting import ask, make
 from services.runtime.failed import Failed
 from tests.support import ORGAN, answered, raw, received
 
@@ -174,3 +176,19 @@ def test_what_if_holds_the_same_requests_to_another_statute(file: str) -> None:
         what_if.compare(lines, "CN-2008", now, year=1999)
     shown = run("what-if", "--statute", "CN-2008", "--facts", file, "--format", "json")
     assert shown.exit_code == 0 and json.loads(shown.output)["statute"] == "CN-2008"
+
+
+@pytest.mark.parametrize("organ", ["gz/psb", "gz?psb", "gz#1", "广州 局", "50%", "../../healthz"])
+def test_the_service_is_asked_for_the_organ_as_it_is_written(monkeypatch: pytest.MonkeyPatch, organ: str) -> None:
+    asked: list[httpx.URL] = []
+
+    def get(url: str, *, params: dict[str, str], **_: Any) -> httpx.Response:
+        asked.append(httpx.Request("GET", url, params=params).url)
+        return httpx.Response(200)
+
+    monkeypatch.setattr(httpx, "get", get)
+    ask("http://stats.test", "", organ, 2023, "json", as_of=date(2023, 6, 1))
+    (url,) = asked
+    way = url.raw_path.partition(b"?")[0].decode().split("/")
+    assert [unquote(one) for one in way] == ["", "v1", "annual", organ, "2023.json"]
+    assert url.params["as_of"] == "2023-06-01"
