@@ -1,5 +1,7 @@
 """The subcommands for the work inside an office: ``hand-over``, ``duties``. Each imports what it needs when it runs."""
 
+from collections.abc import Callable, Iterable
+from datetime import date
 from typing import Annotated, Any
 
 import typer
@@ -33,16 +35,21 @@ def _post(settings: Any, facts: list[Any], intake: str, dry_run: bool) -> None:
     typer.echo(f"{posted.accepted} facts accepted 已接收 {posted.accepted} 条事实")
 
 
-def _refuse_ahead(settings: Any, facts: list[Any], zones: dict[str, str], what: str) -> None:
-    """One line about facts that are still to come, in place of intake's line for each."""
-    from services.events.days import ahead
+def _today(settings: Any, zone: str) -> date:
+    """The day that it is in a zone; this machine's where there is none."""
     from services.runtime.clock import SystemClock
 
     clock = SystemClock(settings.now)
+    return clock.today(zone) if zone else clock.now().astimezone().date()
+
+
+def _refuse_ahead(settings: Any, facts: list[Any], zone_of: Callable[[Any], str], what: str) -> None:
+    """One line about facts that are still to come, in place of intake's line for each. ``zone_of``: that of a fact's
+    organ."""
+    from services.events.days import ahead
+
     for fact in facts:
-        zone = zones.get(getattr(fact.data, "organ", ""))
-        today = clock.today(zone) if zone else clock.now().astimezone().date()
-        if wrong := ahead(fact, today):
+        if wrong := ahead(fact, _today(settings, zone_of(fact))):
             day, last = wrong.values["day"], wrong.values["last"]
             fail(f"{what} {day}, which is still to come; expected a day up to {last}")
 
@@ -51,7 +58,7 @@ def hand_over(
     organ: Annotated[str, typer.Option(help="The organ whose unit is closed.")],
     unit: Annotated[str, typer.Option(help="The unit whose open steps are handed over.")],
     to: Annotated[str, typer.Option(help="The unit that gets them.")],
-    on: Annotated[str, typer.Option(help="The day, YYYY-MM-DD; today by default.")] = "",
+    on: Annotated[str, typer.Option(help="The day, YYYY-MM-DD; by default the organ's today.")] = "",
     reason: Annotated[str, typer.Option(help="Why, as the facts say it.")] = "the unit is closed 机构撤销",
     dry_run: DryRun = False,
     url: TrackerUrl = "",
@@ -59,14 +66,14 @@ def hand_over(
 ) -> None:
     """Hand all open steps of a unit over to another one; no step gains a day. Safe to repeat."""
     from services.commands import office, who
-    from services.runtime.clock import SystemClock, day_of
+    from services.runtime.clock import day_of
     from services.runtime.failed import Failed
 
     if unit == to:
         fail(f"--to: expected another unit than {unit!r}")
     settings = read_settings()
     try:
-        day = day_of(on) if on else SystemClock(settings.now).now().astimezone().date()
+        day = day_of(on) if on else None
     except ValueError:
         fail(f"--on: expected a date YYYY-MM-DD that exists, got {on!r}")
     tracker, headers = url_of(settings, "tracker", url), who.headers(settings)
@@ -76,15 +83,20 @@ def hand_over(
             fail(f"--to: expected a unit of the organ {organ!r}, got {to!r}")
         assigned = office.pages(tracker, "/v1/assignments", "assignments", headers, organ=organ, unit=unit)
         steps = [step for step in assigned if step["organ"] == organ]
+        zone = _zones(office.pages(tracker, "/v1/organs", "organs", headers, code=organ)).get(organ, "")
     except Failed as error:
         fail(str(error))
     if not steps:
         typer.echo(f"{unit} has no open step 没有未办结的环节")
         return
     typer.echo(f"{len(steps)} open steps of {unit} go to {to} {len(steps)}个环节转交{to}", err=True)
-    facts = list(office.handed_over(steps, to, day, reason))
-    _refuse_ahead(settings, facts, {}, "--on: the steps would be handed over on")
+    facts = list(office.handed_over(steps, to, day or _today(settings, zone), reason))
+    _refuse_ahead(settings, facts, lambda _: zone, "--on: the steps would be handed over on")
     _post(settings, facts, intake, dry_run)
+
+
+def _zones(organs: Iterable[dict[str, Any]]) -> dict[str, str]:
+    return {each["code"]: each["timezone"] for each in organs if each.get("timezone")}
 
 
 @duties.command("open-year")
@@ -112,8 +124,9 @@ def open_year(
     if not facts:
         typer.echo(f"no yearly duty for {year} 没有{year}年的年度职责")
         return
-    zones = {each["code"]: each["timezone"] for each in organs if each.get("timezone")}
-    _refuse_ahead(settings, facts, zones, f"{year}: the duties of a year arise on its last day,")
+    zones = _zones(organs)
+    what = f"{year}: the duties of a year arise on its last day,"
+    _refuse_ahead(settings, facts, lambda fact: zones.get(fact.data.organ, ""), what)
     _post(settings, facts, intake, dry_run)
 
 

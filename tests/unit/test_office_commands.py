@@ -1,5 +1,6 @@
 """``duties open-year`` and ``hand-over``: what is still to come is refused in one line, before any fact is sent."""
 
+import time
 from collections.abc import Iterator
 from datetime import date
 from typing import Any
@@ -51,6 +52,24 @@ def test_steps_are_not_handed_over_on_a_day_to_come() -> None:
     assert run(*call, now="2025-06-01T12:00:00Z").exit_code == 0
     today = run(*call[:-2], now="2025-03-05T12:00:00Z")
     assert today.exit_code == 0 and '"returned_on":"2025-03-0' in today.output, "the setting's day, not the machine's"
+
+
+@pytest.mark.parametrize("machine", ["UTC", "America/Los_Angeles", "Pacific/Kiritimati"])
+def test_the_day_of_a_hand_over_is_the_organ_s(monkeypatch: pytest.MonkeyPatch, machine: str) -> None:
+    monkeypatch.setenv("TZ", machine)
+    time.tzset()
+    try:
+        call = ("hand-over", "--organ", "gz-1", "--unit", "a", "--to", "b")
+        # In Guangzhou it is the 6th.
+        now = "2025-03-05T17:00:00Z"
+        today = run(*call, now=now)
+        assert today.exit_code == 0
+        assert today.output.count('"returned_on":"2025-03-06"') == today.output.count('"returned_on"') == 3
+        assert run(*call, "--on", "2025-03-07", now=now).exit_code == 0
+        assert "expected a day up to 2025-03-07" in run(*call, "--on", "2025-03-08", now=now).output
+    finally:
+        monkeypatch.undo()
+        time.tzset()
 
 
 def test_steps_are_handed_over_to_a_unit_of_the_same_organ_only() -> None:
