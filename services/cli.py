@@ -1,6 +1,7 @@
 """The command ``shixian``: its subcommands in the order of ``--help``. Each imports what it needs when it runs, so that
 ``--help`` is quick."""
 
+import errno
 import sys
 from typing import Any
 
@@ -12,6 +13,7 @@ from services.commands import (
     law_cli,
     letters_cli,
     office_cli,
+    output,
     recovery_cli,
     rehearse_cli,
     report_cli,
@@ -60,13 +62,26 @@ app.add_typer(access_cli.token, name="token")
 app.add_typer(access_cli.user, name="user")
 
 
+def _told(error: output.OutputLost) -> int:
+    """The exit code where standard output can't be written. A reader that has seen enough is no news."""
+    if error.errno == errno.EPIPE:
+        return 1
+    typer.echo(f"shixian: {error.filename}: {error.strerror}", err=True)
+    return 2
+
+
 def main() -> None:
-    """The entry point: what is wrong with a call is one line on stderr and exit code 2."""
+    """The entry point: what is wrong with a call, or that nothing can be printed, is one line on stderr and exit code
+    2."""
     if len(sys.argv) == 1:
         sys.argv.append("--help")
     collector.rarely()
+    output.prepare()
     try:
         code = app(standalone_mode=False)
+        sys.stdout.flush()
+    except output.OutputLost as error:
+        code = _told(error)
     except _UsageError as error:
         typer.echo(f"shixian: {' '.join(error.format_message().split())}", err=True)
         code = 2

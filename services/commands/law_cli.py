@@ -8,6 +8,7 @@ from typing import Annotated
 import typer
 
 from services.commands.console import RulesFolder, fail, use_rules
+from services.commands.output import print_json
 
 
 def due(
@@ -47,7 +48,7 @@ def due(
     except dues.Wrong as error:
         fail(str(error))
     if as_json:
-        typer.echo(json.dumps(answer, ensure_ascii=False, indent=2))
+        print_json(json.dumps(answer, ensure_ascii=False, indent=2))
     else:
         dues.show(answer)
 
@@ -99,4 +100,4 @@ def schema(
             fail(f"--type: {error}")
     else:
         fail(f"--format: expected json-schema, asyncapi, {', '.join(formats.TITLES)}, got {format!r}")
-    typer.echo(json.dumps(document, ensure_ascii=False, indent=2))
+    print_json(json.dumps(document, ensure_ascii=False, indent=2))

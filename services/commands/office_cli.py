@@ -7,6 +7,7 @@ from typing import Annotated, Any
 import typer
 
 from services.commands.console import fail, progress, read_settings, url_of, use_rules, where_from
+from services.commands.output import print_json
 
 duties = typer.Typer(help="Duties of organs: limits besides those of requests.")
 TrackerUrl = Annotated[str, typer.Option("--url", help="The tracker's address.")]
@@ -22,7 +23,7 @@ def _post(settings: Any, facts: list[Any], intake: str, dry_run: bool) -> None:
     lines = office.lines(facts)
     if dry_run:
         for line in lines:
-            typer.echo(line.decode())
+            print_json(line.decode())
         return
     address, named = url_of(settings, "intake", intake), where_from("intake", intake)
     with progress(len(lines), "posting") as advance:

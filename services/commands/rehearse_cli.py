@@ -16,6 +16,7 @@ from services.commands.console import (
     verbatim,
     where_from,
 )
+from services.commands.output import print_json
 
 
 def rehearse(
@@ -54,7 +55,7 @@ def rehearse(
     except Failed as error:
         fail(str(error))
     if as_json:
-        typer.echo(rehearsal_shown.as_json(rehearsal))
+        print_json(rehearsal_shown.as_json(rehearsal))
     else:
         rehearsal_shown.show(rehearsal, verbatim())
 

@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING, Annotated
 import typer
 
 from services.commands.console import RulesFolder, fail, read_settings, url_of, use_rules, verbatim
+from services.commands.output import print_json
 from services.runtime.failed import Failed
 
 if TYPE_CHECKING:
@@ -88,7 +89,7 @@ def what_if(
     except Failed as error:
         fail(str(error))
     if format == "json":
-        typer.echo(what_if.as_json(compared))
+        print_json(what_if.as_json(compared))
     else:
         what_if.show(compared, verbatim())
 
