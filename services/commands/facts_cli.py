@@ -43,7 +43,7 @@ def import_(
     settings = read_settings()
     register = _register(file, map, given or [], suggest, reject, settings)
     for problem in register.problems:
-        typer.echo(importing.one_line(problem), err=not dry_run)
+        typer.echo(importing.one_line(problem), err=as_facts or not dry_run)  # not among the facts
     if as_facts:
         for fact in register.facts:
             sys.stdout.buffer.write(encode(fact) + b"\n")

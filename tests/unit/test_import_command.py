@@ -203,6 +203,15 @@ def test_bad_rows_go_through_a_link_and_into_what_is_no_file(tmp_path: Path) -> 
     assert real.read_text("utf-8").splitlines()[1] in out and Path("/dev/stdout").is_symlink()
 
 
+@pytest.mark.parametrize("dry", [(), ("--dry-run",)], ids=["facts", "dry-run"])
+def test_facts_are_printed_and_nothing_between_them(tmp_path: Path, dry: tuple[str, ...]) -> None:
+    made, register = make_register.make(30, 4, 5), tmp_path / "r.csv"
+    register.write_bytes(made.csv())
+    out, err = shixian(tmp_path, "import", str(register), *GIVEN, "--facts", *dry).communicate()
+    assert [json.loads(line)["id"] for line in out.splitlines()] == [fact["id"] for fact in made.facts]
+    assert err.count("expected") == len(made.planted)
+
+
 HEAD = "登记编号,申请日期,申请方式,申请人类型\n"
 
 
