@@ -13,6 +13,7 @@ from rich.text import Text
 from services import samples
 from services.commands.console import verbatim
 from services.events.codec import decode_fact
+from services.events.lines import unmarked
 from services.events.office_facts import ItemData, ItemRegistered
 from services.events.refusals import Refused
 from services.runtime.clock import day_of
@@ -29,7 +30,7 @@ class Wrong(ValueError):
 
 def many(lines: BinaryIO, out: BinaryIO) -> None:
     """Answer each line of ``lines``; a bad one gives ``{"error"}`` and the next is answered all the same."""
-    for answer in preview.answers(lines):
+    for answer in preview.answers(unmarked(lines)):
         out.write(answer + b"\n")
     out.flush()
 
@@ -39,7 +40,7 @@ def item_named(code: str, file: Path | None) -> ItemData:
     items: dict[str, ItemData] = {}
     try:
         lines = list(samples.items()) if file is None else file.read_bytes().splitlines()
-        for number, line in enumerate(lines, 1):  # noqa: B007 - a refusal names it
+        for number, line in enumerate(unmarked(lines), 1):  # noqa: B007 - a refusal names it
             fact = decode_fact(line) if line.strip() else None
             if isinstance(fact, ItemRegistered):
                 items[fact.data.code] = fact.data

@@ -82,10 +82,14 @@ def letters_replay(
     """Put dead letters back onto the log, as they were or edited; they must be facts by now."""
     if file is not None and len(names) > 1:
         fail("--file: expected one name with it")
+    from services.events.lines import BOM
+
     try:
         edited = None if file is None else sys.stdin.buffer.read() if str(file) == "-" else file.read_bytes()
     except OSError as error:
         fail(f"{file}: {error.strerror}")
+    if edited is not None:
+        edited = edited.removeprefix(BOM)  # an editor's, and no part of the fact
     for line in _letters(lambda m, settings: m.replay(settings, [m.parse(name) for name in names], edited, why)):
         typer.echo(line)
 

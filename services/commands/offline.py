@@ -7,6 +7,7 @@ from services.events.cases import CaseEvent
 from services.events.codec import decode_fact
 from services.events.days import ahead
 from services.events.facts import Fact, ReferenceFact, RequestFact
+from services.events.lines import unmarked
 from services.events.refusals import Refused
 from services.events.twice import refuse_twice
 from services.tracker.core import apply
@@ -22,7 +23,7 @@ class BadLine(ValueError):
 
 def read_facts(lines: Iterable[bytes]) -> Iterator[Fact]:
     """The facts of a JSON-lines file; empty lines are passed over. Raises :class:`BadLine`."""
-    for number, line in enumerate(lines, 1):
+    for number, line in enumerate(unmarked(lines), 1):
         if line.strip():
             try:
                 fact = decode_fact(line)

@@ -13,6 +13,7 @@ from services.commands import offline as folding
 from services.commands.reporting import Facts
 from services.events.codec import encode
 from services.events.facts import CalendarPublished, ReferenceFact
+from services.events.lines import BOM
 from services.events.refusals import Refused
 from services.runtime.failed import Failed, Progress, reason_of
 from services.runtime.problems import ProblemError
@@ -76,6 +77,7 @@ def _kind(file: Path, text: str) -> str:
 
 
 def _notice(file: Path, content: bytes) -> CalendarPublished:
+    content = content.removeprefix(BOM)
     lines = [line for line in content.splitlines() if line.strip()]
     try:
         msgspec.json.decode(content, type=dict[str, msgspec.Raw])

@@ -7,6 +7,7 @@ from typing import Any, cast
 
 import httpx
 
+from services.events.lines import unmarked
 from services.events.refusals import FieldError, RefusalCode
 from services.intake.reading import Reading
 
@@ -59,7 +60,7 @@ class Posted:
 def check(lines: Iterable[bytes]) -> list[BadLine]:
     """Every line that is no fact, without asking a service."""
     bad_lines: list[BadLine] = []
-    for number, line in enumerate(lines, 1):
+    for number, line in enumerate(unmarked(lines), 1):
         if line.strip():
             reading = Reading()
             reading.take(line.strip(), None)
@@ -71,7 +72,7 @@ def check(lines: Iterable[bytes]) -> list[BadLine]:
 
 def _batches(lines: Iterable[bytes], size: int) -> Iterator[list[tuple[int, bytes]]]:
     batch: list[tuple[int, bytes]] = []
-    for number, line in enumerate(lines, 1):
+    for number, line in enumerate(unmarked(lines), 1):
         if line.strip():
             batch.append((number, line.strip()))
         if len(batch) == size:

@@ -13,6 +13,7 @@ import msgspec
 
 from services.events.codec import decode_with_extensions, refuse_set
 from services.events.facts import Fact
+from services.events.lines import BOM
 from services.events.refusals import FieldError, Refused, too_large
 from services.events.twice import refuse_twice
 from services.intake.binary import attributes
@@ -35,7 +36,6 @@ MAX_ERRORS = 100
 _TURN = 100
 """Events decoded before others get their turn on the event loop."""
 
-_BOM = b"\xef\xbb\xbf"
 _ARRAY = "a JSON array of CloudEvents in structured mode"
 _ONE = "one JSON object, a CloudEvent in structured mode"
 _token = re.compile(rb'"(?:[^"\\]|\\.)*"?|[\[{]+|[\]}]+|,', re.DOTALL)
@@ -176,7 +176,7 @@ def not_json(raw: bytes, expected: str) -> NotJson | None:
     """What keeps ``raw`` from being JSON and from which byte on; None where it is JSON, whatever it says."""
     if not raw.strip():
         return NotJson(FieldError("$", "is empty", expected, "not-json"))
-    if raw.startswith(_BOM):
+    if raw.startswith(BOM):
         return NotJson(
             FieldError("$", "begins with a byte order mark", f"{expected}, in UTF-8 without one", "not-json")
         )

@@ -280,6 +280,20 @@ def test_post_names_every_bad_line_and_posts_none(tmp_path: Path) -> None:
     assert not intake.batches
 
 
+def test_a_byte_order_mark_before_the_first_line_is_passed_over(tmp_path: Path) -> None:
+    file, folder = tmp_path / "facts.jsonl", tmp_path / "drop"
+    folder.mkdir()
+    for at in (file, folder / file.name):
+        at.write_bytes(b"\xef\xbb\xbf" + json.dumps(example("facts", "fee-paid")).encode())
+    with serving() as intake:
+        posting = shixian(tmp_path, "post", str(file), "--url", intake.url)
+        _, err = posting.communicate()
+        assert posting.returncode == 0, err
+        watch(folder, intake)
+        assert len(intake.ids) == 2
+    assert "facts.jsonl" in names(folder / "done")
+
+
 def test_who_posts_is_asked_for_each_call() -> None:
     """What names a command on this machine lives half an hour, and a file may take longer."""
     facts = [json.dumps({**example("facts", "fee-paid"), "id": str(number)}).encode() for number in range(5)]

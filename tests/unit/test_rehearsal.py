@@ -12,6 +12,8 @@ import pytest
 from typer.testing import CliRunner
 
 from services.cli import app
+from services.commands import rehearse
+from services.events.facts import CalendarPublished
 from services.runtime.clock import ManualClock
 from services.runtime.health import Health
 from services.runtime.offload import Offload
@@ -174,3 +176,11 @@ async def test_a_call_is_refused_by_field(body: dict[str, Any], field: str) -> N
         answer = await client.post("/v1/rehearsal", json=body)
         assert (answer.status_code, [e["field"] for e in answer.json()["errors"]]) == (422, [field]), answer.text
         assert (await client.post("/v1/rehearsal", content=b"{}")).status_code == 415
+
+
+@pytest.mark.parametrize("indent", [None, 2], ids=["line", "lines"])
+def test_a_notice_behind_a_byte_order_mark_is_read(tmp_path: Path, indent: int | None) -> None:
+    file = tmp_path / "notice.json"
+    file.write_bytes(b"\xef\xbb\xbf" + json.dumps(notice(), indent=indent).encode())
+    read = rehearse.read(file)
+    assert isinstance(read, CalendarPublished) and read.data.year == 2027

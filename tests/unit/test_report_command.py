@@ -10,7 +10,7 @@ import httpx
 import pytest
 from typer.testing import CliRunner
 
-from services import cli
+from services import cli, samples
 from services.commands import what_if
 from services.commands.reporting import ask, make
 from services.runtime.failed import Failed
@@ -192,3 +192,30 @@ def test_the_service_is_asked_for_the_organ_as_it_is_written(monkeypatch: pytest
     way = url.raw_path.partition(b"?")[0].decode().split("/")
     assert [unquote(one) for one in way] == ["", "v1", "annual", organ, "2023.json"]
     assert url.params["as_of"] == "2023-06-01"
+
+
+def test_a_byte_order_mark_before_the_first_line_is_passed_over(tmp_path: Path, file: str) -> None:
+    marked = tmp_path / "marked.jsonl"
+    marked.write_bytes(b"\xef\xbb\xbf" + Path(file).read_bytes())
+    for call in (
+        ("report", "--organ", "gz-psb", "--year", "2023", "--format", "json", "--facts"),
+        ("what-if", "--statute", "CN-2008", "--format", "json", "--facts"),
+    ):
+        said, plain = (CliRunner().invoke(cli.app, [*call, str(one)]) for one in (marked, file))
+        assert (said.exit_code, said.output) == (0, plain.output)
+    # Only there: within a file it is a fault of the line.
+    marked.write_bytes(Path(file).read_bytes() + b"\xef\xbb\xbf" + Path(file).read_bytes())
+    with pytest.raises(Failed, match=f"line {len(FACTS) + 1}: "):
+        make(marked.read_bytes().splitlines(), "", "gz-psb", 2023, datetime.now(UTC))
+
+
+def test_due_answers_the_first_case_behind_a_byte_order_mark_and_finds_items_behind_one(tmp_path: Path) -> None:
+    fact = {"type": "request-received", "data": {**received("r", "2025-01-20")["data"], "confirmed_on": "2025-01-20"}}
+    case = json.dumps({"statute": "CN", "facts": [fact], "as_of": "2025-01-21"}).encode() + b"\n"
+    said = CliRunner().invoke(cli.app, ["due", "--jsonl"], input=b"\xef\xbb\xbf" + case + case)
+    first, second = map(json.loads, said.output.splitlines())
+    assert first == second and first["due_on"]
+    items = tmp_path / "items.jsonl"
+    items.write_bytes(b"\xef\xbb\xbf" + next(iter(samples.items())))
+    given = ("due", "--statute", "CN-LICENSING", "--received", "2025-03-03", "--items", str(items))
+    assert CliRunner().invoke(cli.app, [*given, "--item", "gz-psb-item-01"]).exit_code == 0
