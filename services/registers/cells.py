@@ -6,15 +6,14 @@ from datetime import date, datetime, time
 from decimal import Decimal
 from functools import lru_cache
 
+from services.registers.formulas import unguarded
+
 Cell = str | int | float | bool | date | datetime | time | None
 """A cell as a spreadsheet holds it; a CSV file has text alone."""
 
 _YES_NO = dict.fromkeys(("是", "有", "√", "✓", "对", "y", "yes", "true", "1"), True) | dict.fromkeys(
     ("否", "没有", "×", "✗", "x", "n", "no", "false", "0"), False
 )
-_FORMULA = re.compile(r"'(?=[=+@])")
-"""The apostrophe with which a file to mend keeps a spreadsheet from running a cell as a formula."""
-
 _SPACE = re.compile(r"\s+")
 _INVISIBLE = dict.fromkeys(map(ord, "\u200b\u200c\u200d\u2060\ufeff\u00ad"))
 _DASHES = str.maketrans(dict.fromkeys("‐‑‒–—―−－﹣", "-"))
@@ -40,9 +39,7 @@ def text(cell: Cell) -> str:
 
 @lru_cache(maxsize=8192)
 def _plain(written: str) -> str:
-    if _FORMULA.match(written):
-        written = written[1:]
-    whole = unicodedata.normalize("NFKC", written.translate(_INVISIBLE)).translate(_DASHES)
+    whole = unicodedata.normalize("NFKC", unguarded(written).translate(_INVISIBLE)).translate(_DASHES)
     return _SPACE.sub(" ", whole).strip()
 
 

@@ -10,6 +10,7 @@ from litestar.params import FromPath, FromQuery
 from openpyxl import Workbook
 
 from services.events.vocabulary import Label
+from services.registers.formulas import guarded
 from services.runtime.database import Conn
 from services.runtime.languages import negotiated
 from services.runtime.paths import part
@@ -135,8 +136,7 @@ def _lines(year: Year, lang: Lang) -> list[list[Any]]:
 
 def _plain(each: Any, lang: Lang) -> Any:
     if isinstance(each, Label):
-        text = in_language(each, lang)
-        return f"'{text}" if text.startswith(("=", "+", "-", "@", "\t", "\r")) else text
+        return guarded(in_language(each, lang))
     return "" if each is None else each
 
 

@@ -15,6 +15,7 @@ from scripts import make_register
 from scripts.make_register import LOWER, ORGAN, UPPER, Register
 from services.events.codec import encode
 from services.registers import dates, rejects
+from services.registers.formulas import guarded, unguarded
 from services.registers.headers import REMARK, ROW
 from services.registers.map_file import Source, When, from_data, read, shipped
 from services.registers.reading import RegisterContent
@@ -82,6 +83,31 @@ def test_what_a_spreadsheet_would_run_is_kept_as_text_and_comes_back() -> None:
     assert b"'=1+1" in written
     mended = taken(written.replace(b"never", b"2025-03-01", 1))
     assert [f["id"] for f in facts(mended)] == ["=1+1/request-received"]
+
+
+@pytest.mark.parametrize("sign", ["=", "+", "-", "@"], ids=["equals", "plus", "minus", "at"])
+def test_every_sign_that_begins_a_formula_is_guarded_in_cells_and_headers_and_comes_back(sign: str) -> None:
+    head = f"登记编号,申请日期,申请方式,申请人类型,{sign}cmd|x\n"
+    found = taken(f"{head}{sign}1+1,never,网上,公民,\n".encode())
+    written = rejects.written(found)
+    rows = list(csv.reader(io.StringIO(written.decode("utf-8-sig"))))
+    assert (rows[0][4], rows[1][0]) == (f"'{sign}cmd|x", f"'{sign}1+1")
+    again = taken(written)
+    assert again.headers.names[4] == found.headers.names[4] == f"{sign}cmd|x"
+    assert rejects.written(again) == written
+    mended = taken(written.replace(b"never", b"2025-03-01", 1))
+    assert [f["id"] for f in facts(mended)] == [f"{sign}1+1/request-received"]
+
+
+@pytest.mark.parametrize(
+    ("cell", "kept"),
+    [("-", "-"), ("--", "--"), ("-5", "-5"), ("-5.20", "-5.20"), ("+8613900000000", "'+8613900000000"),
+     ("-1-2", "'-1-2"), ("\t=1", "'\t=1"), ("\r=1", "'\r=1"), ("'=1", "'=1"), ("", ""), ("a=1", "a=1")],
+    ids=["dash", "dashes", "negative", "amount", "telephone", "sum", "tab", "return", "guarded", "empty", "inside"],
+)  # fmt: skip
+def test_what_is_no_formula_stays_as_it_is(cell: str, kept: str) -> None:
+    assert guarded(cell) == kept
+    assert unguarded(kept) == cell.removeprefix("'")
 
 
 def workbook(made: Register) -> bytes:

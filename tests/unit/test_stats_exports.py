@@ -18,6 +18,7 @@ from openpyxl import load_workbook
 from openpyxl.utils import get_column_letter
 
 from services.desk.charts import bars, charts, columns
+from services.events.office_facts import ItemData
 from services.events.vocabulary import Label
 from services.stats.cells import Cell, Number
 from services.stats.exports.csv import BOM, to_csv
@@ -26,6 +27,7 @@ from services.stats.exports.grid import grid
 from services.stats.exports.xlsx import to_xlsx
 from services.stats.fold import Fold
 from services.stats.forms.form import form_ids, load
+from services.stats.forms.items import with_items
 from services.stats.indicators import Indicators, indicators
 from services.stats.render import encode, from_json, to_html, to_json
 from services.stats.report import Lang, Report, make_report
@@ -73,6 +75,16 @@ def test_no_text_becomes_a_formula() -> None:
     assert {r["organ"] for r in lines} == {"'=HYPERLINK(1)"}
     book = load_workbook(io.BytesIO(to_xlsx(report(), CN, NAME)))
     assert all(cell.data_type != "f" for sheet in book.worksheets for line in sheet.iter_rows() for cell in line)
+
+
+@pytest.mark.parametrize("code", ["=1+1", "+1", "-cmd", "@x"])
+def test_no_code_of_an_item_becomes_a_formula(code: str) -> None:
+    item = ItemData(code=code, organ="a", name=Label("许可", "permit"), statute="CN-LICENSING")
+    form = with_items(load("cn-licensing"), [item])
+    found = make_report(form, "a", 2023, "2024-01-31", CELLS)
+    lines = list(csv.reader(io.StringIO(to_csv(found, form).removeprefix(BOM))))
+    assert any(f"'{code}" in line for line in lines)
+    assert not any(cell.startswith(("=", "+", "-", "@")) for line in lines for cell in line)
 
 
 TOLD = {

@@ -3,6 +3,7 @@
 import csv
 import io
 
+from services.registers.formulas import guarded
 from services.stats.exports.grid import printed
 from services.stats.failing import broken
 from services.stats.forms.form import Form
@@ -19,7 +20,7 @@ CHECKS = "checks"
 
 def to_csv(report: Report, form: Form, *, lang: Lang = "zh") -> str:
     """One line for each number, and for each place where a rule fails; CRLF at the ends (RFC 4180), UTF-8's byte order
-    mark in front."""
+    mark in front. Text that a spreadsheet would run as a formula stands behind an apostrophe, codes as well."""
     out = io.StringIO(newline="")
     writer = csv.writer(out)
     writer.writerow(COLUMNS)
@@ -28,18 +29,14 @@ def to_csv(report: Report, form: Form, *, lang: Lang = "zh") -> str:
             for column in table.columns_of(row):
                 number = numbers[row.id][column.id]
                 value = str(number) if isinstance(number, int) else f"{number:f}"
-                row_label, column_label = (_text(in_language(label, lang)) for label in (row.label, column.label))
-                labels = (row.id, row_label, column.id, column_label)
-                writer.writerow((form.id, _text(report.organ), report.year, report.as_of, table.id, *labels, value))
+                row_label, column_label = (in_language(label, lang) for label in (row.label, column.label))
+                # The codes as well: an item's are whatever its organ calls it.
+                names = map(guarded, (table.id, row.id, row_label, column.id, column_label))
+                writer.writerow((form.id, guarded(report.organ), report.year, report.as_of, *names, value))
     for rule in broken(report, form, lang):
-        about = (rule.rule, _text(in_language(rule.label, lang)), rule.how)
+        about = (rule.rule, guarded(in_language(rule.label, lang)), rule.how)
         how = in_language(WORDS[rule.how], lang)
         for detail in rule.details:
-            line = (*about, _text(f"{how}{'：' if lang == 'zh' else ': '}{detail}"), "1")
-            writer.writerow((form.id, _text(report.organ), report.year, report.as_of, CHECKS, *line))
+            line = (*about, guarded(f"{how}{'：' if lang == 'zh' else ': '}{detail}"), "1")
+            writer.writerow((form.id, guarded(report.organ), report.year, report.as_of, CHECKS, *line))
     return BOM + out.getvalue()
-
-
-def _text(value: str) -> str:
-    """Text that no spreadsheet takes for a formula; an organ's code may begin with anything."""
-    return f"'{value}" if value.startswith(("=", "+", "-", "@", "\t", "\r")) else value

@@ -9,6 +9,7 @@ from openpyxl.worksheet.properties import PageSetupProperties
 from openpyxl.worksheet.worksheet import Worksheet
 
 from services.events.vocabulary import Label
+from services.registers.formulas import guarded
 from services.stats.exports.grid import Grid, Spot, grid, printed
 from services.stats.failing import Broken, broken
 from services.stats.forms.form import Form, FormTable
@@ -52,7 +53,7 @@ def _rules(sheet: Worksheet, failing: list[Broken], report: Report, name: Label,
         lines += [(*about, detail) for detail in rule.details]
     for n, line in enumerate(lines, _TITLE + 1):
         for column, text in enumerate(line, 1):
-            cell = sheet.cell(n, column, _text(text))
+            cell = sheet.cell(n, column, guarded(text))
             cell.border = _BORDER
             cell.font = Font(name=font, size=10, bold=n == _TITLE + 1)
             cell.alignment = Alignment(horizontal="left", vertical="center", wrap_text=True)
@@ -81,7 +82,7 @@ def _head(sheet: Worksheet, title: Label, last: str, report: Report, name: Label
         (2, f"{in_language(name, lang)}    {report.year}    {report.as_of}", 10),
     ):
         sheet.merge_cells(f"A{line}:{last}{line}")
-        above = sheet.cell(line, 1, _text(text))
+        above = sheet.cell(line, 1, guarded(text))
         above.font = Font(name=font, size=size, bold=line == 1)
         above.alignment = Alignment(horizontal="center", vertical="center", wrap_text=True)
     sheet.row_dimensions[1].height = 30
@@ -109,7 +110,7 @@ def _put(sheet: Worksheet, spot: Spot, lang: Lang, font: str) -> None:
         corner.value = spot.number
         corner.number_format = "#,##0" if isinstance(spot.number, int) else "#,##0.######"
     elif spot.text is not None:
-        corner.value = _text(in_language(spot.text, lang) + (_MARK[lang] if spot.unconfirmed else ""))
+        corner.value = guarded(in_language(spot.text, lang) + (_MARK[lang] if spot.unconfirmed else ""))
     corner.font = Font(name=font, size=10, bold=spot.role == "head")
     corner.alignment = Alignment(
         horizontal={"number": "right", "label": "left"}.get(spot.role, "center"),
@@ -148,8 +149,3 @@ def _lines(sheet: Worksheet, spot: Spot, lang: Lang) -> int:
     # Bold letters are wider, and lines break between words in English.
     wide = sum(2.0 if ord(c) > 0x2E80 else 1.0 for c in text) * (1.1 if spot.role == "head" else 1.0)
     return max(1, -(-int(wide * (1.0 if lang == "zh" else 1.15)) // int(room)))
-
-
-def _text(value: str) -> str:
-    """Text that is no formula, whoever named the organ."""
-    return f"'{value}" if value.startswith(("=", "+", "-", "@")) else value
