@@ -1,11 +1,11 @@
 """Where a register's headers are, and in which column stands what a map asks for."""
 
 import re
-from collections.abc import Mapping
+from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass
 
 from services.registers.cells import Cell, same, text
-from services.registers.map_file import RegisterMap
+from services.registers.map_file import SHEET, RegisterMap
 from services.registers.tables import BadFile, Sheet
 
 LOOK = 15
@@ -42,9 +42,21 @@ class Headers:
     @property
     def body(self) -> list[tuple[int, list[Cell]]]:
         """The rows below the headers, without those that repeat them or a title, as each printed page does."""
+        return list(self._below())
+
+    def _below(self) -> Iterator[tuple[int, list[Cell]]]:
         end = self.first + self.depth
         own = [[same(text(cell)) for cell in cells] for _, cells in self.sheet.rows[:end]]
-        return [(n, cells) for n, cells in self.sheet.rows[end:] if not any(_repeats(cells, row) for row in own)]
+        return ((n, cells) for n, cells in self.sheet.rows[end:] if not any(_repeats(cells, row) for row in own))
+
+    def part(self, of: RegisterMap) -> bool:
+        """Whether the sheet has rows of the register: entries, and the column of their numbers with most of those that
+        the map needs. One that lacks a column is not passed over for that."""
+        needed = [column in self.at for column in of.needed]
+        if of.number not in self.at or 2 * sum(needed) <= len(needed):
+            return False
+        skip = set(map(same, of.skip))
+        return any(same(next(filter(None, map(text, cells)), "")) not in skip for _, cells in self._below())
 
     def named(self, column: str, of: RegisterMap) -> str:
         """The header of a column as the register writes it, or the first that it could have."""
@@ -63,21 +75,33 @@ def find(name: str, sheets: list[Sheet], of: RegisterMap, *, whole: bool = True)
     Raises :class:`BadFile` that names what is missing.
     """
     if of.sheet is not None:
-        sheets = [s for s in sheets if s.name in (of.sheet, "")]
-        if not sheets:
-            raise BadFile(f"{name}: has no sheet {of.sheet!r}")
-    best = max((_best(sheet, of) for sheet in sheets), key=lambda h: len(h.at), default=None)
-    if best is None or not best.at:
+        named = [s for s in sheets if s.name in (of.sheet, "")]
+        if not named:
+            raise BadFile(f"{name}: has no sheet {of.sheet!r}; has {_listed(sheets)}")
+        sheets = named
+    found = [best(sheet, of) for sheet in sheets]
+    if whole and len(parts := [each.sheet for each in found if each.part(of)]) > 1:
+        raise BadFile(
+            f"{name}: the sheets {_listed(parts)} all have rows under columns of this map; "
+            f"expected the name of one: --set {SHEET}=NAME, or `{SHEET}` in the map"
+        )
+    fullest = max(found, key=lambda h: (h.part(of), len(h.at)), default=None)
+    if fullest is None or not fullest.at:
         wanted = ", ".join(of.headers(c)[0] for c in of.needed)
         raise BadFile(f"{name}: no row is a header of this map; expected columns {wanted}")
-    missing = ["/".join(of.headers(c)[:3]) for c in of.needed if c not in best.at]
+    missing = ["/".join(of.headers(c)[:3]) for c in of.needed if c not in fullest.at]
     if missing and whole:
-        has = ", ".join(filter(None, best.names))
-        raise BadFile(f"{name}: row {best.sheet.rows[best.first][0]}: no column {', '.join(missing)}; has {has}")
-    return best
+        has = ", ".join(filter(None, fullest.names))
+        raise BadFile(f"{name}: row {fullest.sheet.rows[fullest.first][0]}: no column {', '.join(missing)}; has {has}")
+    return fullest
 
 
-def _best(sheet: Sheet, of: RegisterMap) -> Headers:
+def _listed(sheets: Iterable[Sheet]) -> str:
+    return ", ".join(repr(sheet.name) for sheet in sheets)
+
+
+def best(sheet: Sheet, of: RegisterMap) -> Headers:
+    """The rows of a sheet that are most like the map's headers."""
     candidates = [
         headers(sheet, first, depth, of)
         for first in range(min(LOOK, len(sheet.rows)))

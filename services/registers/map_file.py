@@ -18,6 +18,8 @@ from services.statute.errors import BadData
 SUFFIX = ".toml"
 NUMBER = "number"
 """What a template calls the row's own number."""
+SHEET = "sheet"
+"""What names the workbook's sheet among the values that are given for a register."""
 
 Name = Annotated[str, Meta(pattern=r"^[a-z][a-z0-9_-]*\Z", description="a name of small letters, digits and hyphens")]
 Headers = Text | Annotated[tuple[Text, ...], Meta(min_length=1)]
@@ -101,7 +103,8 @@ class RegisterMap(_Table, frozen=True, kw_only=True, rename="kebab"):
     skip: tuple[str, ...] = ("合计", "总计", "小计", "合　计", "total")
     """A row whose first cell is one of these is no entry but a sum or a note."""
     sheet: Text | None = None
-    """The workbook's sheet; left out: the first one that has the columns."""
+    """The workbook's sheet; left out: the only one that has rows under the columns. Where several have, one must be
+    named, here or by `--set sheet=NAME`."""
 
     @property
     def needed(self) -> tuple[str, ...]:
@@ -223,6 +226,16 @@ def shipped() -> Mapping[str, RegisterMap]:
     folder = resources.files("services.registers") / "maps"
     files = sorted((f for f in folder.iterdir() if f.name.endswith(SUFFIX)), key=lambda f: f.name)
     return {each.id: each for each in (read(f.name, text_of(f.name, f)) for f in files)}
+
+
+def sheeted(of: RegisterMap, given: Mapping[str, str]) -> tuple[RegisterMap, Mapping[str, str]]:
+    """The map for the workbook's sheet that is named among the values, and the others of them; a map that has a value
+    of this name keeps it."""
+    if SHEET not in given or SHEET in of.given:
+        return of, given
+    named = given[SHEET].strip() or None
+    others = {name: value for name, value in given.items() if name != SHEET}
+    return msgspec.structs.replace(of, sheet=named), others
 
 
 def settled(of: RegisterMap, given: Mapping[str, str]) -> dict[str, str]:

@@ -25,6 +25,7 @@ from services.registers.map_file import (
     When,
     fields_for,
     settled,
+    sheeted,
 )
 from services.registers.tables import sheets
 from services.registers.words import EXPECTED, WHAT, said
@@ -87,6 +88,7 @@ def read(
 
     Raises ``BadFile`` for a file that is no such register, and ``BadData`` for a value of ``[given]`` that is wrong.
     """
+    of, given = sheeted(of, given)
     values = settled(of, given)
     register = RegisterContent(find(name, sheets(name, content), of), of)
     skip = {c.same(word) for word in of.skip}

@@ -4,7 +4,7 @@ import json
 import re
 
 from services.registers import cells as c
-from services.registers.headers import Headers
+from services.registers.headers import Headers, best
 from services.registers.headers import find as find_headers
 from services.registers.map_file import RegisterMap, fields_for, shipped
 from services.registers.tables import BadFile, Sheet, sheets
@@ -25,7 +25,8 @@ def suggest(name: str, content: bytes) -> str:
     if not fits:
         raise BadFile(f"{name}: no header is one of the maps that ship; its first full row is {_first(tables)}")
     head, of = max(fits, key=lambda fit: (len(fit[0].at), -len(fit[1].columns)))
-    return "\n".join(_lines(name, head, of)) + "\n"
+    parts = [sheet.name for sheet in tables if best(sheet, of).part(of)]
+    return "\n".join(_lines(name, head, of, parts if len(parts) > 1 else [])) + "\n"
 
 
 def _first(tables: list[Sheet]) -> str:
@@ -33,7 +34,7 @@ def _first(tables: list[Sheet]) -> str:
     return ", ".join(filter(None, map(c.text, full[0])))[:SHOWN] if full else "empty"
 
 
-def _lines(name: str, head: Headers, of: RegisterMap) -> list[str]:
+def _lines(name: str, head: Headers, of: RegisterMap, parts: list[str]) -> list[str]:
     read = {head.names[at] for at in head.at.values()}
     spare = [header for header in head.names if header and header not in read]
     missing = [column for column in of.columns if column not in head.at]
@@ -47,6 +48,7 @@ def _lines(name: str, head: Headers, of: RegisterMap) -> list[str]:
         f"number = {_text(of.number)}",
         f"source = {_text(of.source)}",
         f"subject = {_text(of.subject)}",
+        *(f"# sheet = {_text(sheet)} # 每次一张工作表 · one sheet at a time" for sheet in parts),
         "",
         "[given]",
         *(f"{key} = {_text(value)}" for key, value in of.given.items()),

@@ -310,6 +310,53 @@ def test_when_a_register_says_that_it_was_received_it_was_received(
     assert tuple(said.get(name) for name in ("submitted_on", "received_on", "confirmed_on")) == days
 
 
+HEAD: list[object] = ["登记编号", "申请日期", "申请方式", "申请人类型"]
+
+
+def sheets_of(**rows: list[list[object]]) -> bytes:
+    """A workbook with these sheets."""
+    book = openpyxl.Workbook()
+    book.remove(book.worksheets[0])
+    for title, each in rows.items():
+        sheet = book.create_sheet(title)
+        for row in each:
+            sheet.append(row)
+    out = io.BytesIO()
+    book.save(out)
+    return out.getvalue()
+
+
+def entry(number: int) -> list[object]:
+    return [str(number), date(2025, number, 1), "网上", "公民"]
+
+
+def test_a_workbook_with_a_sheet_for_each_month_loses_none_of_them() -> None:
+    less: list[list[object]] = [
+        [*HEAD[:2], HEAD[3]],
+        [*entry(3)[:2], "公民"],
+    ]  # it lacks a column: no reason to leave its rows out
+    content = sheets_of(
+        一月=[HEAD, entry(1)], 二月=[HEAD, entry(2)], 三月=less, 空=[HEAD, ["合计"]], 说明=[["填表说明"]]
+    )
+    with pytest.raises(BadFile, match=r"sheets '一月', '二月', '三月' all have rows .*--set sheet=NAME"):
+        taken(content, "register.xlsx")
+    found = read_register("register.xlsx", content, MAP, GIVEN | {"sheet": "二月"})
+    assert [fact.id for fact in found.facts] == ["2/request-received"]
+    with pytest.raises(BadFile, match="no sheet '四月'; has '一月', '二月'"):
+        read_register("register.xlsx", content, MAP, GIVEN | {"sheet": "四月"})
+    suggested = suggest("register.xlsx", content)
+    assert [line for line in suggested.splitlines() if "sheet = " in line and line.startswith("#")] == [
+        f'# sheet = "{name}" # 每次一张工作表 · one sheet at a time' for name in ("一月", "二月", "三月")
+    ]
+
+
+def test_the_only_sheet_with_rows_is_read_wherever_it_stands() -> None:
+    wide: list[list[object]] = [[*HEAD, "答复日期"]]
+    found = taken(sheets_of(模板=wide, 登记=[HEAD, entry(1)]), "register.xlsx")
+    assert [fact.id for fact in found.facts] == ["1/request-received"]
+    assert "sheet" not in suggest("register.xlsx", sheets_of(模板=wide, 登记=[HEAD, entry(1)]))
+
+
 def test_a_date_that_goes_with_nothing_is_not_lost_in_silence() -> None:
     head = "登记编号,申请日期,申请方式,申请人类型,办理结果,答复日期\n"
     row = "1,2025-01-02,网上,公民,,\n2,2025-01-02,网上,公民,撤回,\n"
