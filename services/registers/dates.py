@@ -10,7 +10,7 @@ import cn2an
 from services.events.vocabulary import FIRST_DAY, LAST_DAY
 from services.registers.cells import Cell, text
 
-Wrong = Literal["no-date", "no-year", "no-such-day", "out-of-range"]
+Wrong = Literal["no-date", "no-year", "no-such-day", "out-of-range", "two-days"]
 
 _TIME = re.compile(r"[T ]?\d{1,2}[:时]\d{1,2}(?:分|:\d{1,2}(?:\.\d+)?|秒)*$")
 _WEEKDAY = re.compile(r" ?[(]?(?:星期|周|礼拜)[一二三四五六日天][)]?$")
@@ -34,7 +34,8 @@ def read(cell: Cell, year: int | None = None, *, from_1904: bool = False) -> dat
     """The day that a cell names, or why it names none.
 
     ``year`` is that of days written without one; ``from_1904``: the workbook counts its days from 1904. Two-digit
-    years, days before months and days of the lunar calendar are refused: which day is meant is not certain.
+    years, days before months and days of the lunar calendar are refused: which day is meant is not certain. Neither is
+    it where a spreadsheet has made a number of what was typed: 12.1 may be the 1st of December as well as the 10th.
     """
     if isinstance(cell, datetime):
         return _bounded(cell.date())
@@ -51,10 +52,23 @@ def read(cell: Cell, year: int | None = None, *, from_1904: bool = False) -> dat
             digits = [g for g in match.groups() if g.isdigit()]
             return _day(int(digits[0]), int(digits[1]), int(digits[2]))
     if match := _DAY.fullmatch(plain):
-        return "no-year" if year is None else _day(year, int(match[1]), int(match[2] or match[3]))
+        if year is None:
+            return "no-year"
+        if days := either(cell, year):
+            return "two-days" if len(days) > 1 else days[0]
+        return _day(year, int(match[1]), int(match[2] or match[3]))
     if match := _CHINESE.fullmatch(plain.replace(" ", "")):
         return _chinese(match, year)
     return "no-date"
+
+
+def either(cell: Cell, year: int | None) -> list[date]:
+    """The days that may have been typed as month and day where only a number is left, which has no 0 at its end."""
+    match = re.fullmatch(r"(\d{1,2})\.(\d{1,2})", text(cell)) if isinstance(cell, float) else None
+    if match is None or year is None:
+        return []
+    days = (_day(year, int(match[1]), int(typed)) for typed in (match[2], f"{match[2]}0"))
+    return [each for each in days if isinstance(each, date)]
 
 
 def _chinese(match: re.Match[str], year: int | None) -> date | Wrong:

@@ -103,7 +103,7 @@ def read(
         facts = row.facts(seen)
         if row.problems:
             register.problems += row.problems
-            register.bad.append((number, cells))
+            register.bad.append((number, row.to_mend()))
         else:
             register.facts += [fact for fact, _ in facts]
             register.places += [(number, by) for _, by in facts]
@@ -180,6 +180,19 @@ class _Row:
                 self._seen.add(source.column)
                 if not c.empty(self._cell(source.column)):
                     self._problem(source.column, "unread")
+
+    def to_mend(self) -> list[Cell]:
+        """The row as it is written to a file to be mended, which has text alone: a day that may be two is written as
+        both of them, or what is left as it was would be one of them then."""
+        cells = list(self._cells)
+        for fact in self._of.facts:
+            for name, source in fact.data.items():
+                at = self._headers.at.get(source.column or "")
+                if at is None or at >= len(cells) or fields_for(fact)[name].kind != "date":
+                    continue
+                if len(days := dates.either(cells[at], self._year)) > 1:
+                    cells[at] = "/".join(f"{day.month}月{day.day}日" for day in days)
+        return cells
 
     def _fact(self, fact: FactMap, data: dict[str, Any], names: Mapping[str, str]) -> list[tuple[Fact, FactMap]]:
         event = {
@@ -279,7 +292,8 @@ class _Row:
         assert source.column is not None
         day = dates.read(cell, self._year, from_1904=self._headers.sheet.from_1904)
         if not isinstance(day, date):
-            return self._problem(source.column, day)
+            days = dates.either(cell, self._year) if day == "two-days" else []
+            return self._problem(source.column, day, **dict(zip(("first", "second"), days, strict=False)))
         if source.not_before is not None:
             other = dates.read(self._cell(source.not_before), self._year, from_1904=self._headers.sheet.from_1904)
             if isinstance(other, date) and day < other:

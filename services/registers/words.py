@@ -8,6 +8,7 @@ WHAT: Mapping[str, tuple[str, str]] = {
     "no-year": ("日期没有年份", "is a date without a year"),
     "no-such-day": ("没有这一天", "is a day that does not exist"),
     "out-of-range": ("日期超出范围", "is a date out of range"),
+    "two-days": ("可能是 {first}，也可能是 {second}", "may be {first} as well as {second}"),
     "before": ("早于“{earlier}”", "is before {earlier}"),
     "no-code": ("没有对应的代码", "has no meaning in the map"),
     "no-number": ("不是数字", "is no number"),
@@ -28,6 +29,10 @@ EXPECTED: Mapping[str, tuple[str, str]] = {
     "no-year": ("写明年份，或用 --set year=2025 给出", "the year with it, or --set year=2025"),
     "no-such-day": ("历法中有的日期", "a day of the calendar"),
     "out-of-range": ("1950-01-01 至 2199-12-31 的日期", "a date from 1950-01-01 to 2199-12-31"),
+    "two-days": (
+        "写作 {first.month}月{first.day}日 或 {second.month}月{second.day}日，或设为文本格式",
+        "{first.month}月{first.day}日 or {second.month}月{second.day}日, or the date as text",
+    ),
     "before": ("{other} 或以后", "{other} or later"),
     "no-code": ("{known} 之一", "one of {known}"),
     "no-number": ("数字", "a number"),

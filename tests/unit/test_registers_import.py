@@ -43,6 +43,26 @@ def problems(found: RegisterContent) -> set[tuple[int, str, str]]:
     return {(p.row, p.column.rpartition("/")[2], p.code) for p in found.problems}
 
 
+HEAD: list[object] = ["登记编号", "申请日期", "申请方式", "申请人类型"]
+
+
+def sheets_of(**rows: list[list[object]]) -> bytes:
+    """A workbook with these sheets."""
+    book = openpyxl.Workbook()
+    book.remove(book.worksheets[0])
+    for title, each in rows.items():
+        sheet = book.create_sheet(title)
+        for row in each:
+            sheet.append(row)
+    out = io.BytesIO()
+    book.save(out)
+    return out.getvalue()
+
+
+def entry(number: int) -> list[object]:
+    return [str(number), date(2025, number, 1), "网上", "公民"]
+
+
 @pytest.mark.timeout(900)  # ten thousand rows on a machine that has much else to do
 @pytest.mark.parametrize(
     ("rows", "mistakes", "encoding"), [(300, 60, "utf-8-sig"), (300, 60, "utf-16"), (1_500, 300, "gb18030")]
@@ -177,6 +197,29 @@ def test_what_is_no_date_says_why(written: str, why: str) -> None:
     assert dates.read(written) == why
 
 
+@pytest.mark.parametrize(
+    ("number", "meant"),
+    [(12.1, "two-days"), (12.2, "two-days"), (12.3, "two-days"), (2.3, date(2025, 2, 3)), (12.4, date(2025, 12, 4)),
+     (12.15, date(2025, 12, 15)), (13.1, "no-such-day"), (12.0, "no-date"), ("12.1", date(2025, 12, 1)),
+     ("12.10", date(2025, 12, 10))],
+)  # fmt: skip
+def test_a_day_that_a_spreadsheet_made_a_number_of_is_not_guessed(number: float | str, meant: date | str) -> None:
+    assert dates.read(number, 2025) == meant
+
+
+def test_a_day_that_may_be_two_is_a_problem_until_it_is_mended() -> None:
+    rows: list[list[object]] = [HEAD, ["1", 12.10, "网上", "公民"], ["2", 12.11, "never", "公民"]]
+    found = taken(sheets_of(登记=rows), "register.xlsx")
+    assert problems(found) == {(2, "申请日期", "two-days"), (3, "申请方式", "no-code")}
+    told = found.problems[0]
+    assert told.problem.zh == "可能是 2025-12-01，也可能是 2025-12-10" and "12月10日" in told.expected.zh
+    assert "12月1日 or 12月10日" in told.expected.en
+    written = rejects.written(found)
+    assert problems(taken(written)) == {(2, "申请日期", "no-date"), (3, "申请方式", "no-code")}, "nothing was mended"
+    mended = taken(written.replace("12月1日/12月10日".encode(), "12月10日".encode(), 1))
+    assert facts(mended)[0]["data"]["submitted_on"] == "2025-12-10"
+
+
 def test_a_workbook_that_counts_from_1904_has_other_days() -> None:
     book = openpyxl.Workbook()
     book.epoch = CALENDAR_MAC_1904
@@ -308,26 +351,6 @@ def test_when_a_register_says_that_it_was_received_it_was_received(
     assert [p.code for p in found.problems] == []
     said = json.loads(encode(found.facts[0]))["data"]
     assert tuple(said.get(name) for name in ("submitted_on", "received_on", "confirmed_on")) == days
-
-
-HEAD: list[object] = ["登记编号", "申请日期", "申请方式", "申请人类型"]
-
-
-def sheets_of(**rows: list[list[object]]) -> bytes:
-    """A workbook with these sheets."""
-    book = openpyxl.Workbook()
-    book.remove(book.worksheets[0])
-    for title, each in rows.items():
-        sheet = book.create_sheet(title)
-        for row in each:
-            sheet.append(row)
-    out = io.BytesIO()
-    book.save(out)
-    return out.getvalue()
-
-
-def entry(number: int) -> list[object]:
-    return [str(number), date(2025, number, 1), "网上", "公民"]
 
 
 def test_a_workbook_with_a_sheet_for_each_month_loses_none_of_them() -> None:
