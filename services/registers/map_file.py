@@ -59,7 +59,7 @@ class Source(_Table, frozen=True, kw_only=True, rename="kebab"):
     optional: bool = False
     """Whether the cell may be empty where the contract asks for the field: the field is then left out."""
     not_before: Name | None = None
-    """The column of a date that this one must not lie before."""
+    """The column of a date that this one must not lie before; where its cell is empty, the date before that one."""
 
 
 class FactMap(_Table, frozen=True, kw_only=True, rename="kebab"):
@@ -120,6 +120,11 @@ class RegisterMap(_Table, frozen=True, kw_only=True, rename="kebab"):
         """The headers that a column may have, by its name."""
         headers = self.columns[column]
         return (headers,) if isinstance(headers, str) else headers
+
+    def not_before(self, column: str) -> str | None:
+        """The column of a date that the one in ``column`` must not lie before, by its name."""
+        sources = (source for fact in self.facts for source in fact.data.values() if source.column == column)
+        return next((source.not_before for source in sources if source.not_before is not None), None)
 
     def _always(self, fact: FactMap) -> bool:
         return not fact.when and fact is self.facts[0]

@@ -294,12 +294,20 @@ class _Row:
         if not isinstance(day, date):
             days = dates.either(cell, self._year) if day == "two-days" else []
             return self._problem(source.column, day, **dict(zip(("first", "second"), days, strict=False)))
-        if source.not_before is not None:
-            other = dates.read(self._cell(source.not_before), self._year, from_1904=self._headers.sheet.from_1904)
+        if (earlier := self._earlier(source)) is not None:
+            other = dates.read(self._cell(earlier), self._year, from_1904=self._headers.sheet.from_1904)
             if isinstance(other, date) and day < other:
-                earlier = self._headers.named(source.not_before, self._of)
-                return self._problem(source.column, "before", earlier=earlier, other=other)
+                named = self._headers.named(earlier, self._of)
+                return self._problem(source.column, "before", earlier=named, other=other)
         return day
+
+    def _earlier(self, source: Source) -> str | None:
+        """The column of the date that this one must not lie before: where that is empty, the one before it."""
+        column, seen = source.not_before, set[str]()
+        while column is not None and column not in seen and c.empty(self._cell(column)):
+            seen.add(column)
+            column = self._of.not_before(column)
+        return column
 
     def _code(self, source: Source, about: Field, written: str) -> Any:
         assert source.column is not None

@@ -17,7 +17,7 @@ from services.events.codec import encode
 from services.registers import dates, rejects
 from services.registers.formulas import guarded, unguarded
 from services.registers.headers import REMARK, ROW
-from services.registers.map_file import Source, When, from_data, read, shipped
+from services.registers.map_file import Source, When, fields_for, from_data, read, shipped
 from services.registers.reading import RegisterContent
 from services.registers.reading import read as read_register
 from services.registers.suggest import suggest
@@ -378,6 +378,38 @@ def test_the_only_sheet_with_rows_is_read_wherever_it_stands() -> None:
     found = taken(sheets_of(模板=wide, 登记=[HEAD, entry(1)]), "register.xlsx")
     assert [fact.id for fact in found.facts] == ["1/request-received"]
     assert "sheet" not in suggest("register.xlsx", sheets_of(模板=wide, 登记=[HEAD, entry(1)]))
+
+
+LATER = {
+    "cn-applications": [
+        "收到日期", "确认日期", "补正通知日期", "补正日期", "征求第三方意见日期", "第三方答复日期",
+        "延期批准日期", "延期告知日期", "答复日期",
+    ],
+    "cn-ledger": ["收到日期", "确认日期", "延期日期", "答复日期", "复议日期", "复议决定日期", "起诉日期", "判决日期"],
+}  # fmt: skip
+"""The dates of each map that no request has before it was submitted."""
+
+
+@pytest.mark.parametrize(("name", "later"), [(name, each) for name, all_ in LATER.items() for each in all_])
+def test_no_day_without_a_year_is_taken_for_one_before_the_request(name: str, later: str) -> None:
+    words = {
+        "登记编号": "1", "登记号": "1", "申请日期": "12月20日", "申请方式": "网上", "申请人类型": "公民",
+        "办理结果": "予以公开", "第三方意见": "同意", "复议结果": "维持", "诉讼结果": "维持",
+    }  # fmt: skip
+    row = words | {later: "1月5日"}
+    content = "\n".join((",".join(row), ",".join(row.values()))).encode()
+    found = read_register("register.csv", content, shipped()[name], GIVEN)
+    assert (2, later, "before") in problems(found)
+
+
+def test_each_date_of_a_shipped_map_but_that_of_the_request_has_one_that_it_follows() -> None:
+    for of in shipped().values():
+        sources = {
+            (fact.type, name): (source, fields_for(fact)) for fact in of.facts for name, source in fact.data.items()
+        }
+        for (_, name), (source, fields) in sources.items():
+            if fields[name].kind == "date" and source.column != "submitted":
+                assert source.column is not None and of.not_before(source.column) is not None, (of.id, source.column)
 
 
 def test_a_date_that_goes_with_nothing_is_not_lost_in_silence() -> None:
