@@ -40,6 +40,9 @@ class When(_Table, frozen=True, kw_only=True, rename="kebab"):
     """The cell is one of these; ``""`` is an empty cell."""
     is_not: Annotated[tuple[str, ...], Meta(description="a list of texts")] | None = None
     """The cell is none of these."""
+    values: Name | None = None
+    """The table of ``[values]`` by which the cell is read first: ``is`` and ``is-not`` are compared with what it means,
+    and a word that the table does not have is a problem of a row that says anything of the fact."""
 
 
 class Source(_Table, frozen=True, kw_only=True, rename="kebab"):
@@ -177,6 +180,8 @@ def from_data(file: str, data: object) -> RegisterMap:
             _column(file, f"{key}.when[{number}].column", register_map, condition.column)
             if condition.is_ is not None and condition.is_not is not None:
                 raise BadData(file, f"{key}.when[{number}]", "expected one of is and is-not, got both")
+            if condition.values is not None:
+                _meanings(file, f"{key}.when[{number}]", register_map, condition)
         _data(file, key, register_map, fact)
     return register_map
 
@@ -208,6 +213,15 @@ def _data(file: str, key: str, of: RegisterMap, fact: FactMap) -> None:
     for name, field in fields.items():
         if field.required and name not in fact.data:
             raise BadData(file, f"{key}.data.{name}", f"is missing: {fact.type} has no meaning without it")
+
+
+def _meanings(file: str, key: str, of: RegisterMap, condition: When) -> None:
+    if condition.values not in of.values:
+        raise BadData(file, f"{key}.values", f"expected a table of [values], got {condition.values!r}")
+    known = set(of.values[condition.values].values())
+    for meaning in condition.is_ or condition.is_not or ():
+        if meaning and meaning not in known:
+            raise BadData(file, key, f"expected one of {', '.join(sorted(known))}, got {meaning!r}")
 
 
 def _column(file: str, key: str, of: RegisterMap, column: str | None) -> None:

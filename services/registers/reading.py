@@ -164,7 +164,7 @@ class _Row:
         names = {**self._given, NUMBER: number}
         facts: list[tuple[Fact, FactMap]] = []
         for fact in self._of.facts:
-            if all(map(self._holds, fact.when)) and self._says(fact):
+            if self._known(fact) and all(map(self._holds, fact.when)) and self._says(fact):
                 data = {name: value for name in fact.data if (value := self._value(fact, name, names)) is not _ABSENT}
                 if len(self.problems) == self._judged:
                     facts += self._fact(fact, data, names)
@@ -234,12 +234,31 @@ class _Row:
 
     def _holds(self, condition: When) -> bool:
         cell = self._cell(condition.column)
-        written = {c.same(c.text(cell)), *([""] if c.empty(cell) else [])}
+        word = c.same(c.text(cell))
+        written = {self._meanings.get(condition.values or "", {}).get(word, word), *([""] if c.empty(cell) else [])}
         if condition.is_ is not None:
             return not written.isdisjoint(map(c.same, condition.is_))
         if condition.is_not is not None:
             return written.isdisjoint(map(c.same, condition.is_not))
         return not c.empty(cell)
+
+    def _known(self, fact: FactMap) -> bool:
+        """Whether what the conditions ask for is known: a word that could be either is a problem where the row has
+        anything that the fact would say."""
+        for condition in fact.when:
+            cell = self._cell(condition.column)
+            if condition.values is None or c.empty(cell):
+                continue
+            if c.same(c.text(cell)) not in self._meanings[condition.values]:
+                if self._any(fact):
+                    self._seen |= {source.column for source in fact.data.values() if source.column is not None}
+                    self._problem(condition.column, "no-code", known=_listed(self._of.values[condition.values]))
+                return False
+        return True
+
+    def _any(self, fact: FactMap) -> bool:
+        read = [source.column for source in fact.data.values() if source.column is not None]
+        return not read or any(not c.empty(self._cell(column)) for column in read)
 
     def _says(self, fact: FactMap) -> bool:
         """Whether the row says anything of the fact, where nothing speaks against it.
@@ -248,8 +267,7 @@ class _Row:
         """
         if (fact is self._of.facts[0] and not fact.when) or any(w.is_not is None for w in fact.when):
             return True
-        read = [source.column for source in fact.data.values() if source.column is not None]
-        return not read or any(not c.empty(self._cell(column)) for column in read)
+        return self._any(fact)
 
     def _value(self, fact: FactMap, name: str, names: Mapping[str, str]) -> Any:
         """The value of a field; absent where the field is left out, or where something is wrong with it."""
@@ -319,9 +337,7 @@ class _Row:
         if wanted in about.codes:
             return wanted
         words = [*table, *(code for code in about.codes if not table)]
-        return self._problem(
-            source.column, "no-code", known="、".join(words[:KNOWN]) + ("…" if len(words) > KNOWN else "")
-        )
+        return self._problem(source.column, "no-code", known=_listed(words))
 
     def _problem(self, column: str, code: str, **values: object) -> Any:
         named = self._headers.named(column, self._of)
@@ -337,6 +353,11 @@ class _Row:
         self.problems.append(
             Problem(row=self._number, column=column, value=shown, code=code, problem=problem, expected=expected)
         )
+
+
+def _listed(words: Iterable[str]) -> str:
+    listed = list(words)
+    return "、".join(listed[:KNOWN]) + ("…" if len(listed) > KNOWN else "")
 
 
 def _as(about: Field, given: str) -> Any:

@@ -74,6 +74,7 @@ def _facts(of: RegisterMap) -> list[str]:
         conditions = []
         for each in fact.when:
             parts = [f"column = {_text(each.column)}"]
+            parts += [f"values = {_text(each.values)}"] if each.values else []
             parts += [f"is = {_texts(each.is_)}"] if each.is_ is not None else []
             parts += [f"is-not = {_texts(each.is_not)}"] if each.is_not is not None else []
             conditions.append(f"{{ {', '.join(parts)} }}")
@@ -105,6 +106,8 @@ def _unknown(head: Headers, of: RegisterMap, kind: str) -> list[str]:
                 places.add(head.at[source.column])
                 known |= set(fields_for(fact)[name].codes)
         for each in fact.when:
+            if each.values == kind and each.column in head.at:
+                places.add(head.at[each.column])
             conditions |= {c.same(word) for word in each.is_ or each.is_not or ()}
     words: dict[str, None] = {}
     for _, cells in head.body:

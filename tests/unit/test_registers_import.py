@@ -332,6 +332,36 @@ def test_a_ledger_says_reviews_too() -> None:
     assert events[-1]["data"]["kind"] == "litigation-after-reconsideration"
 
 
+DIRECT, AFTER = "litigation-direct", "litigation-after-reconsideration"
+
+
+@pytest.mark.parametrize(
+    ("written", "kinds"),
+    [
+        *[(word, [AFTER]) for word in ("是", "已复议", "有", "对", "Y", "1", "true", "✔", "经 复议", "复议后起诉")],
+        *[(word, [DIRECT]) for word in ("", "/", "无", "否", "没有", "×", "x", "n", "0", "未经复议", "直接起诉")],
+        *[(word, []) for word in ("部分", "?", "待查")],
+    ],
+)
+def test_a_suit_is_filed_as_what_the_ledger_says_and_never_as_a_guess(written: str, kinds: list[str]) -> None:
+    head = "登记号,申请方式,申请人类别,收到日期,起诉日期,是否经复议\n1,网上,公民,2025.1.2,"
+    found = read_register("r.csv", f"{head}2025.4.1,{written}\n".encode(), shipped()["cn-ledger"], GIVEN)
+    assert [fact.data.kind for fact in found.facts if "review-filed" in fact.id] == kinds  # type: ignore[union-attr]
+    assert problems(found) == (set() if kinds else {(2, "是否经复议", "no-code")})
+    assert kinds or "未经复议" in found.problems[0].expected.zh
+    without = read_register("r.csv", f"{head},{'' if kinds == [AFTER] else written}\n".encode(), found.of, GIVEN)
+    assert [fact.id for fact in without.facts] == ["1/request-received"] and not without.problems
+
+
+def test_a_suggested_map_keeps_conditions_by_meaning_and_lists_their_unknown_words() -> None:
+    head = "登记号,申请方式,申请人类别,收到日期,起诉日期,是否经复议\n1,网上,公民,2025.1.2,2025.4.1,待查\n"
+    suggested = suggest("r.csv", head.encode())
+    assert '# "待查" = "" # 待对应' in suggested.partition("[values.sued-after]")[2].partition("[[facts]]")[0]
+    assert [fact.when for fact in read("r.toml", suggested, named=False).facts] == [
+        fact.when for fact in shipped()["cn-ledger"].facts
+    ]
+
+
 @pytest.mark.parametrize(
     ("named", "head", "row", "days"),
     [
