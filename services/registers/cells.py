@@ -5,6 +5,7 @@ import unicodedata
 from datetime import date, datetime, time
 from decimal import Decimal
 from functools import lru_cache
+from typing import Literal
 
 from services.registers.formulas import unguarded
 
@@ -20,6 +21,8 @@ _DASHES = str.maketrans(dict.fromkeys("‐‑‒–—―−－﹣", "-"))
 _EMPTY = frozenset({"", "-", "--", "/", "\\", "无", "n/a", "none", "null", "空"})
 ERRORS = frozenset({"#ref!", "#n/a", "#value!", "#name?", "#div/0!", "#num!", "#null!"})
 """What a spreadsheet shows where a formula has no value."""
+NO_VALUE = "#NO-VALUE!"
+"""What a cell is read as whose formula has not been computed by what wrote the workbook."""
 
 
 def text(cell: Cell) -> str:
@@ -53,6 +56,14 @@ def shown(cell: Cell) -> str:
 def empty(cell: Cell) -> bool:
     """Whether nothing is said: no text, or one of the signs that people put into a cell that stays empty."""
     return text(cell).casefold() in _EMPTY
+
+
+def error(cell: Cell) -> Literal["no-value", "error"] | None:
+    """What is wrong with a formula, where that is what the cell says."""
+    written = text(cell)
+    if written == NO_VALUE:
+        return "no-value"
+    return "error" if written.casefold() in ERRORS else None
 
 
 @lru_cache(maxsize=8192)

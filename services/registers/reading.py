@@ -157,6 +157,8 @@ class _Row:
         number = c.text(self._cell(self._of.number)).replace(" ", "")
         if c.empty(number):
             self._problem(self._of.number, "missing")
+        elif wrong := c.error(number):
+            self._problem(self._of.number, wrong)
         elif number in seen:
             self._problem(self._of.number, "twice", row=seen[number])
         else:
@@ -247,7 +249,9 @@ class _Row:
         anything that the fact would say."""
         for condition in fact.when:
             cell = self._cell(condition.column)
-            if condition.values is None or c.empty(cell):
+            if (wrong := c.error(cell)) and self._any(fact):
+                self._problem(condition.column, wrong)
+            if condition.values is None or c.empty(cell) or wrong:
                 continue
             if c.same(c.text(cell)) not in self._meanings[condition.values]:
                 if self._any(fact):
@@ -288,8 +292,8 @@ class _Row:
     def _read(self, source: Source, about: Field, cell: Cell) -> Any:
         assert source.column is not None
         written = c.text(cell)
-        if written.casefold() in c.ERRORS:
-            return self._problem(source.column, "error")
+        if wrong := c.error(cell):
+            return self._problem(source.column, wrong)
         if about.kind == "date":
             return self._date(source, cell)
         if source.values is not None or about.kind == "code":

@@ -4,14 +4,16 @@ import csv
 import io
 import re
 import zipfile
-from collections.abc import Iterator
+from collections.abc import Collection, Iterator
 from dataclasses import dataclass, field
+from typing import Any
 
 import openpyxl
 from openpyxl.utils.datetime import CALENDAR_MAC_1904
 from openpyxl.worksheet.worksheet import Worksheet
 
 from services.registers.cells import Cell, text
+from services.registers.uncomputed import BEGUN, marked
 
 MAX_ROWS = 200_000
 MAX_COLUMNS = 500
@@ -28,6 +30,8 @@ _OTHER = re.compile(
     re.I,
 )
 """The beginning of XML that is not in UTF-8: UTF-16, UTF-32, EBCDIC, or as it says itself."""
+_ZEROS = re.compile(r"0{2,50}")
+"""A format that shows a number with so many digits at least."""
 _PIECE, _LONGEST_TAG = 1 << 20, 200
 _ENCODINGS = (("utf-8-sig", "UTF-8"), ("gb18030", "GB18030"))
 
@@ -111,8 +115,10 @@ def _workbook(name: str, content: bytes) -> list[Sheet]:
             if sum(info.file_size for info in packed.infolist()) > MAX_UNPACKED:
                 raise BadFile(f"{name}: is larger than {MAX_UNPACKED} bytes once unpacked")
             read = [info for info in packed.infolist() if not info.filename.startswith(_ASIDE)]
-            _few(name, sum(_cells(name, packed, info) for info in read if info.file_size))
-            plain = content if len(read) == len(packed.infolist()) else _without(packed)
+            counts = {info.filename: _cells(name, packed, info) for info in read if info.file_size}
+            _few(name, sum(cells for cells, _ in counts.values()))
+            computed = {part for part, (_, formulas) in counts.items() if formulas}
+            plain = _rewritten(packed, computed) if computed or len(read) < len(packed.infolist()) else content
         book = openpyxl.load_workbook(io.BytesIO(plain), data_only=True)
     except BadFile:
         raise
@@ -126,10 +132,10 @@ def _workbook(name: str, content: bytes) -> list[Sheet]:
     return [_sheet(name, each, epoch) for each in visible]
 
 
-def _cells(name: str, packed: zipfile.ZipFile, info: zipfile.ZipInfo) -> int:
-    """How many cells a part of a workbook has, found without building any. Raises :class:`BadFile` for a part in which
-    they could not be counted like that."""
-    found, rest, begun = 0, b"", False
+def _cells(name: str, packed: zipfile.ZipFile, info: zipfile.ZipInfo) -> tuple[int, bool]:
+    """How many cells a part of a workbook has, found without building any, and whether there are formulas. Raises
+    :class:`BadFile` for a part in which they could not be counted like that."""
+    found, rest, begun, formulas = 0, b"", False, False
     with packed.open(info) as part:
         while piece := part.read(_PIECE):
             text = rest + piece
@@ -138,17 +144,23 @@ def _cells(name: str, packed: zipfile.ZipFile, info: zipfile.ZipInfo) -> int:
                 raise BadFile(f"{name}: {info.filename[:80]} is no part of a workbook; expected plain XML in UTF-8")
             begun = True
             found += len(_CELL.findall(text))
+            formulas = formulas or BEGUN.search(text) is not None
             last = text[text.rfind(b"<") :] if b"<" in text else b""
             rest = b"" if _CELL.match(last) else last[:_LONGEST_TAG]  # a tag that the next piece goes on with
-    return found
+    return found, formulas
 
 
-def _without(packed: zipfile.ZipFile) -> bytes:
-    """The workbook with the parts emptied that hold no cells: what says that one of them is a sheet finds nothing."""
+def _rewritten(packed: zipfile.ZipFile, computed: Collection[str]) -> bytes:
+    """The workbook with the parts emptied that hold no cells (what says that one of them is a sheet finds nothing), and
+    with the formulas marked that have no value in the parts where any are."""
     copied = io.BytesIO()
     with zipfile.ZipFile(copied, "w") as made:
         for info in packed.infolist():
-            made.writestr(info.filename, b"" if info.filename.startswith(_ASIDE) else packed.read(info))
+            part = b"" if info.filename.startswith(_ASIDE) else packed.read(info)
+            if info.filename in computed:
+                made.writestr(info.filename, marked(part))
+            else:
+                made.writestr(info, part)
     return copied.getvalue()
 
 
@@ -161,7 +173,7 @@ def _sheet(name: str, sheet: Worksheet, from_1904: bool) -> Sheet:
     merged: dict[tuple[int, int], Cell] = {}
     joined: set[int] = set()
     for area in sheet.merged_cells.ranges:
-        value = _value(sheet.cell(area.min_row, area.min_col).value)
+        value = _padded(sheet.cell(area.min_row, area.min_col))
         if (area.max_row - area.min_row + 1) * (area.max_col - area.min_col + 1) > MAX_ROWS:
             raise BadFile(f"{name}: {sheet.title}: a merged area of {area.coord} is no cell of a register")
         for row in range(area.min_row, area.max_row + 1):
@@ -177,8 +189,19 @@ def _sheet(name: str, sheet: Worksheet, from_1904: bool) -> Sheet:
 
 
 def _values(sheet: Worksheet) -> Iterator[list[Cell]]:
-    for row in sheet.iter_rows(values_only=True):
-        yield [_value(cell) for cell in row]
+    for row in sheet.iter_rows():
+        yield [_padded(cell) for cell in row]
+
+
+def _padded(cell: Any) -> Cell:
+    """What is in a cell; a number with the zeros before it that the cell's format shows."""
+    value = _value(cell.value)
+    if isinstance(value, bool) or not isinstance(value, int | float) or not cell.has_style:
+        return value
+    if value >= 0 and float(value).is_integer() and _ZEROS.fullmatch(shown := cell.number_format):
+        written = str(int(value))
+        return written.zfill(len(shown)) if len(written) < len(shown) else value
+    return value
 
 
 def _value(cell: object) -> Cell:

@@ -15,6 +15,7 @@ WHAT: Mapping[str, tuple[str, str]] = {
     "no-whole": ("不是整数", "is no whole number"),
     "no-yes": ("不是“是”或“否”", "is neither yes nor no"),
     "error": ("是公式错误", "is the error of a formula"),
+    "no-value": ("是没有计算结果的公式", "is a formula without a value"),
     "twice": ("编号重复", "is a number that another row has"),
     "unread": ("没有与之对应的事项", "goes with nothing that the row says"),
     "too-many": ("超出表头的列", "stands beyond the last header"),
@@ -39,6 +40,10 @@ EXPECTED: Mapping[str, tuple[str, str]] = {
     "no-whole": ("整数", "a whole number"),
     "no-yes": ("“是”或“否”", "是 or 否"),
     "error": ("一个值", "a value"),
+    "no-value": (
+        "一个值：在电子表格程序中打开并保存后再导入",
+        "a value: open the file in the spreadsheet program, save it, and import that",
+    ),
     "twice": ("每行一个编号（此号已见于第 {row} 行）", "a number of its own (row {row} has this one)"),
     "unread": ("空单元格，或补上相应的内容", "an empty cell, or what it goes with"),
     "too-many": ("空单元格", "an empty cell"),

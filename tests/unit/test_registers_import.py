@@ -14,7 +14,8 @@ from openpyxl.utils.datetime import CALENDAR_MAC_1904
 from scripts import make_register
 from scripts.make_register import LOWER, ORGAN, UPPER, Register
 from services.events.codec import encode
-from services.registers import dates, rejects
+from services.registers import dates, rejects, uncomputed
+from services.registers.cells import NO_VALUE
 from services.registers.formulas import guarded, unguarded
 from services.registers.headers import REMARK, ROW
 from services.registers.map_file import Source, When, fields_for, from_data, read, shipped
@@ -330,6 +331,53 @@ def test_a_ledger_says_reviews_too() -> None:
     ]  # fmt: skip
     assert {e["subject"] for e in events} == {"a/2025-1"}
     assert events[-1]["data"]["kind"] == "litigation-after-reconsideration"
+
+
+def test_a_formula_that_nobody_computed_is_a_problem_and_no_empty_cell() -> None:
+    head = [*HEAD, "办理结果", "答复日期", "备注"]
+    rows: list[list[object]] = [
+        head,
+        [*entry(1), '=IF(1,"予以公开","")', "=B2+10", "=1+1"],
+        ["=1+1", *entry(2)[1:], "予以公开", date(2025, 2, 20), None],
+        [*entry(3), "予以公开", date(2025, 3, 20), "=1+1"],
+    ]
+    found = taken(sheets_of(登记=rows), "register.xlsx")
+    assert problems(found) == {
+        (2, "办理结果", "no-value"), (2, "答复日期", "no-value"), (3, "登记编号", "no-value"),
+    }  # fmt: skip
+    assert [fact.id for fact in found.facts] == ["3/request-received", "3/answer-issued"]
+    assert "open the file" in found.problems[0].expected.en and "保存" in found.problems[0].expected.zh
+    unmended = problems(taken(rejects.written(found)))
+    assert unmended == problems(found), "nothing was mended"
+
+
+@pytest.mark.parametrize(
+    ("cell", "marked"),
+    [
+        ('<c r="A1"><f>B1</f><v></v></c>', True),
+        ('<c r="A1" s="3" t="n"><f t="shared" si="0"/><v/></c>', True),
+        ('<x:c r="A1"><x:f>B1</x:f></x:c>', True),
+        ('<c r="A1"><f>B1</f><v>0</v></c>', False),
+        ('<c r="A1" t="str"><f>B1</f><v></v></c>', False),
+        ('<c r="A1" s="1"/><c r="B1"><v>1</v></c>', False),
+    ],
+    ids=("openpyxl", "shared", "prefixed", "value", "empty-text", "no-formula"),
+)
+def test_what_a_formula_without_a_value_is(cell: str, marked: bool) -> None:
+    assert (NO_VALUE.encode() in uncomputed.marked(cell.encode())) is marked
+
+
+def test_a_number_shown_with_zeros_before_it_keeps_them() -> None:
+    book = openpyxl.Workbook()
+    sheet = book.worksheets[0]
+    for row in (HEAD, *(entry(number) for number in (1, 2, 3))):
+        sheet.append(row)
+    for at, (number, shown) in enumerate(((12, "0000"), (12345, "0000"), (12, "0.00")), 2):
+        sheet.cell(at, 1, number).number_format = shown
+    out = io.BytesIO()
+    book.save(out)
+    found = taken(out.getvalue(), "register.xlsx")
+    assert [fact.subject for fact in found.facts] == [f"{ORGAN}/0012", f"{ORGAN}/12345", f"{ORGAN}/12"]
 
 
 DIRECT, AFTER = "litigation-direct", "litigation-after-reconsideration"
