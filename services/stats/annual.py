@@ -62,7 +62,7 @@ def organs_of(organs: Organs, organ: str, scope: Scope) -> tuple[str, ...]:
 
 
 def moment(organs: Organs, organ: str, as_of: str) -> tuple[str, datetime | None]:
-    """What ``as_of`` says, and the instant from which on nothing is known. Raises ``ValueError``.
+    """What ``as_of`` says, and the instant from which on nothing is known, in the organ's zone. Raises ``ValueError``.
 
     A date means the end of that day in the organ's zone, an RFC 3339 instant itself. What lies ahead is
     called today: more may be known by then.
@@ -79,7 +79,8 @@ def moment(organs: Organs, organ: str, as_of: str) -> tuple[str, datetime | None
     if instant.tzinfo is None:
         raise ValueError("an instant needs its zone")
     _check(instant.date())
-    return as_of if instant <= organs.now(organ) else today.isoformat(), instant + timedelta(microseconds=1)
+    known = instant.astimezone(organs.zone(organ))  # its day there is that of a publication which was known by then
+    return as_of if instant <= organs.now(organ) else today.isoformat(), known + timedelta(microseconds=1)
 
 
 def _check(day: date) -> None:

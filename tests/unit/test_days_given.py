@@ -1,6 +1,7 @@
 """A day is given as YYYY-MM-DD and in no other way of ISO 8601, on the command line and over HTTP."""
 
 from datetime import UTC, date, datetime
+from types import SimpleNamespace
 from typing import Any
 from zoneinfo import ZoneInfo
 
@@ -67,6 +68,16 @@ def test_as_of_takes_a_day_and_an_instant() -> None:
     organs: Any = Organs()
     assert annual.moment(organs, "gz-psb", "2025-01-20")[1] == datetime(2025, 1, 20, 16, tzinfo=UTC)
     assert annual.moment(organs, "gz-psb", "2025-01-20T12:00:00Z")[0] == "2025-01-20T12:00:00Z"
+
+
+@pytest.mark.parametrize("as_of", ["2025-01-31T18:00:00Z", "2025-02-01T02:00:00+08:00", "2025-01-31T09:00:00-09:00"])
+def test_an_instant_knows_what_was_published_on_its_day_in_the_organ_s_zone(as_of: str) -> None:
+    organs: Any = Organs()
+    _, before = annual.moment(organs, "gz-psb", as_of)
+    asked: Any = SimpleNamespace(before=before)
+    for day, known in ((date(2025, 2, 1), True), (date(2025, 2, 2), False)):
+        publication: Any = SimpleNamespace(content=SimpleNamespace(published_on=day))
+        assert annual._was_known(publication, asked) is known
 
 
 @pytest.mark.parametrize("as_of", ["2025-03-02", "2099-12-31", "2025-03-01T09:00:01+08:00", "2099-12-31T00:00:00Z"])
