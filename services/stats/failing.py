@@ -6,6 +6,7 @@ from typing import Literal, NamedTuple
 from msgspec import UNSET
 
 from services.events.vocabulary import Label
+from services.stats.contested import ONE_LEVEL, ONE_LEVEL_LABEL
 from services.stats.forms.form import Form
 from services.stats.report import (
     CONTRADICTIONS,
@@ -19,6 +20,7 @@ from services.stats.rules import Check
 CONTRADICTING = Label("申请的各项事实互不矛盾", "the facts of a request do not contradict one another")
 BESIDE: dict[str, Label] = {
     CONTRADICTIONS: CONTRADICTING,
+    ONE_LEVEL: ONE_LEVEL_LABEL,
     PUBLISHED: Label("与已公布的数字一致", "the numbers are those that were published"),
 }
 """The rules that no form has and every report is held to."""
@@ -39,7 +41,7 @@ def broken(report: Report, form: Form, lang: Lang) -> list[Broken]:
     for check in report.checks:
         if not check.ok:
             failed.setdefault(check.rule, []).append(_said(check, lang))
-    warnings = {rule.rule for rule in form.checks if rule.severity == "warning"} | {PUBLISHED}
+    warnings = {rule.rule for rule in form.checks if rule.severity == "warning"} | {ONE_LEVEL, PUBLISHED}
     rules = dict.fromkeys([*(rule.rule for rule in form.checks), *failed])
     return [
         Broken(rule, rule_label(form, rule), "warns" if rule in warnings else "fails", tuple(failed[rule]))

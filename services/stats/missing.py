@@ -9,10 +9,10 @@ from msgspec.structs import replace
 from services.runtime.database import Conn
 from services.stats import annual, params, publications
 from services.stats.annual import Asked
-from services.stats.failing import CONTRADICTING
+from services.stats.failing import BESIDE
 from services.stats.listing import AnnualPage, Failing, Missing, OrganYears
 from services.stats.organs import Organs
-from services.stats.report import CONTRADICTIONS, failures
+from services.stats.report import failures
 from services.stats.store import SCHEMA
 
 YEARS = 2
@@ -64,7 +64,7 @@ async def missing(conn: Conn, looked: Sequence[Looked]) -> dict[tuple[str, int],
     found = {}
     for one in looked:
         report = (await annual.answer(conn, one.asked)).report
-        labels = {rule.rule: rule.label for rule in one.asked.form.checks} | {CONTRADICTIONS: CONTRADICTING}
+        labels = {rule.rule: rule.label for rule in one.asked.form.checks} | BESIDE
         failing = [
             Failing(rule, labels[rule], severity)
             for severity in ("error", "warning")

@@ -10,6 +10,7 @@ from services.events.vocabulary import Label
 from services.stats import left_out
 from services.stats.beside import CarriedLevel, Timely, carried_levels, other_laws, timely
 from services.stats.cells import Cell, Law, Number, of_year, plain, value
+from services.stats.contested import ONE_LEVEL, one_level_a_day
 from services.stats.fitting import takes, within
 from services.stats.forms.form import Form
 from services.stats.left_out import Place
@@ -108,7 +109,7 @@ def make_report(
     known = {value(cell, "measure") for cell in counted if cell.kind == "level-known"}
     before = previous.numbers() if previous else None
     checks = check(form, report.numbers(), before, known, left_out.of(form, by_kind))
-    return replace(report, checks=(*checks, *_contradictions(counted)))
+    return replace(report, checks=(*checks, *_contradictions(counted), *one_level_a_day(form, cells, own, year)))
 
 
 CONTRADICTIONS = "no-contradictions"
@@ -157,8 +158,7 @@ def make_with_previous(
 def failures(form: Form, report: Report, severity: str = "error") -> list[Check]:
     """The checks of a severity that don't hold."""
     rules = {rule.rule for rule in form.checks if rule.severity == severity}
-    if severity == "error":
-        rules.add(CONTRADICTIONS)
+    rules.add(CONTRADICTIONS if severity == "error" else ONE_LEVEL)
     return [c for c in report.checks if not c.ok and c.rule in rules]
 
 

@@ -4,6 +4,7 @@ Whoever lays a report out needs no form and no rule of it: spans, labels, checks
 """
 
 from collections.abc import Sequence
+from typing import Literal
 
 from msgspec import UNSET, Struct, UnsetType
 
@@ -11,8 +12,9 @@ from services.events.vocabulary import Label
 from services.stats import pages
 from services.stats.annual import Answer, Asked
 from services.stats.cells import Number
+from services.stats.contested import ONE_LEVEL
 from services.stats.exports.grid import Spot, grid, printed
-from services.stats.failing import CONTRADICTING
+from services.stats.failing import BESIDE
 from services.stats.forms.form import Form, form_ids, load
 from services.stats.indicators import Indicators, indicators
 from services.stats.publications import Publication
@@ -165,7 +167,7 @@ def sheet(asked: Asked, answer: Answer, name: Label, organs: int, standing: Stan
             SheetRule(rule.rule, rule.label, rule.severity, [c for c in report.checks if c.rule == rule.rule])
             for rule in form.checks
         ]
-        + _contradictions(report.checks),
+        + _beside(report.checks),
         as_indicators(indicators(answer.cells, asked.organs, asked.year, asked.law)),
         [_publication(p) for p in answer.published],
         [_revision(form, r) for r in answer.revised] if alike else None,
@@ -173,10 +175,11 @@ def sheet(asked: Asked, answer: Answer, name: Label, organs: int, standing: Stan
     )
 
 
-def _contradictions(checks: Sequence[Check]) -> list[SheetRule]:
-    """The check that every form has; listed where it does not hold."""
-    failed = [check for check in checks if check.rule == CONTRADICTIONS]
-    return [SheetRule(CONTRADICTIONS, CONTRADICTING, "error", failed)] if failed else []
+def _beside(checks: Sequence[Check]) -> list[SheetRule]:
+    """The checks that every form has; each is listed where it does not hold."""
+    every: tuple[tuple[str, Literal["error", "warning"]], ...] = ((CONTRADICTIONS, "error"), (ONE_LEVEL, "warning"))
+    failed = {rule: [check for check in checks if check.rule == rule] for rule, _ in every}
+    return [SheetRule(rule, BESIDE[rule], severity, failed[rule]) for rule, severity in every if failed[rule]]
 
 
 def as_indicators(year: Indicators) -> SheetIndicators:

@@ -6,6 +6,8 @@ import pytest
 
 from services.events.vocabulary import OUTCOMES
 from services.stats.cells import MAKE, Cell, Law, Number
+from services.stats.contested import ONE_LEVEL
+from services.stats.failing import broken
 from services.stats.fold import Fold
 from services.stats.forms.form import FORMS, BadData, Form, form_ids, load, parse
 from services.stats.report import Report, failures, make_report, make_with_previous
@@ -294,3 +296,37 @@ def test_a_british_review_that_is_decided_in_a_later_year_is_told() -> None:
     form = load("uk-cabinet-office")
     found = make_report(form, "a", 2023, "2024-01-31", fold.cells)
     assert [c.rule for c in failures(form, found, "warning")] == ["reviews-told"]
+
+
+def test_levels_of_one_day_that_differ_are_told_and_which_of_them_counts() -> None:
+    day, measure = date(2023, 12, 31), "regulations-in-force"
+    levels = [(7, "9"), (8, "10")]
+    told = []
+    for events in (levels, levels[::-1]):
+        fold = Fold()
+        for number, (count, id_) in enumerate(events, 1):
+            fold.apply(tally("a", number, count, measure, id_, day))
+        found = report(fold.cells, 2023)
+        told.append([c for c in failures(CN, found, "warning") if c.rule == ONE_LEVEL])
+        assert failures(CN, found) == [], "a warning hinders no publication"
+        assert [(one.rule, one.how) for one in broken(found, CN, "zh")] == [(ONE_LEVEL, "warns")]
+        assert [c.rule for c in failures(CN, report(fold.cells, 2024), "warning")] == [ONE_LEVEL], "it counts on"
+    assert told[0] == told[1], "the order in which they came changes nothing"
+    assert told[0][0].detail == f"different levels of one day: a {measure} 2023-12-31: 7, 8 (7 counts)"
+    assert told[0][0].detail_zh == f"同一天填报了不同的现行有效数：a {measure} 2023-12-31：7, 8（计入 7）"
+
+
+@pytest.mark.parametrize(
+    ("count", "measure", "day"),
+    [
+        (7, "regulations-in-force", date(2023, 12, 31)),
+        (8, "normative-documents-in-force", date(2023, 12, 31)),
+        (8, "regulations-in-force", date(2023, 12, 30)),
+    ],
+    ids=("same", "another-measure", "another-day"),
+)
+def test_levels_that_do_not_contend_are_not_told(count: int, measure: str, day: date) -> None:
+    fold = Fold()
+    fold.apply(tally("a", 1, 7, "regulations-in-force", "9", date(2023, 12, 31)))
+    fold.apply(tally("a", 2, count, measure, "10", day))
+    assert ONE_LEVEL not in {c.rule for c in report(fold.cells, 2023).checks}
