@@ -21,10 +21,10 @@ WORDS: dict[str, Label] = {
     "other_facts": Label("对其他事实的影响", "What it means for other facts"),
     "despite": Label("我已阅读以上意见，仍要登记", "I have read this, and enter it all the same"),
     "moves_ended": Label(
-        "此项会改动已办结申请的统计，涉及年度：", "This changes what counts of a request that is ended, in the years: "
+        "此项会改动已计入的统计数字，涉及年度：", "This changes numbers that are counted already, in the years: "
     ),
     "year_published": Label("其中已公布：", "Published of these: "),
-    "despite_ended": Label("再次确认：改动已办结的申请", "Once more: change a request that is ended"),
+    "despite_ended": Label("再次确认：改动已计入的统计数字", "Once more: change what is counted already"),
     "changed_since": Label(
         "请再看一遍：内容在预览后有变化，或尚未确认。",
         "Look again: it was changed after the preview, or is not confirmed.",

@@ -4,6 +4,7 @@ from datetime import UTC, date, datetime
 from typing import Any
 
 import msgspec
+import pytest
 from msgspec.structs import replace
 from prometheus_client import CollectorRegistry
 
@@ -279,6 +280,58 @@ def test_a_correction_of_an_ended_case_says_which_years_it_moves() -> None:
     assert (found.before.answered_on, found.after.answered_on) == (date(2026, 11, 20), date(2026, 11, 18))
     same = would(case, "fact-corrected", amends=amends, data=data | {"answered_on": "2026-11-20"})
     assert not same.moves_ended and same.years == []
+
+
+@pytest.mark.parametrize(
+    ("name", "data", "years"),
+    [
+        ("answer-issued", {"outcome": "granted", "answered_on": "2025-12-30", "service": "handed"}, [2025, 2026]),
+        ("answer-issued", {"outcome": "granted", "answered_on": "2026-01-08", "service": "handed"}, []),
+        ("extension-granted", {"decided_on": "2026-01-08", "notified_on": "2026-01-08", "amount": 20}, []),
+        ("clarification-requested", {"requested_on": "2025-12-24", "respond_by": "2026-01-20"}, [2025, 2026]),
+        ("request-withdrawn", {"withdrawn_on": "2026-01-08"}, []),
+        ("review-filed", {"review": "v", "organ": "gz-psb", "kind": "reconsideration", "filed_on": "2026-02-02"}, []),
+        (
+            "review-filed",
+            {"review": "v", "organ": "gz-psb", "kind": "reconsideration", "filed_on": "2025-12-29"},
+            [2025],
+        ),
+    ],
+    ids=("late-entry", "answer", "extension", "late-notice", "withdrawal", "review", "late-review"),
+)
+def test_a_fact_asks_twice_where_it_moves_a_year_that_is_over_and_no_open_request_of_this_one(
+    name: str, data: dict[str, Any], years: list[int]
+) -> None:
+    request = fact("request-received", "r", received("r", "2025-12-22", channel="in-person")["data"], id="first")
+    found = would(case_of(request), name, **data)
+    assert (found.moves_ended, found.years) == (bool(years), years)
+
+
+def test_a_decided_review_and_an_extension_of_what_was_answered_in_time_move_what_was_counted() -> None:
+    answer = fact(
+        "answer-issued", "r", {"outcome": "granted", "answered_on": "2026-11-20", "service": "handed"}, id="a"
+    )
+    longer = {"decided_on": "2026-11-10", "notified_on": "2026-11-10", "amount": 20}
+    extended = case_of(opened(), fact("extension-granted", "r", longer, id="e"), answer)
+    taken = would(extended, "fact-retracted", amends={"source": "urn:shixian:test", "id": "e"}, reason="x")
+    assert taken.moves_ended and taken.years == [2026]
+    filed = {"review": "v", "organ": "gz-psb", "kind": "reconsideration", "filed_on": "2026-11-23"}
+    reviewed = case_of(opened(), answer, fact("review-filed", "r", filed, id="f"))
+    decision = {"review": "v", "decided_on": "2026-11-25", "result": "upheld"}
+    assert not would(reviewed, "review-decided", **decision).moves_ended, "it is decided for the first time"
+    decided = case_of(*reviewed.facts, fact("review-decided", "r", decision, id="d"))
+    amends = {"source": "urn:shixian:test", "id": "d"}
+    found = would(decided, "fact-corrected", amends=amends, data=decision | {"result": "corrected"})
+    assert found.moves_ended and found.years == [2026]
+
+
+def test_a_year_between_is_one_whose_numbers_move() -> None:
+    request = fact("request-received", "r", received("r", "2021-12-01", channel="in-person")["data"], id="first")
+    data = {"outcome": "granted", "answered_on": "2024-02-01", "service": "posted"}
+    case = case_of(request, fact("answer-issued", "r", data, id="a"))
+    amends = {"source": "urn:shixian:test", "id": "a"}
+    found = would(case, "fact-corrected", amends=amends, data=data | {"answered_on": "2022-02-01"})
+    assert found.years == [2022, 2023, 2024]
 
 
 def test_the_living_sample_is_the_same_for_a_day_and_has_every_state() -> None:

@@ -26,16 +26,12 @@ from services.statute.profile import Profile
 from services.statute.state import RequestState
 from services.statute.status import Status, status
 from services.tracker.core.case import Case
+from services.tracker.core.counted import moves_counted, years_moved
 from services.tracker.core.decide import decide
 from services.tracker.core.reference_data import ReferenceData
 from services.tracker.core.view import look
 from services.words.catalogue import Said, said
 
-COUNTED = (
-    *("organ", "channel", "applicant", "statute", "item", "submitted_on", "received_on", "answered_on", "closed_on"),
-    *("closing", "outcome", "timeliness", "working_days"),
-)
-"""What of an ended request a report counts."""
 _SHOWN = ("received_on", "due_on", "latest_due_on", "answered_on", "closed_on", "closing", "outcome", "timeliness")
 
 
@@ -69,9 +65,10 @@ class Proposal(Struct, frozen=True, kw_only=True):
     known: bool
     """A fact of this source and id is there already."""
     moves_ended: bool
-    """Whether what counts of a request that is ended would change."""
+    """Whether numbers that are counted already would change: of a request that is ended, of a review that is decided,
+    or of a year that is over."""
     years: list[int]
-    """The report years whose numbers that changes."""
+    """The report years whose numbers change then."""
     article: str
     """What a fact of this kind rests on, by the request's statute."""
 
@@ -84,8 +81,7 @@ def proposal(case: Case, fact: RequestFact, reference_data: ReferenceData, now: 
     today = now.astimezone(zone).date()
     (old, _), (new, assessment) = (look(one, reference_data, max(today, one.as_of)) for one in (case, after))
     known, refused = set(old.remarks), set(old.refused)
-    ended = old.closed_on is not None or old.answered_on is not None
-    moved = ended and any(getattr(old, name) != getattr(new, name) for name in COUNTED)
+    moved = moves_counted(old, new, today)
     return Proposal(
         request=case.subject,
         before=_standing(old, today),
@@ -94,7 +90,7 @@ def proposal(case: Case, fact: RequestFact, reference_data: ReferenceData, now: 
         rejected=[said(each) for each in new.refused if each not in refused],
         known=any(known.ref == fact.ref for known in case.facts),
         moves_ended=moved,
-        years=sorted({day.year for view in (old, new) for day in _counted(view)}) if moved else [],
+        years=sorted(years_moved(old, new, today)) if moved else [],
         article=article_of(fact, assessment.profile if assessment else None),
     )
 
@@ -120,10 +116,6 @@ def article_of(fact: RequestFact, profile: Profile | None) -> str:
             return profile.receipt.article
         case _:
             return ""
-
-
-def _counted(view: RequestState) -> list[date]:
-    return [day for day in (view.received_on, view.answered_on or view.closed_on) if day is not None]
 
 
 def _standing(view: RequestState, today: date) -> Standing:
