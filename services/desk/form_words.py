@@ -37,6 +37,11 @@ WORDS: dict[str, Label] = {
     "is_needed": Label("必填", "is needed"),
     "is_number": Label("应为数字", "expected a number"),
     "recorded_ok": Label("已登记：", "Entered: "),
+    "recorded_late": Label(
+        "期限尚未算出，请稍后刷新，不必再次登记。",
+        "Not worked out yet: reload in a moment, nothing has to be entered again.",
+    ),
+    "reload": Label("刷新", "Reload"),
     "calendar": Label("期限日历", "The clock on a calendar"),
     "legend": Label("图例", "Legend"),
     "day_counted": Label("计入", "counted"),

@@ -1,6 +1,5 @@
 """Entering a fact: a form, what it would do and what the law says against it, then one fact through intake's API."""
 
-import asyncio
 import hashlib
 from collections.abc import Mapping
 from typing import Any
@@ -16,8 +15,8 @@ from services.desk.board import counted
 from services.desk.form_page import Entry, amended, request_of, show, with_codes
 from services.desk.login import led
 from services.desk.pages import Desk
-from services.desk.rendering import query
 from services.desk.sessions import FORM_FIELD
+from services.desk.taken import applied, page_of
 from services.runtime.languages import Lang
 from services.runtime.paths import part
 from services.runtime.problems import ProblemError
@@ -26,8 +25,6 @@ REFUSED_CODES = frozenset({"extension-beyond-cap", "extension-too-often"})
 """What the law gives no effect beyond its own limit: nobody means to enter that."""
 NOTES = frozenset({"receipt-unconfirmed", "receipt-confirmed-later", "receipt-confirmed-next-day"})
 """What the law only has to add: nobody needs to say that they have read it."""
-APPLIED_SECONDS = 5.0
-"""How long a page waits for the tracker, so that it shows what was entered."""
 _encoder = msgspec.json.Encoder(decimal_format="number", order="sorted")
 
 
@@ -85,8 +82,8 @@ async def entered(request: Request[Any, Any, Any], desk: Desk, lang: Lang, subje
         return await show(
             request, desk, lang, entry, form, found=found, looked=looked, refusal=error, status=error.status
         )
-    await applied(desk.apis, fact)
-    return led(f"/requests/{part(entry.subject)}?{query(lang=lang, recorded=entry.name)}")
+    await applied(desk.apis, fact["id"])
+    return led(page_of(entry.subject, entry.name, fact, lang))
 
 
 async def _filled(request: Request[Any, Any, Any], desk: Desk, subject: str) -> tuple[Entry, dict[str, str]]:
@@ -155,16 +152,6 @@ async def published(apis: Apis, proposal: Mapping[str, Any]) -> list[int]:
         if answer and answer["publications"]:
             found.append(year)
     return found
-
-
-async def applied(apis: Apis, fact: Mapping[str, Any]) -> None:
-    """Wait a moment until the tracker has decided the fact; it may take longer, and nothing is lost by that."""
-    asked = {"source": fact["source"], "id": fact["id"]}
-    for _ in range(int(APPLIED_SECONDS / 0.1)):
-        there = await apis.ask_if_there("tracker", "/v1/facts", asked)
-        if there is not None and there["status"] != "in-the-log":
-            return
-        await asyncio.sleep(0.1)
 
 
 def _about(said: Mapping[str, Any], fact: Mapping[str, Any]) -> bool:

@@ -17,11 +17,13 @@ from services.desk.organs import named, picked
 from services.desk.pages import Desk, local, minute, passed_on, wants_json
 from services.desk.recording import entered
 from services.desk.rendering import query
+from services.desk.taken import Taken, is_worked_out, without_its_page
 from services.desk.timeline import timeline
 from services.desk.words import STATUS_WORDS
 from services.events.vocabulary import Channel, FollowReason
 from services.runtime.languages import Lang
 from services.runtime.paths import part
+from services.runtime.problems import ProblemError
 
 PER_PAGE = 100
 EVENTS_SHOWN = 200
@@ -127,14 +129,29 @@ class Requests(Controller):
         source: FromQuery[str] = "",
         id_: Annotated[str, QueryParameter(name="id")] = "",
         recorded: FromQuery[str] = "",
+        fact: FromQuery[str] = "",
     ) -> Response[bytes]:
-        """One request, with why each of its dates is what it is; ``record``: the form to enter such a fact about it."""
+        """One request, with why each of its dates is what it is; ``record``: the form to enter such a fact about it;
+        ``recorded`` and ``fact``: what was entered just now, and its id."""
         path = f"/v1/requests/{part(subject.removeprefix('/'))}"
         if wants_json(request):
             return passed_on(await desk.apis.file("tracker", path, {"each_day": "true" if each_day else None}))
         if record:
             found = await request_of(desk.apis, subject.removeprefix("/"))
             return await form_for(request, desk, lang, found, record, source, id_)
+        taken = Taken.of(recorded, fact)
+        try:
+            return await self._shown(request, desk, lang, path, taken, each_day=each_day)
+        except ProblemError:
+            if not taken.id:
+                raise
+            return await without_its_page(request, desk, lang, subject.removeprefix("/"), taken)
+
+    async def _shown(
+        self, request: Request[Any, Any, Any], desk: Desk, lang: Lang, path: str, taken: Taken, *, each_day: bool
+    ) -> Response[bytes]:
+        # Before what the page shows, so that it does not say of older numbers that they are worked out.
+        worked_out = await is_worked_out(desk.apis, taken.id) if taken.id else True
         found, events, ledger, following = await asyncio.gather(
             desk.apis.ask("tracker", path, {"each_day": "true" if each_day else None, "with_days": "true"}),
             desk.apis.ask_if_there("tracker", f"{path}/history", {"latest": "true", "limit": EVENTS_SHOWN}),
@@ -167,7 +184,8 @@ class Requests(Controller):
             offered=[one for one in following["facts"] if one["fact"] in forms.FORMS] if following else [],
             short_days=SHORT_DAYS,
             follow_reasons=FOLLOW_REASONS,
-            recorded=recorded if recorded in forms.FORMS or recorded == forms.CORRECTION else "",
+            recorded=taken.name,
+            is_worked_out=worked_out,
             timeline=dated,
             left=partial(left, lang=lang),
             ledger=ledger or {},

@@ -9,6 +9,7 @@ import httpx
 import msgspec
 import pytest
 
+from services.desk import taken
 from services.desk.apis import Apis
 from services.desk.app import application
 from services.desk.form_page import with_codes
@@ -234,3 +235,59 @@ async def test_the_request_s_page_offers_what_the_tracker_says_and_what_the_law_
     assert "after the &lt;limit&gt; · art 33" in page
     whole = [url for url in asked if url.path == "/v1/requests/r/1"]
     assert len(whole) == 1, "the request is asked for once"
+
+
+def not_there(status: int = 404) -> httpx.Response:
+    """An API that knows nothing yet, or does not answer."""
+    kind = "not-ready" if status == 503 else ""
+    return httpx.Response(status, content=encoded(ProblemError(status, "there is no such thing yet", kind=kind)))
+
+
+class Behind(Played):
+    """The tracker comes to nothing that was posted, in one of the ways in which that can be; ``knows`` the request."""
+
+    def __init__(self, facts: httpx.Response, *, knows: bool) -> None:
+        super().__init__()
+        self.facts, self.knows = facts, knows
+
+    def answer(self, request: httpx.Request) -> httpx.Response:
+        path = request.url.path
+        if self.posted and path == "/v1/facts":
+            return self.facts
+        if path.endswith("/next"):
+            return httpx.Response(200, json={"facts": [{"fact": "duty-done", "article": "", "remarks": []}]})
+        if self.posted and path.startswith("/v1/requests/") and not self.knows:
+            return not_there(self.facts.status_code if self.facts.status_code != 200 else 404)
+        return httpx.Response(200, json=[]) if path.endswith("/history") else super().answer(request)
+
+
+@pytest.mark.parametrize("knows", [True, False], ids=["known-request", "no-request-yet"])
+@pytest.mark.parametrize("status", [200, 404, 503, 502])
+async def test_what_was_accepted_never_looks_like_a_failure(
+    monkeypatch: pytest.MonkeyPatch, status: int, knows: bool
+) -> None:
+    monkeypatch.setattr(taken, "APPLIED_SECONDS", 0.05)
+    monkeypatch.setattr(taken, "LOOK_SECONDS", 0.01)
+    facts = httpx.Response(200, json={"status": "in-the-log"}) if status == 200 else not_there(status)
+    played = Behind(facts, knows=knows)
+    looked = await played.send(await played.form(record="duty-done"), "preview")
+    sent = await played.send(filled(looked.text), "send")
+    assert sent.status_code == 303 and len(played.posted) == 1
+    page = await played.desk.get(sent.headers["location"])
+    assert page.status_code == 200 and "Entered: duty done" in page.text
+    assert "Not worked out yet" in page.text and ">Reload</a>" in page.text
+    assert "record=duty-done" not in page.text, "nobody is asked to enter it a second time"
+    chinese = await played.desk.get(sent.headers["location"].replace("lang=en", "lang=zh"))
+    assert "已登记：事务办毕" in chinese.text and "不必再次登记" in chinese.text
+    played.facts, played.knows = httpx.Response(200, json={"status": "decided"}), True
+    done = await played.desk.get(sent.headers["location"])
+    assert "Entered: duty done" in done.text and "Not worked out" not in done.text
+    assert "record=duty-done" in done.text and "fact=" not in done.text.split('class="actions"')[1].split("</nav>")[0]
+
+
+async def test_an_address_that_no_entry_led_to_says_of_no_request_that_something_was_entered() -> None:
+    played = Behind(not_there(), knows=False)
+    played.posted.append({})
+    for query in ("recorded=duty-done", "recorded=duty-done&fact=1", "recorded=nothing&fact=" + "0" * 32):
+        page = await played.desk.get(f"/requests/r%2F1?lang=en&{query}")
+        assert page.status_code == 404 and "Entered" not in page.text
