@@ -11,7 +11,7 @@ from litestar import Controller, Request, Response, get, post
 from litestar.di import NamedDependency
 from litestar.params import FromPath, FromQuery
 
-from services.desk.apis import Apis
+from services.desk.apis import AWAY, Apis
 from services.desk.board import counted, tree
 from services.desk.charts import charts
 from services.desk.login import led
@@ -105,16 +105,16 @@ class Annual(Controller):
     ) -> Response[bytes]:
         """Publish the report, or (where the office wants four eyes) propose it, or confirm what another proposed."""
         form = {name: str(value) for name, value in (await request.form()).items()}
-        desk.require_form(request, form.get(FORM_FIELD, ""))
         query: dict[str, str | None] = {"form": form.get("form"), "reach": form.get("reach") or None}
-        if "sure" not in form:
-            raise ProblemError(400, "the publication was not confirmed")
         wanted = {name: form.get(name, "").strip() for name in ("form", "published_on", "despite")}
         path = f"{api(organ, year)}/publications" + (f"?{urlencode({'reach': r})}" if (r := query["reach"]) else "")
         try:
+            desk.require_form(request, form.get(FORM_FIELD, ""))
+            if "sure" not in form:
+                raise ProblemError(400, "the publication was not confirmed")
             made = await desk.apis.send("stats", path, msgspec.json.encode(wanted), (200, 201, 202))
         except ProblemError as error:
-            if error.status not in (400, 403, 409):
+            if error.status not in {400, 403, 409} | AWAY:
                 raise
             shown = await self._report(request, desk, lang, organ, year, query, refusal=error, filled=wanted)
             shown.status_code = error.status

@@ -26,6 +26,8 @@ READ_SECONDS = 20.0
 WAIT_SECONDS = 5.0
 """For a connection, while all are in use."""
 CONNECTIONS = 32
+AWAY = frozenset({429, 502, 503, 504})
+"""Statuses by which nothing is said against what was asked: the same may be sent again in a moment."""
 LOOK_SECONDS = 5.0
 """How often each API is asked whether it is there, for ``/readyz`` and the metrics."""
 

@@ -7,7 +7,7 @@ import msgspec
 from litestar import Request, Response
 
 from services.desk import forms
-from services.desk.apis import Apis
+from services.desk.apis import AWAY, Apis, Query
 from services.desk.board import tree
 from services.desk.organs import OFFERED, by_name, named
 from services.desk.pages import Desk, local
@@ -15,6 +15,8 @@ from services.runtime.languages import Lang
 from services.runtime.paths import part
 from services.runtime.problems import ProblemError
 
+CORRECTS = "corrects"
+"""The form's field that says what kind of fact is corrected, for while the tracker, which knows it, is away."""
 LONGEST_NAME = 500
 """Characters of what an organ is looked for by."""
 
@@ -81,17 +83,26 @@ async def show(
     again: bool = False,
     status: int = 200,
 ) -> Response[bytes]:
-    """A form's page: empty, or filled with what it would do."""
-    fields = forms.FORMS[amended(found, entry)[0] if entry.name == forms.CORRECTION and found else entry.name]
+    """A form's page: empty, filled with what it would do, or with what it was refused for, which the answer's status
+    says. What was typed is shown whatever is away: without the request, and without lists to choose from."""
+    name = entry.name
+    if name == forms.CORRECTION:
+        name = amended(found, entry)[0] if found else filled.get(CORRECTS, "")
+    if name not in forms.FORMS:
+        raise refusal or ProblemError(404, f"there is no form for {name[:60]!r}")
+    fields = forms.FORMS[name]
     kinds = {field.kind for field in fields}
     asked = {"organ": found["organ"]} if found and found["organ"] else {}
-    organs = await desk.apis.ask("tracker", "/v1/organs", {"limit": OFFERED}) if "organ" in kinds else None
-    office = await desk.apis.ask("tracker", "/v1/office", asked) if "unit" in kinds else None
+    organs = await _if_not_away(desk.apis, "/v1/organs", {"limit": OFFERED}) if "organ" in kinds else None
+    office = await _if_not_away(desk.apis, "/v1/office", asked) if "unit" in kinds else None
     made = await desk.form_page(
         "record.html",
         request,
         lang,
         entry=entry,
+        is_new=request.scope["path"] == "/new",
+        corrects=name,
+        is_away=refusal is not None and refusal.status in AWAY,
         r=found,
         fields=fields,
         filled=filled,
@@ -102,8 +113,19 @@ async def show(
         organs=tree(organs["organs"]) if organs and organs["total"] <= OFFERED else [],
         units=office["units"] if office else [],
     )
-    made.status_code = status
+    made.status_code = status if refusal is None else refusal.status
+    if refusal is not None and "Retry-After" in refusal.headers:
+        made.headers["Retry-After"] = refusal.headers["Retry-After"]
     return made
+
+
+async def _if_not_away(apis: Apis, path: str, query: Query) -> Any | None:
+    try:
+        return await apis.ask("tracker", path, query)
+    except ProblemError as error:
+        if error.status not in AWAY:
+            raise
+        return None  # a code can be typed instead
 
 
 async def with_codes(apis: Apis, name: str, form: Mapping[str, str]) -> dict[str, str]:

@@ -17,6 +17,16 @@ WORDS: dict[str, Label] = {
     "after": Label("登记后", "Then"),
     "objections": Label("法律上的意见", "What the law says against it"),
     "refused_by_law": Label("不能登记：", "This can't be entered: "),
+    "form_kept": Label(
+        "所需的服务没有应答。所填内容保留在下面，请稍后再按一次；同一张表只登记一次。",
+        "A service that this needs does not answer. What you filled in is below: press the button again in a moment; "
+        "the same form is entered once.",
+    ),
+    "form_stale": Label(
+        "此页面属于上一次登录，或打开过久，未作登记。所填内容保留在下面，请重新预览。",
+        "This page was of an earlier login, or open too long; nothing was entered. What you filled in is below: "
+        "preview it once more.",
+    ),
     "rests_on": Label("依据", "Basis"),
     "other_facts": Label("对其他事实的影响", "What it means for other facts"),
     "despite": Label("我已阅读以上意见，仍要登记", "I have read this, and enter it all the same"),
@@ -24,6 +34,9 @@ WORDS: dict[str, Label] = {
         "此项会改动已计入的统计数字，涉及年度：", "This changes numbers that are counted already, in the years: "
     ),
     "year_published": Label("其中已公布：", "Published of these: "),
+    "year_published_unknown": Label(
+        "这些年度是否已公布，目前无法查明", "whether these are published can't be found out just now"
+    ),
     "despite_ended": Label("再次确认：改动已计入的统计数字", "Once more: change what is counted already"),
     "changed_since": Label(
         "请再看一遍：内容在预览后有变化，或尚未确认。",
@@ -93,6 +106,10 @@ WORDS: dict[str, Label] = {
     "importing_failed": Label(
         "导入中断，未见结果。可再次导入，不会重复计算。",
         "The import broke off, and what came of it is not known. Import it again: nothing counts twice.",
+    ),
+    "importing_logged_out": Label(
+        "登录已失效，未导入。请在新标签页登录，再回到本页重新导入。",
+        "You are not logged in any more, and nothing was imported: log in in a new tab, then import again here.",
     ),
     "importing_so_far": Label("已写入 {n} / {of} 条", "{n} of {of} facts written"),
     "file": Label("文件", "File"),

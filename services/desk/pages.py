@@ -6,7 +6,7 @@ from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
 from datetime import UTC, datetime, tzinfo
 from typing import Any
-from urllib.parse import urlencode
+from urllib.parse import quote, urlencode
 from zoneinfo import ZoneInfo
 
 import httpx
@@ -30,7 +30,7 @@ FORM_SECONDS = 12 * 3600
 """How long a form may lie open where there are no accounts."""
 PASSED_ON = ("content-type", "content-disposition", "content-security-policy")
 """Headers of a file that go to the reader with it."""
-_TITLES = {403: "forbidden", 404: "not_found", 400: "not_right", 503: "away"}
+_TITLES = {401: "session_over", 403: "forbidden", 404: "not_found", 400: "not_right", 503: "away"}
 REFRESH = "x-desk-refresh"
 """Set by a page that keeps itself up to date; nobody is at work for that, so that a session does not live on by it."""
 
@@ -142,9 +142,10 @@ def answer_error(request: Request[Any, Any, Any], error: Exception) -> Response[
     """An error as a page for whoever reads pages; for all others as a problem. What is away is named in both."""
     if not likes_pages(request):
         return problems.answer(request, error)
-    if isinstance(error, ProblemError) and error.status == 401 and request.method in ("GET", "HEAD"):
-        back = request.scope["path"] + (f"?{query}" if (query := request.url.query) else "")
-        where = {"location": f"/login?{urlencode({'next': back})}", "cache-control": "no-store"}
+    is_sent = request.method not in ("GET", "HEAD")
+    log_in = f"/login?{urlencode({'next': _back(request, is_sent=is_sent)})}"
+    if isinstance(error, ProblemError) and error.status == 401 and not is_sent:
+        where = {"location": log_in, "cache-control": "no-store"}
         return Response(b"", status_code=303, media_type="text/plain", headers=where)
     found: ProblemError = problems.of(request.scope, error)
     given = request.query_params.get("lang")
@@ -155,12 +156,23 @@ def answer_error(request: Request[Any, Any, Any], error: Exception) -> Response[
         "detail": found.detail,
         "problem": catalogue.name("problem", found.kind, lang) if found.kind else "",
         "parts": to_builtins(found.parts),
+        "is_sent": is_sent,
+        "log_in": log_in,
     }
     session = session_of(request)
     reader = in_session(session) if session is not None else NOBODY
-    text = render("problem.html", lang, Here(request.scope["path"]), reader, **values)
+    here = Here(request.scope["path"], tuple(request.query_params.items()))
+    text = render("problem.html", lang, here, reader, **values)
     headers = HEADERS | found.headers
     return Response(text.encode(), status_code=found.status, media_type="text/html", headers=headers)
+
+
+def _back(request: Request[Any, Any, Any], *, is_sent: bool) -> str:
+    """Where a reader goes on after logging in: to the page that she asked for, or to the one that has the form."""
+    path = quote(request.scope["path"])
+    if is_sent and not path.startswith(("/new", "/register", "/requests/", "/annual/")):
+        return "/"
+    return path.removesuffix("/publications") + (f"?{query}" if (query := request.url.query) else "")
 
 
 def _accepted(request: Request[Any, Any, Any]) -> str:

@@ -10,7 +10,7 @@ from litestar.di import NamedDependency
 from litestar.params import FromQuery
 
 from services.desk import forms
-from services.desk.apis import Apis
+from services.desk.apis import AWAY, Apis
 from services.desk.board import counted
 from services.desk.form_page import Entry, amended, request_of, show, with_codes
 from services.desk.login import led
@@ -57,19 +57,25 @@ class Recording(Controller):
 
 async def entered(request: Request[Any, Any, Any], desk: Desk, lang: Lang, subject: str) -> Response[bytes]:
     """A filled form: looked at until it is sent as it was looked at. Raises :class:`ProblemError`."""
-    entry, form = await _filled(request, desk, subject)
-    found = await request_of(desk.apis, entry.subject) if subject else None
+    entry, form, stale = await _filled(request, desk, subject)
+    found = None
     try:
-        form = await with_codes(desk.apis, amended(found, entry)[0] if entry.amends and found else entry.name, form)
+        found = await request_of(desk.apis, entry.subject) if subject else None
+    except ProblemError as error:
+        if error.status not in AWAY:
+            raise
+        return await show(request, desk, lang, entry, form, refusal=stale or error)
+    if stale is not None:
+        return await show(request, desk, lang, entry, form, found=found, refusal=stale)
+    try:
+        is_correction = entry.name == forms.CORRECTION and found is not None
+        form = await with_codes(desk.apis, amended(found, entry)[0] if is_correction and found else entry.name, form)
         fact = fact_of(entry, form, found)
+        proposal = await desk.apis.send("tracker", "/v1/preview", _encoder.encode({"fact": fact}))
     except forms.Unfit as unfit:
         return await show(request, desk, lang, entry, form, found=found, unfit=(unfit.field, unfit.wanted), status=422)
-    try:
-        proposal = await desk.apis.send("tracker", "/v1/preview", _encoder.encode({"fact": fact}))
     except ProblemError as error:
-        if error.status not in (400, 422):
-            raise
-        return await show(request, desk, lang, entry, form, found=found, refusal=error, status=error.status)
+        return await show(request, desk, lang, entry, form, found=found, refusal=error)
     looked = await _looked_at(desk.apis, fact, proposal)
     if form.get("do") != "send" or not _may_go(form, looked):
         again = form.get("do") == "send" and not looked["refused"]
@@ -77,23 +83,28 @@ async def entered(request: Request[Any, Any, Any], desk: Desk, lang: Lang, subje
     try:
         await desk.apis.send("intake", "/v1/events", _encoder.encode(fact), (202,))
     except ProblemError as error:
-        if error.status not in (400, 403, 409, 422, 503):
-            raise
-        return await show(
-            request, desk, lang, entry, form, found=found, looked=looked, refusal=error, status=error.status
-        )
+        return await show(request, desk, lang, entry, form, found=found, looked=looked, refusal=error)
     await applied(desk.apis, fact["id"])
     return led(page_of(entry.subject, entry.name, fact, lang))
 
 
-async def _filled(request: Request[Any, Any, Any], desk: Desk, subject: str) -> tuple[Entry, dict[str, str]]:
-    """What is entered, and the form's fields. Raises :class:`ProblemError` for what is no form of this desk."""
+async def _filled(
+    request: Request[Any, Any, Any], desk: Desk, subject: str
+) -> tuple[Entry, dict[str, str], ProblemError | None]:
+    """What is entered, the form's fields, and why they may not be acted on: the form is of an earlier session. It is
+    shown again then with what was typed, to be looked at and sent from a page of this one. Raises
+    :class:`ProblemError` for what is no form of this desk."""
     form = {name: str(value) for name, value in (await request.form()).items() if isinstance(value, str)}
-    desk.require_form(request, form.get(FORM_FIELD, ""))
+    stale = None
+    try:
+        desk.require_form(request, form.get(FORM_FIELD, ""))
+    except ProblemError as error:
+        stale = error
     name = form.get("record", "request-received")
     if (name not in forms.FORMS and name != forms.CORRECTION) or not forms.is_id(form.get("fact_id", "")):
-        raise ProblemError(400, "this is no form of this desk")
-    return Entry(name, subject or form.get("subject", "").strip(), form.get("source", ""), form.get("id", "")), form
+        raise stale or ProblemError(400, "this is no form of this desk")
+    entry = Entry(name, subject or form.get("subject", "").strip(), form.get("source", ""), form.get("id", ""))
+    return entry, form, stale
 
 
 async def _looked_at(apis: Apis, fact: Mapping[str, Any], proposal: Mapping[str, Any]) -> dict[str, Any]:
@@ -143,12 +154,16 @@ def digest(fact: Mapping[str, Any]) -> str:
     return hashlib.sha256(_encoder.encode(fact)).hexdigest()[:32]
 
 
-async def published(apis: Apis, proposal: Mapping[str, Any]) -> list[int]:
-    """Those of the years that a fact moves whose figures are published."""
+async def published(apis: Apis, proposal: Mapping[str, Any]) -> list[int] | None:
+    """Those of the years that a fact moves whose figures are published; None where that can't be found out just now, or
+    not by this reader: it is said so, and keeps nobody from entering what happened."""
     organ = proposal["after"]["organ"] or proposal["before"]["organ"]
     found = []
     for year in proposal["years"] if organ else []:
-        answer = await apis.ask_if_there("stats", f"/v1/annual/{part(organ)}/{year}/publications")
+        try:
+            answer = await apis.ask_if_there("stats", f"/v1/annual/{part(organ)}/{year}/publications")
+        except ProblemError:
+            return None
         if answer and answer["publications"]:
             found.append(year)
     return found

@@ -12,7 +12,7 @@ from litestar.datastructures import UploadFile
 from litestar.di import NamedDependency
 from litestar.response import Stream
 
-from services.desk.apis import LINES, said_again
+from services.desk.apis import AWAY, LINES, said_again
 from services.desk.pages import HEADERS, Desk
 from services.desk.sessions import FORM_FIELD
 from services.runtime.languages import Lang
@@ -26,7 +26,7 @@ MOST_BODY = 11 * 1024 * 1024
 """Bytes of a form: such a file in base64 with its map, and beside it another one that was chosen in its place."""
 SHOWN = 200
 """Problems shown."""
-SAID_HERE = (400, 403, 409, 413, 422)
+SAID_HERE = frozenset({400, 403, 409, 413, 422}) | AWAY
 """Refusals that are told beside the form."""
 
 
@@ -51,7 +51,6 @@ class Register(Controller):
         tells how far it has come, and in the last line the page."""
         form = await request.form()
         texts = {name: value for name, value in form.items() if isinstance(value, str)}
-        desk.require_form(request, texts.get(FORM_FIELD, ""))
         name, content = texts.get("name", ""), texts.get("content", "")
         file = form.get("file")
         if isinstance(file, UploadFile) and file.filename:
@@ -60,6 +59,7 @@ class Register(Controller):
         kept = {"name": name, "content": content, "map": texts.get("map", "").replace("\r\n", "\n")}
         kept["given"] = texts.get("given", "")
         try:
+            desk.require_form(request, texts.get(FORM_FIELD, ""))
             body = _asked(kept, mode, partial="partial" in texts)
             if mode == "import" and LINES in request.headers.get("accept", ""):
                 return Stream(_lines(request, desk, lang, kept, body), media_type=LINES, headers=HEADERS)
@@ -69,6 +69,8 @@ class Register(Controller):
                 raise
             made = await _shown(request, desk, lang, kept=kept, refusal=error)
             made.status_code = error.status
+            if "Retry-After" in error.headers:
+                made.headers["Retry-After"] = error.headers["Retry-After"]
             return made
         if found["suggestion"]:
             kept["map"] = found["suggestion"]

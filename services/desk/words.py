@@ -183,6 +183,10 @@ WORDS: dict[str, Label] = {
     ),
     "away_service": Label("没有应答的服务", "What does not answer"),
     "retry": Label("再试一次", "Try again"),
+    "retry_sent": Label(
+        "请稍后刷新本页，并让浏览器重新提交：所填内容不会丢失。",
+        "Reload this page in a moment and let the browser send the form again: what you filled in is not lost.",
+    ),
     "not_found": Label("没有这样的页面", "There is nothing here"),
     "not_found_text": Label(
         "没有这样的申请、机关或者报告，请核对编号和网址。",
@@ -199,6 +203,13 @@ WORDS |= board_words.WORDS | form_words.WORDS
 WORDS |= {
     "log_in": Label("登录", "Log in"),
     "log_in_provider": Label("统一身份认证登录", "Log in with your organisation's account"),
+    "session_over": Label("请重新登录", "Log in again"),
+    "session_over_text": Label(
+        "登录已失效，刚才提交的内容未被处理，也没有丢失：请在新标签页登录，再回到本页刷新，并让浏览器重新提交。表单会带着所填内容"
+        "重新显示。",
+        "You are not logged in any more, and what you sent was not acted on. It is not lost: log in in a new tab, then "
+        "reload this page and let the browser send the form again. It is shown with what you filled in.",
+    ),
     "log_out": Label("退出", "Log out"),
     "account": Label("账号", "Account"),
     "password": Label("密码", "Password"),

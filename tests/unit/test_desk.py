@@ -128,6 +128,12 @@ async def test_the_desk_is_ready_when_the_apis_are_not_and_says_which_answer() -
     assert not health.ready()[0], "what it needs itself counts"
 
 
+async def test_another_try_asks_the_same() -> None:
+    async with client(away) as desk:
+        page = await desk.get("/?lang=en&status=overdue&organ=a")
+    assert page.status_code == 503 and 'href="?lang=en&amp;status=overdue&amp;organ=a">Try again</a>' in page.text
+
+
 async def test_a_page_that_is_not_there_says_so_in_the_readers_language_and_leads_on() -> None:
     async with client(
         lambda _: httpx.Response(404, json={"title": "Not Found", "status": 404, "detail": "no such"})

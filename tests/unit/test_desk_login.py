@@ -464,3 +464,39 @@ def test_no_cookie_of_another_application_on_the_host_hides_ours(other: str) -> 
     ):
         assert sessions.cookies({b"cookie": header.encode()})["shixian-form"] == "abc-_9"
     assert sessions.cookies({}) == {}
+
+
+async def test_what_was_typed_outlives_the_session(tmp_path: Path) -> None:
+    async with desk(tmp_path, idle_minutes=10.0) as (client, played):
+        await log_in(client)
+        page = (await client.get("/new?lang=en")).text
+        fields = dict(re.findall(r'<input[^>]* name="(\w+)"[^>]*? value="([^"]*)"', page))
+        typed = fields | {"form_token": form_token(page.split("<main")[1]), "subject": "TYPED", "do": "send"}
+        played.now += timedelta(minutes=11)
+        for path, back in (
+            ("/new?lang=en", "%2Fnew%3Flang%3Den"),
+            ("/requests/甲/1?lang=en", "%2Frequests%2F%25E7%2594%25B2%2F1%3Flang%3Den"),
+            ("/annual/a/2026/publications", "%2Fannual%2Fa%2F2026"),
+            ("/logout", "%2F"),
+        ):
+            over = await client.post(path, data=typed)
+            assert over.status_code == 401 and f'href="/login?next={back}"' in over.text, over.text
+            assert "reload this page and let the browser send the form again" in over.text
+        assert (await client.get("/requests/甲")).headers["location"] == "/login?next=%2Frequests%2F%25E7%2594%25B2"
+        await log_in(client)
+        before = len(played.asked)
+        again = await client.post("/new?lang=en", data=typed)
+        assert again.status_code == 403 and 'value="TYPED"' in again.text and "earlier login" in again.text
+        posted = [one.url.path for one in played.asked[before:] if one.method == "POST"]
+        assert not {"/v1/preview", "/v1/events"} & set(posted), "nothing is done for a form of another session"
+        token = form_token(again.text.split("<main")[1])
+        assert token != typed["form_token"] and 'name="digest"' not in again.text, "it has to be looked at first"
+
+
+async def test_a_file_outlives_the_session_as_well(tmp_path: Path) -> None:
+    async with desk(tmp_path) as (client, played):
+        await log_in(client)
+        sent = {"form_token": "of-an-earlier-one", "name": "r.csv", "content": "eA==", "map": "TYPED", "do": "import"}
+        page = await client.post("/register?lang=en", data=sent, files={"file": ("", b"")})
+        assert page.status_code == 403 and 'value="eA=="' in page.text and ">TYPED</textarea>" in page.text
+        assert not any(one.url.path == "/v1/imports" for one in played.asked)

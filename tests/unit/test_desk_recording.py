@@ -291,3 +291,54 @@ async def test_an_address_that_no_entry_led_to_says_of_no_request_that_something
     for query in ("recorded=duty-done", "recorded=duty-done&fact=1", "recorded=nothing&fact=" + "0" * 32):
         page = await played.desk.get(f"/requests/r%2F1?lang=en&{query}")
         assert page.status_code == 404 and "Entered" not in page.text
+
+
+class Failing(Played):
+    """APIs of which one path answers with a status from when it is named."""
+
+    failing, status = "", 503
+
+    def answer(self, request: httpx.Request) -> httpx.Response:
+        if self.failing and request.url.path.endswith(self.failing):
+            return not_there(self.status)
+        return super().answer(request)
+
+
+@pytest.mark.parametrize("failing", ["/preview", "/events", "/r/1", "/organs"])
+@pytest.mark.parametrize("status", [429, 502, 503, 504])
+async def test_while_an_api_is_away_the_form_stays_with_what_was_typed(status: int, failing: str) -> None:
+    played = Failing()
+    for fields, typed in (
+        (await played.form(record="review-filed") | {"organ": "TYPED", "kind": "reconsideration"}, "TYPED"),
+        (await played.form(record="fact-corrected", source="s", id="a") | {"after_review": "TYPED"}, "TYPED"),
+    ):
+        played.failing = ""
+        looked = filled((await played.send(fields, "preview")).text)
+        played.failing, played.status = failing, status
+        sent = await played.send(looked, "send")
+        if sent.status_code == 303:  # what is away was not needed
+            assert played.posted.pop()["subject"] == "r/1"
+            continue
+        assert sent.status_code == (502 if status == 504 else status), failing
+        assert "does not answer" in sent.text and 'role="alert"' in sent.text and not played.posted
+        kept = filled(sent.text)
+        assert typed in kept.values() and kept["fact_id"] == fields["fact_id"], "sent again it is the same fact"
+        assert 'action="/requests/r%2F1?lang=en"' in sent.text
+        assert (sent.headers.get("retry-after") == "5") is (status == 503)
+        played.failing = ""
+        if "digest" not in kept:
+            kept = filled((await played.send(kept, "preview")).text)
+        assert (await played.send(kept, "send")).status_code == 303 and len(played.posted) == 1
+        assert played.posted.pop()["id"] == fields["fact_id"]
+
+
+@pytest.mark.parametrize("status", [503, 502, 403])
+async def test_a_year_whose_publication_is_not_known_is_said_to_be_so_and_can_be_entered(status: int) -> None:
+    played = Failing(moves_ended=True, years=[2026])
+    played.failing, played.status = "/publications", status
+    fields = await played.form(record="fact-corrected", source="s", id="a")
+    looked = await played.send(fields, "preview")
+    assert looked.status_code == 200 and "be found out just now" in looked.text
+    assert "Published of these" not in looked.text
+    sent = await played.send(filled(looked.text), "despite_ended", "send")
+    assert sent.status_code == 303 and len(played.posted) == 1

@@ -105,3 +105,11 @@ async def test_an_import_that_ends_early_says_what_was_written_and_why_it_ended(
 async def test_without_lines_the_import_is_waited_for() -> None:
     played = Played(httpx.Response(200, json=DONE))
     assert "Imported: rows 2, facts 7." in (await played.send(b"x", do="import")).text
+
+
+@pytest.mark.parametrize("status", [429, 502, 503])
+async def test_a_file_stays_in_the_form_while_intake_is_away(status: int) -> None:
+    problem = Problem(type="urn:shixian:problem:not-ready", title="", status=status, detail="busy")
+    played = Played(httpx.Response(status, content=msgspec.json.encode(problem)))
+    page = await played.send(b"x", do="check", map="TYPED")
+    assert page.status_code == status and ">TYPED</textarea>" in page.text and 'value="eA=="' in page.text

@@ -43,6 +43,11 @@
     button.disabled = true;
     const answer = await fetch(form.action, { method: "POST", body, headers: { accept: "application/x-ndjson" } });
     if (answer.redirected) { location.assign(answer.url); return; }
+    if (answer.status === 401) {  // nothing was imported: the form with its file stays, to be sent after logging in
+      said.textContent = told.dataset.loggedOut;
+      button.disabled = false;
+      return;
+    }
     const lines = answer.headers.get("content-type")?.startsWith("application/x-ndjson");
     const page = lines ? await followed(answer.body.getReader(), bar, said, told.dataset.said) : await answer.text();
     const fresh = new DOMParser().parseFromString(page, "text/html").getElementById("content");
