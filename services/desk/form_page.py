@@ -130,8 +130,8 @@ async def _if_not_away(apis: Apis, path: str, query: Query) -> Any | None:
 
 async def with_codes(apis: Apis, name: str, form: Mapping[str, str]) -> dict[str, str]:
     """A filled form with the codes of organs that were entered by name, or by a part of it that only one has. An organ
-    that a request is transferred to need not be known here. Raises :class:`~services.desk.forms.Unfit` where it is not
-    clear which one is meant."""
+    that a request is transferred to need not be known here: it is meant by its whole name, or as it is typed. Raises
+    :class:`~services.desk.forms.Unfit` where it is not clear which one is meant."""
     found = dict(form)
     for field in forms.FORMS.get(name, ()):
         given = form.get(field.name, "").strip()
@@ -139,7 +139,9 @@ async def with_codes(apis: Apis, name: str, form: Mapping[str, str]) -> dict[str
             continue  # what no organ is called is intake's to refuse, by its field
         if given not in await named(apis, [given]):
             organs = await by_name(apis, given)
-            if len(organs) > 1 and field.name != "to_organ":
+            if field.name == "to_organ":  # a part of a name here may be the whole code of an organ that is not known
+                organs = [one for one in organs if given in (one["name"]["zh"], one["name"]["en"])]
+            elif len(organs) > 1:
                 raise forms.Unfit(field.name, "organs_many")
             found[field.name] = organs[0]["code"] if len(organs) == 1 else given
     return found

@@ -272,7 +272,7 @@ def filled(data: Mapping[str, Any]) -> dict[str, str]:
         if isinstance(value, Mapping) and value.keys() == {"amount", "unit"}:
             shown |= {name: str(value["amount"]), LIMIT_UNIT: str(value["unit"])}
         else:
-            shown[name] = "" if value in (None, False) else "1" if value is True else str(value)
+            shown[name] = "" if value is None or value is False else "1" if value is True else str(value)
     return shown
 
 

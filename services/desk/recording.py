@@ -140,13 +140,18 @@ def fact_of(entry: Entry, form: Mapping[str, str], found: Mapping[str, Any] | No
         kind, old = amended(found, entry)
         data = forms.data_of(kind, form)
         own = {field.name for field in forms.FORMS[kind]}
-        kept = {key: value for key, value in old.items() if key not in own and value not in (None, [], False)}
+        kept = {key: value for key, value in old.items() if key not in own and _says(value)}
         amends = {"source": entry.source, "id": entry.id}
         return forms.event(entry.name, entry.subject, {"amends": amends, "data": kept | data}, form["fact_id"])
     data = forms.data_of(entry.name, form)
     if entry.name == "fact-retracted":
         data["amends"] = {"source": entry.source, "id": entry.id}
     return forms.event(entry.name, entry.subject, data, form["fact_id"])
+
+
+def _says(value: Any) -> bool:
+    """Whether a field says anything; nought does."""
+    return value is not None and value is not False and value != []
 
 
 def digest(fact: Mapping[str, Any]) -> str:

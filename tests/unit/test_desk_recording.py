@@ -342,3 +342,67 @@ async def test_a_year_whose_publication_is_not_known_is_said_to_be_so_and_can_be
     assert "Published of these" not in looked.text
     sent = await played.send(filled(looked.text), "despite_ended", "send")
     assert sent.status_code == 303 and len(played.posted) == 1
+
+
+class Organs(Played):
+    """A tracker that knows one organ and its unit; ``fact`` is what was entered."""
+
+    def __init__(self, fact: dict[str, Any]) -> None:
+        super().__init__()
+        self.fact = fact
+
+    def answer(self, request: httpx.Request) -> httpx.Response:
+        name = {"zh": "甲市公安局", "en": "City Police"}
+        if request.url.path == "/v1/organs":
+            one = {"code": "city-police", "name": name, "parent": None, "timezone": "Asia/Shanghai"}
+            asked = request.url.params
+            there = asked.get("q", "city") in "city-police 甲市公安局" and asked.get("code", one["code"]) == one["code"]
+            return httpx.Response(200, json={"organs": [one] * there, "total": 1, "timezone": None, "next": None})
+        if request.url.path == "/v1/office":
+            return httpx.Response(200, json=NOTHING_TO_DO | {"units": [{"code": "legal", "name": name}]})
+        if request.url.path == "/v1/requests/r/1":
+            return httpx.Response(200, json=OPEN | {"facts": [self.fact]})
+        return super().answer(request)
+
+
+@pytest.mark.parametrize(
+    ("name", "data"),
+    [
+        ("request-transferred", {"transferred_on": "2026-11-20", "to_organ": "elsewhere"}),
+        ("request-transferred", {"transferred_on": "2026-11-20", "to_organ": "police"}),
+        (
+            "request-received",
+            {"organ": "gone", "channel": "post", "applicant": "business", "submitted_on": "2026-11-02"},
+        ),
+        (
+            "assignment-opened",
+            {"unit": "gone", "step": "sign", "assigned_on": "2026-11-02", "assignment": "r/1/1"},
+        ),
+        ("fee-notified", {"notified_on": "2026-11-20", "amount": 0}),
+    ],
+    ids=["to-an-organ-not-known", "to-a-part-of-a-known-name", "organ-gone", "unit-gone", "no-fee"],
+)
+async def test_a_correction_can_be_sent_as_it_stands(name: str, data: dict[str, Any]) -> None:
+    played = Organs(FACT | {"type": type_of(name), "data": data})
+    fields = await played.form(record="fact-corrected", source="s", id="a")
+    assert {field: fields[field] for field in data} == {field: str(value) for field, value in data.items()}
+    looked = await played.send(fields, "preview")
+    sent = await played.send(filled(looked.text), "send")
+    assert sent.status_code == 303, sent.text
+    assert played.posted[0]["data"]["data"] == data
+
+
+@pytest.mark.parametrize(
+    ("typed", "sent"),
+    [("elsewhere", "elsewhere"), ("甲市公安局", "city-police"), ("city-police", "city-police"), ("city", "city")],
+)
+async def test_a_request_is_transferred_to_any_organ_by_its_code_or_to_a_known_one_by_its_name(
+    typed: str, sent: str
+) -> None:
+    played = Organs(FACT)
+    page = await played.desk.get("/requests/r%2F1?lang=zh&record=request-transferred")
+    assert '<option value="city-police">甲市公安局</option>' in page.text, "what is known is offered"
+    fields = filled(page.text) | {"to_organ": typed}
+    looked = filled((await played.send(fields, "preview")).text)
+    assert (await played.send(looked, "send")).status_code == 303
+    assert played.posted[0]["data"]["to_organ"] == sent
