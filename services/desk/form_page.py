@@ -54,7 +54,7 @@ async def form_for(
 def amended(found: Mapping[str, Any], entry: Entry) -> tuple[str, dict[str, Any]]:
     """The form and the present data of the fact to be corrected. Raises :class:`ProblemError`."""
     there = forms.current(found["facts"], entry.source, entry.id, found["rejected"])
-    if there is None or there[0] not in forms.FORMS or there[0] == "fact-retracted":
+    if there is None or there[0] not in forms.CORRECTABLE:
         raise ProblemError(404, f"the request has no fact {entry.id[:60]!r} that can be corrected here")
     return there
 

@@ -130,6 +130,8 @@ FORMS: Mapping[str, tuple[Field, ...]] = {
 }
 """By the contract's name of the fact. A correction has the form of the fact that it corrects."""
 CORRECTION = "fact-corrected"
+CORRECTABLE = frozenset(FORMS) - {"fact-retracted"}
+"""Facts that can be corrected here; others can only be taken back."""
 
 
 def defaults(name: str, request: Mapping[str, Any], today: str) -> dict[str, str]:

@@ -187,6 +187,7 @@ class Requests(Controller):
             recorded=taken.name,
             is_worked_out=worked_out,
             timeline=dated,
+            correctable=forms.CORRECTABLE,
             left=partial(left, lang=lang),
             ledger=ledger or {},
             earlier=events[0]["sequence"] - 1 if events else 0,

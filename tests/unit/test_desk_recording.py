@@ -1,5 +1,6 @@
 """Forms at the desk over APIs that are played here: what they send, and what they ask before that."""
 
+import html
 import re
 from collections.abc import Mapping
 from types import SimpleNamespace
@@ -406,3 +407,26 @@ async def test_a_request_is_transferred_to_any_organ_by_its_code_or_to_a_known_o
     looked = filled((await played.send(fields, "preview")).text)
     assert (await played.send(looked, "send")).status_code == 303
     assert played.posted[0]["data"]["to_organ"] == sent
+
+
+@pytest.mark.parametrize("name", ["duty-opened", "duty-done"])
+async def test_only_what_has_a_form_is_offered_to_be_corrected_and_all_can_be_taken_back(name: str) -> None:
+    data = {"duty": "d-1", "event_on": "2026-11-20", "done_on": "2026-11-20"}
+
+    class Timeline(Organs):
+        def answer(self, request: httpx.Request) -> httpx.Response:
+            last = request.url.path.rpartition("/")[2]
+            if last in ("history", "days", "next"):
+                return httpx.Response(200, json=[]) if last == "history" else not_there()
+            return super().answer(request)
+
+    played = Timeline(FACT | {"type": type_of(name), "data": data})
+    page = (await played.desk.get("/requests/r%2F1?lang=en")).text
+    links = [html.unescape(link) for link in re.findall(r'href="([?]record=fact-[^"]*)"', page)]
+    kinds = [link.partition("=")[2].partition("&")[0] for link in links]
+    assert kinds == (["fact-corrected"] if name == "duty-done" else []) + ["fact-retracted"]
+    for link in links:
+        form = await played.desk.get(f"/requests/r%2F1{link}")
+        assert form.status_code == 200
+        looked = await played.send(filled(form.text) | {"reason": "x", "done_on": "2026-11-20"}, "preview")
+        assert looked.status_code == 200 and 'name="digest"' in looked.text, looked.text
