@@ -115,6 +115,12 @@ WORDS: dict[str, Label] = {
     "file": Label("文件", "File"),
     "map": Label("对照表", "Map"),
     "given": Label("补充值", "Given values"),
+    "given_lines": Label("每行一项：名称=值", "one NAME=VALUE a line"),
+    "map_kept": Label(
+        "对照表有改动，已保留。推荐的对照表如下，可从中复制；清空后再点“推荐对照表”则采用推荐。",
+        "You have changed the map, so it stays as it is. What is suggested stands here to copy from; to have it in its "
+        "place, empty the field and suggest again.",
+    ),
     "suggest": Label("推荐对照表", "Suggest a map"),
     "dry_run": Label("试读", "Dry run"),
     "import": Label("导入", "Import"),
@@ -279,5 +285,7 @@ FIELD_WORDS: dict[str, Label] = {
     "measure": Label("指标", "Measure"),
     "count": Label("数量", "Number"),
     "data": Label("新内容", "New content"),
+    "given": Label("补充值", "Given values"),
+    "map": Label("对照表", "Map"),
 }
 """Fields of forms and facts, and those codes in them that the contract's own names leave out."""

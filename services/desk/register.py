@@ -1,6 +1,7 @@
 """A register on the page: a map suggested, every problem listed, then the import; the same as ``shixian import``, by
 intake's API. The desk keeps nothing: the file goes along from step to step within the page."""
 
+import hashlib
 from base64 import b64decode, b64encode
 from binascii import Error as NotBase64
 from collections.abc import AsyncIterator
@@ -15,11 +16,14 @@ from litestar.response import Stream
 from services.desk.apis import AWAY, LINES, said_again
 from services.desk.pages import HEADERS, Desk
 from services.desk.sessions import FORM_FIELD
+from services.events.refusals import FieldError
 from services.runtime.languages import Lang
-from services.runtime.problems import Problem, ProblemError
+from services.runtime.problems import Problem, ProblemError, field_problem
 
 Mode = Literal["suggest", "check", "import"]
 MODES: tuple[Mode, ...] = ("suggest", "check", "import")
+TOLD = 60
+"""Characters told of a line that can't be read."""
 MOST = 4 * 1024 * 1024
 """Bytes of a file: some 20,000 rows as CSV, and more as xlsx. A larger one is for the command."""
 MOST_BODY = 11 * 1024 * 1024
@@ -56,8 +60,8 @@ class Register(Controller):
         if isinstance(file, UploadFile) and file.filename:
             name, content = file.filename[:200], b64encode(await file.read()).decode()
         mode: Mode = next((one for one in MODES if one == texts.get("do")), "suggest")
-        kept = {"name": name, "content": content, "map": texts.get("map", "").replace("\r\n", "\n")}
-        kept["given"] = texts.get("given", "")
+        kept = {"name": name, "content": content, "suggested": texts.get("suggested", "")}
+        kept |= {field: texts.get(field, "").replace("\r\n", "\n") for field in ("map", "given")}
         try:
             desk.require_form(request, texts.get(FORM_FIELD, ""))
             body = _asked(kept, mode, partial="partial" in texts)
@@ -72,9 +76,40 @@ class Register(Controller):
             if "Retry-After" in error.headers:
                 made.headers["Retry-After"] = error.headers["Retry-After"]
             return made
-        if found["suggestion"]:
-            kept["map"] = found["suggestion"]
-        return await _shown(request, desk, lang, kept=kept, found=found)
+        suggestion: str = found["suggestion"]
+        is_edited = bool(kept["map"].strip()) and digest(kept["map"]) not in (kept["suggested"], digest(suggestion))
+        if suggestion and not is_edited:
+            kept |= {"map": suggestion, "suggested": digest(suggestion)}
+        # What somebody wrote is not replaced: the suggestion stands beside it.
+        beside = suggestion if is_edited else ""
+        return await _shown(request, desk, lang, kept=kept, found=found, beside=beside)
+
+
+def digest(text: str) -> str:
+    """What a map is known by as it was suggested, whatever a form does to its ends and line breaks."""
+    return hashlib.sha256("\n".join(text.strip().splitlines()).encode()).hexdigest()[:32]
+
+
+def given_values(text: str) -> dict[str, str]:
+    """The values for the whole register, one NAME=VALUE a line. Raises :class:`ProblemError` (400) naming the line that
+    is none, or that has a name again."""
+    found: dict[str, str] = {}
+    for number, line in enumerate(text.splitlines(), 1):
+        name, sign, value = (piece.strip() for piece in line.partition("="))
+        if not line.strip():
+            continue
+        if not sign or not name or name in found:
+            wrong = FieldError(
+                "given",
+                f"line {number} is {line.strip()[:TOLD]!r}",
+                "one NAME=VALUE a line, each name once",
+                "value-unclear",
+                {"line": number, "value": line.strip()[:TOLD]},
+            )
+            detail = f"given: {wrong.problem}; expected {wrong.expected}"
+            raise ProblemError(400, detail, kind="import-refused", errors=[field_problem(wrong)])
+        found[name] = value
+    return found
 
 
 def _asked(kept: dict[str, str], mode: Mode, *, partial: bool) -> bytes:
@@ -88,7 +123,7 @@ def _asked(kept: dict[str, str], mode: Mode, *, partial: bool) -> bytes:
             f"file: has {size} bytes; expected one of 1 byte to {MOST // 1024 // 1024} MiB (larger: shixian import)"
         )
         raise ProblemError(400, detail, kind="file-size")
-    given = dict(one.split("=", 1) for one in kept["given"].split() if "=" in one)
+    given = given_values(kept["given"])
     asked: dict[str, Any] = {"name": kept["name"], "content": kept["content"], "mode": mode, "map": kept["map"]}
     return msgspec.json.encode(asked | {"given": given} | ({"partial": True} if mode == "import" and partial else {}))
 
@@ -119,6 +154,7 @@ async def _shown(request: Request[Any, Any, Any], desk: Desk, lang: Lang, **valu
         "found": None,
         "refusal": None,
         "accepted": 0,
+        "beside": "",
         "shown": SHOWN,
         "most": MOST,
     }

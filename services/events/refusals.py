@@ -17,7 +17,7 @@ RefusalCode = Literal[
     "result-too-large", "too-slow", "ends-process", "unfit", "notice-unconfirmed", "fact-or-rules", "not-a-notice",
     "mail-not-by-post", "day-to-come", "day-before-law", "too-many-extensions", "extension-invalid", "id-taken",
     "organ-unknown", "code-taken", "parent-of-another", "listed-twice", "item-not-given", "name-twice",
-    "organ-foreign", "not-for-all",
+    "organ-foreign", "not-for-all", "value-unclear",
 ]  # fmt: skip
 """Why something is refused. The words for each, in Chinese and English, are in ``services/words/refusals.toml``."""
 Values = dict[str, str | int]

@@ -34,10 +34,11 @@ class Played:
 
     def __init__(self, answer: httpx.Response) -> None:
         self.asked: list[dict[str, Any]] = []
+        self.told = answer
 
         def answering(request: httpx.Request) -> httpx.Response:
             self.asked.append(msgspec.json.decode(request.content))
-            return answer
+            return self.told
 
         apis = Apis({"intake": "http://intake.test"}, Health(), httpx.MockTransport(answering))
         app: Any = application(Desk(apis), Health(), new_registry())
@@ -54,7 +55,7 @@ class Played:
 async def test_a_file_goes_along_from_step_to_step_and_is_as_large_as_the_page_says() -> None:
     played = Played(httpx.Response(200, json=CHECKED))
     whole = b"x" * register.MOST
-    page = await played.send(whole, do="check", map="cn-applications", given="organ=a year=2025")
+    page = await played.send(whole, do="check", map="cn-applications", given="organ=a\r\n\r\n year = 2025 \r\n")
     assert page.status_code == 200
     (asked,) = played.asked
     assert base64.b64decode(asked["content"]) == whole and asked["given"] == {"organ": "a", "year": "2025"}
@@ -113,3 +114,56 @@ async def test_a_file_stays_in_the_form_while_intake_is_away(status: int) -> Non
     played = Played(httpx.Response(status, content=msgspec.json.encode(problem)))
     page = await played.send(b"x", do="check", map="TYPED")
     assert page.status_code == status and ">TYPED</textarea>" in page.text and 'value="eA=="' in page.text
+
+
+async def test_values_may_have_blanks_and_what_is_no_value_is_named() -> None:
+    played = Played(httpx.Response(200, json=CHECKED))
+    await played.send(b"x", do="check", given="title=two words = one")
+    assert played.asked[0]["given"] == {"title": "two words = one"}
+    for given, named in (
+        ("organ=a\r\nthe year", "line 2, “the year”"),
+        ("=a", "line 1, “=a”"),
+        ("organ=a\norgan=b", "line 2, “organ=b”"),
+    ):
+        page = await played.send(b"x", do="check", given=given)
+        assert page.status_code == 400 and f"Given values: {named}" in page.text, page.text
+        text = re.sub(r"\r\n", "\n", given)
+        assert f">{text}</textarea>" in page.text, "what was typed stays"
+        chinese = await played.desk.post(
+            "/register?lang=zh",
+            data={"name": "r.csv", "content": "eA==", "do": "check", "given": given},
+            files={"file": ("", b"")},
+        )
+        assert "补充值：第" in chinese.text and "不是“名称=值”" in chinese.text
+    assert len(played.asked) == 1
+
+
+async def test_enter_in_a_field_presses_what_changes_nothing() -> None:
+    played = Played(httpx.Response(200, json=CHECKED))
+    checked = (await played.send(b"x", do="check", map="m")).text
+    assert re.findall(r'<button name="do" value="(\w+)"', checked) == ["check", "import", "suggest"]
+    first = (await played.desk.get("/register?lang=en")).text
+    assert re.findall(r'<button name="do" value="(\w+)"', first) == ["suggest"], (
+        "without a file there is nothing to lose"
+    )
+
+
+async def test_a_map_that_somebody_wrote_is_not_replaced_by_a_suggestion() -> None:
+    played = Played(httpx.Response(200, json=DONE | {"mode": "suggest", "suggestion": "[a]\nb = 1\n"}))
+
+    def area(page: str) -> str:
+        return page.split('id="map"')[1].split(">", 1)[1].split("</textarea>")[0]
+
+    first = (await played.send(b"x", do="suggest")).text
+    assert area(first) == "[a]\nb = 1\n" and "You have changed the map" not in first
+    (suggested,) = re.findall(r'name="suggested" value="(\w+)"', first)
+    played.told = httpx.Response(200, json=DONE | {"mode": "suggest", "suggestion": "[other]\n"})
+    edited = (await played.send(b"y", do="suggest", map="[a]\r\nb = 2", suggested=suggested)).text
+    assert (
+        area(edited) == "[a]\nb = 2" and "You have changed the map" in edited and '<pre tabindex="0">[other]' in edited
+    )
+    written = (await played.send(b"y", do="suggest", map="cn-applications")).text
+    assert area(written) == "cn-applications" and "You have changed the map" in written
+    for untouched in ("[a]\r\nb = 1\r\n", "", " \r\n"):
+        page = (await played.send(b"y", do="suggest", map=untouched, suggested=suggested)).text
+        assert area(page) == "[other]\n" and "You have changed the map" not in page
