@@ -4,6 +4,7 @@ The rules are the law's and intake's: a form knows what a fact is made of, and n
 """
 
 import re
+from collections import Counter
 from collections.abc import Callable, Iterable, Mapping
 from decimal import Decimal, InvalidOperation
 from typing import Any, Literal, NamedTuple, get_args, get_type_hints
@@ -146,14 +147,44 @@ def _next(kind: str, request: Mapping[str, Any]) -> int:
     return len([fact for fact in request.get("facts", ()) if fact["type"] == type_of(kind)]) + 1
 
 
-def _first(found: list[str], otherwise: str = "") -> str:
-    return found[0] if found else otherwise
+def _standing(request: Mapping[str, Any], kind: str, name: str) -> list[str]:
+    """A field of a request's facts of a kind, as corrected, of those that were not taken back; in their order."""
+    facts, rejected = list(request.get("facts", ())), request.get("rejected", ())
+    back = [one["data"]["amends"] for one in in_effect(facts, rejected) if name_of(one) == "fact-retracted"]
+    found = []
+    for fact in facts:
+        aim = {"source": fact["source"], "id": fact["id"]}
+        if (
+            name_of(fact) == kind
+            and aim not in back
+            and (there := current(facts, fact["source"], fact["id"], rejected))
+        ):
+            found.append(str(there[1].get(name, "")))
+    return found
+
+
+def _still_open(request: Mapping[str, Any], what: str, name: str) -> list[str]:
+    """What was opened and not closed since, the latest first; one that was opened again is open again."""
+    closed = Counter(_standing(request, f"{what}-closed", name))
+    found = []
+    for one in _standing(request, f"{what}-opened", name):
+        if closed[one]:
+            closed[one] -= 1
+        else:
+            found.append(one)
+    return found[::-1]
+
+
+def _first(found: list[str]) -> str:
+    return found[0] if found else ""
 
 
 def _asked(request: Mapping[str, Any]) -> dict[str, str]:
-    """The consultation that an answer is waited for from."""
+    """The consultation that an answer is waited for from; where none is, the latest that was not closed, or the latest:
+    what is entered late is of that."""
     waits = [one["about"] for one in request.get("waits", ()) if one["limit"] == "consultation"]
-    return {"consultation": _first(waits, "1")}
+    all_ = _standing(request, "consultation-opened", "consultation")
+    return {"consultation": _first([*waits, *_still_open(request, "consultation", "consultation"), *all_[::-1]])}
 
 
 def _held(request: Mapping[str, Any]) -> dict[str, str]:
@@ -197,9 +228,8 @@ def _owed(request: Mapping[str, Any]) -> dict[str, str]:
 
 
 def _special(request: Mapping[str, Any]) -> dict[str, str]:
-    """The special step that was opened last."""
-    facts = reversed(request.get("facts", ()))
-    return {"step": _first([f["data"]["step"] for f in facts if f["type"] == type_of("special-step-opened")])}
+    """The special step that was opened last of those that are."""
+    return {"step": _first(_still_open(request, "special-step", "step"))}
 
 
 _BEGIN: Mapping[str, Callable[[Mapping[str, Any]], dict[str, str]]] = {

@@ -202,3 +202,59 @@ def test_only_what_has_effect_marks_a_fact() -> None:
 def test_a_form_for_what_a_unit_has_begins_with_its_assignment() -> None:
     held = {"status": "open", "organ": "a", "held": [{"state": "assigned", "assignment": "x"}], "id": "r", "facts": []}
     assert forms.defaults("assignment-accepted", held, date(2026, 11, 26).isoformat())["assignment"] == "x"
+
+
+def entered(name: str, id_: str, **data: Any) -> dict[str, Any]:
+    return fact(name, id_, "2026-11-20T00:00:00Z", **data)
+
+
+def taken_back(id_: str) -> dict[str, Any]:
+    return entered("fact-retracted", f"back-{id_}", amends={"source": "s", "id": id_}, reason="x")
+
+
+HEARING, AGAIN = (
+    entered("special-step-opened", "h", step="hearing"),
+    entered("special-step-opened", "h2", step="hearing"),
+)
+SURVEY, HEARD = entered("special-step-opened", "s", step="survey"), entered("special-step-closed", "c", step="hearing")
+
+
+@pytest.mark.parametrize(
+    ("facts", "step"),
+    [
+        ([HEARING, SURVEY], "survey"),
+        ([SURVEY, HEARING, HEARD], "survey"),
+        ([SURVEY, HEARING, taken_back("h")], "survey"),
+        ([HEARING, HEARD, AGAIN], "hearing"),
+        ([HEARING, HEARD], ""),
+        ([HEARING, HEARD, taken_back("c")], "hearing"),
+    ],
+    ids=["last", "last-closed", "last-taken-back", "opened-again", "none", "closing-taken-back"],
+)
+def test_the_step_to_close_is_the_last_that_is_open(facts: list[dict[str, Any]], step: str) -> None:
+    assert forms.defaults("special-step-closed", {"facts": facts}, "2026-11-26")["step"] == step
+
+
+ASKED, OTHER = (entered("consultation-opened", id_, consultation=id_) for id_ in ("Z-7", "Z-8"))
+REPLIED = entered("consultation-closed", "r", consultation="Z-8")
+
+
+@pytest.mark.parametrize(
+    ("facts", "waits", "number"),
+    [
+        ([ASKED], [], "Z-7"),
+        ([ASKED, OTHER], [], "Z-8"),
+        ([ASKED, OTHER, REPLIED], [], "Z-7"),
+        ([OTHER, REPLIED], [], "Z-8"),
+        ([ASKED, OTHER], ["Z-7"], "Z-7"),
+        ([ASKED, OTHER, taken_back("Z-8")], [], "Z-7"),
+        ([], [], ""),
+    ],
+    ids=["lapsed", "latest", "one-closed", "all-closed", "waited-for", "taken-back", "none"],
+)
+@pytest.mark.parametrize("name", ["consultation-closed", "consultation-reached"])
+def test_a_reply_is_to_a_consultation_that_there_is(
+    name: str, facts: list[dict[str, Any]], waits: list[str], number: str
+) -> None:
+    request = {"facts": facts, "waits": [{"limit": "consultation", "about": one} for one in waits]}
+    assert forms.defaults(name, request, "2026-11-26")["consultation"] == number
