@@ -23,9 +23,9 @@ class Tile(NamedTuple):
 
 
 def tiles(counts: Mapping[str, Any], organ: str) -> list[Tile]:
-    """The board's views in the order of a morning."""
-    kinds = counts["attention_by_kind"]
-    expected = kinds.get("expected", 0)
+    """The board's views in the order of a morning. Each number is that of the list behind it: what is expected by
+    transfer stands among what needs a person, too."""
+    expected = counts["attention_by_kind"].get("expected", 0)
     week = {"status": "open", "due_through": counts["week_ends"]}
     listed = [
         Tile("overdue", counts["overdue"], {"status": "overdue"}, is_late=True),
@@ -33,7 +33,7 @@ def tiles(counts: Mapping[str, Any], organ: str) -> list[Tile]:
         Tile("this_week", counts["this_week"], week),
         Tile("waiting_for_someone", counts["waits_for_someone"], {"status": "waits-for-someone"}),
         Tile("receipt_unconfirmed", counts["unconfirmed"], {"status": "unconfirmed"}),
-        Tile("attention", counts["attention"] - expected, {}, path="/attention"),
+        Tile("attention", counts["attention"], {}, path="/attention"),
         Tile("expected", expected, {"kind": "expected"}, path="/attention"),
         Tile("duties", counts["duties"], {}, is_late=bool(counts["duties_overdue"]), path="/duties"),
     ]

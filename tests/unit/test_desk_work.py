@@ -43,7 +43,12 @@ def test_organs_stand_under_their_parents_and_none_is_lost_in_a_ring() -> None:
 
 def test_the_tiles_count_what_needs_doing_and_say_where_it_is_listed() -> None:
     found = {tile.word: tile for tile in tiles(COUNTS, "a")}
-    assert (found["attention"].number, found["expected"].number) == (5, 2), "none is counted in both"
+    assert (found["attention"].number, found["attention"].href, found["attention"].path) == (
+        7,
+        {"organ": "a"},
+        "/attention",
+    ), "as many as its list has, which is not narrowed to a kind"
+    assert (found["expected"].number, found["expected"].href["kind"]) == (2, "expected")
     assert (found["waiting_for_someone"].number, found["waiting_for_someone"].href["status"]) == (
         6,
         "waits-for-someone",
