@@ -4,9 +4,11 @@ from collections.abc import Mapping, Sequence
 from typing import Any, NamedTuple
 
 from services.desk.apis import Apis
+from services.desk.board_words import STOPPED_WORDS
 from services.desk.rendering import say_in
-from services.desk.words import STATUS_WORDS
+from services.desk.words import STATUS_WORDS, WORDS
 from services.events.names import NAMES
+from services.events.vocabulary import Label
 from services.runtime.languages import Lang
 from services.runtime.problems import ProblemError
 
@@ -55,12 +57,20 @@ def on_paper(status: str, given: Mapping[str, str], names: Mapping[str, Mapping[
     found = [say_in(lang, STATUS_WORDS[status]) if status in STATUS_WORDS else status or say_in(lang, "all")]
     for name, word in (
         *(("organ", "organ"), ("unit", "office_unit"), ("item", "item"), ("channel", "channel")),
-        *(("due_from", "due_from"), ("due_through", "due_through"), ("number", "number")),
+        *(("stopped_for", "stopped_for"), ("due_from", "due_from"), ("due_through", "due_through")),
+        *(("number", "number"), ("order", "sort")),
     ):
         if value := given.get(name):
-            known = names.get(value) or NAMES.get(value)
+            known = _OWN_WORDS.get(name, {}).get(value) or names.get(value) or NAMES.get(value)
             found.append(f"{say_in(lang, word)} {say_in(lang, known) if known else value}")
     return found
+
+
+_OWN_WORDS: Mapping[str, Mapping[str, Label]] = {
+    "stopped_for": STOPPED_WORDS,
+    "order": {"latest": WORDS["sort_latest"]},
+}
+"""By the filter, what its codes are called where they are no organ's nor the contract's."""
 
 
 class Branch(NamedTuple):

@@ -143,6 +143,32 @@ async def test_a_page_that_is_not_there_says_so_in_the_readers_language_and_lead
             assert page.status_code == 404 and said in page.text and f'href="/?lang={lang}"' in page.text
 
 
+async def test_narrowing_a_view_keeps_all_that_it_was_narrowed_by() -> None:
+    def answering(request: httpx.Request) -> httpx.Response:
+        return httpx.Response(200, json=ORGANS if request.url.path == "/v1/organs" else REQUESTS)
+
+    given = {
+        "status": "stopped",
+        "organ": "a",
+        "number": "n-1",
+        "channel": "fax",
+        "stopped_for": "fee",
+        "due_from": "2026-01-01",
+        "due_through": "2026-02-01",
+        "order": "latest",
+        "lang": "en",
+    }
+    async with client(answering) as desk:
+        for more in ({}, {"stopped_for": "of-a-later-release", "unit": "u", "item": "i", "channel": "new"}):
+            wanted = given | more
+            page = (await desk.get("/", params=wanted)).text
+            (form,) = re.findall(r'<form method="get" action="/" class="filter">(.*?)</form>', page, re.S)
+            kept = dict(re.findall(r'<input [^>]*name="(\w+)" value="([^"]+)"', form))
+            for name, options in re.findall(r'<select name="(\w+)">(.*?)</select>', form, re.S):
+                kept |= dict.fromkeys([name], *re.findall(r'value="([^"]+)" selected', options))
+            assert kept | {"organ": "a"} == wanted and "open" in form, "nothing else is shown than what was asked for"
+
+
 async def test_the_board_asks_in_the_readers_words_and_keeps_the_filter() -> None:
     asked: list[httpx.URL] = []
 

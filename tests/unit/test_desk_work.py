@@ -80,6 +80,11 @@ def test_a_printed_list_says_what_it_is_of() -> None:
         "unfinished", "Organ Bureau A", "Unit u", "Channel by fax", "Due through 2026-11-29",
     ]  # fmt: skip
     assert on_paper("", {"organ": "a"}, names, "zh") == ["全部", "机关 甲局"]
+    stopped = {"stopped_for": "fee", "order": "latest", "channel": "of-a-later-release"}
+    assert on_paper("stopped", stopped, {"fee": names["a"]}, "en") == [
+        "clock stopped", "Channel of-a-later-release", "Clock stopped for payment", "Order latest due first",
+    ]  # fmt: skip
+    assert on_paper("stopped", {"stopped_for": "later"}, {}, "zh") == ["期限停止计算", "停止原因 later"]
 
 
 def test_an_instant_is_told_by_the_clock_of_the_organ() -> None:
