@@ -79,7 +79,8 @@ class Login(Controller):
         sessions = desk.sessions
         if sessions is None or sessions.door.mode != "accounts":
             return led("/")
-        text = secrets.token_urlsafe(24)
+        # Another tab may have a login page, too: its form has this token.
+        text = _sent(request, sessions) or secrets.token_urlsafe(24)
         made = await desk.page(
             "login.html",
             request,
@@ -103,8 +104,10 @@ class Login(Controller):
         sessions = of(desk)
         form = await request.form()
         given = {name: str(form.get(name, "")) for name in ("account", "password", "next", FORM_FIELD)}
-        sent = cookies(dict(request.scope["headers"])).get(sessions.name(FORM_COOKIE), "")
-        desk.require_token(request, given[FORM_FIELD], sent)
+        try:
+            desk.require_token(request, given[FORM_FIELD], _sent(request, sessions))
+        except ProblemError as error:
+            return await self._page(request, desk, lang, given["next"], "login_stale", error.status)
         account, now = given["account"].strip()[:100], sessions.door.now()
         user = sessions.door.access().by_account.get(account)
         kept = user.password if user is not None else None
@@ -222,6 +225,11 @@ def of(desk: Desk) -> Sessions:
     if desk.sessions is None or desk.sessions.door.mode != "accounts":
         raise ProblemError(404, "this desk has no accounts")
     return desk.sessions
+
+
+def _sent(request: Request[Any, Any, Any], sessions: Sessions) -> str:
+    """The token of the login page that this browser has."""
+    return cookies(dict(request.scope["headers"])).get(sessions.name(FORM_COOKIE), "")
 
 
 def let_in(

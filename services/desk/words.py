@@ -214,6 +214,10 @@ WORDS |= {
     "account": Label("账号", "Account"),
     "password": Label("密码", "Password"),
     "login_wrong": Label("账号或密码不正确。", "The account or the password is not right."),
+    "login_stale": Label(
+        "登录页打开过久或已在别处使用，请再登录一次。",
+        "This page was open too long, or used elsewhere: log in once more.",
+    ),
     "login_locked": Label(
         "密码多次输入错误，此账号暂时锁定，请稍后再试。",
         "Too many wrong passwords: the account is locked for a while. Try again later.",

@@ -278,6 +278,23 @@ async def test_a_form_of_another_page_logs_nobody_in_and_out(tmp_path: Path, cha
         assert status == expected and entry.about and PASSWORD not in str(entry)
 
 
+async def test_each_of_several_login_pages_lets_in_and_one_that_is_too_old_leads_to_another(tmp_path: Path) -> None:
+    async with desk(tmp_path) as (client, played):
+        headers = {"origin": "http://127.0.0.1:8700"}
+        first, second = [form_token((await client.get("/login")).text) for _ in range(2)]
+        data = {"account": "li", "password": PASSWORD, "next": "/annual"}
+        assert (await client.post("/login", data=data | {"form_token": first}, headers=headers)).status_code == 303
+        late = await client.post("/login", data=data | {"form_token": second}, headers=headers)
+        assert late.status_code == 403 and "log in once more" in late.text, "its token was used up by the first"
+        assert PASSWORD not in late.text and 'name="next" value="/annual"' in late.text
+        again = data | {"form_token": form_token(late.text.split("<main")[1])}
+        assert (await client.post("/login", data=again, headers=headers)).status_code == 303
+        assert played.actions == ["login", "login"]
+        foreign = data | {"form_token": "x", "next": "//evil.test/"}
+        page = await client.post("/login", data=foreign, headers=headers)
+        assert page.status_code == 403 and "evil" not in page.text
+
+
 async def told(played: Played) -> list[tuple[Entry, int]]:
     """What the trail is told of refusals, as soon as it is told of any."""
     async with asyncio.timeout(20):
