@@ -3,6 +3,7 @@
 from services.desk import board_words, form_words, office_words
 from services.events.meanings import CASES
 from services.events.vocabulary import Label
+from services.words import catalogue
 
 WORDS: dict[str, Label] = {
     "product": Label("时限", "Shixian"),
@@ -267,17 +268,11 @@ STATUS_WORDS: dict[str, Label] = {
     "closed": Label("已办结", "closed"),
     "retracted": Label("已撤销", "retracted"),
 }
-LIMIT_WORDS: dict[str, Label] = {
-    "answer": Label("答复", "answer"),
-    "clarification-notice": Label("补正告知", "clarification notice"),
-    "clarification-reply": Label("补正", "clarification reply"),
-    "consultation": Label("征求意见", "consultation"),
-    "fee-payment": Label("缴费", "fee payment"),
-    "volume-deferral": Label("延迟答复", "volume deferral"),
-    "reconsideration": Label("申请复议", "reconsideration"),
-    "litigation": Label("起诉", "litigation"),
+LIMIT_WORDS: dict[str, Label] = {code: Label(said.zh, said.en) for code, said in catalogue.names()["limit"].items()}
+"""What the law limits, as everywhere; and what an office does."""
+LIMIT_WORDS |= {
     "step": Label("环节", "step"),
-    "special-step": Label("特殊环节", "special step"),
     "committed": Label("承诺时限", "committed limit"),
+    "duty": Label("职责", "duty"),
 }
 EVENT_WORDS: dict[str, Label] = {name: Label(zh, en.rstrip(".")) for name, (en, zh) in CASES.items()}

@@ -3,7 +3,7 @@
 import re
 from collections.abc import Callable
 from datetime import UTC, datetime
-from typing import Any
+from typing import Any, get_args
 
 import httpx
 import msgspec
@@ -13,7 +13,9 @@ from services.desk.apis import Apis
 from services.desk.app import application
 from services.desk.attention import KINDS as SHOWN
 from services.desk.pages import Desk
-from services.desk.words import WORDS
+from services.desk.words import LIMIT_WORDS, WORDS
+from services.events.case_data import Limit
+from services.events.office_cases import OfficeLimit
 from services.runtime.health import Health
 from services.runtime.problems import Problem
 from services.runtime.web import new_registry
@@ -249,6 +251,19 @@ async def test_a_form_without_values_asks_for_nothing_in_particular() -> None:
         await desk.get("/annual/a/2013?form=&as_of=&reach=")
         await desk.get("/annual/a/2013.csv?form=x&as_of=&lang=en")
     assert asked == ["", "form=x&lang=en"]
+
+
+@pytest.mark.parametrize("limit", (*get_args(Limit), *get_args(OfficeLimit)))
+async def test_every_limit_has_its_word_on_a_request_s_page(limit: str) -> None:
+    event = {
+        "type": "org.shixian.due-date-set.v1",
+        "sequence": 1,
+        "recordedtime": "2026-11-20T00:00:00Z",
+        "data": {"limit": limit, "due_on": "2026-12-01"},
+    }
+    for lang, name in (("zh", LIMIT_WORDS[limit].zh), ("en", LIMIT_WORDS[limit].en)):
+        (line,) = await history_of([], lang, events=[event])
+        assert f" {name} 2026-12-01" in line, "it is told by its word"
 
 
 def test_each_word_is_said_in_both_languages() -> None:
