@@ -189,9 +189,60 @@ def test_a_consultation_that_silence_has_ended_is_waited_for_no_more() -> None:
     assert [one.about for one in items.waits_of(view, date(2027, 1, 4))] == ["1", "2"]
 
 
+WANTING = fact("clarification-requested", "r", {"requested_on": "2026-11-03", "respond_by": "2026-11-18"})
+CHARGED = fact("fee-notified", "r", {"notified_on": "2026-10-12", "amount": 100})
+LETTER = {"consultation": "x", "party": "third-party", "sent_on": "2026-10-19"}
+ASKED = fact("consultation-opened", "r", LETTER)
+ASKED_AND_REACHED = fact("consultation-opened", "r", LETTER | {"reached_on": "2026-10-20"})
+FILED = {"review": "v", "organ": "gz-psb", "kind": "reconsideration", "filed_on": "2026-11-26"}
+
+
+@pytest.mark.parametrize(
+    ("facts", "before", "name", "data", "after"),
+    [
+        ((WANTING,), "closed", "clarification-received", {"received_on": "2026-11-18"}, "open"),
+        ((WANTING,), "closed", "clarification-received", {"received_on": "2026-11-25", "excused": True}, "open"),
+        ((CHARGED,), "closed", "fee-paid", {"paid_on": "2026-11-06"}, "open"),
+        (
+            (ASKED,),
+            "due-today",
+            "consultation-closed",
+            {"consultation": "x", "closed_on": "2026-10-26", "reply": "agreed"},
+            "overdue",
+        ),
+        ((ASKED,), "due-today", "consultation-reached", {"consultation": "x", "reached_on": "2026-10-21"}, "open"),
+        ((), "overdue", "review-filed", FILED, "overdue"),
+    ],
+    ids=["in-time", "excused", "fee", "reply", "reached", "silence"],
+)
+def test_what_happened_in_its_time_can_be_entered_after_the_clock_has_gone_on(
+    facts: tuple[Any, ...], before: str, name: str, data: dict[str, Any], after: str
+) -> None:
+    first = opened("2026-10-09")
+    there = following(first, *facts)
+    assert name in there
+    found = proposal(case_of(first, *facts), fact(name, "r", data), REFERENCE, NOW)
+    assert (found.before.status, found.after.status) == (before, after)
+    assert not found.rejected and {one.code for one in found.remarks} <= {"correction-excused"}
+
+
+def test_what_ended_the_request_is_offered_against_that_end_alone_and_is_said_to_be_late_today() -> None:
+    late = following(opened("2026-10-09"), WANTING)
+    assert "fee-paid" not in late and [one.code for one in late["clarification-received"].remarks] == [
+        "correction-late"
+    ]
+    unpaid = following(opened("2026-10-09"), CHARGED)
+    assert "clarification-received" not in unpaid
+    assert [one.code for one in unpaid["fee-paid"].remarks] == ["fee-paid-late"]
+    withdrawn = fact("request-withdrawn", "r", {"withdrawn_on": "2026-11-04"})
+    assert set(following(opened("2026-10-09"), WANTING, withdrawn)) == {"review-filed"}
+    assert "consultation-reached" not in following(opened("2026-10-09"), ASKED_AND_REACHED)
+    assert not {"review-filed", "consultation-closed"} & set(following(opened())), "its limit has not passed"
+
+
 def following(*facts: Any) -> dict[str, Any]:
     """What may come next, by name."""
-    found = next_facts.next_facts(case_of(*facts), REFERENCE, NOW)
+    found = next_facts.next_facts(tick(case_of(*facts), REFERENCE, NOW)[0], REFERENCE, NOW)
     return {one.fact: one for one in found.facts}
 
 
@@ -251,8 +302,8 @@ def case_of(*facts: Any) -> Case:
     return case
 
 
-def opened() -> RequestFact:
-    raw = received("r", "2026-11-02", channel="in-person")
+def opened(on: str = "2026-11-02") -> RequestFact:
+    raw = received("r", on, channel="in-person")
     found: RequestFact = fact("request-received", "r", raw["data"], id="first")
     return found
 

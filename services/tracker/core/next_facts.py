@@ -7,15 +7,16 @@ effect however it is dated is left out.
 
 from collections.abc import Iterator, Mapping
 from datetime import date, datetime, timedelta
-from typing import Any
+from typing import Any, TypeGuard
 
 import msgspec
 from msgspec import Struct
 
 from services.events.codec import decode_fact
 from services.events.envelope import type_of
-from services.events.facts import AnswerDelivered, AnswerIssued, ConsultationOpened, RequestFact
+from services.events.facts import AnswerDelivered, AnswerIssued, ConsultationOpened, ConsultationReached, RequestFact
 from services.statute.office.items import leaves_out_special
+from services.statute.profile_tables import LAPSED
 from services.statute.status import status
 from services.statute.versions import profiles
 from services.tracker.core.case import Case
@@ -77,7 +78,8 @@ def next_facts(case: Case, reference_data: ReferenceData, now: datetime) -> Next
 
 def _named(case: Case, today: date) -> Iterator[str]:
     view = case.view
-    match status(view, today):
+    stands = status(view, today)
+    match stands:
         case "waiting" if not view.organ:
             yield "request-received"
             return
@@ -89,10 +91,14 @@ def _named(case: Case, today: date) -> Iterator[str]:
             yield from _RUNNING
             if view.item and _leaves_out_special(view.statute):
                 yield "special-step-opened"
+            yield from _entered_late(case)
+            if stands == "overdue":
+                yield "review-filed"  # silence can be challenged as an answer can
         case "stopped":
             why = view.stop.code if view.stop else ""
             yield from _WITH_STOP.get(why, ())
             yield from ("answer-issued", "assignment-opened", "request-withdrawn")
+            yield from _entered_late(case)
             if why == "stopped-consultation":
                 yield from _WHILE_ASKED
         case "answered":
@@ -100,6 +106,7 @@ def _named(case: Case, today: date) -> Iterator[str]:
                 yield "answer-delivered"
             yield "review-filed"
         case "closed":
+            yield from _entered_late(case)
             yield "review-filed"
         case _:
             return
@@ -114,6 +121,32 @@ def _named(case: Case, today: date) -> Iterator[str]:
         yield "review-decision-delivered"
     if any(each.done_on is None for each in view.duties):
         yield "duty-done"
+
+
+def _entered_late(case: Case) -> Iterator[str]:
+    """What the clock has taken as not done, and what may have been done in its time all the same, or with good cause
+    after it: it is only entered now."""
+    view = case.view
+    if view.closing:
+        yield from _AGAINST_LAPSE.get(view.outcome, ())
+        return
+    unanswered = {clock.about for clock in view.clocks if clock.limit == "consultation" and clock.done_on is None}
+    reached = {fact.data.consultation for fact in case.facts if _says_reached(fact)}
+    if unanswered - reached:
+        yield "consultation-reached"
+    if unanswered:
+        yield "consultation-closed"
+
+
+_AGAINST_LAPSE = {LAPSED["clarification"]: ("clarification-received",), LAPSED["fee"]: ("fee-paid",)}
+"""By the outcome of a request that the clock has closed, what keeps it open."""
+
+
+def _says_reached(fact: RequestFact) -> TypeGuard[ConsultationOpened | ConsultationReached]:
+    """Whether it says when a letter that asks for a view reached whom it asks."""
+    return isinstance(fact, ConsultationReached) or (
+        isinstance(fact, ConsultationOpened) and fact.data.reached_on is not None
+    )
 
 
 def _leaves_out_special(version: str) -> bool:
@@ -133,6 +166,10 @@ def _trial(name: str, case: Case, today: date) -> Mapping[str, Any] | None:
     match name:
         case "receipt-confirmed":
             return {"confirmed_on": today}
+        case "clarification-received" if case.view.closing:
+            return {"received_on": today}  # it is late today; what came in its time is entered with its day
+        case "fee-paid" if case.view.closing:
+            return {"paid_on": today}
         case "clarification-requested":
             return {"requested_on": today, "respond_by": today + timedelta(days=30)}
         case "extension-granted":
