@@ -2,6 +2,7 @@
 intake's API. The desk keeps nothing: the file goes along from step to step within the page."""
 
 import hashlib
+import re
 from base64 import b64decode, b64encode
 from binascii import Error as NotBase64
 from collections.abc import AsyncIterator
@@ -22,6 +23,8 @@ from services.runtime.problems import Problem, ProblemError, field_problem
 
 Mode = Literal["suggest", "check", "import"]
 MODES: tuple[Mode, ...] = ("suggest", "check", "import")
+_ANOTHER = re.compile(r"\s[a-z][a-z0-9_-]*=")
+"""Another value on the same line: it would become a part of the first one."""
 TOLD = 60
 """Characters told of a line that can't be read."""
 MOST = 4 * 1024 * 1024
@@ -98,7 +101,7 @@ def given_values(text: str) -> dict[str, str]:
         name, sign, value = (piece.strip() for piece in line.partition("="))
         if not line.strip():
             continue
-        if not sign or not name or name in found:
+        if not sign or not name or name in found or _ANOTHER.search(value):
             wrong = FieldError(
                 "given",
                 f"line {number} is {line.strip()[:TOLD]!r}",

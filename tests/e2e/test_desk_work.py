@@ -210,7 +210,7 @@ def test_a_register_is_imported_from_the_page_and_shows_how_far_it_has_come(page
     page.locator("#map").wait_for()
     assert "[columns" in page.locator("#map").input_value() or "=" in page.locator("#map").input_value()
     page.locator("#map").fill("cn-applications")
-    page.locator("#given").fill(f"organ={living.BUREAU} year=2025")
+    page.locator("#given").fill(f"organ={living.BUREAU}\nyear=2025")
     page.get_by_role("button", name="Dry run").click()
     page.get_by_text("200 rows, 12 with problems").wait_for()
     page.locator("[name=partial]").check()

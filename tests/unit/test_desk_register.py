@@ -122,6 +122,7 @@ async def test_values_may_have_blanks_and_what_is_no_value_is_named() -> None:
     assert played.asked[0]["given"] == {"title": "two words = one"}
     for given, named in (
         ("organ=a\r\nthe year", "line 2, “the year”"),
+        ("organ=a year=2025", "line 1, “organ=a year=2025”"),
         ("=a", "line 1, “=a”"),
         ("organ=a\norgan=b", "line 2, “organ=b”"),
     ):
