@@ -36,10 +36,10 @@ def answers(port: int, path: str) -> bool | None:
         return None
 
 
-def base(ports: dict[str, int]) -> str:
+def base(ports: dict[str, int], access: Path) -> str:
     """The base's configuration and deployments for one host. Left out, since podman has no such thing: services,
     network policies, disruption budgets, the autoscaler. Changed: one replica, this host's network (so no mapped
-    ports), the addresses of this run."""
+    ports), the addresses of this run, the folder of those who may come in."""
     parts: list[Any] = []
     for file in sorted(BASE.glob("*.yaml")):
         for part in yaml.safe_load_all(file.read_text("utf-8")):
@@ -51,8 +51,12 @@ def base(ports: dict[str, int]) -> str:
             elif part["kind"] == "Deployment":
                 part["spec"]["replicas"] = 1
                 pod = part["spec"]["template"]["spec"]
-                # No TLS in this run.
+                # No TLS in this run; and podman 4.3 breaks off at a volume of a secret, so that is a folder here.
                 pod["volumes"] = [v for v in pod.get("volumes", ()) if v.get("secret", {}).get("secretName") != TLS]
+                for volume in pod["volumes"]:
+                    if volume.get("secret", {}).get("secretName") == ACCESS:
+                        del volume["secret"]
+                        volume["hostPath"] = {"path": str(access), "type": "Directory"}
                 for container in pod["containers"]:
                     container["image"] = engine.IMAGE
                     del container["ports"]
@@ -64,7 +68,7 @@ def base(ports: dict[str, int]) -> str:
     return yaml.safe_dump_all(parts)
 
 
-def let_in(folder: Path) -> list[Path]:
+def let_in(folder: Path) -> None:
     """The files that say who may come in, made as an operator makes them."""
     env = {
         **os.environ,
@@ -75,10 +79,8 @@ def let_in(folder: Path) -> list[Path]:
     for command in (token, ("desk-key",)):
         code = f"from services.cli import main; import sys; sys.argv = ['shixian', *{command!r}]; main()"
         subprocess.run((sys.executable, "-c", code), env=env, check=True, capture_output=True, timeout=60)
-    made = [folder / "access.json", folder / "desk-key.json"]
-    for file in made:
-        file.chmod(0o444)
-    return made
+    for name in ("access.json", "desk-key.json"):
+        (folder / name).chmod(0o444)
 
 
 def keep(folder: Path, name: str, values: dict[str, str]) -> None:
@@ -92,15 +94,17 @@ def keep(folder: Path, name: str, values: dict[str, str]) -> None:
 def played(kafka_node: Broker, database: str, tmp_path: Path) -> Iterator[dict[str, int]]:
     ports = {name: free_port() for name in SERVICES}
     file = tmp_path / "base.yaml"
-    file.write_text(base(ports), encoding="utf-8")
+    access = tmp_path / "access"
+    access.mkdir(mode=0o755)
+    let_in(access)
+    file.write_text(base(ports, access), encoding="utf-8")
     keep(tmp_path, SECRET, {"kafka": kafka_node.bootstrap, "postgres": database})
-    keep(tmp_path, ACCESS, {file.name: file.read_text("utf-8") for file in let_in(tmp_path)})
     try:
         engine.podman("kube", "play", "--network=host", str(file), seconds=300)
         yield ports
     finally:
         engine.podman("kube", "play", "--down", str(file), check=False)
-        engine.podman("secret", "rm", SECRET, ACCESS, check=False)
+        engine.podman("secret", "rm", SECRET, check=False)
 
 
 def test_the_kubernetes_base_runs_under_podman(played: dict[str, int]) -> None:
