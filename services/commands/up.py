@@ -9,6 +9,7 @@ from dataclasses import replace
 from datetime import UTC, datetime
 from pathlib import Path
 
+import structlog
 from rich.console import Console
 from rich.text import Text
 
@@ -24,12 +25,14 @@ from services.ops import local
 from services.ops.config import BadConfig, Config, load
 from services.runtime import addresses, logs
 from services.runtime.failed import Failed
-from services.runtime.settings import SettingError, Settings
+from services.runtime.settings import SettingError, Settings, unknown
 from services.stats.cells import Number
 from services.stats.report import Report
 
 FORM, ORGAN, YEAR = "cn-gz-2013", samples.ORGAN, samples.YEAR
 COUNTED_SECONDS = 60.0
+
+log = structlog.get_logger(__name__)
 
 
 def services(settings: Settings) -> list[Service]:
@@ -101,6 +104,8 @@ def run(settings: Settings, *, demo: bool, with_ops: bool = False) -> None:
     if "SHIXIAN_LOG_LEVEL" not in os.environ:
         settings = replace(settings, log_level="warning")
     logs.configure(settings, "up")
+    if names := unknown():
+        log.warning("settings_unknown", names=names)
     verbatim(stderr=True).print(
         f"正在启动 Starting Kafka, PostgreSQL, intake, tracker, stats, desk ({settings.home}) ...",
         soft_wrap=True,

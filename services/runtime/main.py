@@ -31,6 +31,7 @@ from services.runtime.health import Health
 from services.runtime.retry import uncancelled
 from services.runtime.settings import SettingError, Settings
 from services.runtime.settings import load as load_settings
+from services.runtime.settings import unknown as unknown_settings
 from services.runtime.watchdog import EXIT_FAILED, STALL_SECONDS, Watchdog, deadline, end_process
 from services.runtime.worker import BatchWorker
 
@@ -99,6 +100,8 @@ def run_service(name: str, build: Build, settings: Settings | None = None) -> No
         sys.stderr.write(f"shixian {name}: {error}\n")
         sys.exit(2)
     logs.configure(settings, name)
+    if names := unknown_settings():
+        log.warning("settings_unknown", names=names)
     tracing.configure(settings, name)
     use_uvloop()
     sys.exit(asyncio.run(serve(name, build, settings)))

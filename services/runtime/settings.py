@@ -14,11 +14,8 @@ from typing import Literal
 
 import platformdirs
 
-from services.runtime import addresses, uris
+from services.runtime import addresses, setting_values, uris
 from services.runtime.clock import day_of
-
-LEAST_AUDIT_MONTHS = 6
-"""Network logs are kept at least so long (Cybersecurity Law, article 21(3))."""
 
 
 class SettingError(ValueError):
@@ -183,6 +180,12 @@ class Settings:
         :class:`SettingError`."""
         if bool(self.tls_cert) != bool(self.tls_key):
             raise SettingError("SHIXIAN_TLS_CERT, SHIXIAN_TLS_KEY: expected both or none")
+        for name in ("tls_cert", "tls_key", "access"):
+            if (file := getattr(self, name)) and not Path(file).expanduser().is_file():
+                raise SettingError(f"SHIXIAN_{name.upper()}: expected a file; there is none at {file}")
+        if self.disk_folder and not Path(self.disk_folder).expanduser().is_dir():
+            # The room of whatever is above it would be watched instead.
+            raise SettingError(f"SHIXIAN_DISK_FOLDER: expected a folder; there is none at {self.disk_folder}")
         if self.four_eyes and not self.has_accounts:
             raise SettingError(
                 "SHIXIAN_FOUR_EYES: without accounts all callers are one, and nobody could confirm what another "
@@ -270,6 +273,8 @@ def _parse(name: str, text: str, default: object) -> object:
         raise SettingError(f"{variable}: can't be read; expected {expected}")  # the text may hold a password
     if name in _CHOICES and text not in _CHOICES[name]:
         raise SettingError(f"{variable}: expected one of {', '.join(_CHOICES[name])}, got {text!r}")
+    if expected := setting_values.text_problem(name, text):
+        raise SettingError(f"{variable}: expected {expected}; got {text[:200]!r}")
     if isinstance(default, Path):
         return Path(text).expanduser()
     if isinstance(default, bool):
@@ -302,17 +307,8 @@ def _number(name: str, variable: str, text: str, kind: type[int] | type[float]) 
         number = kind(text)
     except ValueError:
         raise SettingError(f"{variable}: expected a number, got {text!r}") from None
-    if name.endswith("_port"):
-        # The embedded broker's controller takes the port after its own.
-        highest = 65534 if name == "kafka_port" else 65535
-        if not 0 <= number <= highest:
-            raise SettingError(f"{variable}: expected a port from 0 to {highest}, got {text!r}")
-    if not 0 <= number < 1e9:
-        raise SettingError(f"{variable}: expected a number from 0 up, got {text!r}")
-    if name == "audit_months" and number < LEAST_AUDIT_MONTHS:
-        raise SettingError(f"{variable}: expected a number from {LEAST_AUDIT_MONTHS} up, got {text!r}")
-    if name == "case_facts" and not number:
-        raise SettingError(f"{variable}: expected a number from 1 up, got {text!r}")
+    if expected := setting_values.number_problem(name, number):
+        raise SettingError(f"{variable}: expected {expected}, got {text!r}")
     return number
 
 
@@ -325,6 +321,24 @@ def _text(env: Mapping[str, str], variable: str) -> str:
         return Path(file).read_text("utf-8").strip()
     except (OSError, UnicodeDecodeError) as error:
         raise SettingError(f"{variable}_FILE: expected a file that holds the value: {error}") from error
+
+
+_OTHERS = {"SHIXIAN_JARS", "SHIXIAN_MAVEN"}
+"""What else is read: where the embedded broker's jars are, and where they come from (services.local.jars)."""
+
+
+def unknown(environ: Mapping[str, str] | None = None) -> list[str]:
+    """Variables that look like settings and are none: misspelt, or of another release. Nothing reads them."""
+    env = os.environ if environ is None else environ
+    known = {f"SHIXIAN_{f.name.upper()}" for f in fields(Settings)}
+    return sorted(
+        name
+        for name in env
+        if name.startswith("SHIXIAN_")
+        and name not in _OTHERS
+        and name not in known
+        and name.removesuffix("_FILE") not in known
+    )
 
 
 def load(environ: Mapping[str, str] | None = None) -> Settings:

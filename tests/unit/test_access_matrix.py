@@ -369,7 +369,7 @@ def test_loopback_accounts_and_an_explicit_yes_are_safe_enough() -> None:
         {"SHIXIAN_HOST": "127.0.0.2"},
         {"SHIXIAN_HOST": "::1"},
         {"SHIXIAN_HOST": "0.0.0.0", "SHIXIAN_INSECURE": "yes"},
-        {"SHIXIAN_HOST": "0.0.0.0", "SHIXIAN_ACCESS": "/x"},
+        {"SHIXIAN_HOST": "0.0.0.0", "SHIXIAN_ACCESS": __file__},
         {"SHIXIAN_FOUR_EYES": "yes", "SHIXIAN_OIDC": "https://id.test"},
     ):
         load(env).require_safe()
