@@ -4,7 +4,7 @@ import argparse
 from pathlib import Path
 
 from services.ops import alertmanager, prometheus
-from services.ops.config import Config, load
+from services.ops.config import BadConfig, Config, load
 from services.ops.text import dump
 
 TARGETS = {"intake": ["intake:8701"], "tracker": ["tracker:8702"], "stats": ["stats:8703"], "desk": ["desk:8700"]}
@@ -28,7 +28,11 @@ def main() -> None:
     parser.add_argument("--config", type=Path, help="thresholds that differ from the defaults, as TOML")
     parser.add_argument("--out", type=Path, default=Path("deploy"))
     given = parser.parse_args()
-    for path, text in files(load(given.config) if given.config else Config()).items():
+    try:
+        config = load(given.config) if given.config else Config()
+    except BadConfig as error:
+        parser.error(str(error))
+    for path, text in files(config).items():
         target = given.out / path
         target.parent.mkdir(parents=True, exist_ok=True)
         target.write_text(text, "utf-8")

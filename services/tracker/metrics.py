@@ -11,6 +11,7 @@ from prometheus_client.registry import Collector
 
 from services.events.cases import CaseEvent, RequestOverdue
 from services.runtime.clock import Clock
+from services.runtime.horizons import DAYS, WORKING_DAYS
 from services.statute.errors import StatuteError, UnknownCalendar
 from services.tracker import metrics_office, metrics_waiting
 from services.tracker.core.attention import KINDS
@@ -19,9 +20,6 @@ from services.tracker.core.reference_data import ReferenceData
 from services.tracker.metrics_office import gauge
 from services.tracker.snapshot import AWAITED, LIMITS, Dates, Snapshot
 
-DAYS = (0, 1, 3, 5, 7, 14)
-"""How far ahead the ends of limits are counted, in calendar days; 0 is today."""
-WORKING_DAYS = (0, 1, 3, 5, 10)
 UNTOUCHED_LIMITS = ("answer", "clarification-notice")
 DETECTION_BUCKETS = (1, 5, 10, 30, 60, 300, 900, 3600, 6 * 3600, 86_400)
 

@@ -8,12 +8,8 @@ from typing import Any
 from prometheus_client.core import GaugeMetricFamily
 from prometheus_client.metrics_core import Metric
 
+from services.runtime.horizons import OFFICE_DAYS, WAITING_DAYS
 from services.tracker.snapshot import OpenWork
-
-DAYS = (0, 1, 3, 5, 7)
-"""How far ahead last days are counted, in calendar days; 0 is today."""
-WAITING_DAYS = (1, 3, 7)
-"""For how long a unit has not taken on what it was given, in calendar days."""
 
 
 def collected(
@@ -60,7 +56,7 @@ def _open(
     for place in sorted({*map(key, office), *((organ, "") for organ in organs)}):
         number[place] += 0
         overdue[place] += 0
-        for days in DAYS:
+        for days in OFFICE_DAYS:
             due[*place, str(days)] += 0
     for work in office:
         number[key(work)] += work.number
@@ -68,7 +64,7 @@ def _open(
             continue
         left = (work.due_on - today(work.organ)).days
         overdue[key(work)] += work.number if left < 0 else 0
-        for days in DAYS:
+        for days in OFFICE_DAYS:
             due[*key(work), str(days)] += work.number if 0 <= left <= days else 0
     yield gauge(f"shixian_{what}_open", f"{text}.", labels, number)
     yield gauge(f"shixian_{what}_overdue", f"{text} and whose last day has passed.", labels, overdue)

@@ -1,18 +1,21 @@
 """The alert rules: generated from the code, whole, and each with the moments when it must not fire."""
 
-from dataclasses import replace
+import json
+import re
+import subprocess
+import sys
+from dataclasses import asdict, replace
 from pathlib import Path
 from typing import Any
 
 import pytest
 import yaml
 
+from scripts import metrics_page
 from services.ops import prometheus
 from services.ops.__main__ import files
 from services.ops.alertmanager import OF_MANY, inhibitions
 from services.ops.config import BadConfig, Config, load
-from services.tracker import metrics as tracker_metrics
-from services.tracker import metrics_office
 from tests.ops.stories import STORIES
 from tests.ops.tools import DEPLOY, ROOT, run, tell
 
@@ -104,13 +107,90 @@ def test_an_overdue_request_is_told_with_its_organ_count_age_and_link(tmp_path: 
     run("promtool", "test", "rules", file)
 
 
+def test_the_defaults_are_values_that_a_file_may_have(tmp_path: Path) -> None:
+    def line(value: object) -> str:
+        return f"[{', '.join(map(line, value))}]" if isinstance(value, tuple) else json.dumps(value)
+
+    file = tmp_path / "thresholds.toml"
+    file.write_text("".join(f"{key} = {line(value)}\n" for key, value in asdict(Config()).items()))
+    assert load(file) == Config()
+
+
+SILENT = {
+    "due_soon_days = 2": "due_soon_days: expected 0, 1, 3, 5 or 10 (what the metrics count), got 2",
+    "due_soon_days = true": "due_soon_days: expected a whole number, got True",
+    "untouched_days = [10, 2]": "untouched_days: expected 0, 1, 3, 5, 7 or 14",
+    "untouched_days = [3, 7]": "untouched_days: expected first the warning's value, then the critical one",
+    'untouched_days = ["a", "b"]': "untouched_days: expected a whole number",
+    "clarification_days = [2, 2]": "clarification_days: expected 0, 1, 3, 5, 7 or 14",
+    "clarification_days = [3]": "clarification_days: expected a list of 2 values",
+    "consultation_days = 2": "consultation_days: expected 0, 1, 3, 5, 7 or 14",
+    "step_days = 14": "step_days: expected 0, 1, 3, 5 or 7",
+    "duty_days = 10": "duty_days: expected 0, 1, 3, 5 or 7",
+    "unaccepted_days = 0": "unaccepted_days: expected 1, 3 or 7",
+    "attention_days = -1": "attention_days: expected a whole number from 0 on",
+    "provisional_month = 13": "provisional_month: expected a month, 1 to 12",
+    "provisional_month = 2\nprovisional_days = [1, 30]": "provisional_days: expected days of month 2, which has 28",
+    "calendar_days = [14, 45]": "calendar_days: expected first the warning's value",
+    "pool_share = 1.5": "pool_share: expected a share above 0 and not above 1",
+    "pool_share = nan": "pool_share: expected a share above 0 and not above 1",
+    "intake_objective = 99.9": "intake_objective: expected a share above 0 and below 1",
+    "intake_objective = 0.9": "burn_critical: expected rates below 10",
+    "burn_warning = []": "burn_warning: expected a list of one value at least",
+    'burn_warning = [[3, "2h", "1d"]]': "burn_warning: expected the long window before the short one",
+    'due_soon_for = "10 minutes"': "due_soon_for: expected a duration of Prometheus's, like 90s, 5m or 1d",
+    'due_soon_for = ""': "due_soon_for: expected a duration of Prometheus's",
+    'stuck_window = "0s"': "stuck_window: expected a duration of Prometheus's that is longer than 0",
+    'scrape = "4m"\nstuck_window = "5m"': "stuck_window: expected at least twice as long as scrape",
+    'not_ready_for = ["10m", "2m"]': "not_ready_for: expected first the warning's duration",
+    "lag_seconds = [600, 60]": "lag_seconds: expected first the warning's value",
+    'desk_url = "shixian.example/"': "desk_url: expected a URL",
+}
+"""With these an alert would never fire, or Prometheus would not start; and what is said of them."""
+
+
+@pytest.mark.parametrize(("given", "said"), SILENT.items(), ids=range(len(SILENT)))
+def test_a_threshold_with_which_an_alert_could_not_fire_is_refused(given: str, said: str, tmp_path: Path) -> None:
+    file = tmp_path / "thresholds.toml"
+    file.write_text(given)
+    with pytest.raises(BadConfig, match=re.escape(said)):
+        load(file)
+
+
+def test_a_whole_number_is_a_number_and_a_slash_at_the_end_of_an_address_is_none(tmp_path: Path) -> None:
+    file = tmp_path / "thresholds.toml"
+    file.write_text('pool_share = 1\ndesk_url = "https://board.gz.example/"\nstuck_window = "1h30m"\n')
+    assert load(file) == replace(Config(), pool_share=1.0, desk_url="https://board.gz.example", stuck_window="1h30m")
+
+
+def test_the_command_names_a_wrong_threshold_in_one_line_and_writes_nothing(tmp_path: Path) -> None:
+    file = tmp_path / "thresholds.toml"
+    file.write_text("due_soon_days = 2")
+    command = [sys.executable, "-m", "services.ops", "--config", str(file), "--out", str(tmp_path / "out")]
+    done = subprocess.run(command, capture_output=True, text=True, cwd=ROOT, timeout=60)
+    assert done.returncode == 2
+    assert done.stderr.splitlines()[-1].startswith("python -m services.ops: error: thresholds.toml: due_soon_days: ")
+    assert not (tmp_path / "out").exists()
+
+
+def every_days_of(config: Config) -> set[tuple[str, str]]:
+    """The metrics whose series are by days, and the days that the rules ask them for."""
+    texts = [rule["expr"] for file in prometheus.rule_files(config).values() for rule in file["groups"][0]["rules"]]
+    return {found for text in texts for found in re.findall(r'(shixian_\w+){[^}]*days="(\d+)"', text)}
+
+
 def test_days_that_alerts_ask_for_are_days_that_metrics_count() -> None:
-    config = Config()
-    assert config.due_soon_days in tracker_metrics.WORKING_DAYS
-    assert {config.step_days, config.duty_days} <= set(metrics_office.DAYS)
-    assert config.unaccepted_days in metrics_office.WAITING_DAYS
-    for days in (*config.untouched_days, *config.clarification_days, config.consultation_days):
-        assert days in tracker_metrics.DAYS
+    registry = metrics_page.registries()["tracker"]
+    counted = {
+        (sample.name, value)
+        for family in registry.collect()
+        for sample in family.samples
+        for label, value in sample.labels.items()
+        if label in ("days", "working_days")
+    }
+    asked = every_days_of(Config())
+    assert len(asked) == 8
+    assert asked <= counted
 
 
 def test_an_overdue_request_silences_no_warning_about_others_of_its_organ() -> None:
