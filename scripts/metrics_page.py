@@ -118,7 +118,7 @@ def _intake() -> CollectorRegistry:
 
 def _tracker() -> CollectorRegistry:
     registry = new_registry()
-    tracker_metrics.metrics(registry)
+    tracker_metrics.metrics(registry).sweeps.began(5)
     world = ReferenceData([OrganRegistered(specversion="1.0", id="1", source="urn:x", subject=ORGAN.code, data=ORGAN)])
     seen = {(ORGAN.code, "consultation", date(2013, 7, 2)): 1}
     office = [

@@ -81,6 +81,7 @@ class Config:
     stuck_window: Window = "5m"
     stuck_for: Duration = "5m"
     sweep_seconds: Annotated[tuple[Count, Count], RISING] = (120, 600)
+    """Beyond the pause between two rounds (SHIXIAN_SWEEP_SECONDS), which the tracker tells."""
     sweep_for: Duration = "1m"
     outbox_events: Annotated[tuple[Count, Count], RISING] = (1000, 20_000)
     outbox_for: Duration = "5m"

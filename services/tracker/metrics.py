@@ -5,7 +5,7 @@ from collections.abc import Callable, Collection, Iterable, Iterator, Mapping
 from dataclasses import dataclass
 from datetime import UTC, date, datetime, time, timedelta
 
-from prometheus_client import CollectorRegistry, Counter, Gauge, Histogram
+from prometheus_client import CollectorRegistry, Counter, Histogram
 from prometheus_client.metrics_core import Metric
 from prometheus_client.registry import Collector
 
@@ -18,6 +18,7 @@ from services.tracker.core.attention import KINDS
 from services.tracker.core.case import Case
 from services.tracker.core.reference_data import ReferenceData
 from services.tracker.metrics_office import gauge
+from services.tracker.metrics_sweep import SweepTimes
 from services.tracker.snapshot import AWAITED, LIMITS, Dates, Snapshot
 
 UNTOUCHED_LIMITS = ("answer", "clarification-notice")
@@ -32,7 +33,7 @@ class Metrics:
     events: Counter
     dead_letters: Counter
     batch_seconds: Histogram
-    sweep_timestamp: Gauge
+    sweeps: SweepTimes
     swept: Counter
     sweep_failures: Counter
     detection_seconds: Histogram
@@ -48,6 +49,8 @@ class Metrics:
 
 def metrics(registry: CollectorRegistry) -> Metrics:
     """The tracker's metrics, registered."""
+    sweeps = SweepTimes()
+    registry.register(sweeps)
     return Metrics(
         Counter("shixian_tracker_facts", "Facts applied, duplicates included.", registry=registry),
         Counter("shixian_tracker_case_events", "Case events decided.", registry=registry),
@@ -58,11 +61,7 @@ def metrics(registry: CollectorRegistry) -> Metrics:
             buckets=(0.005, 0.01, 0.025, 0.05, 0.1, 0.25, 0.5, 1, 2.5, 5, 10, 30),
             registry=registry,
         ),
-        Gauge(
-            "shixian_tracker_last_sweep_timestamp_seconds",
-            "When the sweep last finished on all partitions of this process.",
-            registry=registry,
-        ),
+        sweeps,
         Counter("shixian_tracker_swept_cases", "Cases that the sweep looked at.", registry=registry),
         Counter("shixian_tracker_sweep_failures", "Cases that the sweep failed over.", registry=registry),
         Histogram(

@@ -55,6 +55,7 @@ class Sweeping:
     async def run(self) -> None:
         """Sweep round after round until cancelled, waiting for what is away."""
         patiently = retry_in_place(self._sweep, on_retry=self._on_retry)
+        self._metrics.sweeps.began(self._interval)
         while True:
             for owned in sorted(self._owned()):
                 looked = SWEEP_CASES
@@ -62,7 +63,7 @@ class Sweeping:
                     looked = await patiently(owned.partition)
                     self._worked()
             self._worked()
-            self._metrics.sweep_timestamp.set_to_current_time()
+            self._metrics.sweeps.finished()
             await asyncio.sleep(0 if self._unfinished() else self._interval)
 
     def _worked(self) -> None:

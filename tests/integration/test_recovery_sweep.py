@@ -1,6 +1,7 @@
 """The sweep after days without a tracker, and the sweep that does not run."""
 
 import asyncio
+import time
 from typing import Any
 
 import pytest
@@ -93,9 +94,8 @@ class Ground:
         self.go_on.set()
         self.looked: list[int] = []
         self.error: Exception | None = None
-        self.sweeping = Sweeping(
-            self.sweep, lambda: self.owned, self.health, metrics(CollectorRegistry()), 0.01, **more
-        )
+        self.registry = CollectorRegistry()
+        self.sweeping = Sweeping(self.sweep, lambda: self.owned, self.health, metrics(self.registry), 0.01, **more)
 
     async def sweep(self, partition: int) -> int:
         await self.go_on.wait()
@@ -124,6 +124,28 @@ async def test_a_sweep_goes_on_with_a_partition_until_nothing_is_due(monkeypatch
     async with Ground(monkeypatch) as ground:
         await until(lambda: len(ground.looked) > 4)
         assert ground.health.ready()[0]
+
+
+async def test_when_it_was_last_round_is_told_from_when_it_begins_and_not_before(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    ground = Ground(monkeypatch)
+
+    def value(name: str) -> float | None:
+        return ground.registry.get_sample_value(f"shixian_tracker_{name}_seconds")
+
+    assert value("last_sweep_timestamp") is None, "a process that migrates its tables has nothing that is old"
+    ground.go_on.clear()
+    before = time.time()
+    async with ground:
+        await until(lambda: value("last_sweep_timestamp") is not None)
+        began = value("last_sweep_timestamp")
+        assert began is not None and before <= began <= time.time(), "a first round that never ends is seen by that"
+        assert value("sweep_interval") == 0.01
+        await asyncio.sleep(0.05)
+        assert value("last_sweep_timestamp") == began
+        ground.go_on.set()
+        await until(lambda: (value("last_sweep_timestamp") or 0) > began)
 
 
 async def test_a_sweep_that_finishes_nothing_is_not_ready_and_ends_the_process(monkeypatch: pytest.MonkeyPatch) -> None:

@@ -29,6 +29,8 @@ CALLS = {s: f'shixian_http_requests_total{{service="intake",route="/v1/events",s
 PROVISIONAL = {'shixian_requests_provisional{organ="gz"}': "3x364"}
 PUBLISHED = {'shixian_calendar_published_until_timestamp_seconds{calendar="CN"}': f"{100 * DAY}x500"}
 SWEPT = 'shixian_tracker_last_sweep_timestamp_seconds{service="tracker",instance="a"}'
+INTERVAL = 'shixian_tracker_sweep_interval_seconds{service="tracker",instance="a"}'
+EVERY_5_S = dict.fromkeys((INTERVAL, INTERVAL.replace('"a"', '"b"')), "5x90")
 LETTERS = 'shixian_dead_letters_total{service="tracker",topic="t",reason="field-invalid"}'
 UP = {f'up{{job="shixian",service="{name}",instance="a"}}': "1x60" for name in ("intake", "tracker", "stats", "desk")}
 TRACKER_UP = 'up{job="shixian",service="tracker",instance="a"}'
@@ -213,11 +215,24 @@ STORIES: Mapping[str, Sequence[Story]] = {
             ["23m"],
         ),
         # A sweep that is a minute old is none to worry about; one replica that stops is, whatever the others do.
-        Story("SweepStale", "warning", {SWEPT: "0+60x60"}, ["5m", "30m"]),
+        Story("SweepStale", "warning", EVERY_5_S | {SWEPT: "0+60x60"}, ["5m", "30m"]),
         Story(
-            "SweepStale", "warning", {SWEPT: "0+60x10 600x60", SWEPT.replace('"a"', '"b"'): "0+60x90"}, ["12m"], ["15m"]
+            "SweepStale",
+            "warning",
+            EVERY_5_S | {SWEPT: "0+60x10 600x60", SWEPT.replace('"a"', '"b"'): "0+60x90"},
+            ["12m"],
+            ["15m"],
         ),
-        Story("SweepStale", "critical", {SWEPT: "0+60x10 600x60"}, ["15m", "20m"], ["22m"]),
+        Story("SweepStale", "critical", EVERY_5_S | {SWEPT: "0+60x10 600x60"}, ["15m", "20m"], ["22m"]),
+        # Rounds that are to be ten minutes apart are not late after two, nor a process that has not begun to sweep.
+        Story(
+            "SweepStale",
+            "warning",
+            {INTERVAL: "600x90", SWEPT: "0x9 600x9 1200x9 1800x60"},
+            ["9m", "19m", "41m"],
+            ["44m"],
+        ),
+        Story("SweepStale", "warning", {TRACKER_UP: "1x60", INTERVAL: "_x60", SWEPT: "_x60"}, ["4m", "50m"]),
         Story(
             "OutboxGrowing",
             "warning",

@@ -45,8 +45,8 @@ def rules(config: Config) -> list[Rule]:
             alert(
                 config,
                 "SweepStale",
-                "max by (service, instance) "
-                f"(time() - shixian_tracker_last_sweep_timestamp_seconds{_MINE}) > {seconds}",
+                f"max by (service, instance) (time() - shixian_tracker_last_sweep_timestamp_seconds{_MINE})\n"
+                f"> max by (service, instance) (shixian_tracker_sweep_interval_seconds{_MINE}) + {seconds}",
                 severity=severity,
                 audience=OPERATORS,
                 symptom="sweep",
