@@ -5,7 +5,15 @@ from typing import Any
 
 from services.ops.config import Config
 
-OWN_FIGURES = ("TrackerLagging", "TrackerStuck", "SweepStale", "OutboxGrowing", "StatsBehind", "ServiceNotReady")
+OWN_FIGURES = (
+    "TrackerLagging",
+    "TrackerStuck",
+    "SweepStale",
+    "OutboxGrowing",
+    "StatsBehind",
+    "ServiceNotReady",
+    "ReplicaNotReady",
+)
 """What a service that is down can't help, and what says nothing new then."""
 
 OF_MANY = ("answer", "untouched", "clarification-notice", "consultation", "step", "step-due", "unaccepted", "duty-due")

@@ -93,6 +93,8 @@ class Config:
     # Services
     down_for: Duration = "1m"
     not_ready_for: Annotated[tuple[Duration, Duration], LATER] = ("2m", "10m")
+    replica_not_ready_for: Duration = "10m"
+    """For one replica, whatever the others say: long enough for a start that reads the whole of the reference topic."""
     pool_share: allowed.Share = 0.9
     pool_for: Duration = "5m"
 

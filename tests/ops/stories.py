@@ -312,6 +312,27 @@ STORIES: Mapping[str, Sequence[Story]] = {
             },
             ["20m"],
         ),
+        # The service works, and one of its replicas never does; a start takes its time.
+        Story(
+            "ReplicaNotReady",
+            "warning",
+            {
+                'shixian_ready{service="stats",instance="a"}': "0x30 1x30",
+                'shixian_ready{service="stats",instance="b"}': "1x60",
+            },
+            ["9m"],
+            ["12m", "30m"],
+            ["32m"],
+        ),
+        Story(
+            "ReplicaNotReady",
+            "warning",
+            {
+                'shixian_ready{service="stats",instance="a"}': "1x9 0x8 1x40",
+                'shixian_ready{service="stats",instance="b"}': "1x18 0x8 1x40",
+            },
+            ["17m", "26m"],
+        ),
         Story("ServiceNotReady", "warning", {'shixian_ready{service="stats"}': "1x5 0x30"}, ["6m"], ["9m"]),
         Story("ServiceNotReady", "critical", {'shixian_ready{service="stats"}': "1x5 0x30"}, ["9m", "15m"], ["17m"]),
         Story(

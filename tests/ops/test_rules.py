@@ -107,6 +107,31 @@ def test_an_overdue_request_is_told_with_its_organ_count_age_and_link(tmp_path: 
     run("promtool", "test", "rules", file)
 
 
+def test_a_replica_that_is_not_ready_is_told_with_what_it_waits_for(tmp_path: Path) -> None:
+    ready = 'shixian_ready{service="stats",instance="%s"}'
+    part = 'shixian_part_ok{service="stats",instance="%s",part="%s"}'
+    series = {ready % "a": "0x30", ready % "b": "1x30", part % ("a", "kafka"): "0x30", part % ("a", "disk"): "1x30"}
+    series |= {part % ("b", "reference"): "0x30"}
+    labels = {"severity": "warning", "audience": "operators", "symptom": "not-ready"}
+    annotations = {
+        "summary": "A replica of a service runs, but has been unable to work for long; others may hide it.",
+        "description": "stats, a, waits for: kafka.",
+        "summary_zh": "服务的一个副本在运行，但长时间不能工作；其他副本可能掩盖了它。",
+        "description_zh": "stats 的 a 在等待： kafka。",
+        "runbook_url": "https://shixian.example/docs/runbooks/ReplicaNotReady.md",
+    }
+    expected = {"exp_labels": {"service": "stats", "instance": "a"} | labels, "exp_annotations": annotations}
+    test = {
+        "interval": "1m",
+        "input_series": [{"series": name, "values": values} for name, values in series.items()],
+        "alert_rule_test": [{"eval_time": "12m", "alertname": "ReplicaNotReady", "exp_alerts": [expected]}],
+    }
+    file = tmp_path / "replica.yaml"
+    rules = str(DEPLOY / "prometheus/rules/services.yaml")
+    file.write_text(yaml.safe_dump({"rule_files": [rules], "evaluation_interval": "1m", "tests": [test]}))
+    run("promtool", "test", "rules", file)
+
+
 def test_the_defaults_are_values_that_a_file_may_have(tmp_path: Path) -> None:
     def line(value: object) -> str:
         return f"[{', '.join(map(line, value))}]" if isinstance(value, tuple) else json.dumps(value)

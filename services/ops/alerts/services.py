@@ -8,6 +8,11 @@ _AWAY = (
     """{{ range printf "shixian_part_ok{service='%s'} == 0" $labels.service | query }} {{ .Labels.part }}{{ end }}"""
 )
 
+_AWAY_THERE = (
+    "{{ range printf \"shixian_part_ok{service='%s',instance='%s'} == 0\" $labels.service $labels.instance | query }} "
+    "{{ .Labels.part }}{{ end }}"
+)
+
 
 def rules(config: Config) -> list[Rule]:
     """The rules of this subject."""
@@ -47,6 +52,23 @@ def rules(config: Config) -> list[Rule]:
                 for_=for_,
             )
         )
+    alerts.append(
+        alert(
+            config,
+            "ReplicaNotReady",
+            "min by (service, instance) (shixian_ready) == 0",
+            severity="warning",
+            audience=OPERATORS,
+            symptom="not-ready",
+            summary="A replica of a service runs, but has been unable to work for long; others may hide it.",
+            description=f"{{{{ $labels.service }}}}, {{{{ $labels.instance }}}}, waits for:{_AWAY_THERE}.",
+            chinese=(
+                "服务的一个副本在运行，但长时间不能工作；其他副本可能掩盖了它。",
+                f"{{{{ $labels.service }}}} 的 {{{{ $labels.instance }}}} 在等待：{_AWAY_THERE}。",
+            ),
+            for_=config.replica_not_ready_for,
+        )
+    )
     alerts += [
         alert(
             config,
