@@ -95,6 +95,9 @@ class Config:
     not_ready_for: Annotated[tuple[Duration, Duration], LATER] = ("2m", "10m")
     replica_not_ready_for: Duration = "10m"
     """For one replica, whatever the others say: long enough for a start that reads the whole of the reference topic."""
+    restarts: Annotated[tuple[Count, Count], RISING] = (3, 10)
+    """More of them than this in the window: hands and a release restart a process once or twice."""
+    restarts_window: Window = "1h"
     pool_share: allowed.Share = 0.9
     pool_for: Duration = "5m"
 
@@ -145,7 +148,7 @@ def _unreachable(config: Config) -> Iterator[tuple[str, str]]:
                 yield key, "the long window before the short one"
     # A rate needs two samples in its window.
     least = 2 * allowed.seconds(config.scrape)
-    for key in ("stuck_window", "dead_letters_window"):
+    for key in ("stuck_window", "dead_letters_window", "restarts_window"):
         if allowed.seconds(getattr(config, key)) < least:
             yield key, f"at least twice as long as scrape ({config.scrape})"
     for key in ("burn_critical", "burn_warning"):

@@ -34,6 +34,7 @@ EVERY_5_S = dict.fromkeys((INTERVAL, INTERVAL.replace('"a"', '"b"')), "5x90")
 LETTERS = 'shixian_dead_letters_total{service="tracker",topic="t",reason="field-invalid"}'
 UP = {f'up{{job="shixian",service="{name}",instance="a"}}': "1x60" for name in ("intake", "tracker", "stats", "desk")}
 TRACKER_UP = 'up{job="shixian",service="tracker",instance="a"}'
+STARTED = 'process_start_time_seconds{job="shixian",service="tracker",instance="a"}'
 SAME_RULES = {f'shixian_rules_info{{service="{name}",digest="aa"}}': "1x60" for name in ("intake", "tracker", "stats")}
 OTHER_RULES = 'shixian_rules_info{service="tracker",digest="bb"}'
 
@@ -335,6 +336,19 @@ STORIES: Mapping[str, Sequence[Story]] = {
         ),
         Story("ServiceNotReady", "warning", {'shixian_ready{service="stats"}': "1x5 0x30"}, ["6m"], ["9m"]),
         Story("ServiceNotReady", "critical", {'shixian_ready{service="stats"}': "1x5 0x30"}, ["9m", "15m"], ["17m"]),
+        # A release and a hand that starts it again are no loop; what the watchdog ends again and again is, though it is
+        # hardly ever down when it is looked at.
+        Story("ServiceRestarting", "warning", UP | {STARTED: "0x20 1200x20 2400x9 3000x60"}, ["30m", "55m", "90m"]),
+        Story(
+            "ServiceRestarting",
+            "warning",
+            {TRACKER_UP: "1x7 0 1x7 0 1x7 0 1x7 0 1x90", STARTED: "1x7 _ 9x7 _ 18x7 _ 27x7 _ 36x90"},
+            ["8m", "31m"],
+            ["37m", "60m"],
+            ["100m"],
+        ),
+        Story("ServiceRestarting", "critical", {STARTED: "1x7 _ 9x7 _ 18x7 _ 27x7 _ 36x90"}, ["40m"]),
+        Story("ServiceRestarting", "critical", {STARTED: "0+60x30 1800x90"}, ["8m"], ["15m", "60m"], ["95m"]),
         Story(
             "DatabasePoolExhausted",
             "warning",

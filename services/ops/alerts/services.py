@@ -69,6 +69,28 @@ def rules(config: Config) -> list[Rule]:
             for_=config.replica_not_ready_for,
         )
     )
+    window = config.restarts_window
+    for severity, often in zip(WORDS, config.restarts, strict=True):
+        alerts.append(
+            alert(
+                config,
+                "ServiceRestarting",
+                "max by (service, instance) "
+                f'(changes(process_start_time_seconds{{job="shixian"}}[{window}])) > {often}',
+                severity=severity,
+                audience=OPERATORS,
+                symptom="restarting",
+                summary="A service ends and is started again and again.",
+                description=f"{{{{ $labels.service }}}}, {{{{ $labels.instance }}}}, was started again "
+                f"{{{{ $value }}}} times in {window}.",
+                chinese=(
+                    "服务反复结束又重新启动。",
+                    f"{{{{ $labels.service }}}} 的 {{{{ $labels.instance }}}} 在 {window} 内重新启动了 "
+                    "{{ $value }} 次。",
+                ),
+                for_="0s",
+            )
+        )
     alerts += [
         alert(
             config,
