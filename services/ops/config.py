@@ -83,10 +83,13 @@ class Config:
     sweep_seconds: Annotated[tuple[Count, Count], RISING] = (120, 600)
     """Beyond the pause between two rounds (SHIXIAN_SWEEP_SECONDS), which the tracker tells."""
     sweep_for: Duration = "1m"
+    sweep_failures_window: Window = "2h"
+    """A case that the sweep failed over is tried again after an hour: twice that, so that the alert stays on."""
     outbox_events: Annotated[tuple[Count, Count], RISING] = (1000, 20_000)
     outbox_for: Duration = "5m"
     dead_letters: Annotated[tuple[Count, Count], RISING] = (0, 100)
     dead_letters_window: Window = "1h"
+    reference_window: Window = "2h"
     snapshot_seconds: Positive = 120
     audit_for: Duration = "0s"
 
@@ -148,7 +151,7 @@ def _unreachable(config: Config) -> Iterator[tuple[str, str]]:
                 yield key, "the long window before the short one"
     # A rate needs two samples in its window.
     least = 2 * allowed.seconds(config.scrape)
-    for key in ("stuck_window", "dead_letters_window", "restarts_window"):
+    for key in ("stuck_window", "dead_letters_window", "restarts_window", "sweep_failures_window"):
         if allowed.seconds(getattr(config, key)) < least:
             yield key, f"at least twice as long as scrape ({config.scrape})"
     for key in ("burn_critical", "burn_warning"):

@@ -4,7 +4,7 @@ from collections.abc import Mapping, Sequence
 from types import ModuleType
 from typing import Any
 
-from services.ops.alerts import calendars, intake, office, requests, services, stats, tracker
+from services.ops.alerts import calendars, intake, office, reference, requests, services, stats, tracker
 from services.ops.config import Config
 from services.ops.rule import group
 
@@ -12,6 +12,7 @@ SUBJECTS: Mapping[str, ModuleType] = {
     "requests": requests,
     "office": office,
     "calendars": calendars,
+    "reference": reference,
     "intake": intake,
     "tracker": tracker,
     "stats": stats,

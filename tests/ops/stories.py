@@ -31,6 +31,8 @@ PUBLISHED = {'shixian_calendar_published_until_timestamp_seconds{calendar="CN"}'
 SWEPT = 'shixian_tracker_last_sweep_timestamp_seconds{service="tracker",instance="a"}'
 INTERVAL = 'shixian_tracker_sweep_interval_seconds{service="tracker",instance="a"}'
 EVERY_5_S = dict.fromkeys((INTERVAL, INTERVAL.replace('"a"', '"b"')), "5x90")
+FAILURES = 'shixian_tracker_sweep_failures_total{service="tracker",instance="a"}'
+COUNTED = 'shixian_reference_%s_total{service="tracker",instance="%s"}'
 LETTERS = 'shixian_dead_letters_total{service="tracker",topic="t",reason="field-invalid"}'
 UP = {f'up{{job="shixian",service="{name}",instance="a"}}': "1x60" for name in ("intake", "tracker", "stats", "desk")}
 TRACKER_UP = 'up{job="shixian",service="tracker",instance="a"}'
@@ -158,6 +160,31 @@ STORIES: Mapping[str, Sequence[Story]] = {
             every="1d",
         ),
     ],
+    "reference": [
+        # A process that starts counts all of the topic again; what was there before is no news.
+        Story(
+            "ReferenceWithoutEffect",
+            "warning",
+            {COUNTED % ("rejected", "a"): "4x150 0x2 3 4x200", COUNTED % ("unreadable", "a"): "1x150 0x2 1x200"},
+            ["1h", "153m", "155m", "275m", "300m"],
+        ),
+        Story(
+            "ReferenceWithoutEffect",
+            "warning",
+            {COUNTED % ("rejected", name): "0x130 1x250" for name in "ab"} | {COUNTED % ("unreadable", "a"): "0x400"},
+            ["130m"],
+            ["132m", "240m"],
+            ["260m"],
+        ),
+        Story(
+            "ReferenceWithoutEffect",
+            "warning",
+            {COUNTED % ("rejected", "a"): "0x400", COUNTED % ("unreadable", "a"): "2x130 3x250"},
+            ["130m"],
+            ["132m"],
+            ["260m"],
+        ),
+    ],
     "intake": [
         # One failure among few calls says nothing; nor do refusals (4xx).
         Story("IntakeErrors", "critical", {CALLS["2xx"]: "0x60 1x200", CALLS["5xx"]: "0x60 1x200"}, ["1h", "70m"]),
@@ -234,6 +261,9 @@ STORIES: Mapping[str, Sequence[Story]] = {
             ["44m"],
         ),
         Story("SweepStale", "warning", {TRACKER_UP: "1x60", INTERVAL: "_x60", SWEPT: "_x60"}, ["4m", "50m"]),
+        # Old failures are no news, nor is a process that begins to count anew; a case is tried again each hour.
+        Story("SweepFailing", "warning", {FAILURES: "3x60 0x180"}, ["10m", "3h"]),
+        Story("SweepFailing", "warning", {FAILURES: "0x10 1x60 2x200"}, ["10m"], ["12m", "130m"], ["200m"]),
         Story(
             "OutboxGrowing",
             "warning",

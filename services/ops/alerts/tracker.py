@@ -55,6 +55,24 @@ def rules(config: Config) -> list[Rule]:
                 for_=config.sweep_for,
             )
         )
+    window = config.sweep_failures_window
+    alerts.append(
+        alert(
+            config,
+            "SweepFailing",
+            f"sum by (service) (increase(shixian_tracker_sweep_failures_total{_MINE}[{window}])) > 0",
+            severity="warning",
+            audience=OPERATORS,
+            symptom="sweep-failures",
+            summary="The clock fails over cases: what happens to them by time alone stays unnoticed.",
+            description=f'About {{{{ printf "%.0f" $value }}}} times in {window} a case could not be swept.',
+            chinese=(
+                "定时检查在个别案件上失败：这些案件仅因时间推移而发生的事项不会被发现。",
+                f'{window} 内约有 {{{{ printf "%.0f" $value }}}} 次案件检查失败。',
+            ),
+            for_="0s",
+        )
+    )
     for severity, events in zip(WORDS, config.outbox_events, strict=True):
         alerts.append(
             alert(
