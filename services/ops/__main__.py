@@ -1,11 +1,16 @@
-"""Write the files of ``deploy/`` anew: ``python -m services.ops [--config FILE.toml] [--out FOLDER]``."""
+"""Write the files of ``deploy/`` anew: ``python -m services.ops [--config FILE.toml] [--out FOLDER]``.
+
+Examples that were changed by hand stay (:mod:`services.ops.writing`).
+"""
 
 import argparse
+import sys
 from pathlib import Path
 
 from services.ops import alertmanager, prometheus
 from services.ops.config import BadConfig, Config, load
 from services.ops.text import dump
+from services.ops.writing import example, write
 
 TARGETS = {"intake": ["intake:8701"], "tracker": ["tracker:8702"], "stats": ["stats:8703"], "desk": ["desk:8700"]}
 
@@ -14,11 +19,10 @@ def files(config: Config) -> dict[str, str]:
     """What is generated, by path below ``deploy/``."""
     texts = {f"prometheus/rules/{name}.yaml": dump(rules) for name, rules in prometheus.rule_files(config).items()}
     texts["kubernetes/overlays/production/rules.yaml"] = dump(prometheus.operator_rules(config))
-    texts["prometheus/prometheus.yml"] = dump(
-        prometheus.configuration(config, TARGETS, ["alertmanager:9093"], token_file="/run/secrets/metrics-token")
-    )
-    texts["alertmanager/alertmanager.yml"] = dump(alertmanager.example(config))
-    texts["alertmanager/templates/shixian.tmpl"] = alertmanager.TEMPLATE
+    scraping = prometheus.configuration(config, TARGETS, ["alertmanager:9093"], token_file="/run/secrets/metrics-token")
+    texts["prometheus/prometheus.yml"] = example(dump(scraping, head=""))
+    texts["alertmanager/alertmanager.yml"] = example(dump(alertmanager.example(config), head=""))
+    texts["alertmanager/templates/shixian.tmpl"] = example(alertmanager.TEMPLATE, "{{/* %s */}}")
     return texts
 
 
@@ -32,10 +36,8 @@ def main() -> None:
         config = load(given.config) if given.config else Config()
     except BadConfig as error:
         parser.error(str(error))
-    for path, text in files(config).items():
-        target = given.out / path
-        target.parent.mkdir(parents=True, exist_ok=True)
-        target.write_text(text, "utf-8")
+    for kept, beside in write(given.out, files(config)).items():
+        sys.stderr.write(f"{kept} was changed by hand and stays as it is; what is new is in {beside}\n")
 
 
 if __name__ == "__main__":

@@ -16,6 +16,7 @@ from services.ops import prometheus
 from services.ops.__main__ import files
 from services.ops.alertmanager import OF_MANY, inhibitions
 from services.ops.config import BadConfig, Config, load
+from services.ops.writing import write
 from tests.ops.stories import STORIES
 from tests.ops.tools import DEPLOY, ROOT, run, tell
 
@@ -196,6 +197,45 @@ def test_the_command_names_a_wrong_threshold_in_one_line_and_writes_nothing(tmp_
     assert done.returncode == 2
     assert done.stderr.splitlines()[-1].startswith("python -m services.ops: error: thresholds.toml: due_soon_days: ")
     assert not (tmp_path / "out").exists()
+
+
+OWN = ("prometheus/prometheus.yml", "alertmanager/alertmanager.yml", "alertmanager/templates/shixian.tmpl")
+
+
+def test_what_an_office_made_its_own_is_not_overwritten_and_the_new_example_stands_beside_it(tmp_path: Path) -> None:
+    assert write(tmp_path, files(Config())) == {}
+    own = [tmp_path / path for path in OWN]
+    rules = tmp_path / "prometheus/rules/requests.yaml"
+    for file in (*own, rules):
+        file.write_text(file.read_text("utf-8") + "# ours\n", "utf-8")
+    beside = [file.with_name(f"{file.name}.new") for file in own]
+    for config in (Config(), replace(Config(), scrape="30s", officers_repeat="2d")):
+        assert write(tmp_path, files(config)) == dict(zip(own, beside, strict=True))
+        assert all(file.read_text("utf-8").endswith("# ours\n") for file in own)
+        assert [file.read_text("utf-8") for file in beside] == [files(config)[path] for path in OWN]
+        assert rules.read_text("utf-8") == files(config)["prometheus/rules/requests.yaml"], "rules are ours"
+    for file, new in zip(own, beside, strict=True):
+        new.replace(file)
+    # What is an example still is replaced by a newer one.
+    assert write(tmp_path, files(replace(Config(), scrape="20s", officers_repeat="3d"))) == {}
+    assert "3d" in own[1].read_text("utf-8") and "20s" in own[0].read_text("utf-8")
+
+
+def test_one_that_an_earlier_release_wrote_without_a_sum_stays(tmp_path: Path) -> None:
+    file = tmp_path / OWN[1]
+    file.parent.mkdir(parents=True)
+    file.write_text(files(Config())[OWN[1]].partition("\n")[2], "utf-8")
+    assert list(write(tmp_path, files(Config()))) == [file]
+
+
+def test_the_command_says_which_file_stays(tmp_path: Path) -> None:
+    command = [sys.executable, "-m", "services.ops", "--out", str(tmp_path)]
+    first = subprocess.run(command, capture_output=True, text=True, cwd=ROOT, timeout=60)
+    (tmp_path / OWN[1]).write_text("route: {receiver: ours}\n", "utf-8")
+    second = subprocess.run(command, capture_output=True, text=True, cwd=ROOT, timeout=60)
+    assert (first.returncode, first.stderr, second.returncode) == (0, "", 0)
+    assert second.stderr.startswith(f"{tmp_path / OWN[1]} was changed by hand and stays as it is; what is new is in ")
+    assert (tmp_path / OWN[1]).read_text("utf-8") == "route: {receiver: ours}\n"
 
 
 def every_days_of(config: Config) -> set[tuple[str, str]]:
