@@ -19,6 +19,11 @@ OWN_FIGURES = (
 OF_MANY = ("answer", "untouched", "clarification-notice", "consultation", "step", "step-due", "unaccepted", "duty-due")
 """The symptoms of alerts that stand for many requests of an organ at once."""
 
+NOBODY, WATCHDOG = "nobody", "watchdog"
+"""Who gets *Watchdog*: nobody, until an address is set."""
+
+_WATCHDOG_LOOKS = "30s"
+
 Receiver = Mapping[str, Any]
 
 
@@ -47,10 +52,10 @@ def inhibitions() -> list[dict[str, Any]]:
     ]
 
 
-def routes(config: Config, organs: Mapping[str, str], officers: str, operators: str, nobody: str) -> dict[str, Any]:
+def routes(config: Config, organs: Mapping[str, str], officers: str, operators: str) -> dict[str, Any]:
     """The tree: officers hear of requests, grouped by organ, of the same once a day; operators of the rest.
 
-    ``organs`` gives organs with a receiver of their own.
+    ``organs`` gives organs with a receiver of their own. *Watchdog* goes alone, as often as its receiver needs it.
     """
     own = [{"matchers": [f'organ="{organ}"'], "receiver": receiver} for organ, receiver in organs.items()]
     by_organ: dict[str, Any] = {
@@ -61,6 +66,11 @@ def routes(config: Config, organs: Mapping[str, str], officers: str, operators: 
         "group_interval": config.officers_interval,
         "repeat_interval": config.officers_repeat,
     }
+    watchdog: dict[str, Any] = {"matchers": ['alertname="Watchdog"'], "receiver": NOBODY}
+    if config.watchdog_url:
+        # A repetition waits for the next look after its time: looks as far apart would leave every other one out.
+        watchdog |= {"receiver": WATCHDOG, "group_wait": "0s", "group_interval": _WATCHDOG_LOOKS}
+        watchdog["repeat_interval"] = config.watchdog_repeat
     if own:
         by_organ["routes"] = own
     return {
@@ -69,7 +79,7 @@ def routes(config: Config, organs: Mapping[str, str], officers: str, operators: 
         "group_wait": config.operators_wait,
         "group_interval": config.operators_interval,
         "repeat_interval": config.operators_repeat,
-        "routes": [{"matchers": ['alertname="Watchdog"'], "receiver": nobody}, by_organ],
+        "routes": [watchdog, by_organ],
     }
 
 
@@ -87,10 +97,13 @@ def configuration(
     document: dict[str, Any] = {"global": dict(mail)} if mail else {}
     if templates:
         document["templates"] = list(templates)
+    last: Receiver = {"name": NOBODY}
+    if config.watchdog_url:
+        last = {"name": WATCHDOG, "webhook_configs": [{"url": config.watchdog_url, "send_resolved": False}]}
     return document | {
-        "route": routes(config, organs, officers, operators, "nobody"),
+        "route": routes(config, organs, officers, operators),
         "inhibit_rules": inhibitions(),
-        "receivers": [*receivers, {"name": "nobody"}],
+        "receivers": [*receivers, last],
     }
 
 

@@ -54,6 +54,9 @@ Window = Annotated[
     Allowed("a duration of Prometheus's that is longer than 0, like 90s, 5m or 1d", lambda text: _lasts(text, 0.001)),
 ]
 Url = Annotated[str, Allowed("a URL, http://... or https://...", lambda text: not uris.http(text))]
+UrlOrNone = Annotated[
+    str, Allowed("a URL, http://... or https://..., or nothing", lambda text: not text or not uris.http(text))
+]
 Count = Annotated[int, Allowed("a whole number from 0 on", lambda number: number >= 0)]
 Positive = Annotated[int, Allowed("a whole number from 1 on", lambda number: number >= 1)]
 Month = Annotated[int, Allowed("a month, 1 to 12", lambda number: 1 <= number <= 12)]

@@ -112,6 +112,10 @@ class Config:
     operators_wait: Duration = "30s"
     operators_interval: Window = "5m"
     operators_repeat: Window = "4h"
+    watchdog_url: allowed.UrlOrNone = ""
+    """Where *Watchdog*, which fires always, is posted: to what complains when it stops coming. Empty: nowhere."""
+    watchdog_repeat: Window = "5m"
+    """How often; the receiver's patience must be longer."""
 
 
 def load(path: Path, base: Config | None = None) -> Config:

@@ -16,7 +16,8 @@ def files(
     certificate: str = "",
 ) -> dict[str, str]:
     """Texts by path; ``services`` are the services' ``host:port`` by name. Without a ``webhook`` alerts are shown in
-    Alertmanager and sent to nobody. ``token_file`` and ``certificate`` as Prometheus is to use them."""
+    Alertmanager and sent to nobody; *Watchdog* goes where ``config.watchdog_url`` says, whatever the webhook.
+    ``token_file`` and ``certificate`` as Prometheus is to use them."""
     texts = {f"rules/{name}.yaml": dump(rules) for name, rules in prometheus.rule_files(config).items()}
     targets = {name: [address] for name, address in services.items()}
     texts["prometheus.yml"] = dump(

@@ -12,7 +12,7 @@ import pytest
 import yaml
 
 from scripts import metrics_page
-from services.ops import prometheus
+from services.ops import local, prometheus
 from services.ops.__main__ import files
 from services.ops.alertmanager import OF_MANY, inhibitions
 from services.ops.config import BadConfig, Config, load
@@ -170,6 +170,7 @@ SILENT = {
     'scrape = "4m"\nstuck_window = "5m"': "stuck_window: expected at least twice as long as scrape",
     'not_ready_for = ["10m", "2m"]': "not_ready_for: expected first the warning's duration",
     "lag_seconds = [600, 60]": "lag_seconds: expected first the warning's value",
+    'watchdog_url = "alive"': "watchdog_url: expected a URL, http://... or https://..., or nothing",
     'desk_url = "shixian.example/"': "desk_url: expected a URL",
 }
 """With these an alert would never fire, or Prometheus would not start; and what is said of them."""
@@ -226,6 +227,27 @@ def test_one_that_an_earlier_release_wrote_without_a_sum_stays(tmp_path: Path) -
     file.parent.mkdir(parents=True)
     file.write_text(files(Config())[OWN[1]].partition("\n")[2], "utf-8")
     assert list(write(tmp_path, files(Config()))) == [file]
+
+
+@pytest.mark.parametrize("which", ["up", "example"])
+def test_the_watchdog_goes_where_its_own_address_says_and_else_to_nobody(which: str, tmp_path: Path) -> None:
+    thresholds = tmp_path / "thresholds.toml"
+    given = 'watchdog_url = "https://alive.example/ping?key=1"\nwatchdog_repeat = "2m"\n'
+    for text, receiver in (("", "nobody"), (given, "watchdog")):
+        thresholds.write_text(text)
+        config = load(thresholds)
+        made = files(config)[OWN[1]] if which == "example" else local.files(config, {}, 1, "")["alertmanager.yml"]
+        (tmp_path / "alertmanager.yml").write_text(made, "utf-8")
+        run("amtool", "check-config", tmp_path / "alertmanager.yml")
+        routed = ["config", "routes", "test", f"--config.file={tmp_path / 'alertmanager.yml'}"]
+        assert (
+            run("amtool", *routed, "alertname=Watchdog", "audience=operators", "severity=none").split()[0] == receiver
+        )
+        assert run("amtool", *routed, "alertname=ServiceDown", "audience=operators").split()[0] == "operators"
+    document = yaml.safe_load(made)
+    (hook,) = document["receivers"][-1]["webhook_configs"]
+    assert hook["url"] == "https://alive.example/ping?key=1"
+    assert document["route"]["routes"][0]["repeat_interval"] == "2m"
 
 
 def test_the_command_says_which_file_stays(tmp_path: Path) -> None:
