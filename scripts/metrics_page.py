@@ -11,6 +11,7 @@ from typing import Any, cast
 
 from aiokafka import TopicPartition
 from prometheus_client import CollectorRegistry
+from prometheus_client.metrics_core import Metric
 
 from services.events.facts import OrganData, OrganRegistered
 from services.events.vocabulary import Label
@@ -68,6 +69,7 @@ PER_PROCESS = (
     "shixian_part_",
     "shixian_build_",
     "shixian_disk_",
+    "shixian_rules_",
 )
 TABLES = (
     "shixian_stats_fold_",
@@ -180,16 +182,18 @@ def families() -> dict[str, tuple[str, list[str], str, list[str]]]:
                 continue
             name = metric.name + {"counter": "_total", "info": "_info"}.get(metric.type, "")
             labels = list(dict.fromkeys(label for s in metric.samples for label in s.labels if label != "le"))
-            labels = labels or list(_declared(registry, metric.name))
+            labels = labels or list(_declared(registry, metric))
             before = found.get(name, (metric.type, labels, metric.documentation, []))
             found[name] = (*before[:3], [*before[3], service])
     return found
 
 
-def _declared(registry: CollectorRegistry, name: str) -> tuple[str, ...]:
-    """The labels of a metric that has no series yet."""
+def _declared(registry: CollectorRegistry, metric: Metric) -> tuple[str, ...]:
+    """The labels of a metric that has no series yet: a collector's family knows them, or the metric itself."""
+    if hasattr(metric, "_labelnames"):
+        return tuple(metric._labelnames)
     for collector in registry._collector_to_names:
-        if getattr(collector, "_name", None) == name:
+        if getattr(collector, "_name", None) == metric.name:
             return tuple(getattr(collector, "_labelnames", ()))
     return ()
 

@@ -289,6 +289,14 @@ def test_an_overdue_request_silences_no_warning_about_others_of_its_organ() -> N
     assert f'symptom!~"{"|".join(OF_MANY)}"' in targets[0]
 
 
+def test_the_page_says_of_breaches_and_forecasts_what_the_inhibitions_do() -> None:
+    text = " ".join((ROOT / "docs/operations.md").read_text("utf-8").split())
+    assert "not where they stand for many requests, steps or duties" in text
+    assert "silences its own forecast" not in text
+    number = {3: "three", 4: "four", 5: "five"}[len(list((DEPLOY / "grafana/dashboards").iterdir()))]
+    assert f"the {number} dashboards in `deploy/grafana/dashboards`" in text
+
+
 def test_thresholds_come_from_a_file_and_a_wrong_one_is_named(tmp_path: Path) -> None:
     file = tmp_path / "thresholds.toml"
     file.write_text('due_soon_days = 5\nlag_seconds = [30, 300]\ndesk_url = "https://board.gz.example"\n')
