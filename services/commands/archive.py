@@ -9,6 +9,7 @@ import asyncio
 import os
 from pathlib import Path
 
+import structlog
 from aiokafka.errors import KafkaError
 
 from services.archive import exporting, restoring
@@ -18,6 +19,8 @@ from services.runtime.batch import PositionRefused
 from services.runtime.failed import Failed, Progress, reason_of
 from services.runtime.retry import LogUnavailable
 from services.runtime.settings import Settings
+
+log = structlog.get_logger(__name__)
 
 __all__ = ["Counted", "Failed", "export", "restore"]
 
@@ -45,11 +48,15 @@ def _settle(draft: Path, path: Path) -> None:
     with draft.open("rb") as file:
         os.fsync(file.fileno())
     draft.replace(path)
-    folder = os.open(path.parent, os.O_RDONLY)
     try:
-        os.fsync(folder)
-    finally:
-        os.close(folder)
+        folder = os.open(path.parent, os.O_RDONLY)
+        try:
+            os.fsync(folder)
+        finally:
+            os.close(folder)
+    except OSError as error:
+        # Not every file system knows this of a folder (network shares, FUSE): the backup is there, and whole.
+        log.info("folder_not_synced", folder=str(path.parent), reason=error.strerror)
 
 
 def restore(settings: Settings, path: Path, progress: Progress) -> Counted:

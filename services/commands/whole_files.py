@@ -1,5 +1,6 @@
 """Files that are written whole or not at all, what stood in their place, and names that a file system takes."""
 
+import errno
 import os
 import stat
 from hashlib import sha256
@@ -52,6 +53,9 @@ def set_aside(path: Path) -> Path | None:
     real, kept = Path(os.path.realpath(path)), before(path)
     if not real.exists() or _special(path):
         return None
+    for each in (real, kept):
+        if each.is_dir():  # a folder can be renamed as well, with all that is in it
+            raise IsADirectoryError(errno.EISDIR, os.strerror(errno.EISDIR), str(each))
     real.replace(kept)
     return kept
 

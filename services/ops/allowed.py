@@ -30,6 +30,8 @@ class Allowed:
 
 def seconds(duration: str) -> float:
     """How long a duration of Prometheus's is. Raises ValueError where it is none."""
+    if duration == "0":  # the one that needs no unit
+        return 0.0
     parts = _DURATION.fullmatch(duration)
     if parts is None or not duration:
         raise ValueError(duration)

@@ -181,9 +181,10 @@ class Settings:
         if bool(self.tls_cert) != bool(self.tls_key):
             raise SettingError("SHIXIAN_TLS_CERT, SHIXIAN_TLS_KEY: expected both or none")
         for name in ("tls_cert", "tls_key", "access"):
-            if (file := getattr(self, name)) and not Path(file).expanduser().is_file():
-                raise SettingError(f"SHIXIAN_{name.upper()}: expected a file; there is none at {file}")
-        if self.disk_folder and not Path(self.disk_folder).expanduser().is_dir():
+            # Of os.path: a folder that may not be entered is no error there, but one in which nothing is found.
+            if (file := getattr(self, name)) and not os.path.isfile(Path(file).expanduser()):  # noqa: PTH113
+                raise SettingError(f"SHIXIAN_{name.upper()}: expected a file that can be read; there is none at {file}")
+        if self.disk_folder and not os.path.isdir(Path(self.disk_folder).expanduser()):  # noqa: PTH112
             # The room of whatever is above it would be watched instead.
             raise SettingError(f"SHIXIAN_DISK_FOLDER: expected a folder; there is none at {self.disk_folder}")
         if self.four_eyes and not self.has_accounts:

@@ -134,6 +134,20 @@ def test_a_dry_run_posts_nothing_and_rejects_are_kept(tmp_path: Path) -> None:
         assert len(rejected.read_text("utf-8").splitlines()) == 16
 
 
+@pytest.mark.parametrize("bad", [0, 5])
+def test_a_folder_is_no_place_for_the_bad_rows_and_stays_where_it_is(tmp_path: Path, bad: int) -> None:
+    register, folder = tmp_path / "r.csv", tmp_path / "out"
+    register.write_bytes(make_register.make(30, 4, bad).csv())
+    folder.mkdir()
+    (folder / "mine").write_text("kept")
+    took = shixian(tmp_path, "import", str(register), *GIVEN, "--dry-run", "--reject", str(folder))
+    _, err = took.communicate()
+    assert took.returncode == 2
+    assert len(err.splitlines()) == 1 and "out" in err
+    assert (folder / "mine").read_text() == "kept"
+    assert sorted(each.name for each in tmp_path.iterdir() if each.name.startswith("out")) == ["out"]
+
+
 @pytest.mark.parametrize("dry", [(), ("--dry-run",), ("--facts",)], ids=["import", "dry-run", "facts"])
 @pytest.mark.parametrize("link", ["name", "path", "symlink", "hard-link", "before"])
 def test_the_bad_rows_never_take_the_place_of_what_is_read(tmp_path: Path, link: str, dry: tuple[str, ...]) -> None:

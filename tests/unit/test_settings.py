@@ -62,9 +62,25 @@ def test_a_file_or_folder_that_is_not_there_is_named_before_anything_starts(tmp_
     for name, value in (("ACCESS", gone), ("DISK_FOLDER", gone), ("DISK_FOLDER", str(there))):
         with pytest.raises(SettingError, match=f"SHIXIAN_{name}: expected a .+ there is none at {value}"):
             load({f"SHIXIAN_{name}": value}).require_safe()
-    with pytest.raises(SettingError, match=f"SHIXIAN_TLS_KEY: expected a file; there is none at {gone}"):
+    with pytest.raises(
+        SettingError, match=f"SHIXIAN_TLS_KEY: expected a file that can be read; there is none at {gone}"
+    ):
         load({"SHIXIAN_TLS_CERT": str(there), "SHIXIAN_TLS_KEY": gone}).require_safe()
     load({"SHIXIAN_ACCESS": str(there), "SHIXIAN_DISK_FOLDER": str(tmp_path)}).require_safe()
+
+
+def test_a_file_whose_folder_may_not_be_entered_is_named_as_well(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """As the system refuses to say whether it is there; root, as which tests run in CI, is refused nothing."""
+
+    def refused(*_: object, **__: object) -> None:
+        raise PermissionError(13, "Permission denied")
+
+    monkeypatch.setattr("os.stat", refused)
+    for name in ("ACCESS", "DISK_FOLDER"):
+        with pytest.raises(SettingError, match=f"SHIXIAN_{name}: expected a .+ there is none at {tmp_path}"):
+            load({f"SHIXIAN_{name}": str(tmp_path / "x")}).require_safe()
 
 
 def test_what_looks_like_a_setting_and_is_none_is_told() -> None:
