@@ -26,8 +26,11 @@ def reach(settings: Settings) -> Iterator[Settings]:
     if (stack := running(settings)) is not None:
         yield replace(settings, kafka=settings.kafka or stack.kafka, postgres=settings.postgres or stack.postgres)
         return
-    # Not sooner: the image has neither Kafka's packages nor PostgreSQL's.
-    from services.local.stack import LocalStack
+    try:  # not sooner: the image has neither Kafka's packages nor PostgreSQL's
+        from services.local.stack import LocalStack
+    except ModuleNotFoundError as error:
+        text = "SHIXIAN_KAFKA, SHIXIAN_POSTGRES: expected both; this installation has no servers of its own"
+        raise Unreachable(f"{text} ({error.name} is not installed)") from error
 
     own = LocalStack(settings)
     try:

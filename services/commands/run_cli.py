@@ -18,9 +18,12 @@ def up(
     ops: Annotated[bool, typer.Option("--ops", help="Also run Prometheus and Alertmanager with the alerts.")] = False,
 ) -> None:
     """Run the whole system on this machine: Kafka, PostgreSQL and the four services, until Ctrl-C."""
-    from services.commands.up import run
     from services.runtime.failed import Failed
 
+    try:
+        from services.commands.up import run
+    except ModuleNotFoundError as error:  # the image runs the services one by one, beside servers of their own
+        fail(f"up: this installation has no servers of its own to start ({error.name} is not installed)")
     try:
         run(read_settings(), demo=demo, with_ops=ops)
     except Failed as error:

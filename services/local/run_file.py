@@ -24,6 +24,7 @@ class Running:
 
 
 def announce(folder: Path, running: Running) -> None:
+    """Note in the home where the stack answers; whole or not at all, for this user alone. Raises ``OSError``."""
     draft = folder / f"{RUN_FILE}.new"
     draft.unlink(missing_ok=True)
     draft.touch(0o600)  # the broker's password is in it

@@ -331,15 +331,8 @@ _OTHERS = {"SHIXIAN_JARS", "SHIXIAN_MAVEN"}
 def unknown(environ: Mapping[str, str] | None = None) -> list[str]:
     """Variables that look like settings and are none: misspelt, or of another release. Nothing reads them."""
     env = os.environ if environ is None else environ
-    known = {f"SHIXIAN_{f.name.upper()}" for f in fields(Settings)}
-    return sorted(
-        name
-        for name in env
-        if name.startswith("SHIXIAN_")
-        and name not in _OTHERS
-        and name not in known
-        and name.removesuffix("_FILE") not in known
-    )
+    known = {f"SHIXIAN_{f.name.upper()}{end}" for f in fields(Settings) for end in ("", "_FILE")} | _OTHERS
+    return sorted(name for name in env if name.startswith("SHIXIAN_") and name not in known)
 
 
 def load(environ: Mapping[str, str] | None = None) -> Settings:

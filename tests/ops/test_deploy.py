@@ -248,6 +248,19 @@ AT_SERVERS = (
 """What an operator runs from the image, beside its services: each imports what it needs when it runs."""
 
 
+@pytest.mark.parametrize(
+    ("command", "told"),
+    [("audit", "SHIXIAN_KAFKA, SHIXIAN_POSTGRES: expected both"), ("up", "up: this installation has no servers")],
+)
+def test_a_command_in_the_image_says_what_it_lacks(command: str, told: str, tmp_path: Path) -> None:
+    env = {"PATH": "", "SHIXIAN_KAFKA": "127.0.0.1:9", "SHIXIAN_HOME": str(tmp_path)}
+    code = left_out() + f"from services.cli import main; sys.argv = ['shixian', {command!r}]; main()"
+    done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, cwd=ROOT, timeout=60, env=env)
+    assert done.returncode == 2
+    assert done.stderr.startswith(f"shixian: {told}")
+    assert len(done.stderr.splitlines()) == 1
+
+
 @pytest.mark.parametrize("command", AT_SERVERS, ids=" ".join)
 def test_the_commands_for_the_servers_run_in_the_image(command: tuple[str, ...], tmp_path: Path) -> None:
     """Without the packages that it leaves out; nothing answers here, and the command says so in a line."""
